@@ -1,0 +1,138 @@
+import type { NetworkTransaction } from './authorization.ts';
+import type { Decline } from './declines/decline.ts';
+
+/**
+ * What is known about an attempt: a closed union. Which of these may fail over is told in `failover.ts`, what they
+ * mean for breakers in `breakerSignal`, and for the learner in `learnerReward`.
+ */
+export type AttemptOutcome =
+  /** Authorized in full. */
+  | {
+      readonly kind: 'approved';
+      readonly providerReference: string;
+      readonly networkTransaction: NetworkTransaction | null;
+    }
+  /** Authorized for less than asked. */
+  | {
+      readonly kind: 'partially_approved';
+      readonly providerReference: string;
+      readonly authorizedAmount: number;
+      readonly networkTransaction: NetworkTransaction | null;
+      /** Whether the provider has confirmed that the partial authorization is undone. */
+      readonly reversal: 'none' | 'confirmed' | 'unconfirmed';
+    }
+  /** A definite "no". */
+  | { readonly kind: 'declined'; readonly decline: Decline; readonly providerReference: string | null }
+  /** SCA or 3DS step-up: the caller must authenticate the customer. */
+  | {
+      readonly kind: 'authentication_required';
+      readonly code: string;
+      readonly providerReference: string | null;
+    }
+  /** The provider is still working on it. */
+  | { readonly kind: 'pending'; readonly code: string | null; readonly providerReference: string | null }
+  /** The provider says that it did not process the request. */
+  | {
+      readonly kind: 'rejected';
+      readonly reason: 'configuration' | 'rate_limited' | 'transient';
+      readonly code: string;
+      /** From `Retry-After` of a 429, milliseconds. */
+      readonly retryAfterMs: number | null;
+      readonly providerReference: string | null;
+    }
+  /** Certain that the provider never saw it. */
+  | { readonly kind: 'not_sent'; readonly code: string }
+  /** Sent, and no trustworthy answer: money may have moved. */
+  | { readonly kind: 'unknown'; readonly code: string; readonly providerReference: string | null };
+
+export type OutcomeKind = AttemptOutcome['kind'];
+export const OUTCOME_KINDS = [
+  'approved',
+  'partially_approved',
+  'declined',
+  'authentication_required',
+  'pending',
+  'rejected',
+  'not_sent',
+  'unknown',
+] as const satisfies readonly OutcomeKind[];
+
+/** One try of an authorization at one provider, begun by a durable intent. */
+export interface Attempt {
+  readonly id: string;
+  /** 1, 2, … within its authorization. */
+  readonly number: number;
+  readonly provider: string;
+  /** Null while the intent is committed and no outcome is: the request may be on its way. */
+  readonly outcome: AttemptOutcome | null;
+  /** Probability with which this provider was chosen among the candidates that passed, 0 to 1. */
+  readonly propensity: number;
+  /** From intent to outcome, milliseconds; null while there is none. */
+  readonly durationMs: number | null;
+  /** Wall clock, milliseconds since 1970. */
+  readonly startedAtMs: number;
+}
+
+/** The reference at the provider by which an attempt can be inquired, when there is one. */
+export function providerReferenceOf(outcome: AttemptOutcome): string | null {
+  return outcome.kind === 'not_sent' ? null : outcome.providerReference;
+}
+
+/** The most specific code of an outcome, as answers show it. */
+export function codeOf(outcome: AttemptOutcome): string | null {
+  switch (outcome.kind) {
+    case 'approved':
+    case 'partially_approved':
+      return null;
+    case 'declined':
+      return outcome.decline.code;
+    default:
+      return outcome.code;
+  }
+}
+
+/** What an outcome tells a lane's breaker. `excluded`: says nothing about the provider's health. */
+export type BreakerSignal = 'success' | 'failure' | 'unknown' | 'excluded';
+
+/**
+ * Only technical outcomes move a breaker. A 429 is the limiter's business; an issuer that is down is no fault of
+ * the provider.
+ */
+export function breakerSignal(outcome: AttemptOutcome): BreakerSignal {
+  switch (outcome.kind) {
+    case 'approved':
+    case 'partially_approved':
+    case 'authentication_required':
+    case 'pending':
+      return 'success';
+    case 'declined':
+      return outcome.decline.category === 'issuer_unavailable' ? 'excluded' : 'success';
+    case 'rejected':
+      return outcome.reason === 'rate_limited' ? 'excluded' : 'failure';
+    case 'not_sent':
+      // A request that we held back ourselves says nothing about the provider.
+      return OUR_OWN_CODES.has(outcome.code) ? 'excluded' : 'failure';
+    case 'unknown':
+      return 'unknown';
+  }
+}
+
+/** Codes of `not_sent` that name a decision of ours rather than a fault of the provider or the way to it. */
+const OUR_OWN_CODES: ReadonlySet<string> = new Set(['deadline_passed', 'draining']);
+
+/** What the approval learner takes from an outcome: 1, 0, or null for "nothing (yet)". */
+export function learnerReward(outcome: AttemptOutcome): 0 | 1 | null {
+  switch (outcome.kind) {
+    case 'approved':
+      return 1;
+    case 'partially_approved':
+    case 'declined':
+      return 0;
+    case 'authentication_required':
+    case 'pending':
+    case 'rejected':
+    case 'not_sent':
+    case 'unknown':
+      return null;
+  }
+}

@@ -1,0 +1,124 @@
+import type { AttemptOutcome } from './attempt.ts';
+import type { Authorization, AuthorizationStatus } from './authorization.ts';
+import { unreachable } from './invariant.ts';
+
+/** Why another provider is tried. Label of a metric: keep the list short and closed. */
+export type FailOverReason = 'not_sent' | 'rejected' | 'declined' | 'partial_reversed';
+
+/** Why the road stops at an outcome. */
+export type StopReason =
+  | 'approved'
+  | 'partial_accepted'
+  | 'partial_not_reversed'
+  | 'decline_is_final'
+  | 'authentication_required'
+  | 'pending'
+  | 'unknown';
+
+export type OutcomeVerdict =
+  | { readonly mayFailOver: true; readonly reason: FailOverReason; readonly technical: boolean }
+  | { readonly mayFailOver: false; readonly reason: StopReason };
+
+/**
+ * Whether an outcome, by itself, permits another provider: only a definite negative does. Attempts left, deadline
+ * and retry budget are asked afterwards ({@link moreAttemptsAllowed}).
+ * @param acceptPartial whether the caller takes less than the amount asked for
+ */
+export function judgeOutcome(outcome: AttemptOutcome, acceptPartial: boolean): OutcomeVerdict {
+  switch (outcome.kind) {
+    case 'approved':
+      return { mayFailOver: false, reason: 'approved' };
+    case 'partially_approved':
+      if (acceptPartial) return { mayFailOver: false, reason: 'partial_accepted' };
+      return outcome.reversal === 'confirmed'
+        ? { mayFailOver: true, reason: 'partial_reversed', technical: false }
+        : { mayFailOver: false, reason: 'partial_not_reversed' };
+    case 'declined':
+      return outcome.decline.otherProvider === 'yes_once' && !outcome.decline.mayHideApproval
+        ? { mayFailOver: true, reason: 'declined', technical: false }
+        : { mayFailOver: false, reason: 'decline_is_final' };
+    case 'authentication_required':
+      return { mayFailOver: false, reason: 'authentication_required' };
+    case 'pending':
+      return { mayFailOver: false, reason: 'pending' };
+    case 'rejected':
+      return { mayFailOver: true, reason: 'rejected', technical: true };
+    case 'not_sent':
+      return { mayFailOver: true, reason: 'not_sent', technical: true };
+    case 'unknown':
+      return { mayFailOver: false, reason: 'unknown' };
+    default:
+      return unreachable(outcome);
+  }
+}
+
+/** Why no further attempt is made although the outcome would permit one; null when one may be made. */
+export type BudgetStop = 'attempts_max' | 'deadline' | 'declined_twice';
+
+/**
+ * Whether count and time leave room for another attempt.
+ * @param made attempts made so far
+ * @param declines how many of them were declined by an issuer or provider: a decline is tried elsewhere once
+ * @param remainingMs milliseconds to the deadline
+ * @param neededMs what the next provider needs to answer, its p99 when known
+ */
+export function moreAttemptsAllowed(input: {
+  readonly made: number;
+  readonly attemptsMax: number;
+  readonly declines: number;
+  readonly remainingMs: number;
+  readonly neededMs: number;
+}): BudgetStop | null {
+  if (input.made >= input.attemptsMax) return 'attempts_max';
+  if (input.declines > 1) return 'declined_twice';
+  if (input.remainingMs <= 0 || input.remainingMs < input.neededMs) return 'deadline';
+  return null;
+}
+
+/** The state of an authorization that its attempts add up to, once no further attempt is made. */
+export interface Settlement {
+  readonly status: AuthorizationStatus;
+  readonly authorizedAmount: number;
+  /** Number of the attempt that the status rests on; null when there is none. */
+  readonly restsOn: number | null;
+}
+
+/**
+ * Adds the attempts of an authorization up. The order of the checks is the order of what matters about money:
+ * an approval, then anything that may still be one, then a decline, then "never processed by anyone".
+ */
+export function settle(
+  attempts: Authorization['attempts'],
+  request: { readonly amount: { readonly value: number }; readonly acceptPartial: boolean },
+): Settlement {
+  const found = (test: (outcome: AttemptOutcome | null) => boolean) =>
+    attempts.findLast((attempt) => test(attempt.outcome));
+
+  const approved = found((outcome) => outcome?.kind === 'approved');
+  if (approved !== undefined) {
+    return { status: 'approved', authorizedAmount: request.amount.value, restsOn: approved.number };
+  }
+  const unsettled = found(
+    (outcome) => outcome === null || outcome.kind === 'unknown' || outcome.kind === 'pending',
+  );
+  if (unsettled !== undefined) return { status: 'pending', authorizedAmount: 0, restsOn: unsettled.number };
+  const partial = found(
+    (outcome) => outcome?.kind === 'partially_approved' && outcome.reversal !== 'confirmed',
+  );
+  if (partial?.outcome?.kind === 'partially_approved') {
+    return {
+      status: request.acceptPartial ? 'partially_approved' : 'reversing',
+      authorizedAmount: partial.outcome.authorizedAmount,
+      restsOn: partial.number,
+    };
+  }
+  const authentication = found((outcome) => outcome?.kind === 'authentication_required');
+  if (authentication !== undefined) {
+    return { status: 'authentication_required', authorizedAmount: 0, restsOn: authentication.number };
+  }
+  const declined = found((outcome) => outcome?.kind === 'declined');
+  if (declined !== undefined) return { status: 'declined', authorizedAmount: 0, restsOn: declined.number };
+  const reversed = found((outcome) => outcome?.kind === 'partially_approved');
+  if (reversed !== undefined) return { status: 'voided', authorizedAmount: 0, restsOn: reversed.number };
+  return { status: 'failed', authorizedAmount: 0, restsOn: attempts.at(-1)?.number ?? null };
+}

@@ -1,0 +1,116 @@
+import type { CardBrand } from '../card.ts';
+import type { RoutingFacts } from '../facts.ts';
+import type { Amount } from '../money.ts';
+
+/** What a provider can do. `all` or a closed set. */
+export interface Capabilities {
+  readonly currencies: 'all' | ReadonlySet<string>;
+  readonly brands: 'all' | ReadonlySet<CardBrand>;
+  /** Issuer countries, ISO 3166-1 alpha-2. */
+  readonly countries: 'all' | ReadonlySet<string>;
+  readonly features: ReadonlySet<ProviderFeature>;
+}
+
+export const PROVIDER_FEATURES = [
+  'network_token',
+  'partial_capture',
+  'partial_approval',
+  'three_ds',
+  'merchant_initiated',
+] as const;
+export type ProviderFeature = (typeof PROVIDER_FEATURES)[number];
+
+export const ADAPTERS = ['sandbox', 'stripe', 'adyen', 'checkout', 'paypal'] as const;
+export type AdapterName = (typeof ADAPTERS)[number];
+
+/** A provider account as `providers.yaml` describes it, with defaults filled in and secrets resolved. */
+export interface ProviderContract {
+  /** Our name for the account. */
+  readonly id: string;
+  readonly adapter: AdapterName;
+  /** Null: the adapter's default. */
+  readonly baseUrl: string | null;
+  /** Resolved secrets by name; never logged. */
+  readonly credentials: Readonly<Record<string, string>>;
+  /** False for the sandbox. */
+  readonly live: boolean;
+  readonly enabled: boolean;
+  readonly merchants: 'all' | ReadonlySet<string>;
+  /** One attempt, from hand-over to the last byte of the answer; milliseconds, 100 to 60000. */
+  readonly timeoutMs: number;
+  /** TCP and TLS set-up, milliseconds. */
+  readonly connectTimeoutMs: number;
+  readonly limits: { readonly perSecond: number; readonly concurrent: number };
+  readonly capabilities: Capabilities;
+  readonly fees: {
+    readonly fixed: Amount | null;
+    readonly basisPoints: number;
+    readonly crossBorderBasisPoints: number;
+  };
+  readonly breaker: BreakerSettings;
+}
+
+export interface BreakerSettings {
+  /** Opens when strictly more than this share of the window's calls failed, 0 to 1. */
+  readonly failureRatio: number;
+  /** The same for unknown outcomes alone. */
+  readonly unknownRatio: number;
+  /** Calls in the window below which it never opens. */
+  readonly volume: number;
+  readonly windowMs: number;
+  /** Time open before a probe; at least the provider's `timeoutMs`. */
+  readonly resetMs: number;
+  /** Counts and shows, never blocks. */
+  readonly metricsOnly: boolean;
+}
+
+export type Strategy =
+  | { readonly kind: 'score' }
+  | { readonly kind: 'priority'; readonly order: readonly string[] }
+  /** Positive weights by provider; sticky by (merchant, reference), salted with the rule's name. */
+  | { readonly kind: 'split'; readonly weights: ReadonlyMap<string, number> };
+
+export interface RuleAction {
+  /** Only these providers; null: all. */
+  readonly only: ReadonlySet<string> | null;
+  readonly strategy: Strategy;
+  /** After the rule's own list, the other eligible providers by score. */
+  readonly fallback: boolean;
+  /** 1 to 5. */
+  readonly attemptsMax: number;
+  /** The whole road, milliseconds, 500 to 60000. */
+  readonly deadlineMs: number;
+  /** Time that an authorization may wait for a provider's limit; 0: take the next candidate at once. */
+  readonly queueMs: number;
+  /** Margin of an approval in basis points of the amount; 10000: the amount itself. */
+  readonly marginBasisPoints: number;
+  /** Approval, in percentage points, that a cheaper provider may cost at most; null: expected value alone decides. */
+  readonly costTolerancePp: number | null;
+  /** Cost of an unknown outcome in basis points of the amount. */
+  readonly unknownCostBasisPoints: number;
+}
+
+export interface Rule {
+  readonly name: string;
+  /** First match wins. Total: never throws. */
+  readonly matches: (facts: RoutingFacts) => boolean;
+  readonly action: RuleAction;
+}
+
+/** Rules and providers, compiled and frozen; replaced as a whole. */
+export interface Ruleset {
+  /** Number under which the journal knows this content; 0 before it is registered. */
+  readonly version: number;
+  /** SHA-256 of the files, hex. */
+  readonly contentHash: string;
+  readonly rules: readonly Rule[];
+  readonly providers: ReadonlyMap<string, ProviderContract>;
+  /** Whether every provider is a real one; a set never mixes. */
+  readonly live: boolean;
+}
+
+/** The first rule that matches, or null. */
+export function matchRule(ruleset: Ruleset, facts: RoutingFacts): Rule | null {
+  for (const rule of ruleset.rules) if (rule.matches(facts)) return rule;
+  return null;
+}
