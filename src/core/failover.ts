@@ -1,5 +1,4 @@
 import type { AttemptOutcome } from './attempt.ts';
-import type { Authorization, AuthorizationStatus } from './authorization.ts';
 import { unreachable } from './invariant.ts';
 
 /** Why another provider is tried. Label of a metric: keep the list short and closed. */
@@ -59,66 +58,16 @@ export type BudgetStop = 'attempts_max' | 'deadline' | 'declined_twice';
  * Whether count and time leave room for another attempt.
  * @param made attempts made so far
  * @param declines how many of them were declined by an issuer or provider: a decline is tried elsewhere once
- * @param remainingMs milliseconds to the deadline
- * @param neededMs what the next provider needs to answer, its p99 when known
+ * @param remainingMs milliseconds to the deadline; whether they suffice for a certain provider is asked of it
  */
 export function moreAttemptsAllowed(input: {
   readonly made: number;
   readonly attemptsMax: number;
   readonly declines: number;
   readonly remainingMs: number;
-  readonly neededMs: number;
 }): BudgetStop | null {
   if (input.made >= input.attemptsMax) return 'attempts_max';
   if (input.declines > 1) return 'declined_twice';
-  if (input.remainingMs <= 0 || input.remainingMs < input.neededMs) return 'deadline';
+  if (input.remainingMs <= 0) return 'deadline';
   return null;
-}
-
-/** The state of an authorization that its attempts add up to, once no further attempt is made. */
-export interface Settlement {
-  readonly status: AuthorizationStatus;
-  readonly authorizedAmount: number;
-  /** Number of the attempt that the status rests on; null when there is none. */
-  readonly restsOn: number | null;
-}
-
-/**
- * Adds the attempts of an authorization up. The order of the checks is the order of what matters about money:
- * an approval, then anything that may still be one, then a decline, then "never processed by anyone".
- */
-export function settle(
-  attempts: Authorization['attempts'],
-  request: { readonly amount: { readonly value: number }; readonly acceptPartial: boolean },
-): Settlement {
-  const found = (test: (outcome: AttemptOutcome | null) => boolean) =>
-    attempts.findLast((attempt) => test(attempt.outcome));
-
-  const approved = found((outcome) => outcome?.kind === 'approved');
-  if (approved !== undefined) {
-    return { status: 'approved', authorizedAmount: request.amount.value, restsOn: approved.number };
-  }
-  const unsettled = found(
-    (outcome) => outcome === null || outcome.kind === 'unknown' || outcome.kind === 'pending',
-  );
-  if (unsettled !== undefined) return { status: 'pending', authorizedAmount: 0, restsOn: unsettled.number };
-  const partial = found(
-    (outcome) => outcome?.kind === 'partially_approved' && outcome.reversal !== 'confirmed',
-  );
-  if (partial?.outcome?.kind === 'partially_approved') {
-    return {
-      status: request.acceptPartial ? 'partially_approved' : 'reversing',
-      authorizedAmount: partial.outcome.authorizedAmount,
-      restsOn: partial.number,
-    };
-  }
-  const authentication = found((outcome) => outcome?.kind === 'authentication_required');
-  if (authentication !== undefined) {
-    return { status: 'authentication_required', authorizedAmount: 0, restsOn: authentication.number };
-  }
-  const declined = found((outcome) => outcome?.kind === 'declined');
-  if (declined !== undefined) return { status: 'declined', authorizedAmount: 0, restsOn: declined.number };
-  const reversed = found((outcome) => outcome?.kind === 'partially_approved');
-  if (reversed !== undefined) return { status: 'voided', authorizedAmount: 0, restsOn: reversed.number };
-  return { status: 'failed', authorizedAmount: 0, restsOn: attempts.at(-1)?.number ?? null };
 }

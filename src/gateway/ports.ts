@@ -6,7 +6,12 @@ import type {
   NetworkTransaction,
 } from '../core/authorization.ts';
 import type { CardBrand, CardFacts } from '../core/card.ts';
-import type { ApprovalEstimate, BreakerState, RoutingDecision } from '../core/decision.ts';
+import type {
+  ApprovalEstimate,
+  BreakerState,
+  CandidateExplanation,
+  RoutingDecision,
+} from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import type { RoutingFacts } from '../core/facts.ts';
 import type { FailOverReason } from '../core/failover.ts';
@@ -48,7 +53,7 @@ export interface Intent {
   readonly provider: string;
   /** Idempotency key at the provider: a pure function of authorization, attempt number and operation. */
   readonly providerKey: string;
-  /** SHA-256 of the request that will be sent, hex, without CAVV. */
+  /** SHA-256 of the caller's body, hex: with provider and attempt id it determines the request that is sent. */
   readonly fingerprint: string;
   readonly propensity: number;
   readonly startedAtMs: number;
@@ -104,6 +109,8 @@ export interface FailOverStep {
   readonly expectedVersion: number;
   readonly outcome: OutcomeRecord;
   readonly reason: FailOverReason;
+  /** The order of candidates that this attempt was chosen from, for the history. */
+  readonly candidates: readonly CandidateExplanation[];
   readonly intent: Intent;
 }
 
@@ -121,6 +128,8 @@ export interface Conclusion {
   readonly decline: Decline | null;
   /** The answer to freeze; null while the status is `pending` or `reversing`. */
   readonly frozen: { readonly httpStatus: number; readonly body: string } | null;
+  /** Why the road ended there, for the history. */
+  readonly reason: string;
   readonly actor: string;
   readonly atMs: number;
 }

@@ -1,0 +1,104 @@
+import { type AttemptOutcome, breakerSignal } from '../core/attempt.ts';
+import type { AuthorizationRequest } from '../core/authorization.ts';
+import type { ProviderContract } from '../core/rules/ruleset.ts';
+import type { GatewayDeps } from './gateway-deps.ts';
+import type { CallBudget, Intent, Permit, Provider } from './ports.ts';
+import type { Road } from './road.ts';
+
+/** A provider that holds a place in its limit and breaker, ready to be tried. */
+export interface Admitted {
+  readonly contract: ProviderContract;
+  readonly provider: Provider;
+  readonly token: string;
+  readonly permit: Permit;
+  readonly propensity: number;
+}
+
+/** What an attempt came to. */
+export interface AttemptResult {
+  readonly outcome: AttemptOutcome;
+  readonly durationMs: number;
+}
+
+/**
+ * Sends one attempt whose intent is already durable, and reads its outcome. Tells breaker, limiter and learner how
+ * it went. Never throws for anything that a provider or the network does.
+ */
+export async function sendAttempt(
+  intent: Intent,
+  admitted: Admitted,
+  road: Road,
+  deps: GatewayDeps,
+): Promise<AttemptResult> {
+  const { facts } = road;
+  const { request, traceparent } = road.command;
+  const startedMs = deps.clock.monotonicMs();
+  const budget: CallBudget = {
+    deadlineMs: Math.min(road.deadlineMs, startedMs + admitted.contract.timeoutMs),
+    connectTimeoutMs: admitted.contract.connectTimeoutMs,
+    signal: deps.stopSignal,
+    traceparent,
+  };
+  let outcome: AttemptOutcome;
+  try {
+    outcome = await admitted.provider.authorize({
+      attemptId: intent.attemptId,
+      providerKey: intent.providerKey,
+      request,
+      token: admitted.token,
+      brand: facts.cardBrand,
+      scaRegion: facts.cardIssuerRegion === 'eea' || facts.cardIssuerRegion === 'uk',
+      budget,
+    });
+  } catch (error) {
+    // An adapter that throws is a bug, but money may have moved: the bug must not look like a negative.
+    deps.observer.alert({ kind: 'adapter_threw', detail: describe(error), authorizationId: null });
+    outcome = { kind: 'unknown', code: 'adapter_failed', providerReference: null };
+  }
+  if (outcome.kind === 'partially_approved' && !request.acceptPartial) {
+    outcome = await reversePartial(outcome, intent, admitted, request, budget, deps);
+  }
+  const durationMs = deps.clock.monotonicMs() - startedMs;
+  const retryAfterMs = outcome.kind === 'rejected' ? outcome.retryAfterMs : null;
+  admitted.permit.report(breakerSignal(outcome), retryAfterMs);
+  deps.observer.attemptEnded({ provider: intent.provider, brand: facts.cardBrand, outcome, durationMs });
+  deps.learner.observe({
+    provider: intent.provider,
+    facts,
+    attemptNumber: intent.number,
+    outcome,
+    durationMs,
+  });
+  return { outcome, durationMs };
+}
+
+/**
+ * Undoes an authorization for less than was asked. Only a confirmation counts; an acknowledgement does not. A crash
+ * before the outcome is recorded leaves the attempt unknown, and an inquiry finds what the void came to.
+ */
+async function reversePartial(
+  outcome: Extract<AttemptOutcome, { kind: 'partially_approved' }>,
+  intent: Intent,
+  admitted: Admitted,
+  request: AuthorizationRequest,
+  budget: CallBudget,
+  deps: GatewayDeps,
+): Promise<AttemptOutcome> {
+  try {
+    const reversal = await admitted.provider.void({
+      attemptId: intent.attemptId,
+      providerReference: outcome.providerReference,
+      providerKey: `${intent.providerKey}_void`,
+      amount: { value: outcome.authorizedAmount, currency: request.amount.currency },
+      budget,
+    });
+    return { ...outcome, reversal: reversal.kind === 'confirmed' ? 'confirmed' : 'unconfirmed' };
+  } catch (error) {
+    deps.observer.alert({ kind: 'adapter_threw', detail: describe(error), authorizationId: null });
+    return { ...outcome, reversal: 'unconfirmed' };
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : 'a value that is no error was thrown';
+}

@@ -1,0 +1,102 @@
+import type { CandidateExplanation } from '../core/decision.ts';
+import type { Rule } from '../core/rules/ruleset.ts';
+import type { GatewayDeps } from './gateway-deps.ts';
+import { callJournal } from './journal-calls.ts';
+import type { ClaimRecord, ClaimScope } from './ports.ts';
+import type { OpenedRoad } from './record.ts';
+import type { Road } from './road.ts';
+import type { AuthorizeCommand, AuthorizeResult } from './road-results.ts';
+
+/** When to ask again for an authorization that is under way. */
+const IN_FLIGHT_RETRY_MS = 1_000;
+/** When to try again after the journal failed, or when no breaker or limit says more. */
+const UNAVAILABLE_RETRY_MS = 1_000;
+
+/** What to answer when the road could not be opened. Nothing was sent. */
+export async function answerOpening(
+  opening: Exclude<OpenedRoad, { readonly kind: 'opened' }>,
+  road: Road,
+  deps: GatewayDeps,
+): Promise<AuthorizeResult> {
+  switch (opening.kind) {
+    case 'claimed':
+      return answerClaim(opening.claim, road.command, deps);
+    case 'payment_live':
+      return { kind: 'payment_live', authorizationId: opening.authorizationId };
+    case 'journal_failed':
+      observeUnsent(road.command, road, 'journal_unavailable', deps);
+      return { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
+  }
+}
+
+/** The same key gives the same answer: frozen when final, the current state while pending. */
+export async function answerClaim(
+  claim: ClaimRecord,
+  command: AuthorizeCommand,
+  deps: GatewayDeps,
+): Promise<AuthorizeResult> {
+  const { authorizationId } = claim;
+  if (claim.bodyFingerprint !== command.bodyFingerprint) return { kind: 'other_body', authorizationId };
+  if (claim.frozen !== null) return { kind: 'answered', ...claim.frozen, replayed: true, authorizationId };
+  if (claim.open) return { kind: 'in_flight', authorizationId, retryAfterMs: IN_FLIGHT_RETRY_MS };
+  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(authorizationId));
+  if (!found.ok || found.value === null) {
+    return { kind: 'in_flight', authorizationId, retryAfterMs: IN_FLIGHT_RETRY_MS };
+  }
+  return { kind: 'answered', ...deps.renderAnswer(found.value), replayed: true, authorizationId };
+}
+
+/**
+ * No provider can be tried. A key that was used before still gives its earlier answer; otherwise nothing was sent,
+ * nothing is recorded, and the key is not used up.
+ */
+export async function answerNoRoute(
+  command: AuthorizeCommand,
+  rule: Rule | null,
+  reasons: readonly CandidateExplanation[],
+  road: Road | null,
+  deps: GatewayDeps,
+): Promise<AuthorizeResult> {
+  const scope: ClaimScope = {
+    account: command.account,
+    merchant: command.request.merchant,
+    operation: 'authorize',
+    key: command.idempotencyKey,
+  };
+  const found = await callJournal('find_claim', deps, () => deps.journal.findClaim(scope));
+  if (!found.ok) {
+    observeUnsent(command, road, 'journal_unavailable', deps);
+    return { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
+  }
+  if (found.value !== null) return answerClaim(found.value, command, deps);
+  observeUnsent(command, road, 'no_route', deps);
+  return {
+    kind: 'no_route',
+    rule: rule?.name ?? null,
+    reasons,
+    retryAfterMs: road?.decision.retryAfterMs() ?? UNAVAILABLE_RETRY_MS,
+  };
+}
+
+function observeUnsent(
+  command: AuthorizeCommand,
+  road: Road | null,
+  status: 'no_route' | 'journal_unavailable',
+  deps: GatewayDeps,
+): void {
+  deps.observer.authorizationEnded({
+    authorizationId: null,
+    account: command.account,
+    merchant: command.request.merchant,
+    reference: command.request.reference,
+    status,
+    provider: null,
+    rule: road?.rule.name ?? null,
+    ruleset: deps.rulesets.current().version,
+    attempts: [],
+    amount: command.request.amount,
+    brand: road?.facts.cardBrand ?? 'unknown',
+    durationMs: deps.clock.monotonicMs() - command.receivedAtMs,
+    traceId: command.traceId,
+  });
+}

@@ -1,0 +1,254 @@
+import type { Attempt } from '../core/attempt.ts';
+import { type Authorization, storableRequest } from '../core/authorization.ts';
+import type { BudgetStop, FailOverReason, StopReason } from '../core/failover.ts';
+import { invariant } from '../core/invariant.ts';
+import type { Admitted, AttemptResult } from './attempt.ts';
+import type { GatewayDeps } from './gateway-deps.ts';
+import { callJournal } from './journal-calls.ts';
+import type { Intent, OpeningResult, OutcomeRecord } from './ports.ts';
+import { authorizationOf, type Road, routingOf } from './road.ts';
+import type { AuthorizeResult } from './road-results.ts';
+
+/** How long a caller should wait before it asks for a pending authorization again. */
+const MARGIN_AFTER_DEADLINE_MS = 1_000;
+
+/** Why the road ended where it did, for the log and the history. */
+export type EndReason = StopReason | BudgetStop | 'retry_budget' | 'no_candidate_left';
+
+export type OpenedRoad =
+  | { readonly kind: 'opened'; readonly intent: Intent }
+  | Exclude<OpeningResult, { readonly kind: 'opened' }>
+  | { readonly kind: 'journal_failed' };
+
+/** Claim, authorization, decision and first intent in one transaction, before anything is sent. */
+export async function openRoad(road: Road, admitted: Admitted, deps: GatewayDeps): Promise<OpenedRoad> {
+  const { command } = road;
+  const routing = routingOf(road, admitted.propensity);
+  const intent = intentFor(road, admitted, deps);
+  const opened = await callJournal('open', deps, () =>
+    deps.journal.open({
+      claim: {
+        account: command.account,
+        merchant: command.request.merchant,
+        operation: 'authorize',
+        key: command.idempotencyKey,
+      },
+      bodyFingerprint: command.bodyFingerprint,
+      authorizationId: road.authorizationId,
+      request: storableRequest(command.request),
+      live: road.ruleset.live,
+      routing,
+      traceId: command.traceId,
+      createdAtMs: road.createdAtMs,
+      intent,
+    }),
+  );
+  if (!opened.ok) return { kind: 'journal_failed' };
+  if (opened.value.kind !== 'opened') return opened.value;
+  road.routing = routing;
+  road.version = 1;
+  road.attempts = [attemptOf(intent)];
+  return { kind: 'opened', intent };
+}
+
+export type FailedOver =
+  | { readonly kind: 'written'; readonly intent: Intent }
+  /** Not written, or not known to be: nothing more may be sent. */
+  | { readonly kind: 'stopped'; readonly answer: AuthorizeResult };
+
+/** Records a definite negative together with the intent of the next attempt. */
+export async function failOverRoad(
+  road: Road,
+  intent: Intent,
+  result: AttemptResult,
+  next: { readonly admitted: Admitted; readonly reason: FailOverReason },
+  deps: GatewayDeps,
+): Promise<FailedOver> {
+  const nextIntent = intentFor(road, next.admitted, deps);
+  const written = await callJournal('fail_over', deps, () =>
+    deps.journal.failOver({
+      authorizationId: road.authorizationId,
+      expectedVersion: road.version,
+      outcome: outcomeRecord(intent, result, deps),
+      reason: next.reason,
+      candidates: road.decision.explain(),
+      intent: nextIntent,
+    }),
+  );
+  if (!written.ok) return { kind: 'stopped', answer: answerUnrecorded(road, deps) };
+  if (written.value.kind === 'stale') return { kind: 'stopped', answer: await answerFromJournal(road, deps) };
+  road.version = written.value.version;
+  road.attempts = [...withOutcome(road.attempts, intent, result), attemptOf(nextIntent)];
+  return { kind: 'written', intent: nextIntent };
+}
+
+/** Records the last outcome and the state that all attempts add up to, and answers. */
+export async function concludeRoad(
+  road: Road,
+  intent: Intent,
+  result: AttemptResult,
+  reason: EndReason,
+  deps: GatewayDeps,
+): Promise<AuthorizeResult> {
+  invariant(road.routing !== null, 'a road is opened before it is concluded');
+  const attempts = withOutcome(road.attempts, intent, result);
+  const authorization = authorizationOf({ ...road, attempts }, road.routing);
+  const answer = deps.renderAnswer(authorization);
+  const written = await callJournal('conclude', deps, () =>
+    deps.journal.conclude({
+      authorizationId: road.authorizationId,
+      expectedVersion: road.version,
+      outcome: outcomeRecord(intent, result, deps),
+      ...conclusionOf(authorization),
+      frozen: isSettled(authorization) ? answer : null,
+      reason,
+      actor: 'gateway',
+      atMs: deps.clock.wallMs(),
+    }),
+  );
+  if (!written.ok) return answerUnrecorded(road, deps);
+  if (written.value.kind === 'stale') return answerFromJournal(road, deps);
+  road.attempts = attempts;
+  observeEnd(road, authorization, deps);
+  return {
+    kind: 'answered',
+    httpStatus: answer.httpStatus,
+    body: answer.body,
+    replayed: false,
+    authorizationId: road.authorizationId,
+  };
+}
+
+/** The columns of a conclusion that follow from the authorization's state. */
+export function conclusionOf(authorization: Authorization) {
+  const { status, authorizedAmount, provider, providerReference, networkTransaction, decline } =
+    authorization;
+  return { status, authorizedAmount, provider, providerReference, networkTransaction, decline };
+}
+
+/** Whether an answer may be frozen: nothing about it is still being found out. */
+export function isSettled(authorization: Pick<Authorization, 'status'>): boolean {
+  return authorization.status !== 'pending' && authorization.status !== 'reversing';
+}
+
+/**
+ * The journal could not record what came back. The caller is told `pending`, never more and never less: the attempt
+ * stands as sent in the journal and will be found out.
+ */
+function answerUnrecorded(road: Road, deps: GatewayDeps): AuthorizeResult {
+  invariant(road.routing !== null, 'a road is opened before an outcome can fail to be recorded');
+  const last = road.attempts.length;
+  const attempts = road.attempts.map((attempt) =>
+    attempt.number === last
+      ? { ...attempt, outcome: { kind: 'unknown' as const, code: 'not_recorded', providerReference: null } }
+      : attempt,
+  );
+  const authorization = authorizationOf({ ...road, attempts }, road.routing);
+  deps.observer.alert({
+    kind: 'outcome_not_recorded',
+    detail: `attempt ${last} at ${attempts.at(-1)?.provider ?? 'no provider'} came back, but could not be recorded`,
+    authorizationId: road.authorizationId,
+  });
+  observeEnd(road, authorization, deps);
+  return {
+    kind: 'answered',
+    ...deps.renderAnswer(authorization),
+    replayed: false,
+    authorizationId: road.authorizationId,
+  };
+}
+
+/** Somebody else moved the authorization on (its lease was over): the journal's state is the answer. */
+async function answerFromJournal(road: Road, deps: GatewayDeps): Promise<AuthorizeResult> {
+  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(road.authorizationId));
+  deps.observer.alert({
+    kind: 'road_overtaken',
+    detail: 'the authorization was no longer as its road had left it; nothing more was sent',
+    authorizationId: road.authorizationId,
+  });
+  if (!found.ok || found.value === null) return answerUnrecorded(road, deps);
+  observeEnd(road, found.value, deps);
+  return {
+    kind: 'answered',
+    ...deps.renderAnswer(found.value),
+    replayed: false,
+    authorizationId: road.authorizationId,
+  };
+}
+
+function observeEnd(road: Road, authorization: Authorization, deps: GatewayDeps): void {
+  const { command } = road;
+  deps.observer.authorizationEnded({
+    authorizationId: authorization.id,
+    account: command.account,
+    merchant: command.request.merchant,
+    reference: command.request.reference,
+    status: authorization.status,
+    provider: authorization.provider,
+    rule: road.rule.name,
+    ruleset: road.ruleset.version,
+    attempts: authorization.attempts,
+    amount: command.request.amount,
+    brand: road.facts.cardBrand,
+    durationMs: deps.clock.monotonicMs() - command.receivedAtMs,
+    traceId: command.traceId,
+  });
+}
+
+/**
+ * The intent of the next attempt. Its id is the authorization's with the attempt's number, and is the idempotency
+ * key and the reference at the provider too: a pure function of authorization and number, at most 30 characters.
+ */
+function intentFor(road: Road, admitted: Admitted, deps: GatewayDeps): Intent {
+  const number = road.attempts.length + 1;
+  const attemptId = `att_${road.authorizationId.slice('auth_'.length)}_${number}`;
+  const startedAtMs = deps.clock.wallMs();
+  const remainingMs = Math.max(0, Math.ceil(road.deadlineMs - deps.clock.monotonicMs()));
+  const deadlineAtMs = startedAtMs + Math.min(remainingMs, admitted.contract.timeoutMs);
+  return {
+    attemptId,
+    number,
+    provider: admitted.contract.id,
+    providerKey: attemptId,
+    fingerprint: road.command.bodyFingerprint,
+    propensity: admitted.propensity,
+    startedAtMs,
+    deadlineAtMs,
+    owner: deps.owner,
+    // A lease that ended before its attempt is given up would let others declare it unknown while it is sent.
+    leaseUntilMs: Math.max(startedAtMs + deps.leaseMs, deadlineAtMs + MARGIN_AFTER_DEADLINE_MS),
+  };
+}
+
+function attemptOf(intent: Intent): Attempt {
+  return {
+    id: intent.attemptId,
+    number: intent.number,
+    provider: intent.provider,
+    outcome: null,
+    propensity: intent.propensity,
+    durationMs: null,
+    startedAtMs: intent.startedAtMs,
+  };
+}
+
+function withOutcome(
+  attempts: readonly Attempt[],
+  intent: Intent,
+  result: AttemptResult,
+): readonly Attempt[] {
+  return attempts.map((attempt) =>
+    attempt.number === intent.number
+      ? { ...attempt, outcome: result.outcome, durationMs: result.durationMs }
+      : attempt,
+  );
+}
+
+function outcomeRecord(intent: Intent, result: AttemptResult, deps: GatewayDeps): OutcomeRecord {
+  return {
+    attemptId: intent.attemptId,
+    outcome: result.outcome,
+    durationMs: result.durationMs,
+    atMs: deps.clock.wallMs(),
+  };
+}

@@ -1,0 +1,41 @@
+import type { AuthorizationRequest } from '../core/authorization.ts';
+import type { CandidateExplanation } from '../core/decision.ts';
+
+/** What the edge hands to the road: a validated request with its caller. */
+export interface AuthorizeCommand {
+  readonly account: string;
+  readonly idempotencyKey: string;
+  /** SHA-256 of the canonical body without `deadline_ms`, hex. */
+  readonly bodyFingerprint: string;
+  readonly request: AuthorizationRequest;
+  readonly traceId: string;
+  /** W3C trace context to pass on to the provider. */
+  readonly traceparent: string | null;
+  /** Monotonic clock. */
+  readonly receivedAtMs: number;
+}
+
+/** What the road says: declines are answers, not errors. */
+export type AuthorizeResult =
+  | {
+      readonly kind: 'answered';
+      readonly httpStatus: number;
+      readonly body: string;
+      readonly replayed: boolean;
+      readonly authorizationId: string;
+    }
+  /** The key's first request is still under way. */
+  | { readonly kind: 'in_flight'; readonly authorizationId: string; readonly retryAfterMs: number }
+  /** The key was used with another body; nothing was sent. */
+  | { readonly kind: 'other_body'; readonly authorizationId: string }
+  /** Another authorization holds the payment (merchant, reference); nothing was sent. */
+  | { readonly kind: 'payment_live'; readonly authorizationId: string }
+  /** No provider could be tried; no intent was made, nothing was sent and the key is not used up. */
+  | {
+      readonly kind: 'no_route';
+      readonly rule: string | null;
+      readonly reasons: readonly CandidateExplanation[];
+      readonly retryAfterMs: number;
+    }
+  /** The journal could not be written; nothing was sent. */
+  | { readonly kind: 'journal_unavailable'; readonly retryAfterMs: number };
