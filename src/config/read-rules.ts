@@ -1,0 +1,209 @@
+import { type Condition, compileCondition, TRUE } from '../core/rules/condition.ts';
+import { findContradictions } from '../core/rules/contradictions.ts';
+import { ruleReaches } from '../core/rules/eligibility.ts';
+import { nearestWord } from '../core/rules/nearest-word.ts';
+import { findUnreachable } from '../core/rules/reachability.ts';
+import { readCondition } from '../core/rules/read-condition.ts';
+import { type FilePath, type RuleProblem, shown } from '../core/rules/rule-problem.ts';
+import type { ProviderContract, Rule, RuleAction, Strategy } from '../core/rules/ruleset.ts';
+import type { RawAction, RawRule } from './ruleset-schemas.ts';
+
+/** Parts of one condition; beyond it nobody can read the rule. */
+const PARTS_MAX = 500;
+
+/**
+ * Compiles rules that have the file's shape, and adds what is wrong to `problems`.
+ * @param providers null when their file is wrong: then nothing that hangs on them is checked
+ */
+export function readRules(
+  raw: readonly RawRule[],
+  providers: ReadonlyMap<string, ProviderContract> | null,
+  problems: RuleProblem[],
+): readonly Rule[] {
+  const names = new Map<string, number>();
+  const rules: Rule[] = [];
+  const conditions: (Condition | null)[] = [];
+  const before = problems.length;
+  for (const [index, rule] of raw.entries()) {
+    if (names.has(rule.name)) {
+      problems.push({
+        path: ['rules', index, 'name'],
+        what: `a second rule "${rule.name}"`,
+        expected: 'each name once',
+        remedy: 'rename or remove one of the two',
+      });
+    }
+    names.set(rule.name, index);
+    const condition =
+      rule.when === undefined ? null : readWhen(rule.when, ['rules', index, 'when'], problems);
+    conditions.push(condition);
+    const action = readAction(rule, index, providers, problems);
+    if (providers !== null) problems.push(...deadlineProblems(index, action, providers));
+    rules.push({ name: rule.name, matches: matcher(condition), action });
+  }
+  // Only among conditions that are sound by themselves: one that can never be true is in nobody's way.
+  if (problems.length === before) {
+    for (const { rule, shadowedBy } of findUnreachable(conditions)) {
+      problems.push({
+        path: ['rules', rule, 'name'],
+        what: `"${raw[rule]?.name}" is never reached: "${raw[shadowedBy]?.name}" above takes all it matches`,
+        expected: 'the narrower rule first',
+        remedy: 'move it up, narrow the rule above, or remove it',
+      });
+    }
+  }
+  return rules;
+}
+
+function matcher(condition: Condition | null): Rule['matches'] {
+  if (condition === null) return () => true;
+  const evaluate = compileCondition(condition);
+  return (facts) => evaluate(facts) === TRUE;
+}
+
+function readWhen(
+  raw: NonNullable<RawRule['when']>,
+  path: FilePath,
+  problems: RuleProblem[],
+): Condition | null {
+  const condition = readCondition(raw, path, problems);
+  if (condition === null) return null;
+  if (countParts(condition) > PARTS_MAX) {
+    problems.push({
+      path,
+      what: `more than ${PARTS_MAX} parts in one condition`,
+      expected: `at most ${PARTS_MAX}`,
+      remedy: 'use lists (one_of), or several rules',
+    });
+    return null;
+  }
+  problems.push(...findContradictions(condition));
+  return condition;
+}
+
+function countParts(condition: Condition): number {
+  if (condition.kind === 'not') return 1 + countParts(condition.part);
+  if (condition.kind === 'test' || condition.kind === 'exists') return 1;
+  return condition.parts.reduce((sum, part) => sum + countParts(part), 1);
+}
+
+function readAction(
+  rule: RawRule,
+  index: number,
+  providers: ReadonlyMap<string, ProviderContract> | null,
+  problems: RuleProblem[],
+): RuleAction {
+  const raw = rule.then;
+  const path = ['rules', index, 'then'];
+  const only = raw.only === undefined ? null : new Set(raw.only);
+  if (raw.only !== undefined) checkProviders(raw.only, [...path, 'only'], providers, null, problems);
+  const strategy = readStrategy(raw, path, problems);
+  if (raw.priority !== undefined) {
+    checkProviders(raw.priority, [...path, 'priority'], providers, only, problems);
+  }
+  if (raw.split !== undefined) {
+    checkProviders(Object.keys(raw.split), [...path, 'split'], providers, only, problems);
+  }
+  return {
+    only,
+    strategy,
+    fallback: raw.fallback,
+    attemptsMax: raw.attempts_max,
+    deadlineMs: raw.deadline_ms,
+    queueMs: raw.queue_ms,
+    marginBasisPoints: raw.margin_basis_points,
+    costTolerancePp: raw.cost_tolerance_pp,
+    unknownCostBasisPoints: raw.unknown_cost_basis_points,
+  };
+}
+
+/** The strategy that is named, or the one whose list is there. */
+function readStrategy(raw: RawAction, path: FilePath, problems: RuleProblem[]): Strategy {
+  const implied = raw.priority !== undefined ? 'priority' : raw.split !== undefined ? 'split' : 'score';
+  const kind = raw.strategy ?? implied;
+  if (raw.priority !== undefined && raw.split !== undefined) {
+    problems.push({
+      path: [...path, 'split'],
+      atKey: true,
+      what: 'priority and split in one rule',
+      expected: 'one strategy',
+      remedy: 'remove one of the two',
+    });
+  } else if (kind !== implied) {
+    const missing = implied === 'score';
+    problems.push({
+      path: [...path, 'strategy'],
+      what: missing ? `strategy ${kind} without ${kind}:` : `strategy ${kind} beside ${implied}:`,
+      expected: missing ? `${kind}: with providers` : `strategy: ${implied}, or none`,
+      remedy: missing
+        ? `add ${kind === 'split' ? 'split: { sandbox-a: 70, sandbox-b: 30 }' : 'priority: [sandbox-a]'}`
+        : `remove strategy or ${implied}`,
+    });
+  }
+  if (raw.split !== undefined && Object.keys(raw.split).length === 0) {
+    problems.push({
+      path: [...path, 'split'],
+      what: 'a split between no providers',
+      expected: 'at least one provider with its weight',
+      remedy: 'write split: { sandbox-a: 70, sandbox-b: 30 }',
+    });
+  }
+  if (raw.priority !== undefined) return { kind: 'priority', order: raw.priority };
+  if (raw.split !== undefined) return { kind: 'split', weights: new Map(Object.entries(raw.split)) };
+  return { kind: 'score' };
+}
+
+/** Unknown providers, the same one twice, and those that `only` leaves out. */
+function checkProviders(
+  ids: readonly string[],
+  path: FilePath,
+  providers: ReadonlyMap<string, ProviderContract> | null,
+  only: ReadonlySet<string> | null,
+  problems: RuleProblem[],
+): void {
+  const isMap = path.at(-1) === 'split';
+  for (const [index, id] of ids.entries()) {
+    const place = isMap ? { path: [...path, id], atKey: true } : { path: [...path, index] };
+    if (ids.indexOf(id) !== index) {
+      problems.push({
+        ...place,
+        what: `${shown(id)} twice`,
+        expected: 'each provider once',
+        remedy: 'remove one',
+      });
+    } else if (providers !== null && !providers.has(id)) {
+      const near = nearestWord(id, providers.keys());
+      problems.push({
+        ...place,
+        what: `unknown provider ${shown(id)}`,
+        expected: `an id of providers.yaml: ${[...providers.keys()].slice(0, 20).join(', ')}`,
+        remedy: near === null ? 'add it to providers.yaml or remove it here' : `did you mean ${near}?`,
+      });
+    } else if (only !== null && !only.has(id)) {
+      problems.push({
+        ...place,
+        what: `${shown(id)} is left out by only`,
+        expected: `one of ${[...only].join(', ')}`,
+        remedy: 'add it to only, or remove it here',
+      });
+    }
+  }
+}
+
+/** A provider may not take longer than the whole road, or its answer would always come too late. */
+function deadlineProblems(
+  index: number,
+  action: RuleAction,
+  providers: ReadonlyMap<string, ProviderContract>,
+): readonly RuleProblem[] {
+  const slow = [...providers.values()].filter(
+    (provider) =>
+      provider.enabled && ruleReaches(action, provider.id) && provider.timeoutMs > action.deadlineMs,
+  );
+  return slow.map((provider) => ({
+    path: ['rules', index, 'then', 'deadline_ms'],
+    what: `deadline_ms ${action.deadlineMs} is below timeout_ms ${provider.timeoutMs} of "${provider.id}"`,
+    expected: `at least ${provider.timeoutMs}, or a shorter timeout_ms in providers.yaml`,
+    remedy: `raise deadline_ms, shorten the time-out, or leave "${provider.id}" out with only:`,
+  }));
+}

@@ -1,0 +1,228 @@
+import { z } from 'zod';
+import { CARD_BRANDS } from '../core/card.ts';
+import { isCurrency } from '../core/money.ts';
+import { FIELD_NAMES } from '../core/rules/condition-fields.ts';
+import { isCountryCode } from '../core/rules/country-codes.ts';
+import type { RawCondition } from '../core/rules/read-condition.ts';
+import { ADAPTERS, PROVIDER_FEATURES } from '../core/rules/ruleset.ts';
+
+// Shapes of the payments team's files. The message of every check is what was expected; how it came out wrong
+// and how to mend it is added where errors are made (`schema-problems.ts`). The JSON Schemas for editors come
+// from here.
+
+/**
+ * Longest lists and files that are read; far beyond any real set, so that a mistake cannot stop the gateway.
+ */
+export const RULES_MAX = 1000;
+export const PROVIDERS_MAX = 100;
+const VALUES_MAX = 10_000;
+
+function wholeNumber(low: number, high: number) {
+  const error = `a whole number from ${low} to ${high}`;
+  return z.int({ error }).min(low, error).max(high, error);
+}
+
+function numberBetween(low: number, high: number) {
+  const error = `a number from ${low} to ${high}`;
+  return z.number({ error }).min(low, error).max(high, error);
+}
+
+function listOf<Item extends z.ZodType>(item: Item, of: string) {
+  const error = `a list of at least one ${of}`;
+  return z.array(item, { error }).min(1, error).max(VALUES_MAX, `a list of at most ${VALUES_MAX} values`);
+}
+
+/** `all`, or a list. */
+function allOr<Item extends z.ZodType>(item: Item, of: string) {
+  return z.union([z.literal('all'), listOf(item, of)], { error: `all, or a list of at least one ${of}` });
+}
+
+const providerId = z
+  .string({ error: 'the id of a provider' })
+  .regex(/^[a-z][a-z0-9-]{0,39}$/, 'lower-case letters, digits and dashes, at most 40, a letter first');
+const merchantName = z
+  .string({ error: 'the name of a merchant' })
+  .regex(/^[\x21-\x7e]{1,128}$/, 'visible ASCII characters without blanks, at most 128');
+const currency = z
+  .string({ error: 'an ISO 4217 code' })
+  .refine(isCurrency, 'an ISO 4217 code in capitals, such as EUR');
+const country = z
+  .string({ error: 'an ISO 3166-1 alpha-2 code' })
+  .refine(isCountryCode, 'an ISO 3166-1 alpha-2 code in capitals, such as DE');
+const brand = z.enum(CARD_BRANDS).exclude(['unknown']);
+
+// ------------------------------------------------------------ providers.yaml
+
+const fees = z.strictObject({
+  fixed: z
+    .strictObject({ value: wholeNumber(0, 1_000_000), currency })
+    .nullable()
+    .default(null)
+    .describe('Price of an approval in minor units.'),
+  basis_points: numberBetween(0, 10_000).default(0).describe('Share of the amount: 140 is 1.4 %.'),
+  cross_border_basis_points: numberBetween(0, 10_000).default(0).describe('Added for cross-border payments.'),
+});
+
+const breaker = z.strictObject({
+  failure_ratio: numberBetween(0.01, 1)
+    .default(0.5)
+    .describe('Opens when more than this share of the calls in the window failed.'),
+  unknown_ratio: numberBetween(0.01, 1)
+    .default(0.1)
+    .describe('The same for calls with unknown outcome alone.'),
+  volume: wholeNumber(1, 100_000)
+    .default(10)
+    .describe('Never opens below this number of calls in the window.'),
+  window_ms: wholeNumber(1000, 600_000).default(10_000),
+  reset_ms: wholeNumber(100, 600_000)
+    .optional()
+    .describe(
+      'Time open before a probe; at least timeout_ms. Left out: 5000, or timeout_ms if that is more.',
+    ),
+  metrics_only: z
+    .boolean({ error: 'true or false' })
+    .default(false)
+    .describe('Counts and shows, never blocks.'),
+});
+
+const capabilities = z.strictObject({
+  currencies: allOr(currency, 'currency').default('all'),
+  brands: allOr(brand, 'brand').default('all'),
+  countries: allOr(country, 'country').default('all').describe('Countries of issuers.'),
+  features: z
+    .array(z.enum(PROVIDER_FEATURES), { error: `a list of ${PROVIDER_FEATURES.join(', ')}` })
+    .max(PROVIDER_FEATURES.length, 'each feature once')
+    .default([]),
+});
+
+const provider = z.strictObject({
+  id: providerId.describe('Our name for the account: in rules, metrics and tokens.'),
+  adapter: z.enum(ADAPTERS),
+  base_url: z
+    .string({ error: 'an https:// URL' })
+    .optional()
+    .describe("The adapter's default when left out. http:// only to loopback."),
+  credentials: z
+    .record(z.string(), z.string({ error: 'env:NAME or file:/path' }), {
+      error: 'names of secrets with env:NAME or file:/path',
+    })
+    .default({})
+    .describe('References to secrets, never the secrets: env:NAME or file:/path.'),
+  enabled: z.boolean({ error: 'true or false' }).default(true),
+  merchants: allOr(merchantName, 'merchant').describe('Merchants that may use this account.'),
+  timeout_ms: wholeNumber(100, 60_000).default(4000).describe('One attempt, to the last byte of the answer.'),
+  connect_timeout_ms: wholeNumber(10, 60_000).default(1000),
+  limits: z
+    .strictObject({
+      per_second: wholeNumber(1, 100_000).default(100),
+      concurrent: wholeNumber(1, 100_000).default(50),
+    })
+    .prefault({}),
+  capabilities: capabilities.prefault({}),
+  fees: fees.prefault({}),
+  breaker: breaker.prefault({}),
+});
+
+export const providersFileSchema = z.strictObject({
+  providers: z
+    .array(provider, { error: 'a list of providers' })
+    .min(1, 'at least one provider')
+    .max(PROVIDERS_MAX, `at most ${PROVIDERS_MAX} providers`),
+});
+export type RawProvider = z.output<typeof provider>;
+
+// ------------------------------------------------------------ rules.yaml
+
+const value = z.union([z.string(), z.number(), z.boolean()], { error: 'a word, a number, true or false' });
+const values = listOf(value, 'value');
+
+const conditionSchema: z.ZodType<RawCondition> = z.strictObject({
+  get all() {
+    return listOf(conditionSchema, 'condition').optional();
+  },
+  get any() {
+    return listOf(conditionSchema, 'condition').optional();
+  },
+  get not() {
+    return conditionSchema.optional();
+  },
+  field: z
+    .string({ error: 'the name of a field' })
+    .meta({ anyOf: [{ enum: [...FIELD_NAMES] }, { pattern: '^metadata\\..+' }] })
+    .optional(),
+  currency: z.string({ error: 'an ISO 4217 code' }).optional(),
+  time_zone: z
+    .string({ error: 'an IANA time zone' })
+    .optional()
+    .describe('Europe/Berlin; UTC when left out.'),
+  is: value.optional(),
+  one_of: values.optional(),
+  not_one_of: values.optional(),
+  none_of: values.optional().describe('The same as not_one_of.'),
+  prefix: z
+    .union([z.string(), listOf(z.string({ error: 'a prefix in quotes: "457173"' }), 'prefix')], {
+      error: 'a BIN prefix in quotes, or a list of them: ["457173", "222100-272099"]',
+    })
+    .optional(),
+  between: z
+    .array(value, { error: 'two values: [low, high]' })
+    .length(2, 'two values: [low, high]')
+    .optional()
+    .describe('Both ends included.'),
+  below: value.optional(),
+  above: value.optional(),
+  at_least: value.optional(),
+  at_most: value.optional(),
+  exists: z.boolean({ error: 'true or false' }).optional(),
+});
+
+const action = z.strictObject({
+  only: listOf(providerId, 'provider').optional().describe('Only these providers; left out: all.'),
+  strategy: z.enum(['score', 'priority', 'split']).optional(),
+  priority: listOf(providerId, 'provider').optional().describe('Tried in this order.'),
+  split: z
+    .record(
+      z.string(),
+      z.number({ error: 'a number above 0' }).positive('a number above 0').max(1e6, 'at most 1000000'),
+      {
+        error: 'providers with weights: { sandbox-a: 70, sandbox-b: 30 }',
+      },
+    )
+    .optional()
+    .describe('Shares of payments by weight; a payment stays with its provider.'),
+  fallback: z
+    .boolean({ error: 'true or false' })
+    .default(false)
+    .describe('After the list of priority or split, the other eligible providers.'),
+  attempts_max: wholeNumber(1, 5).default(2),
+  deadline_ms: wholeNumber(500, 60_000).default(8000).describe('For all attempts together.'),
+  queue_ms: wholeNumber(0, 5000).default(0).describe("Longest wait for a provider's limit."),
+  margin_basis_points: numberBetween(1, 1_000_000)
+    .default(10_000)
+    .describe('Worth of an approval as a share of the amount; 10000: approval decides, cost breaks ties.'),
+  cost_tolerance_pp: numberBetween(0, 100)
+    .nullable()
+    .default(null)
+    .describe('Approval, in percentage points, that a cheaper provider may cost at most.'),
+  unknown_cost_basis_points: numberBetween(0, 1_000_000)
+    .default(10_000)
+    .describe('Cost of an unknown outcome as a share of the amount.'),
+});
+
+const rule = z.strictObject({
+  name: z
+    .string({ error: 'the name of the rule' })
+    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'lower-case letters, digits, dashes and underscores, at most 64'),
+  when: conditionSchema.optional().describe('Left out: always.'),
+  // biome-ignore lint/suspicious/noThenProperty: the word of the file; nobody awaits a schema's shape
+  then: action,
+});
+
+export const rulesFileSchema = z.strictObject({
+  rules: z
+    .array(rule, { error: 'a list of rules' })
+    .min(1, 'at least one rule')
+    .max(RULES_MAX, `at most ${RULES_MAX} rules`),
+});
+export type RawRule = z.output<typeof rule>;
+export type RawAction = z.output<typeof action>;

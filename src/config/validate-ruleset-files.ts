@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import type { RuleProblem } from '../core/rules/rule-problem.ts';
+import type { Ruleset } from '../core/rules/ruleset.ts';
+import type { CredentialSources } from './credentials.ts';
+import { readProviders } from './read-providers.ts';
+import { readRules } from './read-rules.ts';
+import type { RulesetError } from './ruleset-error.ts';
+import { providersFileSchema, rulesFileSchema } from './ruleset-schemas.ts';
+import { checkShape } from './schema-problems.ts';
+import { readYamlFile, type YamlFile } from './yaml-file.ts';
+
+/** Files of a ruleset, in the order in which they are read. */
+export const RULESET_FILES = ['providers.yaml', 'rules.yaml'] as const;
+
+/** Errors reported at once; after them the list says how many more there are. */
+const ERRORS_MAX = 100;
+
+export type RulesetReading =
+  | { readonly kind: 'good'; readonly ruleset: Ruleset }
+  /** In the order of files and lines; at least one. */
+  | { readonly kind: 'refused'; readonly errors: readonly RulesetError[] };
+
+/**
+ * Reads, checks and compiles a ruleset. Never throws for anything in the files.
+ * @param files content by name; those of {@link RULESET_FILES} must be there, others are not read
+ * @returns the ruleset with version 0, or everything that is wrong
+ */
+export function validateRulesetFiles(
+  files: Readonly<Record<string, string>>,
+  credentials: CredentialSources,
+): RulesetReading {
+  const errors: RulesetError[] = [];
+  const collect = (file: YamlFile, problems: readonly RuleProblem[]) => {
+    errors.push(...problems.map(file.locate));
+  };
+  const providersFile = readFile('providers.yaml', files, errors);
+  const rulesFile = readFile('rules.yaml', files, errors);
+
+  let providers: ReturnType<typeof readProviders> | null = null;
+  if (providersFile !== null) {
+    const shape = checkShape(providersFileSchema, providersFile.value);
+    const problems: RuleProblem[] = [];
+    if (shape.kind === 'good') providers = readProviders(shape.data.providers, credentials, problems);
+    collect(providersFile, shape.kind === 'good' ? problems : shape.problems);
+  }
+  let rules: ReturnType<typeof readRules> = [];
+  if (rulesFile !== null) {
+    const shape = checkShape(rulesFileSchema, rulesFile.value);
+    const problems: RuleProblem[] = [];
+    if (shape.kind === 'good') rules = readRules(shape.data.rules, providers, problems);
+    collect(rulesFile, shape.kind === 'good' ? problems : shape.problems);
+  }
+  if (errors.length > 0 || providers === null) return { kind: 'refused', errors: inOrder(errors) };
+  const live = [...providers.values()].every((provider) => provider.live);
+  return { kind: 'good', ruleset: { version: 0, contentHash: contentHashOf(files), rules, providers, live } };
+}
+
+/** SHA-256 over names and contents of the files that are read, hex. */
+export function contentHashOf(files: Readonly<Record<string, string>>): string {
+  const hash = createHash('sha256');
+  // As JSON, so that no content can pass for the boundary between two files.
+  hash.update(JSON.stringify(RULESET_FILES.map((name) => [name, fileText(files, name)])));
+  return hash.digest('hex');
+}
+
+function fileText(files: Readonly<Record<string, string>>, name: string): string | null {
+  return Object.hasOwn(files, name) ? (files[name] ?? null) : null;
+}
+
+function readFile(
+  name: string,
+  files: Readonly<Record<string, string>>,
+  errors: RulesetError[],
+): YamlFile | null {
+  const text = fileText(files, name);
+  if (text === null) {
+    errors.push({
+      file: name,
+      line: 1,
+      column: 1,
+      what: 'the file is missing',
+      expected: 'a file of this name in the folder of RULES_DIR',
+      remedy: 'create it; README.md in the shipped routing-rules/ shows how',
+    });
+    return null;
+  }
+  const reading = readYamlFile(name, text);
+  if (reading.kind === 'read') return reading.file;
+  errors.push(...reading.errors);
+  return null;
+}
+
+function inOrder(errors: readonly RulesetError[]): readonly RulesetError[] {
+  const rank = new Map<string, number>(RULESET_FILES.map((name, index) => [name, index]));
+  const rankOf = (error: RulesetError) => rank.get(error.file) ?? RULESET_FILES.length;
+  const sorted = errors.toSorted((a, b) => rankOf(a) - rankOf(b) || a.line - b.line || a.column - b.column);
+  const last = sorted[ERRORS_MAX - 1];
+  if (sorted.length <= ERRORS_MAX || last === undefined) return sorted;
+  const more = sorted.length - ERRORS_MAX + 1;
+  return [
+    ...sorted.slice(0, ERRORS_MAX - 1),
+    { ...last, what: `${more} more errors from here on`, expected: 'none', remedy: 'mend those above first' },
+  ];
+}

@@ -1,0 +1,185 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+} from 'yaml';
+import type { FilePath, RuleProblem } from '../core/rules/rule-problem.ts';
+import type { RulesetError } from './ruleset-error.ts';
+
+/** Characters of one file; the shipped ones have a few thousand. */
+const FILE_LENGTH_MAX = 512 * 1024;
+const DEPTH_MAX = 40;
+/** Complaints of the parser that are passed on; what comes after the first is often its echo. */
+const ERRORS_MAX = 10;
+
+/** A YAML file that can tell where each of its values stands. */
+export interface YamlFile {
+  /** Plain data. */
+  readonly value: unknown;
+  /** Turns a problem with a path into an error with line and column. */
+  readonly locate: (problem: RuleProblem) => RulesetError;
+}
+
+export type YamlReading =
+  | { readonly kind: 'read'; readonly file: YamlFile }
+  | { readonly kind: 'refused'; readonly errors: readonly RulesetError[] };
+
+/** Parses one file. Never throws: what the parser cannot take is an error with its place. */
+export function readYamlFile(name: string, text: string): YamlReading {
+  const refuse = (offset: number, what: string, expected: string, remedy: string): YamlReading => ({
+    kind: 'refused',
+    errors: [{ file: name, ...position(offset), what, expected, remedy }],
+  });
+  const lines = new LineCounter();
+  const position = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    // An empty text has no line at all for the counter.
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  if (text.length > FILE_LENGTH_MAX) {
+    return refuse(0, `${text.length} characters`, `at most ${FILE_LENGTH_MAX}`, 'split or shorten the file');
+  }
+  const parsed = parse(text, lines);
+  const tooDeep = refuse(
+    0,
+    'values nested too deeply to be read',
+    `at most ${DEPTH_MAX} levels`,
+    'write it flatter',
+  );
+  if (parsed === null) return tooDeep;
+  const complaints = [...parsed.errors, ...parsed.warnings];
+  if (complaints.some((error) => /call stack/.test(error.message))) return tooDeep;
+  if (complaints.length > 0) {
+    // One slip makes the parser complain many times at one place: the first says it.
+    const places = new Map<number, (typeof complaints)[number]>();
+    for (const error of complaints) if (!places.has(error.pos[0])) places.set(error.pos[0], error);
+    const first = [...places.values()].slice(0, ERRORS_MAX);
+    return {
+      kind: 'refused',
+      errors: first.map((error) => ({ file: name, ...position(error.pos[0]), ...yamlAdvice(error) })),
+    };
+  }
+  if (parsed.contents === null || (isScalar(parsed.contents) && parsed.contents.value === null)) {
+    return refuse(0, 'the file is empty', 'providers: or rules: with a list', 'see README.md in this folder');
+  }
+  if (parsed.schema.name !== 'core') {
+    return refuse(
+      0,
+      'a %YAML directive for an old version',
+      'YAML 1.2, where NO is a word',
+      'remove the directive',
+    );
+  }
+  const oddity = findOddity(parsed.contents);
+  if (oddity !== null) return refuse(oddity.offset, oddity.what, oddity.expected, oddity.remedy);
+  const locate = (problem: RuleProblem): RulesetError => {
+    const { what, expected, remedy } = problem;
+    return {
+      file: name,
+      ...position(offsetOf(parsed, problem.path, problem.atKey === true)),
+      what,
+      expected,
+      remedy,
+    };
+  };
+  return { kind: 'read', file: { value: parsed.toJS(), locate } };
+}
+
+/** The document, or null when its nesting exhausts the parser's stack. */
+function parse(text: string, lineCounter: LineCounter): Document.Parsed | null {
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: true });
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+function yamlAdvice(error: { readonly code: string; readonly message: string }) {
+  const what = error.message.replaceAll(/\s+/g, ' ').slice(0, 200);
+  if (error.code === 'DUPLICATE_KEY') {
+    return { what: 'a key twice in one map', expected: 'each key once', remedy: 'remove one of the two' };
+  }
+  if (error.code === 'MULTIPLE_DOCS') {
+    return {
+      what: 'a second document after ---',
+      expected: 'one document',
+      remedy: 'remove the line with ---',
+    };
+  }
+  return {
+    what: `not readable as YAML: ${what}`,
+    expected: 'YAML 1.2',
+    remedy: 'check indents, quotes, brackets',
+  };
+}
+
+/** Constructs of YAML that make a rule hard to read or mean something else than it says. */
+function findOddity(root: Node) {
+  const open: { readonly node: Node; readonly depth: number }[] = [{ node: root, depth: 1 }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { node, depth } = next;
+    const offset = node.range?.[0] ?? 0;
+    if (depth > DEPTH_MAX) {
+      return {
+        offset,
+        what: 'values nested too deeply',
+        expected: `at most ${DEPTH_MAX} levels`,
+        remedy: 'write it flatter',
+      };
+    }
+    if (isAlias(node) || node.anchor !== undefined) {
+      const what = isAlias(node) ? `an alias *${node.source}` : `an anchor &${node.anchor}`;
+      return {
+        offset,
+        what,
+        expected: 'values written out',
+        remedy: 'write it out: each rule reads by itself',
+      };
+    }
+    if (node.tag !== undefined) {
+      return { offset, what: `a tag ${node.tag}`, expected: 'plain values', remedy: 'remove the tag' };
+    }
+    const children: unknown[] = isSeq(node)
+      ? node.items
+      : isMap(node)
+        ? node.items.flatMap((pair) => [pair.key, pair.value])
+        : [];
+    for (const child of children) if (isNode(child)) open.push({ node: child, depth: depth + 1 });
+    const oddKey = isMap(node)
+      ? node.items.find(({ key }) => !isScalar(key) || key.value === '__proto__')
+      : undefined;
+    if (oddKey !== undefined) {
+      return { offset, what: 'a key that is no word', expected: 'words as keys', remedy: 'write key: value' };
+    }
+  }
+  return null;
+}
+
+/** Where the value of a path starts; the nearest that exists when it does not. */
+function offsetOf(document: Document.Parsed, path: FilePath, atKey: boolean): number {
+  let node: unknown = document.contents;
+  let offset = document.contents?.range?.[0] ?? 0;
+  for (const [index, step] of path.entries()) {
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+      if (pair === undefined) return offset;
+      const keyOffset = isNode(pair.key) ? (pair.key.range?.[0] ?? offset) : offset;
+      if (atKey && index === path.length - 1) return keyOffset;
+      node = pair.value;
+      offset = isNode(node) ? (node.range?.[0] ?? keyOffset) : keyOffset;
+    } else if (isSeq(node)) {
+      node = node.items[Number(step)];
+      offset = isNode(node) ? (node.range?.[0] ?? offset) : offset;
+    } else {
+      return offset;
+    }
+  }
+  return offset;
+}

@@ -1,0 +1,89 @@
+/**
+ * Values that a condition lets through. Conditions are evaluated on it and reasoned about with it, so that
+ * what is proved unreachable or contradictory is what would happen.
+ */
+export type ValueSet =
+  /** These words, or (`within` false) every word but these. */
+  | { readonly kind: 'words'; readonly within: boolean; readonly words: ReadonlySet<string> }
+  /** Whole numbers in these ranges, both ends included; sorted, apart from each other. */
+  | { readonly kind: 'ranges'; readonly ranges: readonly Range[] };
+
+export type Range = readonly [low: number, high: number];
+
+export function wordSet(words: Iterable<string>, within = true): ValueSet {
+  return { kind: 'words', within, words: new Set(words) };
+}
+
+/** Sorts and joins ranges; those with low above high are empty and left out. */
+export function rangeSet(ranges: Iterable<Range>): ValueSet {
+  const sorted = [...ranges].filter(([low, high]) => low <= high).sort((a, b) => a[0] - b[0]);
+  const joined: [number, number][] = [];
+  for (const [low, high] of sorted) {
+    const last = joined.at(-1);
+    if (last !== undefined && low <= last[1] + 1) last[1] = Math.max(last[1], high);
+    else joined.push([low, high]);
+  }
+  return { kind: 'ranges', ranges: joined };
+}
+
+/** What a field can hold at all: a closed list of words, any word (null), or one range of whole numbers. */
+export type Universe = { readonly words: readonly string[] | null } | { readonly range: Range };
+
+/** Everything of the universe. */
+export function everything(universe: Universe): ValueSet {
+  if ('range' in universe) return rangeSet([universe.range]);
+  return universe.words === null ? wordSet([], false) : wordSet(universe.words);
+}
+
+/** What the universe holds beside this set. */
+export function complement(set: ValueSet, universe: Universe): ValueSet {
+  if (set.kind === 'words') return closed({ ...set, within: !set.within }, universe);
+  const [low, high] = 'range' in universe ? universe.range : [0, Number.MAX_SAFE_INTEGER];
+  const gaps: Range[] = [];
+  let next = low;
+  for (const range of set.ranges) {
+    gaps.push([next, range[0] - 1]);
+    next = range[1] + 1;
+  }
+  return rangeSet([...gaps, [next, high]]);
+}
+
+/** "All but these" of a closed list, spelt as the words that are left. */
+export function closed(set: ValueSet, universe: Universe): ValueSet {
+  if (set.kind !== 'words' || set.within || 'range' in universe || universe.words === null) return set;
+  return wordSet(universe.words.filter((word) => !set.words.has(word)));
+}
+
+export function intersection(a: ValueSet, b: ValueSet): ValueSet {
+  if (a.kind === 'ranges' && b.kind === 'ranges') {
+    const common: Range[] = [];
+    for (const [aLow, aHigh] of a.ranges) {
+      for (const [bLow, bHigh] of b.ranges) common.push([Math.max(aLow, bLow), Math.min(aHigh, bHigh)]);
+    }
+    return rangeSet(common);
+  }
+  if (a.kind === 'words' && b.kind === 'words') {
+    if (a.within) return wordSet([...a.words].filter((word) => b.words.has(word) === b.within));
+    if (b.within) return intersection(b, a);
+    return wordSet([...a.words, ...b.words], false);
+  }
+  return wordSet([]);
+}
+
+/** Whether no value is in the set. "All but these" of an open list is never empty. */
+export function isEmpty(set: ValueSet): boolean {
+  return set.kind === 'ranges' ? set.ranges.length === 0 : set.within && set.words.size === 0;
+}
+
+/** Whether every value of `inner` is in `outer`; false also when that cannot be told. */
+export function contains(outer: ValueSet, inner: ValueSet): boolean {
+  if (isEmpty(inner)) return true;
+  if (outer.kind === 'ranges' && inner.kind === 'ranges') {
+    return inner.ranges.every(([low, high]) =>
+      outer.ranges.some((range) => range[0] <= low && high <= range[1]),
+    );
+  }
+  if (outer.kind !== 'words' || inner.kind !== 'words') return false;
+  if (inner.within) return [...inner.words].every((word) => outer.words.has(word) === outer.within);
+  return !outer.within && [...outer.words].every((word) => inner.words.has(word));
+}
