@@ -11,7 +11,8 @@ export interface Settlement {
 
 /**
  * Adds the attempts of an authorization up. The order of the checks is the order of what matters about money:
- * an approval, then anything that may still be one, then a decline, then "never processed by anyone".
+ * an approval, then anything that may still be one, then what still has to be undone, then a decline, then "never
+ * processed by anyone".
  */
 export function settle(
   attempts: Authorization['attempts'],
@@ -38,6 +39,8 @@ export function settle(
       restsOn: partial.number,
     };
   }
+  const hidden = found((outcome) => outcome?.kind === 'declined' && outcome.decline.mayHideApproval);
+  if (hidden !== undefined) return { status: 'reversing', authorizedAmount: 0, restsOn: hidden.number };
   const authentication = found((outcome) => outcome?.kind === 'authentication_required');
   if (authentication !== undefined) {
     return { status: 'authentication_required', authorizedAmount: 0, restsOn: authentication.number };

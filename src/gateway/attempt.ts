@@ -55,9 +55,7 @@ export async function sendAttempt(
     deps.observer.alert({ kind: 'adapter_threw', detail: describe(error), authorizationId: null });
     outcome = { kind: 'unknown', code: 'adapter_failed', providerReference: null };
   }
-  if (outcome.kind === 'partially_approved' && !request.acceptPartial) {
-    outcome = await reversePartial(outcome, intent, admitted, request, budget, deps);
-  }
+  outcome = await undoWhatMayNotStand(outcome, { intent, admitted, request, budget }, deps);
   const durationMs = deps.clock.monotonicMs() - startedMs;
   const retryAfterMs = outcome.kind === 'rejected' ? outcome.retryAfterMs : null;
   admitted.permit.report(breakerSignal(outcome), retryAfterMs);
@@ -72,30 +70,59 @@ export async function sendAttempt(
   return { outcome, durationMs };
 }
 
+interface AttemptContext {
+  readonly intent: Intent;
+  readonly admitted: Admitted;
+  readonly request: AuthorizationRequest;
+  readonly budget: CallBudget;
+}
+
 /**
- * Undoes an authorization for less than was asked. Only a confirmation counts; an acknowledgement does not. A crash
- * before the outcome is recorded leaves the attempt unknown, and an inquiry finds what the void came to.
+ * Undoes an authorization that may not stand: one for less than was asked, when the caller does not take less, and
+ * the approval that a decline may hide. Only a confirmation counts; an acknowledgement does not. A crash before the
+ * outcome is recorded leaves the attempt unknown, and an inquiry finds what the void came to.
  */
-async function reversePartial(
-  outcome: Extract<AttemptOutcome, { kind: 'partially_approved' }>,
-  intent: Intent,
-  admitted: Admitted,
-  request: AuthorizationRequest,
-  budget: CallBudget,
+async function undoWhatMayNotStand(
+  outcome: AttemptOutcome,
+  context: AttemptContext,
   deps: GatewayDeps,
 ): Promise<AttemptOutcome> {
+  if (outcome.kind === 'partially_approved' && !context.request.acceptPartial) {
+    const undone = await voidConfirmed(outcome.providerReference, outcome.authorizedAmount, context, deps);
+    return { ...outcome, reversal: undone ? 'confirmed' : 'unconfirmed' };
+  }
+  if (outcome.kind === 'declined' && outcome.decline.mayHideApproval && outcome.providerReference !== null) {
+    const undone = await voidConfirmed(
+      outcome.providerReference,
+      context.request.amount.value,
+      context,
+      deps,
+    );
+    return undone
+      ? { ...outcome, decline: { ...outcome.decline, mayHideApproval: false, otherProvider: 'no' } }
+      : outcome;
+  }
+  return outcome;
+}
+
+async function voidConfirmed(
+  providerReference: string,
+  value: number,
+  { intent, admitted, request, budget }: AttemptContext,
+  deps: GatewayDeps,
+): Promise<boolean> {
   try {
     const reversal = await admitted.provider.void({
       attemptId: intent.attemptId,
-      providerReference: outcome.providerReference,
+      providerReference,
       providerKey: `${intent.providerKey}_void`,
-      amount: { value: outcome.authorizedAmount, currency: request.amount.currency },
+      amount: { value, currency: request.amount.currency },
       budget,
     });
-    return { ...outcome, reversal: reversal.kind === 'confirmed' ? 'confirmed' : 'unconfirmed' };
+    return reversal.kind === 'confirmed';
   } catch (error) {
     deps.observer.alert({ kind: 'adapter_threw', detail: describe(error), authorizationId: null });
-    return { ...outcome, reversal: 'unconfirmed' };
+    return false;
   }
 }
 

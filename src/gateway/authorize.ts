@@ -22,15 +22,8 @@ export async function authorize(command: AuthorizeCommand, deps: GatewayDeps): P
   const rule = matchRule(ruleset, facts);
   if (rule === null) return answerNoRoute(command, null, [], null, deps);
 
-  const road = beginRoad(
-    command,
-    card,
-    facts,
-    ruleset,
-    rule,
-    decide(command, facts, ruleset, rule, 1, deps),
-    deps,
-  );
+  const road = beginRoad(command, card, facts, ruleset, rule, deps);
+  road.decision = decide(road, deps);
   let admitted = await admitNext(road, deps);
   if (admitted === null) return answerNoRoute(command, rule, road.decision.explain(), road, deps);
 
@@ -80,8 +73,7 @@ async function nextProvider(
   });
   if (stop !== null) return { stop };
 
-  const tried = new Set(road.attempts.map((attempt) => attempt.provider));
-  road.decision = decide(road.command.request, road, tried, deps);
+  road.decision = decide(road, deps);
   const admitted = await admitNext(road, deps);
   if (admitted === null) return { stop: 'no_candidate_left' };
   if (verdict.technical && !deps.retryBudget.withdraw()) {

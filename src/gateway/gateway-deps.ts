@@ -11,6 +11,7 @@ import type {
   RetryBudget,
   Rulesets,
 } from './ports.ts';
+import type { Unrecorded } from './unrecorded.ts';
 
 /** Everything the road needs from outside. */
 export interface GatewayDeps {
@@ -25,6 +26,8 @@ export interface GatewayDeps {
   /** The provider account of that id, if the active ruleset has it. */
   readonly provider: (id: string) => Provider | undefined;
   readonly observer: Observer;
+  /** What this process knows and the journal could not write yet. */
+  readonly unrecorded: Unrecorded;
   readonly renderAnswer: RenderAnswer;
   /** This process, as attempts name it. */
   readonly owner: string;

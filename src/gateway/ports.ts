@@ -201,6 +201,14 @@ export interface Journal {
   saveOverride(override: ProviderOverride): Promise<void>;
   /** Newest override of each (provider, brand, merchant); `auto` and expired ones included. */
   listOverrides(): Promise<readonly ProviderOverride[]>;
+  /**
+   * Whether money may stand at this provider: an attempt in flight, pending or unknown, or an authorization that
+   * rests on it and is not wholly undone. Such a provider may be disabled, but not removed or pointed elsewhere.
+   */
+  hasOpenMoney(provider: string): Promise<boolean>;
+  /** Resolves when the store can be written now: it writes a little. */
+  ping(): Promise<void>;
+  /** Finishes what was begun, then frees everything. Calls after it are refused. */
   close(): Promise<void>;
 }
 

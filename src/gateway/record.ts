@@ -1,11 +1,12 @@
 import type { Attempt } from '../core/attempt.ts';
 import { type Authorization, storableRequest } from '../core/authorization.ts';
+import type { RoutingDecision } from '../core/decision.ts';
 import type { BudgetStop, FailOverReason, StopReason } from '../core/failover.ts';
 import { invariant } from '../core/invariant.ts';
 import type { Admitted, AttemptResult } from './attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
-import type { Intent, OpeningResult, OutcomeRecord } from './ports.ts';
+import type { Conclusion, Intent, OpeningResult, OutcomeRecord } from './ports.ts';
 import { authorizationOf, type Road, routingOf } from './road.ts';
 import type { AuthorizeResult } from './road-results.ts';
 
@@ -43,7 +44,12 @@ export async function openRoad(road: Road, admitted: Admitted, deps: GatewayDeps
       intent,
     }),
   );
-  if (!opened.ok) return { kind: 'journal_failed' };
+  if (!opened.ok) {
+    // It may have been written after all. Only this process knows for certain that nothing was sent.
+    const unsent = { ...road, routing, version: 1, attempts: [attemptOf(intent)] };
+    deps.unrecorded.add([conclusionFor(unsent, routing, intent, NEVER_SENT, 'journal_failed', deps)]);
+    return { kind: 'journal_failed' };
+  }
   if (opened.value.kind !== 'opened') return opened.value;
   road.routing = routing;
   road.version = 1;
@@ -64,7 +70,9 @@ export async function failOverRoad(
   next: { readonly admitted: Admitted; readonly reason: FailOverReason },
   deps: GatewayDeps,
 ): Promise<FailedOver> {
+  invariant(road.routing !== null, 'a road is opened before it fails over');
   const nextIntent = intentFor(road, next.admitted, deps);
+  const attempts = [...withOutcome(road.attempts, intent, result), attemptOf(nextIntent)];
   const written = await callJournal('fail_over', deps, () =>
     deps.journal.failOver({
       authorizationId: road.authorizationId,
@@ -75,10 +83,18 @@ export async function failOverRoad(
       intent: nextIntent,
     }),
   );
-  if (!written.ok) return { kind: 'stopped', answer: answerUnrecorded(road, deps) };
+  if (!written.ok) {
+    // Either nothing was written, or all of it; in both cases the next attempt was never sent.
+    const ahead = { ...road, version: road.version + 1, attempts };
+    deps.unrecorded.add([
+      conclusionFor(road, road.routing, intent, result, 'journal_failed', deps),
+      conclusionFor(ahead, road.routing, nextIntent, NEVER_SENT, 'journal_failed', deps),
+    ]);
+    return { kind: 'stopped', answer: answerUnrecorded(road, deps) };
+  }
   if (written.value.kind === 'stale') return { kind: 'stopped', answer: await answerFromJournal(road, deps) };
   road.version = written.value.version;
-  road.attempts = [...withOutcome(road.attempts, intent, result), attemptOf(nextIntent)];
+  road.attempts = attempts;
   return { kind: 'written', intent: nextIntent };
 }
 
@@ -91,31 +107,44 @@ export async function concludeRoad(
   deps: GatewayDeps,
 ): Promise<AuthorizeResult> {
   invariant(road.routing !== null, 'a road is opened before it is concluded');
-  const attempts = withOutcome(road.attempts, intent, result);
-  const authorization = authorizationOf({ ...road, attempts }, road.routing);
-  const answer = deps.renderAnswer(authorization);
-  const written = await callJournal('conclude', deps, () =>
-    deps.journal.conclude({
-      authorizationId: road.authorizationId,
-      expectedVersion: road.version,
-      outcome: outcomeRecord(intent, result, deps),
-      ...conclusionOf(authorization),
-      frozen: isSettled(authorization) ? answer : null,
-      reason,
-      actor: 'gateway',
-      atMs: deps.clock.wallMs(),
-    }),
-  );
-  if (!written.ok) return answerUnrecorded(road, deps);
+  const conclusion = conclusionFor(road, road.routing, intent, result, reason, deps);
+  const written = await callJournal('conclude', deps, () => deps.journal.conclude(conclusion));
+  if (!written.ok) {
+    deps.unrecorded.add([conclusion]);
+    return answerUnrecorded(road, deps);
+  }
   if (written.value.kind === 'stale') return answerFromJournal(road, deps);
-  road.attempts = attempts;
+  road.attempts = withOutcome(road.attempts, intent, result);
+  const authorization = authorizationOf(road, road.routing);
   observeEnd(road, authorization, deps);
+  const answer = conclusion.frozen ?? deps.renderAnswer(authorization);
+  return { kind: 'answered', ...answer, replayed: false, authorizationId: road.authorizationId };
+}
+
+const NEVER_SENT: AttemptResult = { outcome: { kind: 'not_sent', code: 'journal_failed' }, durationMs: 0 };
+
+/** The last outcome, the state that all attempts add up to, and the answer to freeze when nothing is left open. */
+function conclusionFor(
+  road: Road,
+  routing: RoutingDecision,
+  intent: Intent,
+  result: AttemptResult,
+  reason: EndReason | 'journal_failed',
+  deps: GatewayDeps,
+): Conclusion {
+  const authorization = authorizationOf(
+    { ...road, attempts: withOutcome(road.attempts, intent, result) },
+    routing,
+  );
   return {
-    kind: 'answered',
-    httpStatus: answer.httpStatus,
-    body: answer.body,
-    replayed: false,
     authorizationId: road.authorizationId,
+    expectedVersion: road.version,
+    outcome: outcomeRecord(intent, result, deps),
+    ...conclusionOf(authorization),
+    frozen: isSettled(authorization) ? deps.renderAnswer(authorization) : null,
+    reason,
+    actor: 'gateway',
+    atMs: deps.clock.wallMs(),
   };
 }
 

@@ -6,7 +6,7 @@ import type { RoutingDecision } from '../core/decision.ts';
 import type { RoutingFacts } from '../core/facts.ts';
 import type { Rule, Ruleset } from '../core/rules/ruleset.ts';
 import { settled } from '../core/settlement.ts';
-import type { Decision } from './candidates.ts';
+import { type Decision, NOTHING_DECIDED } from './candidates.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import type { AuthorizeCommand } from './road-results.ts';
 
@@ -38,7 +38,6 @@ export function beginRoad(
   facts: RoutingFacts,
   ruleset: Ruleset,
   rule: Rule,
-  decision: Decision,
   deps: Pick<GatewayDeps, 'clock' | 'randomness'>,
 ): Road {
   const asked = command.request.deadlineMs ?? rule.action.deadlineMs;
@@ -51,7 +50,7 @@ export function beginRoad(
     authorizationId: deps.randomness.id('auth'),
     createdAtMs: deps.clock.wallMs(),
     deadlineMs: command.receivedAtMs + Math.min(asked, rule.action.deadlineMs),
-    decision,
+    decision: NOTHING_DECIDED,
     routing: null,
     version: 0,
     attempts: [],

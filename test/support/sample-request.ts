@@ -1,0 +1,32 @@
+import type { AuthorizationRequest } from '../../src/core/authorization.ts';
+
+/** A valid request, as the edge hands it to the road; overridden where a test cares. */
+export function sampleRequest(over: Partial<AuthorizationRequest> = {}): AuthorizationRequest {
+  return {
+    reference: 'order-7781',
+    merchant: 'acme-eu',
+    amount: { value: 4999, currency: 'EUR' },
+    card: {
+      bin: '45717360',
+      last4: '0007',
+      expiryMonth: 9,
+      expiryYear: 2029,
+      token: 'tok_visa',
+      tokens: {},
+      id: 'card-77',
+      accountReference: null,
+      brand: 'visa',
+      networkToken: false,
+    },
+    initiator: 'customer',
+    shopper: { country: 'DE', id: 'cust-9' },
+    capture: 'manual',
+    threeDs: null,
+    storedCredential: null,
+    networkTransaction: null,
+    acceptPartial: false,
+    deadlineMs: 8000,
+    metadata: {},
+    ...over,
+  };
+}
