@@ -1,0 +1,103 @@
+import { isLive, type LedgerRow, type ProviderTotals, type WireAmount, type WireStatus } from './ledger.ts';
+import type { WireDecline } from './verdict.ts';
+
+/** An authorization as the provider port answers it. */
+export interface AuthorizationView {
+  readonly id: string;
+  readonly reference: string;
+  readonly status: WireStatus;
+  readonly amount: WireAmount;
+  readonly authorized_amount: number;
+  readonly captured_amount: number;
+  readonly refunded_amount: number;
+  readonly decline: WireDecline | null;
+  readonly network_transaction: {
+    readonly id: string;
+    readonly network: string;
+    readonly date: string;
+  } | null;
+  readonly created_at: string;
+}
+
+/** The authorization as it is now. */
+export function authorizationView(row: LedgerRow): AuthorizationView {
+  const reachedIssuer = row.authorizedAmount > 0;
+  const createdAt = new Date(row.createdAtMs).toISOString();
+  return {
+    id: row.id,
+    reference: row.reference,
+    status: row.status,
+    amount: row.amount,
+    authorized_amount: row.authorizedAmount,
+    captured_amount: row.capturedAmount,
+    refunded_amount: row.refundedAmount,
+    decline: row.decline,
+    network_transaction: reachedIssuer
+      ? // Letters only: a Visa id is 15 digits, which a careful caller would take for a card number.
+        { id: `nti${row.id.slice('sbx_'.length)}`, network: row.brand, date: createdAt.slice(0, 10) }
+      : null,
+    created_at: createdAt,
+  };
+}
+
+/** The authorization as its first answer showed it: what a replay repeats, whatever happened since. */
+export function firstAuthorizationView(row: LedgerRow): AuthorizationView {
+  const now = authorizationView(row);
+  const status = row.firstStatus ?? row.status;
+  const first = { ...now, status, captured_amount: 0, refunded_amount: 0 };
+  if (status !== 'pending') return first;
+  return { ...first, authorized_amount: 0, decline: null, network_transaction: null };
+}
+
+/** An authorization as the ledger shows it. */
+export interface LedgerEntry extends AuthorizationView {
+  readonly provider: string;
+  readonly merchant: string;
+  readonly merchant_reference: string | null;
+  readonly token: string;
+  readonly brand: string;
+  /** Money is held or was taken. */
+  readonly live: boolean;
+  /** Idempotency key of the authorization. */
+  readonly key: string;
+  /** That key and those of its operations. */
+  readonly keys: readonly string[];
+  /** How often the authorization was asked for under its key. */
+  readonly asked: number;
+  readonly operations: readonly {
+    readonly id: string;
+    readonly operation: string;
+    readonly key: string;
+    readonly amount: number;
+    readonly asked: number;
+  }[];
+}
+
+export function ledgerEntry(row: LedgerRow): LedgerEntry {
+  return {
+    provider: row.provider,
+    ...authorizationView(row),
+    merchant: row.merchant,
+    merchant_reference: row.merchantReference,
+    token: row.token,
+    brand: row.brand,
+    live: isLive(row),
+    key: row.key,
+    keys: [row.key, ...row.operations.map((operation) => operation.key)],
+    asked: row.asked,
+    operations: row.operations.map((operation) => ({ ...operation })),
+  };
+}
+
+/** Answer of `GET /ledger`. */
+export interface LedgerReport {
+  /** Oldest first. */
+  readonly authorizations: readonly LedgerEntry[];
+  /** Whether more rows match than the limit let through. */
+  readonly truncated: boolean;
+  readonly totals: Readonly<Record<string, ProviderTotals>>;
+  /** Every POST that reached a provider port. */
+  readonly requests: number;
+  /** Rows that had to go to stay within the bound. */
+  readonly dropped: number;
+}
