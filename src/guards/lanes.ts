@@ -1,0 +1,311 @@
+import type { BreakerSignal } from '../core/attempt.ts';
+import type { CardBrand } from '../core/card.ts';
+import type { BreakerState } from '../core/decision.ts';
+import { invariant } from '../core/invariant.ts';
+import type { ProviderContract } from '../core/rules/ruleset.ts';
+import type {
+  Admission,
+  Clock,
+  Guards,
+  LaneKey,
+  LaneView,
+  Permit,
+  ProviderOverride,
+} from '../gateway/ports.ts';
+import { effectiveOverride } from './effective-override.ts';
+import { type BreakerCounts, type BreakerTicket, type CircuitState, LaneBreaker } from './lane-breaker.ts';
+import { type LimitRefusal, ProviderLimit } from './provider-limit.ts';
+import { type Turn, WaitQueue } from './wait-queue.ts';
+
+/** A change of a lane's breaker, told after it happened. */
+export interface LaneTransition {
+  readonly provider: string;
+  readonly brand: CardBrand;
+  readonly from: CircuitState;
+  readonly to: CircuitState;
+}
+
+export interface LanesOptions {
+  readonly clock: Clock;
+  /** Must not throw. */
+  readonly onTransition: (transition: LaneTransition) => void;
+  /** Authorizations that may wait for one provider's limit at a time; 100 when left out. */
+  readonly queueLength?: number;
+}
+
+/** One lane as operators see it. */
+export interface LaneSnapshot {
+  readonly brand: CardBrand;
+  /** With overrides that hold for every merchant. */
+  readonly breaker: BreakerState;
+  /** What the breaker itself thinks. */
+  readonly circuit: CircuitState;
+  /** Wall clock of the circuit's last change, milliseconds since 1970. */
+  readonly sinceMs: number;
+  readonly counts: BreakerCounts;
+}
+
+/** One provider's guards as operators see them. */
+export interface ProviderGuardSnapshot {
+  readonly provider: string;
+  readonly limit: {
+    readonly perSecond: number;
+    readonly concurrent: number;
+    readonly inUse: number;
+    readonly headroom: number;
+    /** Milliseconds for which a 429 still closes it. */
+    readonly closedForMs: number;
+    readonly waiting: number;
+  };
+  /** Lanes that have carried a call since the start. */
+  readonly lanes: readonly LaneSnapshot[];
+  /** Overrides that have not expired; `auto` is none. */
+  readonly overrides: readonly ProviderOverride[];
+}
+
+interface ProviderGuard {
+  contract: ProviderContract;
+  readonly limit: ProviderLimit;
+  readonly queue: WaitQueue;
+  /** At most one for each card brand. */
+  readonly breakers: Map<CardBrand, LaneBreaker>;
+}
+
+type Refusal = Extract<Admission, { kind: 'refused' }>;
+
+const QUEUE_LENGTH = 100;
+/** A provider that the ruleset does not have takes no new authorizations. */
+const NOT_CONFIGURED: LaneView = { breaker: 'draining', closedBecause: 'draining', limitHeadroom: 0 };
+
+/**
+ * Limits and breakers of all providers of the active ruleset. Order: overrides and breaker are looked at without
+ * taking anything, then the limit is taken, then the breaker's place; what is refused late is given back.
+ */
+export class Lanes implements Guards {
+  readonly #options: LanesOptions;
+  readonly #guards = new Map<string, ProviderGuard>();
+  #overrides: ReadonlyMap<string, readonly ProviderOverride[]> = new Map();
+
+  constructor(contracts: ReadonlyMap<string, ProviderContract>, options: LanesOptions) {
+    this.#options = options;
+    this.update(contracts);
+  }
+
+  /**
+   * Follows a new ruleset. What is known of providers that stay (calls under way, tokens, breakers) stays; guards of
+   * providers that are gone end, and permits that they gave end without effect.
+   */
+  update(contracts: ReadonlyMap<string, ProviderContract>): void {
+    for (const [provider, guard] of this.#guards) {
+      if (contracts.has(provider)) continue;
+      this.#guards.delete(provider);
+      endGuard(guard);
+    }
+    for (const [provider, contract] of contracts) {
+      const guard = this.#guards.get(provider);
+      if (guard === undefined) {
+        this.#guards.set(provider, this.#newGuard(contract));
+        continue;
+      }
+      guard.contract = contract;
+      guard.limit.configure(contract.limits);
+      for (const breaker of guard.breakers.values()) breaker.configure(contract.breaker);
+      guard.queue.wake();
+    }
+  }
+
+  /** Replaces all overrides. Newest of each (provider, brand, merchant); `auto` and expired ones may be among them. */
+  setOverrides(list: readonly ProviderOverride[]): void {
+    const byProvider = new Map<string, ProviderOverride[]>();
+    for (const override of list) {
+      const of = byProvider.get(override.provider);
+      if (of === undefined) byProvider.set(override.provider, [override]);
+      else of.push(override);
+    }
+    this.#overrides = byProvider;
+    for (const guard of this.#guards.values()) guard.queue.wake();
+  }
+
+  view(lane: LaneKey): LaneView {
+    const guard = this.#guards.get(lane.provider);
+    if (guard === undefined) return NOT_CONFIGURED;
+    return { ...this.#gate(guard, lane.brand, lane.merchant), limitHeadroom: guard.limit.headroom() };
+  }
+
+  admit(lane: LaneKey, queueMs: number): Promise<Admission> | Admission {
+    const guard = this.#guards.get(lane.provider);
+    if (guard === undefined) return { kind: 'refused', reason: 'draining', retryAfterMs: null };
+    const closed = this.#closed(guard, lane);
+    if (closed !== null) return closed;
+    // Nobody overtakes those who wait.
+    const refusal =
+      guard.queue.waiting > 0 ? (guard.limit.refusal() ?? 'limit_per_second') : guard.limit.tryTake();
+    if (refusal === null) return this.#admitted(guard, lane, 0);
+    return queueMs > 0 ? this.#wait(guard, lane, queueMs) : limited(guard, refusal);
+  }
+
+  snapshot(): readonly ProviderGuardSnapshot[] {
+    const wallMs = this.#options.clock.wallMs();
+    return [...this.#guards.values()].map((guard) => {
+      const { contract, limit, queue, breakers } = guard;
+      return {
+        provider: contract.id,
+        limit: {
+          perSecond: contract.limits.perSecond,
+          concurrent: contract.limits.concurrent,
+          inUse: limit.inUse,
+          headroom: limit.headroom(),
+          closedForMs: limit.closedForMs,
+          waiting: queue.waiting,
+        },
+        lanes: [...breakers].map(([brand, breaker]) => ({
+          brand,
+          breaker: this.#gate(guard, brand, null).breaker,
+          circuit: breaker.state,
+          sinceMs: breaker.sinceMs,
+          counts: breaker.counts(),
+        })),
+        overrides: (this.#overrides.get(contract.id) ?? []).filter(
+          ({ mode, expiresAtMs }) => mode !== 'auto' && (expiresAtMs === null || wallMs < expiresAtMs),
+        ),
+      };
+    });
+  }
+
+  /** Ends all waiting and stops all timers. */
+  close(): void {
+    for (const guard of this.#guards.values()) endGuard(guard);
+    this.#guards.clear();
+  }
+
+  #newGuard(contract: ProviderContract): ProviderGuard {
+    const { clock, queueLength } = this.#options;
+    return {
+      contract,
+      limit: new ProviderLimit(contract.limits, clock),
+      queue: new WaitQueue(queueLength ?? QUEUE_LENGTH, clock),
+      breakers: new Map(),
+    };
+  }
+
+  #breaker(guard: ProviderGuard, brand: CardBrand): LaneBreaker {
+    const known = guard.breakers.get(brand);
+    if (known !== undefined) return known;
+    const provider = guard.contract.id;
+    const breaker = new LaneBreaker(guard.contract.breaker, this.#options.clock, (from, to) =>
+      this.#options.onTransition({ provider, brand, from, to }),
+    );
+    guard.breakers.set(brand, breaker);
+    return breaker;
+  }
+
+  /** Overrides and breaker together. */
+  #gate(
+    guard: ProviderGuard,
+    brand: CardBrand,
+    merchant: string | null,
+  ): Pick<LaneView, 'breaker' | 'closedBecause'> {
+    const overrides = this.#overrides.get(guard.contract.id);
+    const override =
+      overrides === undefined
+        ? null
+        : effectiveOverride(
+            overrides,
+            { provider: guard.contract.id, brand, merchant },
+            this.#options.clock.wallMs(),
+          );
+    switch (override?.mode) {
+      case 'force_open':
+        return { breaker: 'forced_open', closedBecause: 'forced_open' };
+      case 'drain':
+        return { breaker: 'draining', closedBecause: 'draining' };
+      case 'force_closed':
+        return { breaker: 'forced_closed', closedBecause: null };
+    }
+    if (guard.contract.breaker.metricsOnly) return { breaker: 'metrics_only', closedBecause: null };
+    const breaker = guard.breakers.get(brand);
+    return { breaker: breaker?.state ?? 'closed', closedBecause: breaker?.closedBecause ?? null };
+  }
+
+  #closed(guard: ProviderGuard, lane: LaneKey): Refusal | null {
+    const { closedBecause: reason } = this.#gate(guard, lane.brand, lane.merchant);
+    if (reason === null) return null;
+    const retryAfterMs =
+      reason === 'breaker_open' ? (guard.breakers.get(lane.brand)?.reopensInMs ?? null) : null;
+    return { kind: 'refused', reason, retryAfterMs };
+  }
+
+  /** The limit is taken: takes the breaker's place. */
+  #admitted(guard: ProviderGuard, lane: LaneKey, waitedMs: number): Admission {
+    const breaker = this.#breaker(guard, lane.brand);
+    return { kind: 'admitted', permit: new LanePermit(guard, breaker, breaker.enter()), waitedMs };
+  }
+
+  async #wait(guard: ProviderGuard, lane: LaneKey, queueMs: number): Promise<Admission> {
+    const startedMs = this.#options.clock.monotonicMs();
+    const result = await guard.queue.wait(queueMs, (): Turn<Admission> => {
+      // Asked before the limit, so that a lane that closed meanwhile costs no token.
+      const closed = this.#closed(guard, lane);
+      if (closed !== null) return { kind: 'done', value: closed };
+      const refusal = guard.limit.tryTake();
+      if (refusal !== null) {
+        const retryInMs = refusal === 'limit_concurrent' ? null : guard.limit.nextTokenInMs();
+        return { kind: 'not_yet', retryInMs };
+      }
+      const waitedMs = this.#options.clock.monotonicMs() - startedMs;
+      return { kind: 'done', value: this.#admitted(guard, lane, waitedMs) };
+    });
+    switch (result.kind) {
+      case 'done':
+        return result.value;
+      case 'closed':
+        return { kind: 'refused', reason: 'draining', retryAfterMs: null };
+      default:
+        return { kind: 'refused', reason: result.kind, retryAfterMs: guard.limit.nextTokenInMs() };
+    }
+  }
+}
+
+class LanePermit implements Permit {
+  readonly #guard: ProviderGuard;
+  readonly #breaker: LaneBreaker;
+  readonly #ticket: BreakerTicket;
+  #ended = false;
+
+  constructor(guard: ProviderGuard, breaker: LaneBreaker, ticket: BreakerTicket) {
+    this.#guard = guard;
+    this.#breaker = breaker;
+    this.#ticket = ticket;
+  }
+
+  report(signal: BreakerSignal, retryAfterMs?: number | null): void {
+    this.#end();
+    this.#guard.limit.release();
+    if (retryAfterMs !== undefined && retryAfterMs !== null && retryAfterMs > 0) {
+      this.#guard.limit.closeFor(retryAfterMs);
+    }
+    this.#breaker.report(this.#ticket, signal);
+    this.#guard.queue.wake();
+  }
+
+  release(): void {
+    this.#end();
+    this.#guard.limit.refund();
+    this.#breaker.leave(this.#ticket);
+    this.#guard.queue.wake();
+  }
+
+  #end(): void {
+    invariant(!this.#ended, 'a permit is ended once, by report or by release');
+    this.#ended = true;
+  }
+}
+
+function limited(guard: ProviderGuard, reason: LimitRefusal): Refusal {
+  return { kind: 'refused', reason, retryAfterMs: guard.limit.nextTokenInMs() };
+}
+
+function endGuard(guard: ProviderGuard): void {
+  guard.queue.close();
+  for (const breaker of guard.breakers.values()) breaker.close();
+}
