@@ -1,0 +1,165 @@
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+
+export const KEY_SCOPES = ['authorize', 'read', 'ops', 'rules'] as const;
+export type KeyScope = (typeof KEY_SCOPES)[number];
+
+/** What an API key stands for. The key itself is known to its holder only. */
+export interface ApiKey {
+  readonly id: string;
+  /** SHA-256 of the key, 64 lower-case hex digits. */
+  readonly sha256: string;
+  readonly account: string;
+  readonly merchants: 'all' | ReadonlySet<string>;
+  readonly scopes: ReadonlySet<KeyScope>;
+}
+
+/** A file or variable with keys that cannot be used: says where and what was expected. */
+export class ApiKeysError extends Error {
+  override readonly name = 'ApiKeysError';
+}
+
+const visible = (lengthMax: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^[\\x21-\\x7e]{1,${lengthMax}}$`), `1 to ${lengthMax} visible ASCII characters`);
+
+const fileSchema = z.array(
+  z.strictObject({
+    id: visible(64),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/, 'the SHA-256 of the key, 64 lower-case hex digits'),
+    account: visible(64),
+    merchants: z.literal('all').or(z.array(visible(128)).min(1)),
+    scopes: z.array(z.enum(KEY_SCOPES)).min(1, `at least one of ${KEY_SCOPES.join(', ')}`),
+  }),
+);
+
+/**
+ * Reads a list of keys (JSON is YAML too).
+ * @param source name of the file, for errors
+ * @throws ApiKeysError with file, line and what was expected; never with a key
+ */
+export function parseApiKeys(text: string, source: string): ApiKey[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const [syntax] = document.errors;
+  if (syntax !== undefined) {
+    throw new ApiKeysError(
+      `${source}:${lines.linePos(syntax.pos[0]).line}: ${syntax.code}: not valid YAML or JSON`,
+    );
+  }
+  const parsed = fileSchema.safeParse(document.toJS());
+  if (!parsed.success) {
+    const errors = parsed.error.issues.map((issue) => {
+      const node = document.getIn(issue.path, true) ?? document.getIn(issue.path.slice(0, -1), true);
+      const range = (node as { range?: [number, number, number] } | undefined)?.range;
+      const line = range === undefined ? 1 : lines.linePos(range[0]).line;
+      return `${source}:${line}: ${issue.path.join('.') || 'the file'}: ${issue.message}`;
+    });
+    throw new ApiKeysError(errors.join('\n'));
+  }
+  const keys = parsed.data.map((entry) => ({
+    ...entry,
+    merchants: entry.merchants === 'all' ? ('all' as const) : new Set(entry.merchants),
+    scopes: new Set(entry.scopes),
+  }));
+  for (const member of ['id', 'sha256'] as const) {
+    const twice = keys.find(
+      (key, index) => keys.findIndex((other) => other[member] === key[member]) !== index,
+    );
+    if (twice !== undefined) throw new ApiKeysError(`${source}: ${member} of key ${twice.id} is there twice`);
+  }
+  return keys;
+}
+
+/**
+ * Looks keys up by the SHA-256 of what was presented. The map finds the candidate, whose digest an attacker cannot
+ * steer without a preimage; the digests are then compared in constant time.
+ */
+export function apiKeyLookUp(keys: readonly ApiKey[]): (presented: string) => ApiKey | null {
+  const bySha256 = new Map(keys.map((key) => [key.sha256, { key, digest: Buffer.from(key.sha256, 'hex') }]));
+  return (presented) => {
+    const digest = hash('sha256', presented, 'buffer');
+    const found = bySha256.get(digest.toString('hex'));
+    return found !== undefined && timingSafeEqual(found.digest, digest) ? found.key : null;
+  };
+}
+
+/** The keys of a process, and how it came to them. */
+export interface LoadedApiKeys {
+  readonly keys: readonly ApiKey[];
+  /** The development key, in clear, when it was made just now: to be printed once. */
+  readonly madeKey: string | null;
+}
+
+/**
+ * Gathers the keys of `API_KEYS_FILE` and `DEV_API_KEY`. With neither, outside production, a development key is made
+ * at the first start and kept hashed in the data folder; it carries every scope and merchant.
+ * @throws ApiKeysError when a file is malformed, or production has no key or a development key
+ */
+export async function loadApiKeys(settings: {
+  readonly file: string | null;
+  readonly devApiKey: string | null;
+  readonly dataDir: string;
+  readonly production: boolean;
+}): Promise<LoadedApiKeys> {
+  const { file, devApiKey, dataDir, production } = settings;
+  if (production && devApiKey !== null) {
+    throw new ApiKeysError('DEV_API_KEY is refused with NODE_ENV=production: use API_KEYS_FILE');
+  }
+  if (production && file === null) {
+    throw new ApiKeysError(
+      'API_KEYS_FILE is not set: with NODE_ENV=production there is no development key. ' +
+        'Make a key with: node src/cli/make-api-key.ts',
+    );
+  }
+  const keys = file === null ? [] : parseApiKeys(await readKeysFile(file), file);
+  if (devApiKey !== null) keys.push(developmentKey('development', devApiKey));
+  if (keys.length > 0 || production) return { keys, madeKey: null };
+  return await ownDevelopmentKey(dataDir);
+}
+
+async function readKeysFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new ApiKeysError(`${file}: cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`);
+  }
+}
+
+/** The hashed key of an earlier start, or a new one. */
+async function ownDevelopmentKey(dataDir: string): Promise<LoadedApiKeys> {
+  const path = join(dataDir, 'api-keys.json');
+  const kept = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw new ApiKeysError(`${path}: cannot be read: ${error.code ?? 'unknown'}`);
+  });
+  if (kept !== null) return { keys: parseApiKeys(kept, path), madeKey: null };
+  const madeKey = randomBytes(32).toString('base64url');
+  const key = developmentKey('development', madeKey);
+  await mkdir(dataDir, { recursive: true });
+  // Never over a file that came between: two first starts must not print two keys of which one works.
+  const handle = await open(path, 'wx', 0o600);
+  try {
+    await handle.writeFile(
+      `${JSON.stringify([{ ...key, merchants: 'all', scopes: [...key.scopes] }], null, 2)}\n`,
+    );
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return { keys: [key], madeKey };
+}
+
+function developmentKey(id: string, key: string): ApiKey {
+  return {
+    id,
+    sha256: hash('sha256', key, 'hex'),
+    account: 'development',
+    merchants: 'all',
+    scopes: new Set(KEY_SCOPES),
+  };
+}

@@ -1,0 +1,23 @@
+/**
+ * JSON text that is the same for every spelling of the same value: members sorted by UTF-16 code units, no white
+ * space, numbers and strings as ECMAScript writes them (the idea of RFC 8785). What it is given came out of
+ * `JSON.parse`. Recursive: the caller bounds the depth.
+ */
+export function canonicalJson(value: unknown): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  const members: string[] = [];
+  for (const key of Object.keys(value).sort()) {
+    const member = (value as Record<string, unknown>)[key];
+    if (member !== undefined) members.push(`${JSON.stringify(key)}:${canonicalJson(member)}`);
+  }
+  return `{${members.join(',')}}`;
+}
+
+/**
+ * The part of an authorization's body that must be the same when its idempotency key is used again, as canonical
+ * JSON. `deadline_ms` is left out: a caller that repeats itself may have less time.
+ */
+export function fingerprintedBody(body: object): string {
+  return canonicalJson({ ...body, deadline_ms: undefined });
+}

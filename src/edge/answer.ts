@@ -1,0 +1,129 @@
+import { type Attempt, type AttemptOutcome, codeOf, providerReferenceOf } from '../core/attempt.ts';
+import type { Authorization } from '../core/authorization.ts';
+import type { CandidateExplanation, RoutingDecision } from '../core/decision.ts';
+import type { Decline } from '../core/declines/decline.ts';
+import { maskDecline } from '../core/declines/mask-decline.ts';
+
+/**
+ * The answer about an authorization: the body that is frozen, replayed, read and listed, from what the journal holds
+ * and nothing else. 202 while its outcome is open, else 201.
+ */
+export function renderAuthorization(authorization: Authorization): {
+  readonly httpStatus: 201 | 202;
+  readonly body: string;
+} {
+  const { status } = authorization;
+  return {
+    httpStatus: status === 'pending' || status === 'reversing' ? 202 : 201,
+    body: JSON.stringify(authorizationAnswer(authorization)),
+  };
+}
+
+function authorizationAnswer(authorization: Authorization) {
+  const { request } = authorization;
+  const { value, currency } = request.amount;
+  return {
+    id: authorization.id,
+    status: authorization.status,
+    live: authorization.live,
+    amounts: {
+      requested: value,
+      authorized: authorization.authorizedAmount,
+      captured: authorization.capturedAmount,
+      refunded: authorization.refundedAmount,
+      currency,
+    },
+    reference: request.reference,
+    merchant: request.merchant,
+    amount: { value, currency },
+    provider: authorization.provider,
+    provider_reference: authorization.providerReference,
+    network_transaction: networkTransactionAnswer(authorization.networkTransaction),
+    decline: declineAnswer(authorization.decline),
+    attempts: authorization.attempts.map(attemptAnswer),
+    routing: routingAnswer(authorization.routing),
+    created_at: new Date(authorization.createdAtMs).toISOString(),
+  };
+}
+
+function networkTransactionAnswer(found: Authorization['networkTransaction']) {
+  return found === null ? null : { id: found.id, network: found.network, date: found.date };
+}
+
+/** Fraud, lost and stolen are told to nobody outside: codes that say so are masked, here and in the attempts. */
+function declineAnswer(decline: Decline | null) {
+  if (decline === null) return null;
+  const masked = maskDecline(decline);
+  return {
+    category: masked.category,
+    code: masked.code,
+    network_code: masked.networkCode,
+    advice: masked.advice,
+    retry_not_before: masked.retryNotBefore,
+  };
+}
+
+function attemptAnswer(attempt: Attempt) {
+  const { outcome } = attempt;
+  return {
+    id: attempt.id,
+    number: attempt.number,
+    provider: attempt.provider,
+    outcome: outcome === null ? null : outcome.kind,
+    code: outcome === null ? null : publicCode(outcome),
+    provider_reference: outcome === null ? null : providerReferenceOf(outcome),
+    propensity: rounded(attempt.propensity),
+    duration_ms: attempt.durationMs === null ? null : Math.round(attempt.durationMs),
+  };
+}
+
+function publicCode(outcome: AttemptOutcome): string | null {
+  return outcome.kind === 'declined' ? maskDecline(outcome.decline).code : codeOf(outcome);
+}
+
+function routingAnswer(routing: RoutingDecision) {
+  return {
+    ruleset: routing.ruleset,
+    rule: routing.rule,
+    strategy: routing.strategy,
+    experiment: routing.experiment,
+    propensity: rounded(routing.propensity),
+    candidates: routing.candidates.map(candidateAnswer),
+    notes: routing.notes,
+  };
+}
+
+/** A candidate as answers and problems show it. */
+export function candidateAnswer(candidate: CandidateExplanation) {
+  const { approval } = candidate;
+  return {
+    provider: candidate.provider,
+    eligible: candidate.eligible,
+    rank: candidate.rank,
+    score: roundedOrNull(candidate.score),
+    approval:
+      approval === null
+        ? null
+        : {
+            mean: rounded(approval.mean),
+            low: rounded(approval.low),
+            high: rounded(approval.high),
+            level: approval.level,
+            n: Math.round(approval.n * 10) / 10,
+          },
+    health: roundedOrNull(candidate.health),
+    breaker: candidate.breaker,
+    limit_headroom: roundedOrNull(candidate.limitHeadroom),
+    cost_bps: roundedOrNull(candidate.costBasisPoints),
+    reason: candidate.reason,
+  };
+}
+
+/** Six decimals: enough to replay a decision, without the noise of floating point. */
+function rounded(value: number): number {
+  return Math.round(value * 1e6) / 1e6;
+}
+
+function roundedOrNull(value: number | null): number | null {
+  return value === null ? null : rounded(value);
+}

@@ -1,0 +1,224 @@
+import { hash } from 'node:crypto';
+import { z } from '@hono/zod-openapi';
+import type { Hono } from 'hono';
+import type { Authorization } from '../core/authorization.ts';
+import { AUTHORIZATION_STATUSES } from '../core/authorization.ts';
+import { fingerprintedBody } from '../core/idempotency.ts';
+import type { AuthorizationFilter } from '../gateway/ports.ts';
+import type { AuthorizeResult } from '../gateway/road-results.ts';
+import { candidateAnswer, renderAuthorization } from './answer.ts';
+import { authorizationBodySchema, authorizationRequestOf } from './authorization-body.ts';
+import type { EdgeDeps } from './edge-deps.ts';
+import { coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
+import { type FieldError, invalidFields, invalidRequest, PARSING } from './field-errors.ts';
+import { fromJournal } from './from-journal.ts';
+import { idempotencyKeyOf } from './idempotency-key.ts';
+import { jsonResponse } from './json-response.ts';
+import { isProblem, type Problem, problem } from './problems.ts';
+import { readJson } from './read-json.ts';
+import { memberNamesOf } from './schema-members.ts';
+import { visibleAscii } from './text-schemas.ts';
+
+export const AUTHORIZATIONS = '/v1/authorizations';
+export const AUTHORIZATION = '/v1/authorizations/{id}';
+
+/** Seconds after which a pending authorization is worth a second look. */
+const PENDING_RETRY_AFTER_S = 2;
+
+/** Authorize, read, list. */
+export function authorizationRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
+  app.post(
+    '/v1/authorizations',
+    endpoint(deps, { route: AUTHORIZATIONS, scopes: ['authorize'] }, (exchange) => authorize(exchange, deps)),
+  );
+  app.get(
+    '/v1/authorizations/:id',
+    endpoint(deps, { route: AUTHORIZATION, scopes: ['read', 'authorize'] }, (exchange) =>
+      read(exchange, deps),
+    ),
+  );
+  app.get(
+    '/v1/authorizations',
+    endpoint(deps, { route: AUTHORIZATIONS, scopes: ['read', 'authorize'] }, (exchange) =>
+      list(exchange, deps),
+    ),
+  );
+}
+
+const memberNames = memberNamesOf(authorizationBodySchema);
+
+async function authorize(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
+  const { caller, trace } = exchange;
+  const body = await readJson(exchange);
+  if (isProblem(body)) return body;
+  const key = idempotencyKeyOf(exchange.context.req.raw.headers.get('idempotency-key'));
+  if (isProblem(key)) return key;
+  const parsed = authorizationBodySchema.safeParse(body, PARSING);
+  if (!parsed.success) return invalidRequest(parsed.error, memberNames);
+  if (!coversMerchant(caller, parsed.data.merchant)) {
+    return problem('out-of-scope', 'The API key does not cover this merchant.');
+  }
+  const result = await deps.authorize({
+    account: caller.account,
+    idempotencyKey: key,
+    bodyFingerprint: hash('sha256', fingerprintedBody(body), 'hex'),
+    request: authorizationRequestOf(parsed.data),
+    traceId: trace.traceId,
+    traceparent: trace.traceparent,
+    receivedAtMs: exchange.receivedAtMs,
+  });
+  return authorizeReply(result);
+}
+
+function authorizeReply(result: AuthorizeResult): Reply {
+  switch (result.kind) {
+    case 'answered':
+      return new Response(result.body, {
+        status: result.httpStatus,
+        headers: {
+          'Content-Type': 'application/json',
+          'Cache-Control': 'no-store',
+          Location: locationOf(result.authorizationId),
+          ...(result.replayed ? { 'Idempotent-Replayed': 'true' } : {}),
+          ...(result.httpStatus === 202 ? { 'Retry-After': String(PENDING_RETRY_AFTER_S) } : {}),
+        },
+      });
+    case 'in_flight':
+      return aboutAuthorization('in-flight', 'Its outcome is not known yet.', result.authorizationId, {
+        'Retry-After': seconds(result.retryAfterMs),
+      });
+    case 'other_body':
+      return aboutAuthorization(
+        'idempotency-key-reused',
+        'The body differs from that of the first request with this key.',
+        result.authorizationId,
+      );
+    case 'payment_live':
+      return aboutAuthorization(
+        'payment-live',
+        'An authorization of this merchant and reference is approved, pending or not known.',
+        result.authorizationId,
+      );
+    case 'no_route':
+      return problem('no-route', 'No provider was eligible and open; no attempt was made.', {
+        members: { sent: false, rule: result.rule, candidates: result.reasons.map(candidateAnswer) },
+        headers: { 'Retry-After': seconds(result.retryAfterMs) },
+      });
+    case 'journal_unavailable':
+      return problem('journal-unavailable', 'The intent could not be written, so nothing was sent.', {
+        members: { sent: false },
+        headers: { 'Retry-After': seconds(result.retryAfterMs) },
+      });
+  }
+}
+
+function aboutAuthorization(
+  name: 'in-flight' | 'idempotency-key-reused' | 'payment-live',
+  detail: string,
+  authorizationId: string,
+  headers: Record<string, string> = {},
+): Problem {
+  return problem(name, detail, {
+    members: { authorization_id: authorizationId },
+    headers: { Location: locationOf(authorizationId), ...headers },
+  });
+}
+
+function locationOf(authorizationId: string): string {
+  return `/v1/authorizations/${authorizationId}`;
+}
+
+/** Whole seconds for `Retry-After`, rounded up, at least 1. */
+function seconds(milliseconds: number): string {
+  return String(Math.max(1, Math.ceil(milliseconds / 1000)));
+}
+
+const AUTHORIZATION_ID = /^auth_[A-Za-z]{1,64}$/;
+
+async function read(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
+  const id = exchange.context.req.param('id') ?? '';
+  // A malformed id, an unknown one and one of others' look the same.
+  const found = AUTHORIZATION_ID.test(id)
+    ? await fromJournal(() => deps.journal.findAuthorization(id))
+    : null;
+  if (isProblem(found)) return found;
+  if (found === null || !mayRead(exchange, found)) {
+    return problem('not-found', 'There is no such authorization for this key.');
+  }
+  return jsonResponse(renderAuthorization(found).body);
+}
+
+function mayRead(exchange: Exchange, authorization: Authorization): boolean {
+  const { caller } = exchange;
+  return authorization.account === caller.account && coversMerchant(caller, authorization.request.merchant);
+}
+
+const LIMIT_DEFAULT = 50;
+/** What `older_than` may be: a moment, or an age in seconds. */
+const AGE_SECONDS = /^\d{1,9}$/;
+
+/** Query of `GET /v1/authorizations`. */
+export const listQuerySchema = z.strictObject({
+  merchant: visibleAscii(128).optional(),
+  reference: visibleAscii(255).optional(),
+  status: z.enum(AUTHORIZATION_STATUSES).optional(),
+  older_than: z
+    .union([z.string().regex(AGE_SECONDS), z.iso.datetime({ offset: true })], {
+      error: 'seconds, or a moment such as 2026-11-23T10:00:00Z',
+    })
+    .optional()
+    .openapi({
+      description: 'Created before this moment (RFC 3339), or more than this many seconds ago.',
+      example: '300',
+    }),
+  limit: z
+    .string()
+    .regex(/^([1-9]\d?|1\d\d|200)$/, 'an integer, 1 to 200')
+    .optional()
+    .openapi({ description: `1 to 200, ${LIMIT_DEFAULT} when left out.`, example: '50' }),
+  cursor: z
+    .string()
+    .regex(/^[A-Za-z0-9_.:=-]{1,256}$/, 'a next_cursor of an earlier page')
+    .optional(),
+});
+
+async function list(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
+  const { caller, context } = exchange;
+  const query = singleQuery(new URL(context.req.url).searchParams);
+  if (isProblem(query)) return query;
+  const parsed = listQuerySchema.safeParse(query, PARSING);
+  if (!parsed.success) return invalidRequest(parsed.error, () => Object.keys(listQuerySchema.shape));
+  const { merchant, reference, status, older_than, limit, cursor } = parsed.data;
+  if (merchant !== undefined && !coversMerchant(caller, merchant)) {
+    return problem('out-of-scope', 'The API key does not cover this merchant.');
+  }
+  const filter: AuthorizationFilter = {
+    account: caller.account,
+    merchants: caller.merchants === 'all' ? 'all' : [...caller.merchants],
+    limit: limit === undefined ? LIMIT_DEFAULT : Number(limit),
+    ...(merchant === undefined ? {} : { merchant }),
+    ...(reference === undefined ? {} : { reference }),
+    ...(status === undefined ? {} : { status }),
+    ...(older_than === undefined ? {} : { olderThanMs: momentOf(older_than, deps) }),
+    ...(cursor === undefined ? {} : { cursor }),
+  };
+  const page = await fromJournal(() => deps.journal.listAuthorizations(filter));
+  if (isProblem(page)) return page;
+  const data = page.data.map((authorization) => renderAuthorization(authorization).body).join(',');
+  return jsonResponse(`{"data":[${data}],"next_cursor":${JSON.stringify(page.nextCursor)}}`);
+}
+
+/** Each parameter once: of two values, nobody could say which one counted. */
+function singleQuery(parameters: URLSearchParams): Record<string, string> | Problem {
+  const errors: FieldError[] = [];
+  const query = new Map<string, string>();
+  for (const [name, value] of parameters) {
+    if (query.has(name)) errors.push({ path: name, message: 'given more than once', expected: 'one value' });
+    query.set(name, value);
+  }
+  return errors.length === 0 ? Object.fromEntries(query) : invalidFields(errors);
+}
+
+function momentOf(olderThan: string, deps: EdgeDeps): number {
+  return AGE_SECONDS.test(olderThan) ? deps.clock.wallMs() - Number(olderThan) * 1000 : Date.parse(olderThan);
+}

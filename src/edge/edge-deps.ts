@@ -1,0 +1,85 @@
+import type { BreakerState } from '../core/decision.ts';
+import type { Clock, Journal, ProviderOverride, Randomness } from '../gateway/ports.ts';
+import type { AuthorizeCommand, AuthorizeResult } from '../gateway/road-results.ts';
+
+/** What an API key may do. */
+export const SCOPES = ['authorize', 'read', 'ops', 'rules'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** Whoever presented an API key that we know. */
+export interface Caller {
+  readonly account: string;
+  readonly merchants: 'all' | ReadonlySet<string>;
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+/** A provider as operators see it. Plain data: rendered as it is. */
+export interface ProviderSnapshot {
+  readonly id: string;
+  readonly adapter: string;
+  readonly live: boolean;
+  readonly enabled: boolean;
+  readonly merchants: 'all' | readonly string[];
+  readonly health: {
+    /** Share of recent requests that the provider processed, 0 to 1. */
+    readonly processed: number;
+    /** Share of recent requests that ended unknown, 0 to 1. */
+    readonly unknown: number;
+    readonly samples: number;
+  };
+  readonly limits: {
+    readonly per_second: number;
+    readonly concurrent: number;
+    readonly in_flight: number;
+    /** Share of the limit that is free, 0 to 1. */
+    readonly headroom: number;
+  };
+  readonly lanes: readonly {
+    readonly brand: string;
+    readonly breaker: BreakerState;
+    /** When the breaker entered this state, ISO 8601; null when it never changed. */
+    readonly since: string | null;
+  }[];
+  readonly overrides: readonly {
+    readonly mode: ProviderOverride['mode'];
+    readonly brand: string | null;
+    readonly merchant: string | null;
+    readonly reason: string;
+    readonly author: string;
+    readonly created_at: string;
+    readonly expires_at: string | null;
+  }[];
+}
+
+/** One answered request, for metrics. `route` is the pattern, never the path. */
+export interface RequestEnded {
+  readonly route: string;
+  readonly method: string;
+  readonly status: number;
+  readonly durationMs: number;
+}
+
+/** What the edge needs from the rest; handed over by whoever wires the process. */
+export interface EdgeDeps {
+  readonly authorize: (command: AuthorizeCommand) => Promise<AuthorizeResult>;
+  readonly journal: Pick<Journal, 'findAuthorization' | 'listAuthorizations'>;
+  readonly findCaller: (presentedKey: string) => Caller | null;
+  readonly providers: () => readonly ProviderSnapshot[];
+  readonly setOverride: (override: ProviderOverride) => Promise<void>;
+  readonly readiness: () => Promise<{ readonly ready: boolean; readonly detail: Record<string, unknown> }>;
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  /** Whether the process is on its way out. */
+  readonly draining: () => boolean;
+  /** Told about exceptions, which are bugs; must not throw. */
+  readonly reportFault: (fault: {
+    readonly traceId: string;
+    readonly route: string;
+    readonly error: unknown;
+  }) => void;
+  /** Told about every answer; must not throw. */
+  readonly requestEnded?: (event: RequestEnded) => void;
+  /** Version of this program, for the interface description. */
+  readonly version: string;
+}

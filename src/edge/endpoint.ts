@@ -1,0 +1,89 @@
+import type { IncomingMessage } from 'node:http';
+import type { Context } from 'hono';
+import { guardHead } from './card-guard.ts';
+import type { Caller, EdgeDeps, Scope } from './edge-deps.ts';
+import { isProblem, type Problem, problem, problemResponse } from './problems.ts';
+import { declaredTooLarge } from './read-body.ts';
+import { type TraceContext, traceContextOf } from './trace-context.ts';
+
+/** Bindings of the Node server; absent when the app is called without a socket. */
+export interface EdgeEnv {
+  Bindings: { readonly incoming?: IncomingMessage };
+}
+
+/** One authenticated request. */
+export interface Exchange {
+  readonly context: Context<EdgeEnv>;
+  readonly caller: Caller;
+  readonly trace: TraceContext;
+  /** Monotonic clock. */
+  readonly receivedAtMs: number;
+}
+
+/** What an endpoint answers: errors are values too. */
+export type Reply = Response | Problem;
+
+export interface EndpointSettings {
+  /** The path's pattern, a label of metrics. */
+  readonly route: string;
+  /** Any one of these scopes opens the endpoint. */
+  readonly scopes: readonly [Scope, ...Scope[]];
+}
+
+/**
+ * The way into every endpoint that needs a key, in this order: declared size, key (401), scope (403), card numbers in
+ * path, query and headers (400). Renders errors, and turns an exception into a 500 that says nothing but its trace id.
+ */
+export function endpoint(
+  deps: EdgeDeps,
+  settings: EndpointSettings,
+  handle: (exchange: Exchange) => Promise<Reply> | Reply,
+): (context: Context<EdgeEnv>) => Promise<Response> {
+  return async (context) => {
+    const receivedAtMs = deps.clock.monotonicMs();
+    const trace = traceContextOf(context.req.raw.headers.get('traceparent'), deps.randomness);
+    let reply: Reply;
+    try {
+      const caller = admit(deps, settings, context);
+      reply = isProblem(caller) ? caller : await handle({ context, caller, trace, receivedAtMs });
+    } catch (error) {
+      deps.reportFault({ traceId: trace.traceId, route: settings.route, error });
+      reply = problem('internal', 'An unexpected fault; what happened to the request is not known.');
+    }
+    const response = isProblem(reply) ? problemResponse(reply, trace.traceId) : reply;
+    deps.requestEnded?.({
+      route: settings.route,
+      method: context.req.method,
+      status: response.status,
+      durationMs: deps.clock.monotonicMs() - receivedAtMs,
+    });
+    return response;
+  };
+}
+
+function admit(deps: EdgeDeps, settings: EndpointSettings, context: Context<EdgeEnv>): Caller | Problem {
+  const { headers } = context.req.raw;
+  const tooLarge = declaredTooLarge(headers.get('content-length'));
+  if (tooLarge !== null) return tooLarge;
+  const caller = authenticate(headers.get('authorization'), deps);
+  if (isProblem(caller)) return caller;
+  if (!settings.scopes.some((scope) => caller.scopes.has(scope))) {
+    return problem('out-of-scope', `The API key lacks the scope ${settings.scopes.join(' or ')}.`);
+  }
+  return guardHead(context.req.raw, context.env?.incoming) ?? caller;
+}
+
+const BEARER = /^Bearer +([\x21-\x7e]{1,512}) *$/i;
+
+function authenticate(authorization: string | null, deps: EdgeDeps): Caller | Problem {
+  if (authorization === null) return problem('unauthenticated', 'There is no Authorization header.');
+  const key = BEARER.exec(authorization)?.[1];
+  if (key === undefined)
+    return problem('unauthenticated', 'The Authorization header is not Bearer <API key>.');
+  return deps.findCaller(key) ?? problem('unauthenticated', 'The API key is not known.');
+}
+
+/** Whether a caller's key covers a merchant. */
+export function coversMerchant(caller: Caller, merchant: string): boolean {
+  return caller.merchants === 'all' || caller.merchants.has(merchant);
+}

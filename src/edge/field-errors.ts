@@ -1,0 +1,99 @@
+import type { z } from '@hono/zod-openapi';
+import { nearestName } from '../core/text/nearest-name.ts';
+import { type Problem, problem } from './problems.ts';
+
+/** One field that does not match the interface. Never with the value that was sent. */
+export interface FieldError {
+  /** Dotted path, such as `card.expiry_month`; empty for the body itself. */
+  readonly path: string;
+  readonly message: string;
+  readonly expected: string;
+}
+
+/** Members that people send although they must not reach us at all. */
+const FORBIDDEN_MEMBERS: ReadonlyMap<string, string> = new Map([
+  ...['cvc', 'cvv', 'cvv2', 'cvc2', 'cid', 'csc', 'security_code', 'verification_value'].map(
+    (name) => [name, 'a card verification code is never accepted: leave it to the tokenisation'] as const,
+  ),
+  ...[
+    'number',
+    'pan',
+    'card_number',
+    'primary_account_number',
+    'track',
+    'track1',
+    'track2',
+    'track_data',
+  ].map(
+    (name) => [name, 'card numbers and track data are never accepted: send tokens, bin and last4'] as const,
+  ),
+  ...['pin', 'pin_block'].map((name) => [name, 'a PIN is never accepted'] as const),
+]);
+
+const ERRORS_MAX = 20;
+const PATH_LENGTH_MAX = 120;
+
+/** How bodies are parsed. */
+export const PARSING = { reportInput: true } as const;
+
+/** What a field of an object may be called, by the object's path. */
+export type MemberNames = (path: readonly PropertyKey[]) => readonly string[];
+
+/**
+ * Turns the issues of a schema into a problem that names every field at once. The schema must have been asked to
+ * report its input ({@link PARSING}), by which a missing member is told from a wrong one.
+ * @param memberNames the known members of an object, for "did you mean"
+ */
+export function invalidRequest(error: z.ZodError, memberNames: MemberNames): Problem {
+  return invalidFields(error.issues.flatMap((issue) => fieldErrors(issue, memberNames)));
+}
+
+/** A problem from field errors found elsewhere than in a schema. */
+export function invalidFields(errors: readonly FieldError[]): Problem {
+  const shown = errors.slice(0, ERRORS_MAX);
+  const names = shown.map((error) => error.path || 'the body').join(', ');
+  return problem('invalid-request', `Not as expected: ${names}.`, { members: { errors: shown } });
+}
+
+function fieldErrors(issue: z.core.$ZodIssue, memberNames: MemberNames): FieldError[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = memberNames(issue.path);
+    return issue.keys.map((key) => unknownMember(pathText([...issue.path, key]), key, known));
+  }
+  if (issue.code === 'invalid_key') {
+    const expected = issue.issues[0]?.message ?? 'a well-formed name';
+    return [{ path: pathText(issue.path), message: 'the name of this member is malformed', expected }];
+  }
+  return [{ path: pathText(issue.path), ...explained(issue) }];
+}
+
+/** Our own messages say what was expected; the default ones begin with "Invalid" and say it elsewhere. */
+function explained(issue: z.core.$ZodIssue): Pick<FieldError, 'message' | 'expected'> {
+  const expected = issue.message.startsWith('Invalid') ? defaultExpectation(issue) : issue.message;
+  if (issue.code !== 'custom' && issue.input === undefined)
+    return { message: 'required, and missing', expected };
+  return { message: 'not as expected', expected };
+}
+
+function defaultExpectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') return issue.expected;
+  if (issue.code === 'invalid_value') return issue.values.map(String).join(' | ');
+  return issue.message;
+}
+
+function unknownMember(path: string, key: string, known: readonly string[]): FieldError {
+  const forbidden = FORBIDDEN_MEMBERS.get(key.toLowerCase().replaceAll('-', '_'));
+  if (forbidden !== undefined) return { path, message: forbidden, expected: 'no such member' };
+  const near = nearestName(key, known);
+  return {
+    path,
+    message: near === null ? 'unknown member' : `unknown member: did you mean ${near}?`,
+    expected: known.join(' | ') || 'no such member',
+  };
+}
+
+/** Dotted, bounded, printable: names come from the caller. */
+function pathText(path: readonly PropertyKey[]): string {
+  const joined = path.map((part) => String(part).replace(/[^\x21-\x7e]/g, '?')).join('.');
+  return joined.length > PATH_LENGTH_MAX ? `${joined.slice(0, PATH_LENGTH_MAX)}…` : joined;
+}

@@ -1,0 +1,228 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { BreakerState } from '../core/decision.ts';
+import type { Observer } from '../gateway/ports.ts';
+import { LabelCache } from './label-cache.ts';
+
+/** Series of one metric at most; labels come from configuration, so that this is a safety net. */
+const SERIES_MAX = 400;
+
+/** Names of the default metrics that `promtool check metrics` refuses: gauges that end in `_total`. */
+const MISNAMED_DEFAULTS = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
+/** Up to the longest deadline. Providers answer within 50 ms to some seconds. */
+const PROVIDER_SECONDS = [0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60];
+/** A durable write takes well under a millisecond on a good disk. */
+const JOURNAL_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2];
+const REQUEST_SECONDS = [0.001, 0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
+
+/** Numbers of breaker states, in the order of how much they let through. */
+export const BREAKER_STATE_VALUES: Readonly<Record<BreakerState, number>> = {
+  closed: 0,
+  half_open: 1,
+  open: 2,
+  forced_open: 3,
+  forced_closed: 4,
+  draining: 5,
+  metrics_only: 6,
+};
+
+/** The metrics of a process: an observer of the road, and what others report. Methods never throw. */
+export interface Metrics {
+  readonly observer: Observer;
+  breakerChanged(event: {
+    readonly provider: string;
+    readonly brand: string;
+    readonly state: BreakerState;
+  }): void;
+  rulesetActivated(version: number): void;
+  rulesetRejected(): void;
+  requestEnded(event: {
+    readonly route: string;
+    readonly method: string;
+    readonly status: number;
+    readonly durationMs: number;
+  }): void;
+  /** The text for Prometheus. */
+  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+/**
+ * Makes the registry and everything in it. Never labelled by BIN, merchant, issuer or anything a caller chooses.
+ * @param version of this program
+ */
+export function createMetrics(version: string): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED_DEFAULTS) registry.removeSingleMetric(name);
+  new Gauge({
+    name: 'pointsman_build_info',
+    help: 'Always 1; the version of the program is the label.',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+  }).set({ version, node: process.version }, 1);
+  return {
+    observer: roadMetrics(registry),
+    ...rulesetMetrics(registry),
+    ...breakerMetrics(registry),
+    ...requestMetrics(registry),
+    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  };
+}
+
+function counter(registry: Registry, name: string, help: string, labelNames: string[]) {
+  const metric = new Counter({ name: `pointsman_${name}`, help, labelNames, registers: [registry] });
+  return new LabelCache(metric, labelNames.length, SERIES_MAX);
+}
+
+function histogram(registry: Registry, name: string, help: string, labelNames: string[], buckets: number[]) {
+  const metric = new Histogram({
+    name: `pointsman_${name}`,
+    help,
+    labelNames,
+    buckets,
+    registers: [registry],
+  });
+  return new LabelCache(metric, labelNames.length, SERIES_MAX / 10);
+}
+
+function roadMetrics(registry: Registry): Observer {
+  const attempts = counter(registry, 'attempts_total', 'Attempts that ended, by outcome.', [
+    'provider',
+    'brand',
+    'outcome',
+  ]);
+  const attemptSeconds = histogram(
+    registry,
+    'attempt_duration_seconds',
+    'Time from intent to outcome of an attempt.',
+    ['provider'],
+    PROVIDER_SECONDS,
+  );
+  const failovers = counter(registry, 'failovers_total', 'Attempts opened at another provider.', [
+    'from',
+    'to',
+    'reason',
+  ]);
+  const passedOver = counter(registry, 'passed_over_total', 'Candidates that were passed over.', [
+    'provider',
+    'reason',
+  ]);
+  const refusals = counter(registry, 'limit_refusals_total', "Calls that a provider's limit refused.", [
+    'provider',
+    'reason',
+  ]);
+  const decisions = counter(registry, 'decisions_total', 'Routing decisions.', ['rule', 'strategy']);
+  const authorizations = counter(registry, 'authorizations_total', 'Authorizations that the road ended.', [
+    'status',
+  ]);
+  const journalSeconds = histogram(
+    registry,
+    'journal_duration_seconds',
+    'Time of a journal operation, waiting for its group commit included.',
+    ['operation'],
+    JOURNAL_SECONDS,
+  );
+  const journalFailures = counter(registry, 'journal_failures_total', 'Journal operations that failed.', [
+    'operation',
+  ]);
+  const alerts = counter(registry, 'alerts_total', 'Faults that need a person.', ['kind']);
+  return {
+    attemptEnded({ provider, brand, outcome, durationMs }) {
+      attempts.get(provider, brand, outcome.kind).inc();
+      attemptSeconds.get(provider).observe(durationMs / 1000);
+    },
+    failedOver: ({ from, to, reason }) => failovers.get(from, to, reason).inc(),
+    passedOver({ provider, reason }) {
+      passedOver.get(provider, reason).inc();
+      if (LIMIT_REASONS.has(reason)) refusals.get(provider, reason).inc();
+    },
+    decided: ({ rule, strategy }) => decisions.get(rule, strategy).inc(),
+    authorizationEnded: ({ status }) => authorizations.get(status).inc(),
+    journalTook({ operation, durationMs, failed }) {
+      journalSeconds.get(operation).observe(durationMs / 1000);
+      if (failed) journalFailures.get(operation).inc();
+    },
+    alert: ({ kind }) => alerts.get(kind).inc(),
+  };
+}
+
+/** The reasons of `Admission` that name the limit and not the breaker. */
+const LIMIT_REASONS: ReadonlySet<string> = new Set([
+  'limit_per_second',
+  'limit_concurrent',
+  'queue_full',
+  'queue_timeout',
+]);
+
+function rulesetMetrics(registry: Registry): Pick<Metrics, 'rulesetActivated' | 'rulesetRejected'> {
+  const registers = [registry];
+  const version = new Gauge({
+    name: 'pointsman_ruleset_version',
+    help: 'Number of the active ruleset.',
+    registers,
+  });
+  const rejected = new Gauge({
+    name: 'pointsman_ruleset_rejected',
+    help: '1 while the rules folder holds a ruleset that was refused; the last good one stays active.',
+    registers,
+  });
+  const rejections = new Counter({
+    name: 'pointsman_ruleset_rejections_total',
+    help: 'Rulesets that were refused.',
+    registers,
+  });
+  return {
+    rulesetActivated(number) {
+      version.set(number);
+      rejected.set(0);
+    },
+    rulesetRejected() {
+      rejected.set(1);
+      rejections.inc();
+    },
+  };
+}
+
+function breakerMetrics(registry: Registry): Pick<Metrics, 'breakerChanged'> {
+  const states = Object.entries(BREAKER_STATE_VALUES).map(([state, value]) => `${value} ${state}`);
+  const state = new Gauge({
+    name: 'pointsman_breaker_state',
+    help: `State of a lane's breaker: ${states.join(', ')}.`,
+    labelNames: ['provider', 'brand'],
+    registers: [registry],
+  });
+  const lanes = new LabelCache(state, 2, SERIES_MAX);
+  const transitions = counter(registry, 'breaker_transitions_total', "Changes of a lane's breaker.", [
+    'provider',
+    'brand',
+    'to',
+  ]);
+  return {
+    breakerChanged({ provider, brand, state: to }) {
+      lanes.get(provider, brand).set(BREAKER_STATE_VALUES[to]);
+      transitions.get(provider, brand, to).inc();
+    },
+  };
+}
+
+function requestMetrics(registry: Registry): Pick<Metrics, 'requestEnded'> {
+  const labels = ['method', 'route', 'status'];
+  const requests = counter(registry, 'http_requests_total', 'Requests answered.', labels);
+  const seconds = histogram(
+    registry,
+    'http_request_duration_seconds',
+    'Time from the headers of a request to its answer.',
+    ['route'],
+    REQUEST_SECONDS,
+  );
+  return {
+    requestEnded({ route, method, status, durationMs }) {
+      requests.get(method, route, String(status)).inc();
+      seconds.get(route).observe(durationMs / 1000);
+    },
+  };
+}

@@ -1,0 +1,272 @@
+import { connect } from 'node:net';
+import type { Authorization } from '../../src/core/authorization.ts';
+import { createApp } from '../../src/edge/app.ts';
+import type { Caller, EdgeDeps, ProviderSnapshot } from '../../src/edge/edge-deps.ts';
+import { type EdgeServer, type ServerSettings, startServer } from '../../src/edge/server.ts';
+import type { Clock, ProviderOverride } from '../../src/gateway/ports.ts';
+import type { AuthorizeCommand, AuthorizeResult } from '../../src/gateway/road-results.ts';
+import { systemClock } from '../../src/guards/system-clock.ts';
+import { systemRandomness } from '../../src/guards/system-randomness.ts';
+
+export const KEYS: Readonly<Record<string, Caller>> = {
+  'key-all': { account: 'acme', merchants: 'all', scopes: new Set(['authorize', 'read', 'ops', 'rules']) },
+  'key-eu': {
+    account: 'acme',
+    merchants: new Set(['acme-eu']),
+    scopes: new Set(['authorize', 'read', 'ops']),
+  },
+  'key-read': { account: 'acme', merchants: 'all', scopes: new Set(['read']) },
+  'key-other': { account: 'other', merchants: 'all', scopes: new Set(['authorize', 'read', 'ops']) },
+};
+
+export const BODY = {
+  reference: 'order-7781',
+  merchant: 'acme-eu',
+  amount: { value: 4999, currency: 'EUR' },
+  card: {
+    bin: '45717360',
+    last4: '0007',
+    expiry_month: 9,
+    expiry_year: 2029,
+    tokens: { 'sandbox-a': 'tok_visa', stripe: 'pm_1' },
+    id: 'card-77',
+    account_reference: 'V0010013022298169667504231315',
+    brand: 'visa',
+    network_token: false,
+  },
+  initiator: 'customer',
+  shopper: { country: 'DE', id: 'cust-9' },
+  capture: 'manual',
+  three_ds: {
+    eci: '05',
+    cavv: 'AAABBEg0VhI0VniQEjRWAAAAAAA=',
+    ds_transaction_id: 'f25084f0-5b16-4c0a-ae5d-b24808a95e4b',
+    version: '2.2.0',
+    exemption: null,
+  },
+  stored_credential: { usage: 'first', reason: 'unscheduled' },
+  network_transaction: null,
+  accept_partial: false,
+  deadline_ms: 8000,
+  metadata: { channel: 'web' },
+};
+
+export const PROVIDER: ProviderSnapshot = {
+  id: 'sandbox-a',
+  adapter: 'sandbox',
+  live: false,
+  enabled: true,
+  merchants: ['acme-eu', 'acme-us'],
+  health: { processed: 0.99, unknown: 0.001, samples: 412 },
+  limits: { per_second: 100, concurrent: 50, in_flight: 3, headroom: 0.94 },
+  lanes: [{ brand: 'visa', breaker: 'closed', since: null }],
+  overrides: [],
+};
+
+export const AUTHORIZATION: Authorization = {
+  id: 'auth_bcdfghjkmnpqrstvwxyzB',
+  account: 'acme',
+  status: 'approved',
+  version: 3,
+  open: false,
+  live: false,
+  request: {
+    reference: 'order-7781',
+    merchant: 'acme-eu',
+    amount: { value: 4999, currency: 'EUR' },
+    card: {
+      bin: '45717360',
+      last4: '0007',
+      expiryMonth: 9,
+      expiryYear: 2029,
+      token: null,
+      tokens: { 'sandbox-a': 'tok_visa' },
+      id: 'card-77',
+      accountReference: null,
+      brand: 'visa',
+      networkToken: false,
+    },
+    initiator: 'customer',
+    shopper: { country: 'DE', id: 'cust-9' },
+    capture: 'manual',
+    threeDs: null,
+    storedCredential: null,
+    networkTransaction: null,
+    acceptPartial: false,
+    deadlineMs: 8000,
+    metadata: {},
+  },
+  authorizedAmount: 4999,
+  capturedAmount: 0,
+  refundedAmount: 0,
+  provider: 'sandbox-b',
+  providerReference: 'psp_b',
+  networkTransaction: { id: 'ntid', network: 'visa', date: '2026-11-23' },
+  decline: null,
+  attempts: [
+    {
+      id: 'att_b',
+      number: 1,
+      provider: 'sandbox-a',
+      outcome: { kind: 'not_sent', code: 'ECONNREFUSED' },
+      propensity: 0.94,
+      durationMs: 2.4,
+      startedAtMs: Date.UTC(2026, 10, 23, 10),
+    },
+    {
+      id: 'att_c',
+      number: 2,
+      provider: 'sandbox-b',
+      outcome: { kind: 'approved', providerReference: 'psp_b', networkTransaction: null },
+      propensity: 0.7123456789,
+      durationMs: 84.3,
+      startedAtMs: Date.UTC(2026, 10, 23, 10),
+    },
+  ],
+  routing: {
+    ruleset: 12,
+    rule: 'eu-debit',
+    strategy: 'score',
+    experiment: null,
+    propensity: 0.94,
+    candidates: [
+      {
+        provider: 'sandbox-a',
+        eligible: true,
+        rank: 1,
+        score: 0.913,
+        approval: { mean: 0.921, low: 0.9, high: 0.94, level: 'bin', n: 412 },
+        health: 0.99,
+        breaker: 'closed',
+        limitHeadroom: 0.8,
+        costBasisPoints: 32,
+        reason: null,
+      },
+    ],
+    notes: [],
+  },
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+  createdAtMs: Date.UTC(2026, 10, 23, 10),
+};
+
+/** What the edge told the rest, and what the rest answers. */
+export interface EdgeFixture {
+  readonly deps: EdgeDeps;
+  readonly commands: AuthorizeCommand[];
+  readonly overrides: ProviderOverride[];
+  readonly faults: { readonly traceId: string; readonly route: string; readonly error: unknown }[];
+  /** Everything handed to log and metrics sinks. */
+  readonly told: unknown[];
+  draining: boolean;
+  ready: boolean;
+  answer: (command: AuthorizeCommand) => Promise<AuthorizeResult>;
+}
+
+export const ANSWERED: AuthorizeResult = {
+  kind: 'answered',
+  httpStatus: 201,
+  body: '{"id":"auth_b"}',
+  replayed: false,
+  authorizationId: 'auth_b',
+};
+
+/** An edge whose road is `fixture.answer`. */
+export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = systemClock): EdgeFixture {
+  const fixture: EdgeFixture = {
+    commands: [],
+    overrides: [],
+    faults: [],
+    told: [],
+    draining: false,
+    ready: true,
+    answer: async () => ANSWERED,
+    deps: {
+      authorize: (command) => {
+        fixture.commands.push(command);
+        return fixture.answer(command);
+      },
+      journal: {
+        findAuthorization: async (id) => (id === AUTHORIZATION.id ? AUTHORIZATION : null),
+        listAuthorizations: async () => ({ data: [AUTHORIZATION], nextCursor: null }),
+      },
+      findCaller: (key) => KEYS[key] ?? null,
+      providers: () => [PROVIDER],
+      setOverride: async (override) => {
+        fixture.overrides.push(override);
+      },
+      readiness: async () => ({
+        ready: fixture.ready,
+        detail: { journal: fixture.ready ? 'ok' : 'failing' },
+      }),
+      metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'pointsman_build_info 1\n' }),
+      clock,
+      randomness: systemRandomness(() => clock.wallMs()),
+      draining: () => fixture.draining,
+      reportFault: (fault) => {
+        fixture.faults.push(fault);
+        fixture.told.push(fault);
+      },
+      requestEnded: (event) => fixture.told.push(event),
+      version: '0.1.0',
+      ...overrides,
+    },
+  };
+  return fixture;
+}
+
+export const SETTINGS: ServerSettings = {
+  host: '127.0.0.1',
+  port: 0,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 20_000,
+  keepAliveTimeoutMs: 5_000,
+  checkIntervalMs: 1_000,
+};
+
+/** A server on a free port. */
+export async function startEdge(
+  fixture: EdgeFixture,
+  settings: Partial<ServerSettings> = {},
+): Promise<EdgeServer & { readonly origin: string }> {
+  const { clock, randomness, reportFault } = fixture.deps;
+  const { fetch } = createApp(fixture.deps);
+  const server = await startServer({ fetch, clock, randomness, reportFault }, { ...SETTINGS, ...settings });
+  return { ...server, origin: `http://127.0.0.1:${server.port}` };
+}
+
+/** Headers and body of a request that is as it should be. */
+export function post(
+  body: unknown = BODY,
+  headers: Readonly<Record<string, string | undefined>> = {},
+): RequestInit {
+  const all = {
+    authorization: 'Bearer key-all',
+    'content-type': 'application/json',
+    'idempotency-key': 'order-7781-1',
+    ...headers,
+  };
+  const given = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return {
+    method: 'POST',
+    headers: Object.fromEntries(given),
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  };
+}
+
+/** Sends bytes as they are and returns everything that comes back until the connection ends. */
+export function raw(port: number, bytes: string, options: { readonly end?: boolean } = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    let answer = '';
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => {
+      answer += text;
+    });
+    socket.on('close', () => resolve(answer));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') reject(error);
+    });
+    if (options.end) socket.end(bytes);
+    else socket.write(bytes);
+  });
+}
