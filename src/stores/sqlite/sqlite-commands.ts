@@ -84,9 +84,14 @@ const SQL = {
       lapsed = 0
     WHERE authorization = ?1 AND number = ?2`,
   raiseVersion: 'UPDATE authorizations SET version = ?2 WHERE sequence = ?1',
-  concludeAuthorization: `
-    UPDATE authorizations SET open = 0, version = ?2, status = ?3, holds_payment = ?4, unsettled = ?5,
-      authorized_amount = ?6, provider = ?7, provider_reference = ?8, network_transaction = ?9, decline = ?10
+  // A column that an UPDATE names makes SQLite rewrite its indexes: the payment's is left alone while it is held.
+  concludeHolding: `
+    UPDATE authorizations SET open = 0, version = ?2, status = ?3, unsettled = ?4, authorized_amount = ?5,
+      provider = ?6, provider_reference = ?7, network_transaction = ?8, decline = ?9
+    WHERE sequence = ?1`,
+  concludeReleasing: `
+    UPDATE authorizations SET open = 0, version = ?2, status = ?3, unsettled = ?4, authorized_amount = ?5,
+      provider = ?6, provider_reference = ?7, network_transaction = ?8, decline = ?9, holds_payment = 0
     WHERE sequence = ?1`,
   findClaim: `
     SELECT a.id AS authorization_id, c.body_fingerprint, a.open, e.answer_status, e.answer_body
@@ -211,13 +216,14 @@ export class SqliteCommands {
 
   /**
    * @param outcome as in {@link SqliteCommands.failOver}; null when all outcomes are recorded
-   * @param state status, holds payment, unsettled, authorized amount, provider, provider reference, network transaction, decline
+   * @param state status, unsettled, authorized amount, provider, provider reference, network transaction, decline
    * @param event at, actor, kind, data, answer status, answer body
    * @returns the new version, or null when the authorization is no longer as expected
    */
   conclude(
     outcome: SqlValues | null,
     step: readonly [id: string, version: number, attemptId: string | null],
+    holdsPayment: boolean,
     state: SqlValues,
     event: SqlValues,
   ): number | null {
@@ -230,7 +236,8 @@ export class SqliteCommands {
     const [sequence, number, versionBefore] = found;
     if (outcome !== null) this.#prepare(SQL.settleAttempt).run(sequence, number, ...outcome);
     const newVersion = versionBefore + 1;
-    this.#prepare(SQL.concludeAuthorization).run(sequence, newVersion, ...state);
+    const update = holdsPayment ? SQL.concludeHolding : SQL.concludeReleasing;
+    this.#prepare(update).run(sequence, newVersion, ...state);
     this.#prepare(SQL.insertEvent).run(sequence, newVersion, ...event);
     return newVersion;
   }

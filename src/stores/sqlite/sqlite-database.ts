@@ -34,7 +34,7 @@ export function openDatabase(options: DatabaseOptions): DatabaseSync {
     // A commit returns when the log is on the disk itself, on macOS too.
     database.exec('PRAGMA synchronous = FULL; PRAGMA fullfsync = ON');
     database.exec('PRAGMA trusted_schema = OFF; PRAGMA recursive_triggers = ON');
-    database.exec('PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000');
+    database.exec('PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000');
     migrate(database);
     for (const pragma of options.pragmas ?? []) database.exec(`PRAGMA ${pragma}`);
     return database;

@@ -94,9 +94,9 @@ export class SqliteJournal implements Journal {
     const version = await this.#runner.run('conclude', [
       outcome === null ? null : outcomeValues(outcome),
       [conclusion.authorizationId, conclusion.expectedVersion, outcome?.attemptId ?? null],
+      HOLDS_PAYMENT[status],
       [
         status,
-        HOLDS_PAYMENT[status] ? 1 : 0,
         isUnsettled(status) ? 1 : 0,
         authorizedAmount,
         provider,
