@@ -1,11 +1,11 @@
 import { type Condition, compileCondition, TRUE } from '../core/rules/condition.ts';
 import { findContradictions } from '../core/rules/contradictions.ts';
 import { ruleReaches } from '../core/rules/eligibility.ts';
-import { nearestWord } from '../core/rules/nearest-word.ts';
 import { findUnreachable } from '../core/rules/reachability.ts';
 import { readCondition } from '../core/rules/read-condition.ts';
 import { type FilePath, type RuleProblem, shown } from '../core/rules/rule-problem.ts';
 import type { ProviderContract, Rule, RuleAction, Strategy } from '../core/rules/ruleset.ts';
+import { nearestName } from '../core/text/nearest-name.ts';
 import type { RawAction, RawRule } from './ruleset-schemas.ts';
 
 /** Parts of one condition; beyond it nobody can read the rule. */
@@ -172,7 +172,7 @@ function checkProviders(
         remedy: 'remove one',
       });
     } else if (providers !== null && !providers.has(id)) {
-      const near = nearestWord(id, providers.keys());
+      const near = nearestName(id, [...providers.keys()]);
       problems.push({
         ...place,
         what: `unknown provider ${shown(id)}`,

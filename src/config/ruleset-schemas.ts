@@ -7,7 +7,7 @@ import type { RawCondition } from '../core/rules/read-condition.ts';
 import { ADAPTERS, PROVIDER_FEATURES } from '../core/rules/ruleset.ts';
 
 // Shapes of the payments team's files. The message of every check is what was expected; how it came out wrong
-// and how to mend it is added where errors are made (`schema-problems.ts`). The JSON Schemas for editors come
+// and how to mend it is added where errors are made (`check-shape.ts`). The JSON Schemas for editors come
 // from here.
 
 /**

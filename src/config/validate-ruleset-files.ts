@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
+import { checkShape } from './check-shape.ts';
 import type { CredentialSources } from './credentials.ts';
 import { readProviders } from './read-providers.ts';
 import { readRules } from './read-rules.ts';
 import type { RulesetError } from './ruleset-error.ts';
 import { providersFileSchema, rulesFileSchema } from './ruleset-schemas.ts';
-import { checkShape } from './schema-problems.ts';
 import { readYamlFile, type YamlFile } from './yaml-file.ts';
 
 /** Files of a ruleset, in the order in which they are read. */

@@ -1,4 +1,5 @@
 import { isCurrency, parseMajorUnits } from '../money.ts';
+import { nearestName } from '../text/nearest-name.ts';
 import type { Condition } from './condition.ts';
 import {
   BIN_DIGITS,
@@ -8,7 +9,6 @@ import {
   isTimeField,
 } from './condition-fields.ts';
 import { isCountryCode } from './country-codes.ts';
-import { nearestWord } from './nearest-word.ts';
 import { type FilePath, type RuleProblem, shown } from './rule-problem.ts';
 import { closed, complement, isEmpty, type Range, rangeSet, type ValueSet, wordSet } from './value-set.ts';
 import { isTimeZone } from './zoned-time.ts';
@@ -112,7 +112,7 @@ function readTest(
   }
   const field = conditionField(name, timeZone);
   if (field === null) {
-    const near = nearestWord(name, FIELD_NAMES);
+    const near = nearestName(name, FIELD_NAMES);
     problems.push({
       path: [...path, 'field'],
       what: `unknown field ${shown(name)}`,
@@ -303,7 +303,7 @@ function wordProblem(value: RawValue, field: ConditionField): Omit<RuleProblem, 
     return { what: `an empty word for ${field.key}`, expected: 'a value', remedy: 'ask with exists: false' };
   }
   if (known === null || known.includes(value)) return null;
-  const near = nearestWord(value, known);
+  const near = nearestName(value, known);
   return {
     what: `unknown value ${shown(value)} for ${field.key}`,
     expected: `one of ${known.join(', ')}`,

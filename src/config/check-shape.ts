@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { nearestWord } from '../core/rules/nearest-word.ts';
 import { type FilePath, type RuleProblem, shown } from '../core/rules/rule-problem.ts';
+import { nearestName } from '../core/text/nearest-name.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -48,7 +48,7 @@ function problemsOf(issue: Issue, prefix: FilePath, root: unknown): readonly Rul
   const expected = issue.message;
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
-      const near = nearestWord(key, listed(expected));
+      const near = nearestName(key, listed(expected));
       return {
         path: [...path, key],
         atKey: true,
@@ -72,7 +72,7 @@ function problemsOf(issue: Issue, prefix: FilePath, root: unknown): readonly Rul
   }
   // Whatever stands under credentials may be a secret, and a URL may hold one.
   const secret = path.includes('credentials') || path.includes('base_url');
-  const near = typeof value === 'string' ? nearestWord(value, listed(expected)) : null;
+  const near = typeof value === 'string' ? nearestName(value, listed(expected)) : null;
   return [
     {
       path,

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import type { AuthorizationRequest } from '../../../src/core/authorization.ts';
+import type { RoutingFacts } from '../../../src/core/facts.ts';
+import { type EligibilityReason, eligibilityReason, tokenFor } from '../../../src/core/rules/eligibility.ts';
+import type { Capabilities, ProviderContract, RuleAction } from '../../../src/core/rules/ruleset.ts';
+import { bareFacts, someAction, someContract, someFacts, someRequest } from './some-facts.ts';
+
+interface Row {
+  readonly contract?: Partial<ProviderContract>;
+  readonly can?: Partial<Capabilities>;
+  readonly facts?: RoutingFacts;
+  readonly card?: Partial<AuthorizationRequest['card']>;
+  readonly action?: Partial<RuleAction>;
+  readonly reason: EligibilityReason | null;
+}
+
+const ROWS: Readonly<Record<string, Row>> = {
+  'all is well': { reason: null },
+  disabled: { contract: { enabled: false }, reason: 'disabled' },
+  'in only': { action: { only: new Set(['sandbox-a']) }, reason: null },
+  'not in only': { action: { only: new Set(['sandbox-b']) }, reason: 'not_in_rule' },
+  'in priority': { action: { strategy: { kind: 'priority', order: ['sandbox-a'] } }, reason: null },
+  'not in priority': {
+    action: { strategy: { kind: 'priority', order: ['sandbox-b'] } },
+    reason: 'not_in_rule',
+  },
+  'not in priority, with fallback': {
+    action: { strategy: { kind: 'priority', order: ['sandbox-b'] }, fallback: true },
+    reason: null,
+  },
+  'not in only, with fallback': {
+    action: {
+      only: new Set(['sandbox-b']),
+      strategy: { kind: 'priority', order: ['sandbox-b'] },
+      fallback: true,
+    },
+    reason: 'not_in_rule',
+  },
+  'not in split': {
+    action: { strategy: { kind: 'split', weights: new Map([['sandbox-b', 1]]) } },
+    reason: 'not_in_rule',
+  },
+  'merchant served': { contract: { merchants: new Set(['acme-eu']) }, reason: null },
+  'merchant not served': { contract: { merchants: new Set(['acme-us']) }, reason: 'merchant_not_served' },
+  'currency supported': { can: { currencies: new Set(['EUR']) }, reason: null },
+  'currency not supported': { can: { currencies: new Set(['USD']) }, reason: 'currency_not_supported' },
+  'brand not supported': { can: { brands: new Set(['mastercard']) }, reason: 'brand_not_supported' },
+  'brand not known': { can: { brands: new Set(['mastercard']) }, facts: bareFacts(), reason: null },
+  'country not supported': { can: { countries: new Set(['DE']) }, reason: 'country_not_supported' },
+  'country not known': { can: { countries: new Set(['DE']) }, facts: bareFacts(), reason: null },
+  'network token not listed': {
+    facts: someFacts({ networkToken: true }),
+    reason: 'feature_missing_network_token',
+  },
+  'network token listed': {
+    can: { features: new Set(['network_token']) },
+    facts: someFacts({ networkToken: true }),
+    reason: null,
+  },
+  'merchant-initiated with 3DS data': {
+    facts: someFacts({ initiator: 'merchant', threeDsPresent: true }),
+    reason: null,
+  },
+  'no token': { card: { token: null }, reason: 'no_usable_token' },
+  'a token of another provider': {
+    card: { token: null, tokens: { 'sandbox-b': 'x' } },
+    reason: 'no_usable_token',
+  },
+  'its own token': { card: { token: null, tokens: { 'sandbox-a': 'x' } }, reason: null },
+};
+
+describe('eligibility', () => {
+  it.each(Object.entries(ROWS))('%s', (_name, row) => {
+    const plain = someContract(row.contract);
+    const contract = { ...plain, capabilities: { ...plain.capabilities, ...row.can } };
+    const facts = row.facts ?? someFacts();
+    expect(eligibilityReason(contract, facts, someRequest(row.card), someAction(row.action))).toBe(
+      row.reason,
+    );
+  });
+
+  it("prefers the provider's own token", () => {
+    const { card } = someRequest({ token: 'everywhere', tokens: { 'sandbox-a': 'own' } });
+    expect(tokenFor(someContract(), card)).toBe('own');
+    expect(tokenFor(someContract({ id: 'sandbox-b' }), card)).toBe('everywhere');
+    expect(tokenFor(someContract({ id: 'constructor' }), someRequest({ token: null }).card)).toBeNull();
+  });
+});
