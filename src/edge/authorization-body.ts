@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { AuthorizationRequest } from '../core/authorization.ts';
 import { CARD_BRANDS } from '../core/card.ts';
+import { isCountry } from '../core/cards/regions.ts';
 import { truncateBin } from '../core/cards/truncate-bin.ts';
 import { isCurrency } from '../core/money.ts';
 import { plainText, visibleAscii } from './text-schemas.ts';
@@ -115,7 +116,11 @@ export const authorizationBodySchema = z
     initiator: z.enum(['customer', 'merchant']).nullish().openapi({ default: 'customer' }),
     shopper: z
       .strictObject({
-        country: digits(/^[A-Z]{2}$/, 'an ISO 3166-1 code of two capitals, such as DE').nullish(),
+        country: z
+          .string()
+          .refine(isCountry, 'an ISO 3166-1 code of two capitals, such as DE')
+          .nullish()
+          .openapi({ pattern: '^[A-Z]{2}$', example: 'DE' }),
         id: plainText(255).nullish(),
       })
       .nullish(),
