@@ -182,6 +182,7 @@ export class PspAccount {
     };
   }
 
+  /** Gives a pending authorization the verdict; `pending` leaves it so. */
   #decide(row: LedgerRow, verdict: Verdict): void {
     switch (verdict.kind) {
       case 'authorized':
@@ -204,7 +205,9 @@ export class PspAccount {
       case 'invalid':
         throw new Error(`verdict ${verdict.kind} is answered before a row is opened`);
     }
-    this.#ledger.move(row, verdict.kind);
+    // One minor unit has no part: all of it was authorized.
+    const inFull = verdict.kind === 'partially_authorized' && row.authorizedAmount === row.amount.value;
+    this.#ledger.move(row, inFull ? 'authorized' : verdict.kind);
   }
 
   #beginOperation(call: Exclude<AccountCall, { readonly operation: 'authorize' }>): Begun {
