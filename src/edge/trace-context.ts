@@ -1,4 +1,4 @@
-import { scrubCardNumbers } from '../core/cards/card-number.ts';
+import { scrub } from '../core/cards/card-number.ts';
 import type { Randomness } from '../gateway/ports.ts';
 
 /** Identity of one request across services (W3C Trace Context). */
@@ -38,7 +38,7 @@ export function traceContextOf(header: string | null, randomness: Randomness): T
 
 /** Looks at each run of digits by itself: within a long hexadecimal id the guard would take it for chance. */
 function holdsCardNumber(traceId: string): boolean {
-  return traceId.split(/[a-f]+/).some((run) => scrubCardNumbers(run) !== run);
+  return traceId.split(/[a-f]+/).some((run) => scrub(run) !== run);
 }
 
 /**

@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { codeOf } from '../core/attempt.ts';
-import { scrubCardNumbers } from '../core/cards/card-number.ts';
+import { scrub } from '../core/cards/card-number.ts';
 import type { Clock, Observer } from '../gateway/ports.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -8,7 +8,7 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 /** Plain values of a line. Only these reach a log: no request, no header, no object that somebody else made. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
-/** JSON lines. Every text passes {@link scrubCardNumbers}. Methods never throw. */
+/** JSON lines. Every text passes {@link scrub}. Methods never throw. */
 export interface Log {
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
@@ -56,7 +56,7 @@ export function createLog(settings: LogSettings): Log {
         logger.error({
           event: 'alert',
           kind,
-          detail: scrubCardNumbers(detail),
+          detail: scrub(detail),
           authorization_id: authorizationId,
         }),
     },
@@ -69,18 +69,15 @@ export function createLog(settings: LogSettings): Log {
 function scrubbed(fields: LogFields | undefined): LogFields {
   if (fields === undefined) return {};
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [
-      name,
-      typeof value === 'string' ? scrubCardNumbers(value) : value,
-    ]),
+    Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? scrub(value) : value]),
   );
 }
 
 function faultFields(error: unknown): LogFields {
-  if (!(error instanceof Error)) return { error: scrubCardNumbers(String(error)) };
+  if (!(error instanceof Error)) return { error: scrub(String(error)) };
   return {
-    error: scrubCardNumbers(`${error.name}: ${error.message}`),
-    stack: scrubCardNumbers(error.stack ?? ''),
+    error: scrub(`${error.name}: ${error.message}`),
+    stack: scrub(error.stack ?? ''),
   };
 }
 
@@ -94,8 +91,8 @@ function authorizationLine(ended: Parameters<Observer['authorizationEnded']>[0])
     trace_id: ended.traceId,
     authorization_id: ended.authorizationId,
     account: ended.account,
-    merchant: scrubCardNumbers(ended.merchant),
-    reference: scrubCardNumbers(ended.reference),
+    merchant: scrub(ended.merchant),
+    reference: scrub(ended.reference),
     status: ended.status,
     provider: ended.provider,
     rule: ended.rule,
@@ -114,5 +111,5 @@ function authorizationLine(ended: Parameters<Observer['authorizationEnded']>[0])
 }
 
 function scrubbedOrNull(text: string | null): string | null {
-  return text === null ? null : scrubCardNumbers(text);
+  return text === null ? null : scrub(text);
 }

@@ -1,0 +1,217 @@
+import { describe, expect, it } from 'vitest';
+import { problemSchema } from '../../src/edge/answer-schemas.ts';
+import { createApp } from '../../src/edge/app.ts';
+import type { EdgeDeps } from '../../src/edge/edge-deps.ts';
+import { OPERATIONS } from '../../src/edge/interface.ts';
+import { PROBLEMS, type ProblemName } from '../../src/edge/problems.ts';
+import { BODY_BYTES_MAX } from '../../src/edge/read-body.ts';
+import { JournalError } from '../../src/gateway/ports.ts';
+import type { AuthorizeResult } from '../../src/gateway/road-results.ts';
+import { AUTHORIZATION, BODY, edgeFixture, post } from './edge-fixture.ts';
+
+interface Document {
+  openapi: string;
+  paths: Record<
+    string,
+    Record<string, { operationId: string; security: unknown[]; responses: Record<string, unknown> }>
+  >;
+  components: { schemas: Record<string, unknown>; securitySchemes: Record<string, unknown> };
+}
+
+const app = createApp(edgeFixture().deps);
+const document = (await (await app.request('/openapi.json')).json()) as Document;
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+);
+
+describe('/openapi.json', () => {
+  it('is OpenAPI 3.1 with resolvable references and unique operation ids', () => {
+    expect(document.openapi).toBe('3.1.0');
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map((match) => match[1]);
+    expect(references.length).toBeGreaterThan(10);
+    for (const reference of references) {
+      expect(document.components.schemas).toHaveProperty([
+        reference?.replace('#/components/schemas/', '') ?? '',
+      ]);
+    }
+    const ids = operations.map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const pattern of JSON.stringify(document).matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)) {
+      expect(() => new RegExp(JSON.parse(pattern[1] ?? ''), 'u')).not.toThrow();
+    }
+  });
+
+  it('documents every route but the files of the page and of the problems, and no other', () => {
+    const served = app.routes
+      .filter(({ method, path }) => method !== 'ALL' && !/^\/(docs\/|problems\/)/.test(path))
+      .map(({ method, path }) => `${method.toLowerCase()} ${path.replace(/:(\w+)/g, '{$1}')}`);
+    const documented = operations.map(({ method, path }) => `${method} ${path}`);
+    expect(documented.sort()).toEqual(served.sort());
+  });
+
+  it('asks for a key exactly where one is needed', async () => {
+    for (const { path, method, operation } of operations) {
+      const response = await app.request(path.replace('{id}', 'x'), { method: method.toUpperCase() });
+      expect([path, response.status === 401]).toEqual([path, operation.security.length > 0]);
+    }
+  });
+
+  it('leads from the type of a problem to its remedy', async () => {
+    for (const [name, kind] of Object.entries(PROBLEMS)) {
+      expect(await (await app.request(`/problems/${name}`)).json()).toEqual({
+        type: `/problems/${name}`,
+        ...kind,
+      });
+    }
+  });
+});
+
+/** How each documented answer is brought about: a change of the world, or of the request. */
+interface Case {
+  readonly deps?: Partial<EdgeDeps>;
+  readonly init?: (init: RequestInit) => RequestInit;
+  readonly path?: string;
+  readonly socketOnly?: string;
+}
+const broken = async () => {
+  throw new JournalError('gone');
+};
+const bug = () => {
+  throw new Error('bug');
+};
+const road = (result: AuthorizeResult): Case => ({ deps: { authorize: async () => result } });
+const header = (name: string, value: string | null): Case => ({
+  init: (init) => {
+    const headers = new Headers(init.headers);
+    if (value === null) headers.delete(name);
+    else headers.set(name, value);
+    return { ...init, headers };
+  },
+});
+const body = (text: string): Case => ({ init: (init) => ({ ...init, body: text }) });
+const authorizationId = AUTHORIZATION.id;
+
+const CASES: Record<ProblemName, Case> = {
+  'malformed-request': { socketOnly: 'server.test.ts' },
+  'headers-too-large': { socketOnly: 'server.test.ts' },
+  'request-timeout': { socketOnly: 'server.test.ts' },
+  'method-not-allowed': { socketOnly: 'reads.test.ts' },
+  'malformed-json': body('{'),
+  'invalid-request': body('{}'),
+  'card-number': header('x-note', '4111111111111111'),
+  'idempotency-key-missing': header('idempotency-key', null),
+  'idempotency-key-malformed': header('idempotency-key', 'a b'),
+  unauthenticated: header('authorization', null),
+  'out-of-scope': {
+    deps: { findCaller: () => ({ account: 'a', merchants: 'all', scopes: new Set(['rules']) }) },
+  },
+  'not-found': { path: 'nobody' },
+  'in-flight': road({ kind: 'in_flight', authorizationId, retryAfterMs: 1 }),
+  'payment-live': road({ kind: 'payment_live', authorizationId }),
+  'idempotency-key-reused': road({ kind: 'other_body', authorizationId }),
+  'no-route': road({
+    kind: 'no_route',
+    reasons: AUTHORIZATION.routing.candidates,
+    rule: null,
+    retryAfterMs: 1,
+  }),
+  'body-too-large': body(' '.repeat(BODY_BYTES_MAX + 1)),
+  'unsupported-media-type': header('content-type', 'text/plain'),
+  internal: {
+    deps: { authorize: bug, providers: bug, journal: { findAuthorization: bug, listAuthorizations: bug } },
+  },
+  'journal-unavailable': {
+    deps: {
+      authorize: async () => ({ kind: 'journal_unavailable', retryAfterMs: 1 }),
+      setOverride: broken,
+      journal: { findAuthorization: broken, listAuthorizations: broken },
+    },
+  },
+  'not-ready': { deps: { readiness: async () => ({ ready: false, detail: {} }) } },
+};
+
+function requestOf(operationId: string, id: string): [path: string, init: RequestInit] {
+  const get = { headers: { authorization: 'Bearer key-all' } };
+  const override = post({ mode: 'auto', reason: 'over' });
+  const requests: Record<string, [string, RequestInit]> = {
+    authorize: ['/v1/authorizations', post(BODY)],
+    listAuthorizations: ['/v1/authorizations', get],
+    getAuthorization: [`/v1/authorizations/${id || AUTHORIZATION.id}`, get],
+    listProviders: ['/v1/providers', get],
+    getProvider: [`/v1/providers/${id || 'sandbox-a'}`, get],
+    overrideProvider: [`/v1/providers/${id || 'sandbox-a'}/override`, { ...override, method: 'PUT' }],
+    getMetrics: ['/metrics', {}],
+    getHealth: ['/healthz', {}],
+    getReadiness: ['/readyz', {}],
+    getInterface: ['/openapi.json', {}],
+    getReference: ['/docs', {}],
+  };
+  return requests[operationId] as [string, RequestInit];
+}
+
+describe('every documented answer can be had', () => {
+  const answers = OPERATIONS.flatMap((operation) =>
+    Object.entries(operation.answers).map(([status, answer]) => ({
+      ...operation,
+      status: Number(status),
+      answer,
+    })),
+  );
+  it.each(answers)('$operationId: $status', async ({ operationId, status, answer }) => {
+    const rendered = JSON.stringify(await (await app.request(...requestOf('getAuthorization', ''))).json());
+    const result: AuthorizeResult = {
+      kind: 'answered',
+      httpStatus: status,
+      body: rendered,
+      replayed: false,
+      authorizationId,
+    };
+    const served = createApp(edgeFixture({ authorize: async () => result }).deps);
+    const response = await served.request(...requestOf(operationId, ''));
+    expect(response.status).toBe(status);
+    expect(response.headers.get('content-type')).toContain(answer.type ?? 'application/json');
+    if (answer.schema !== undefined)
+      expect(answer.schema.safeParse(await response.json()).error).toBeUndefined();
+  });
+
+  const problems = OPERATIONS.flatMap(({ operationId, problems: names }) =>
+    names.filter((name) => CASES[name].socketOnly === undefined).map((name) => ({ operationId, name })),
+  );
+  it.each(problems)('$operationId: $name', async ({ operationId, name }) => {
+    const { deps = {}, init: change = (init) => init, path: id = '' } = CASES[name];
+    const [path, init] = requestOf(operationId, id);
+    const isQueryError = operationId === 'listAuthorizations' && name === 'invalid-request';
+    const response = await createApp(edgeFixture(deps).deps).request(
+      isQueryError ? `${path}?limit=0` : path,
+      isQueryError ? init : change(init),
+    );
+    const problem: unknown = await response.json();
+    expect(problem).toMatchObject({ type: `/problems/${name}`, status: PROBLEMS[name].status });
+    expect(problemSchema.safeParse(problem).error).toBeUndefined();
+  });
+
+  it('documents every kind of problem somewhere, but those that no route is asked for', () => {
+    const documented = new Set(OPERATIONS.flatMap(({ problems: names }) => names));
+    const unrouted = new Set(['malformed-request', 'headers-too-large', 'method-not-allowed']);
+    for (const name of Object.keys(PROBLEMS) as ProblemName[]) {
+      expect([name, documented.has(name)]).toEqual([name, !unrouted.has(name)]);
+    }
+  });
+});
+
+describe('/docs', () => {
+  it('works offline: every reference leads to this server, and there is a policy that says so', async () => {
+    const response = await app.request('/docs');
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+    const page = await response.text();
+    expect(page).not.toMatch(/https?:\/\//);
+    const references = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] ?? '');
+    expect(references.length).toBeGreaterThan(2);
+    for (const reference of references.filter((target) => !target.startsWith('data:'))) {
+      const asset = await app.request(reference);
+      expect([reference, asset.status]).toEqual([reference, 200]);
+      expect((await asset.arrayBuffer()).byteLength).toBeGreaterThan(50);
+    }
+    expect(await (await app.request('/docs/start.js')).text()).toContain("'/openapi.json'");
+  });
+});
