@@ -1,0 +1,182 @@
+import { createHmac } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { signWebhook } from '../../src/sandbox/webhooks.ts';
+import { startSandbox, type TestSandbox } from '../support/start-sandbox.ts';
+import { authorize, bodyOf, glance, send } from './sandbox-client.ts';
+
+const SECRET = 'whsec-test';
+
+interface Received {
+  readonly path: string;
+  readonly signature: string;
+  readonly body: string;
+  readonly atMs: number;
+}
+
+let sandbox: TestSandbox;
+let server: Server;
+let received: Received[];
+/** Statuses to answer with, in turn; 204 when used up. */
+let statuses: number[];
+
+beforeEach(async () => {
+  received = [];
+  statuses = [];
+  server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      const signature = String(request.headers['sandbox-signature']);
+      received.push({ path: request.url ?? '', signature, body, atMs: performance.now() });
+      response.writeHead(statuses.shift() ?? 204).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  sandbox = await startSandbox();
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/v1/webhooks/{provider}`;
+  await sandbox.control('PUT', '/webhooks', { url, secret: SECRET });
+});
+
+afterEach(async () => {
+  await sandbox.close();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const events = () => received.map((one) => JSON.parse(one.body) as Record<string, unknown>);
+const add = (kind: 'webhook_first' | 'webhook_late' | 'webhook_twice' | 'duplicate', delayMs = 0) =>
+  sandbox.addFault({ provider: 'sandbox-a', kind, delay_ms: delayMs });
+
+describe('webhooks', () => {
+  it('tell of every step, signed, to the path of the provider', async () => {
+    const authorized = bodyOf(await authorize(sandbox, 'att'));
+    const operate = (action: string, body: unknown) =>
+      send(sandbox.url('sandbox-a'), {
+        path: `/v1/authorizations/${authorized['id']}/${action}`,
+        key: action,
+        body,
+      });
+    const captured = bodyOf(await operate('captures', {}));
+    await operate('refunds', { amount: { value: 1, currency: 'EUR' } });
+    await authorize(sandbox, 'no', { token: 'tok_decline_05' });
+    await authorize(sandbox, 'void');
+    const cancel = { path: '/v1/voids', key: 'v', body: { reference: 'void' } };
+    await send(sandbox.url('sandbox-a'), cancel);
+    await expect.poll(() => received.length).toBe(6);
+    const types = events().map((event) => event['type']);
+    expect(types.toSorted()).toEqual([
+      'authorization.authorized',
+      'authorization.authorized',
+      'authorization.declined',
+      'capture.confirmed',
+      'refund.confirmed',
+      'void.confirmed',
+    ]);
+    expect(new Set(events().map((event) => event['id'])).size).toBe(6);
+    const first = events().find((event) => event['type'] === 'authorization.authorized');
+    expect(first).toEqual({
+      id: expect.any(String),
+      type: 'authorization.authorized',
+      created: expect.any(Number),
+      provider: 'sandbox-a',
+      data: authorized,
+    });
+    const capture = events().find((event) => event['type'] === 'capture.confirmed');
+    expect(capture?.['data']).toEqual({ ...captured, reference: 'att' });
+    for (const { path, signature, body } of received) {
+      expect(path).toBe('/v1/webhooks/sandbox-a');
+      const seconds = /^t=(\d+),v1=[0-9a-f]{64}$/.exec(signature)?.[1] ?? '';
+      const expected = createHmac('sha256', SECRET).update(`${seconds}.${body}`).digest('hex');
+      expect(signature).toBe(`t=${seconds},v1=${expected}`);
+    }
+  });
+
+  it('have a signature that anybody can compute', () => {
+    // printf '1700000000.{"a":1}' | openssl dgst -sha256 -hmac whsec-test
+    expect(signWebhook(SECRET, 1_700_000_000, '{"a":1}')).toBe(
+      't=1700000000,v1=fed7a1a6c799a6367d73724d76bc70c16678908a32a879cd1ded6565ac05cece',
+    );
+  });
+
+  it('say nothing about a replay and about what was refused', async () => {
+    await authorize(sandbox, 'att');
+    await authorize(sandbox, 'att');
+    await authorize(sandbox, 'bad', { token: 'tok_invalid' });
+    await authorize(sandbox, 'last');
+    await expect.poll(() => received.length).toBe(2);
+  });
+
+  it('come although the answer was lost', async () => {
+    await sandbox.addFault({ provider: 'sandbox-a', kind: 'reset_after' });
+    expect(glance(await authorize(sandbox, 'att'))).toBe('ECONNRESET');
+    await expect.poll(() => events().map((event) => event['type'])).toEqual(['authorization.authorized']);
+  });
+
+  it('come first when asked', async () => {
+    await add('webhook_first');
+    await authorize(sandbox, 'att');
+    expect(received).toHaveLength(1);
+  });
+
+  it('come late when asked', async () => {
+    await add('webhook_late', 120);
+    await authorize(sandbox, 'att');
+    const answeredMs = performance.now();
+    await expect.poll(() => received.length).toBe(1);
+    expect((received[0]?.atMs ?? 0) - answeredMs).toBeGreaterThanOrEqual(100);
+  });
+
+  it.each(['webhook_twice', 'duplicate'] as const)('come twice as the same event: %s', async (kind) => {
+    await add(kind);
+    await authorize(sandbox, 'att');
+    await expect.poll(() => received.length).toBe(2);
+    expect(received[0]?.body).toBe(received[1]?.body);
+    expect(sandbox.liveAuthorizations()).toHaveLength(1);
+  });
+
+  it('are sent again after a failure, at most five times', async () => {
+    statuses = [500, 302];
+    await authorize(sandbox, 'att');
+    await expect.poll(() => received.length, { timeout: 3000 }).toBe(3);
+    expect(new Set(events().map((event) => event['id'])).size).toBe(1);
+    await expect
+      .poll(() => sandbox.control('GET', '/webhooks'))
+      .toMatchObject({ delivered: 1, failed: 0, waiting: 0 });
+  });
+
+  it('tell that a pending authorization was settled', async () => {
+    await authorize(sandbox, 'att', { token: 'tok_pending' });
+    await sandbox.control('POST', '/settlements', { reference: 'att', status: 'authorized' });
+    await expect.poll(() => received.length).toBe(2);
+    expect(events().map((event) => event['type'])).toEqual([
+      'authorization.pending',
+      'authorization.authorized',
+    ]);
+  });
+
+  it('go nowhere once they are switched off, and never tell the secret', async () => {
+    expect(JSON.stringify(await sandbox.control('GET', '/webhooks'))).not.toContain(SECRET);
+    await sandbox.control('DELETE', '/webhooks');
+    await add('webhook_first');
+    await authorize(sandbox, 'att');
+    expect(received).toEqual([]);
+  });
+
+  const elsewhere = [
+    'http://198.51.100.7/hook',
+    'http://example.test/hook',
+    'https://127.0.0.1/hook',
+    'http://127.0.0.1.example.test/',
+    'http://user@example.test/127.0.0.1',
+    'ftp://127.0.0.1/',
+    'hook',
+  ];
+  it.each(elsewhere)('never leave this machine: %s', async (url) => {
+    await expect(sandbox.control('PUT', '/webhooks', { url, secret: SECRET })).rejects.toThrow('400');
+  });
+});
