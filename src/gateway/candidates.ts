@@ -1,6 +1,7 @@
 import type { CandidateExplanation } from '../core/decision.ts';
-import { type EligibilityReason, eligibilityReason, tokenFor } from '../core/rules/eligibility.ts';
+import { eligibilityReason, tokenFor } from '../core/rules/eligibility.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
+import { type RankCandidate, rankCandidates } from '../core/scoring/rank-candidates.ts';
 import type { Admitted } from './attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import type { Provider } from './ports.ts';
@@ -11,13 +12,17 @@ interface Candidate {
   readonly contract: ProviderContract;
   readonly provider: Provider;
   readonly token: string;
+  /** Probability of this choice, once those before it were passed over. */
+  readonly propensity: number;
 }
 
 /** The order of candidates for one attempt, and why the others are not in it or were passed over. */
 export interface Decision {
   readonly order: readonly Candidate[];
+  /** Remarks of the ranking. */
+  readonly notes: readonly string[];
   passOver(provider: string, reason: string, retryAfterMs: number | null): void;
-  /** One entry per provider of the ruleset, the order's first. */
+  /** One entry per provider that was not tried yet, in order. */
   explain(): readonly CandidateExplanation[];
   /** When it is worth to ask again, as far as those who refused know; null when they do not. */
   retryAfterMs(): number | null;
@@ -26,40 +31,119 @@ export interface Decision {
 /** Before anything is decided. */
 export const NOTHING_DECIDED: Decision = {
   order: [],
+  notes: [],
   passOver: () => {},
   explain: () => [],
   retryAfterMs: () => null,
 };
 
-export function decide(road: Omit<Road, 'decision'>, deps: GatewayDeps): Decision {
+/** Ranks the eligible providers that were not tried yet for the attempt that comes next. Takes nothing. */
+export function decide(road: Road, deps: GatewayDeps): Decision {
   const { request } = road.command;
-  const tried = new Set(road.attempts.map((attempt) => attempt.provider));
-  const order: Candidate[] = [];
+  const { facts, rule } = road;
+  const attemptNumber = road.attempts.length + 1;
+  const eligible: RankCandidate[] = [];
+  const ineligible: { readonly provider: string; readonly reason: string }[] = [];
+  const usable = new Map<string, Omit<Candidate, 'propensity'>>();
   for (const contract of road.ruleset.providers.values()) {
-    if (tried.has(contract.id)) continue;
-    const reason: EligibilityReason | null = eligibilityReason(
-      contract,
-      road.facts,
-      request,
-      road.rule.action,
-    );
-    const provider = deps.provider(contract.id);
+    const { id } = contract;
+    if (road.attempts.some((attempt) => attempt.provider === id)) continue;
+    const reason = eligibilityReason(contract, facts, request, rule.action);
+    const provider = deps.provider(id);
     const token = tokenFor(contract, request.card);
-    if (reason === null && provider !== undefined && token !== null)
-      order.push({ contract, provider, token });
+    if (reason !== null || provider === undefined || token === null) {
+      ineligible.push({ provider: id, reason: reason ?? 'not_connected' });
+      continue;
+    }
+    usable.set(id, { contract, provider, token });
+    eligible.push({
+      provider: id,
+      fees: contract.fees,
+      approval: deps.learner.approval(id, facts, attemptNumber),
+      health: deps.learner.health(id, facts),
+      lane: deps.guards.view({ provider: id, brand: facts.cardBrand, merchant: facts.merchant }),
+    });
   }
-  return { order, passOver: () => {}, explain: () => [], retryAfterMs: () => null };
+  const { candidates, notes } = rankCandidates({
+    facts,
+    rule: rule.name,
+    action: rule.action,
+    attemptsLeft: Math.max(1, rule.action.attemptsMax - road.attempts.length),
+    candidates: eligible,
+    ineligible,
+  });
+  const order = candidates.flatMap(({ provider, propensity }) => {
+    const candidate = usable.get(provider);
+    return candidate === undefined ? [] : [{ ...candidate, propensity }];
+  });
+  return decisionOf(order, candidates, notes);
 }
 
+function decisionOf(
+  order: readonly Candidate[],
+  ranked: readonly CandidateExplanation[],
+  notes: readonly string[],
+): Decision {
+  const passedOver = new Map<string, string>();
+  let retryAfterMs: number | null = null;
+  return {
+    order,
+    notes,
+    passOver(provider, reason, waitMs) {
+      passedOver.set(provider, reason);
+      if (waitMs !== null) retryAfterMs = retryAfterMs === null ? waitMs : Math.min(retryAfterMs, waitMs);
+    },
+    explain: () =>
+      passedOver.size === 0
+        ? ranked
+        : ranked.map((entry) => ({ ...entry, reason: passedOver.get(entry.provider) ?? entry.reason })),
+    retryAfterMs: () => retryAfterMs,
+  };
+}
+
+/** Share of a provider's time limit that a further attempt needs at least, while its latency is not known. */
+const NEEDED_SHARE = 0.25;
+
+/**
+ * Takes a place at the first candidate that has one, in order, and notes why those before it were passed over. A
+ * further attempt is not begun at a provider that would hardly answer before the deadline.
+ * @returns null when nobody has a place
+ */
 export async function admitNext(road: Road, deps: GatewayDeps): Promise<Admitted | null> {
-  for (const candidate of road.decision.order) {
-    const lane = {
-      provider: candidate.contract.id,
-      brand: road.facts.cardBrand,
-      merchant: road.facts.merchant,
-    };
-    const admission = await deps.guards.admit(lane, 0);
-    if (admission.kind === 'admitted') return { ...candidate, permit: admission.permit, propensity: 1 };
+  const { decision, facts } = road;
+  for (const candidate of decision.order) {
+    const { id, timeoutMs } = candidate.contract;
+    const remainingMs = road.deadlineMs - deps.clock.monotonicMs();
+    const neededMs =
+      road.attempts.length === 0 ? 0 : (deps.learner.latencyP99Ms(id) ?? timeoutMs * NEEDED_SHARE);
+    if (remainingMs <= neededMs) {
+      passOver(road, id, 'deadline_too_close', null, deps);
+      continue;
+    }
+    const queueMs = Math.min(road.rule.action.queueMs, remainingMs);
+    const lane = { provider: id, brand: facts.cardBrand, merchant: facts.merchant };
+    const admitting = deps.guards.admit(lane, queueMs);
+    const admission = admitting instanceof Promise ? await admitting : admitting;
+    if (admission.kind === 'admitted') {
+      deps.observer.decided({
+        rule: road.rule.name,
+        strategy: road.rule.action.strategy.kind,
+        provider: id,
+      });
+      return { ...candidate, permit: admission.permit };
+    }
+    passOver(road, id, admission.reason, admission.retryAfterMs, deps);
   }
   return null;
+}
+
+function passOver(
+  road: Road,
+  provider: string,
+  reason: string,
+  retryAfterMs: number | null,
+  deps: GatewayDeps,
+): void {
+  road.decision.passOver(provider, reason, retryAfterMs);
+  deps.observer.passedOver({ provider, reason });
 }

@@ -59,7 +59,7 @@ export function beginRoad(
 
 /** The explanation of a decision as it is stored and answered. */
 export function routingOf(road: Road, propensity: number): RoutingDecision {
-  const notes: string[] = [];
+  const notes = [...road.decision.notes];
   if (road.card.bin !== null && road.card.matchLength === 0) {
     notes.push(`BIN is not in the card table; brand ${road.card.brand} is from the ${sourceOf(road.card)}`);
   }

@@ -24,6 +24,11 @@ export class OutcomeLearner implements Learner {
     return this.#health.health(provider, facts, this.#clock.monotonicMs());
   }
 
+  /** Of a provider over all kinds of payments, for operators. */
+  providerHealth(provider: string): Health {
+    return this.#health.providerHealth(provider, this.#clock.monotonicMs());
+  }
+
   latencyP99Ms(provider: string): number | null {
     return this.#health.latencyP99Ms(provider, this.#clock.monotonicMs());
   }

@@ -28,6 +28,9 @@ export interface Health {
   readonly samples: number;
 }
 
+/** What is assumed of a provider that nothing is known of. */
+const HEALTHY: Health = { processed: 1, unknown: 0, samples: 0 };
+
 /** Whether most of a provider's recent requests failed, of enough to say so. */
 export function isUnhealthy(health: Health): boolean {
   return health.samples >= MINIMUM_VOLUME && health.processed < 0.5;
@@ -77,12 +80,18 @@ export class HealthBook {
 
   health(provider: string, facts: RoutingFacts, nowMs: number): Health {
     const known = this.#providers.get(provider);
-    if (known === undefined) return { processed: 1, unknown: 0, samples: 0 };
-    const all = drawnTowards({ processed: 1, unknown: 0, samples: 0 }, known.all, nowMs);
+    if (known === undefined) return HEALTHY;
+    const all = drawnTowards(HEALTHY, known.all, nowMs);
     const segment = known.segments.get(segmentOf(facts));
     if (segment === undefined) return all;
     const fine = drawnTowards(all, segment, nowMs);
     return fine.samples >= MINIMUM_VOLUME ? fine : { ...fine, samples: Math.max(fine.samples, all.samples) };
+  }
+
+  /** Of the provider over all segments, for operators. */
+  providerHealth(provider: string, nowMs: number): Health {
+    const known = this.#providers.get(provider);
+    return known === undefined ? HEALTHY : drawnTowards(HEALTHY, known.all, nowMs);
   }
 
   /** Upper bound of the histogram's bucket that holds the 99th percentile of recent answers; null when too few. */

@@ -1,0 +1,397 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { ApiKeysError, apiKeyLookUp, loadApiKeys } from './config/api-keys.ts';
+import { readSecretFile } from './config/credentials.ts';
+import { loadDeclineTables } from './config/decline-tables.ts';
+import { loadBinTable } from './config/default-bin-table.ts';
+import { EnvironmentError, readEnvironment, type Settings } from './config/environment.ts';
+import { formatRulesetError } from './config/ruleset-error.ts';
+import { readRulesetFolder } from './config/ruleset-folder.ts';
+import { openRulesetStore, type RulesetStore } from './config/ruleset-store.ts';
+import { validateRulesetFiles } from './config/validate-ruleset-files.ts';
+import { TableCardFacts } from './core/cards/card-facts.ts';
+import type { ProviderContract, Ruleset } from './core/rules/ruleset.ts';
+import { renderAuthorization } from './edge/answer.ts';
+import { createApp } from './edge/app.ts';
+import type { ProviderSnapshot } from './edge/edge-deps.ts';
+import { type EdgeServer, SERVER_DEFAULTS, startServer } from './edge/server.ts';
+import { Gateway } from './gateway/gateway.ts';
+import { type Journal, JournalError } from './gateway/ports.ts';
+import { Unrecorded } from './gateway/unrecorded.ts';
+import { Lanes } from './guards/lanes.ts';
+import { OutcomeLearner } from './guards/outcome-learner.ts';
+import { SlidingRetryBudget } from './guards/sliding-retry-budget.ts';
+import { systemClock } from './guards/system-clock.ts';
+import { systemRandomness } from './guards/system-randomness.ts';
+import { ProviderSetupError } from './providers/provider-setup-error.ts';
+import { ProviderRegistry } from './providers/registry.ts';
+import { type SandboxChild, startSandboxChild } from './providers/sandbox/sandbox-child.ts';
+import { openWorkerJournal } from './stores/sqlite/worker-journal.ts';
+import { allObservers } from './telemetry/all-observers.ts';
+import { createLog, type Log } from './telemetry/log.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+
+/** After the drain's time, attempts under way are given up; this is for recording what they came to. */
+const RECORD_MS = 2_000;
+
+/** A start that cannot go on, told in words that say how to mend it. */
+class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
+const clock = systemClock;
+const randomness = systemRandomness(clock.wallMs);
+const { version: VERSION } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as {
+  version: string;
+};
+
+/** Reads and checks what the start depends on, wires everything, listens. */
+async function start(settings: Settings, log: Log): Promise<void> {
+  const metrics = createMetrics(VERSION);
+  const observer = allObservers(metrics.observer, log.observer);
+  const keys = await loadApiKeys({ ...settings, file: settings.apiKeysFile });
+  const cards = new TableCardFacts(await loadBinTable(settings.binTables));
+  const declineTables = loadDeclineTables();
+  const sandbox = await startSandboxIfNeeded(settings, log);
+  const journal = await openWorkerJournal({ directory: settings.dataDir });
+
+  const registry = new ProviderRegistry(clock, declineTables);
+  const learner = new OutcomeLearner(clock);
+  const lanes = new Lanes(new Map(), {
+    clock,
+    onTransition: ({ provider, brand, from, to }) => {
+      metrics.breakerChanged({ provider, brand, state: to });
+      log.warn('breaker', { provider, brand, from, to });
+    },
+  });
+  lanes.setOverrides(await journal.listOverrides());
+
+  const rules = await openRules(
+    settings,
+    journal,
+    log,
+    (ruleset) => {
+      if (settings.production && !ruleset.live) {
+        throw new StartError('sandbox providers are refused with NODE_ENV=production: configure real ones');
+      }
+      registry.load({ providers: withSandboxUrls(ruleset.providers, sandbox) });
+      lanes.update(ruleset.providers);
+      metrics.rulesetActivated(ruleset.version);
+    },
+    metrics.rulesetRejected,
+  );
+
+  const stop = new AbortController();
+  const gateway = new Gateway({
+    clock,
+    randomness,
+    journal,
+    guards: lanes,
+    retryBudget: new SlidingRetryBudget(clock),
+    learner,
+    rulesets: rules,
+    cards,
+    provider: (id) => registry.get(id),
+    observer,
+    unrecorded: new Unrecorded(),
+    renderAnswer: renderAuthorization,
+    owner: `${hostname()}-${process.pid}-${randomness.id('own')}`,
+    leaseMs: settings.leaseMs,
+    stopSignal: stop.signal,
+  });
+  await gateway.start();
+
+  let draining = false;
+  const findKey = apiKeyLookUp(keys.keys);
+  const reportFault = (fault: {
+    readonly traceId: string;
+    readonly route: string;
+    readonly error: unknown;
+  }) => log.fault('fault', fault.error, { trace_id: fault.traceId, route: fault.route });
+  const app = createApp({
+    authorize: (command) => gateway.authorize(command),
+    journal,
+    findCaller: findKey,
+    providers: () => providerSnapshots(rules.current(), registry, lanes, learner),
+    setOverride: async (override) => {
+      await journal.saveOverride(override);
+      lanes.setOverrides(await journal.listOverrides());
+    },
+    readiness: () => readiness(journal, rules, draining),
+    metrics: metrics.render,
+    clock,
+    randomness,
+    draining: () => draining,
+    reportFault,
+    requestEnded: metrics.requestEnded,
+    version: VERSION,
+  });
+  const server = await startServer(
+    { fetch: app.fetch, clock, randomness, reportFault },
+    { ...SERVER_DEFAULTS, host: settings.host, port: settings.port },
+  );
+  announce(server, settings, rules.current(), sandbox, keys.madeKey, log);
+
+  endOnSignal(async (signal) => {
+    draining = true;
+    log.info('draining', { signal, under_way: gateway.underWay });
+    await drain(server, gateway, stop, settings.drainTimeoutMs);
+    await rules.close();
+    await gateway.close();
+    await journal.close();
+    registry.close();
+    lanes.close();
+    sandbox?.close();
+    log.info('stopped', { signal });
+  }, log);
+}
+
+/** Refuses new work, lets what is open finish, and gives up and records what does not in time. */
+async function drain(
+  server: EdgeServer,
+  gateway: Gateway,
+  stop: AbortController,
+  timeoutMs: number,
+): Promise<void> {
+  const answered = server.drain(timeoutMs + RECORD_MS);
+  const cancel = clock.after(timeoutMs, () => stop.abort());
+  await Promise.race([
+    gateway.idle(),
+    new Promise<void>((resolve) => {
+      clock.after(timeoutMs + RECORD_MS, resolve);
+    }),
+  ]);
+  cancel();
+  await answered;
+}
+
+/** The sandbox runs beside us when only sandbox providers are configured, and each has no address of its own. */
+async function startSandboxIfNeeded(settings: Settings, log: Log): Promise<SandboxChild | null> {
+  if (settings.sandbox === 'off' || settings.production) return null;
+  const folder = await readRulesetFolder(settings.rulesDir);
+  const reading = folder.kind === 'read' ? validateRulesetFiles(folder.files, credentialSources()) : folder;
+  if (reading.kind === 'refused') throw rulesRefused(settings, reading.errors);
+  const providers = [...reading.ruleset.providers.values()].filter(
+    ({ adapter, baseUrl }) => adapter === 'sandbox' && baseUrl === null,
+  );
+  if (providers.length === 0) return null;
+  return startSandboxChild(
+    providers.map(({ id }) => id),
+    settings.sandboxPort,
+    (code) =>
+      log.error('sandbox_ended', { code, remedy: 'restart the gateway: its sandbox providers are gone' }),
+  );
+}
+
+/** Sandbox providers without an address of their own get that of the sandbox beside us. */
+function withSandboxUrls(
+  contracts: ReadonlyMap<string, ProviderContract>,
+  sandbox: SandboxChild | null,
+): ReadonlyMap<string, ProviderContract> {
+  return new Map(
+    [...contracts].map(([id, contract]) => {
+      if (contract.adapter !== 'sandbox' || contract.baseUrl !== null) return [id, contract];
+      const baseUrl = sandbox?.providers.get(id);
+      if (baseUrl !== undefined) return [id, { ...contract, baseUrl }];
+      throw new ProviderSetupError(
+        sandbox === null
+          ? `provider ${id}: the sandbox is off; give it a base_url, or set SANDBOX=on`
+          : `provider ${id}: the running sandbox does not have it; restart the gateway`,
+      );
+    }),
+  );
+}
+
+async function openRules(
+  settings: Settings,
+  journal: Journal,
+  log: Log,
+  activate: (ruleset: Ruleset) => void,
+  rejected: () => void,
+): Promise<RulesetStore> {
+  const opening = await openRulesetStore({
+    folder: settings.rulesDir,
+    credentials: credentialSources(),
+    clock,
+    register: (contentHash, files) => journal.registerRuleset(contentHash, files, clock.wallMs()),
+    hasOpenMoney: (provider) => journal.hasOpenMoney(provider),
+    onActivated(ruleset, previous) {
+      activate(ruleset);
+      log.info('ruleset_activated', { ruleset: ruleset.version, previous: previous?.version ?? null });
+    },
+    onRejected(errors) {
+      rejected();
+      for (const error of errors) log.error('ruleset_refused', { problem: formatRulesetError(error) });
+    },
+  });
+  if (opening.kind === 'refused') throw rulesRefused(settings, opening.errors);
+  return opening.store;
+}
+
+function rulesRefused(
+  settings: Settings,
+  errors: readonly Parameters<typeof formatRulesetError>[0][],
+): StartError {
+  return new StartError(
+    `the rules in ${settings.rulesDir} are refused:\n${errors.map((error) => `  ${formatRulesetError(error)}`).join('\n')}`,
+  );
+}
+
+function credentialSources() {
+  return { environment: process.env, readFile: readSecretFile };
+}
+
+/** Ready: the journal can be written, and we are not on our way out. A refused edit is told, but harms nobody. */
+async function readiness(journal: Journal, rules: RulesetStore, draining: boolean) {
+  const status = rules.status();
+  const writable = await journal.ping().then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof JournalError) return false;
+      throw error;
+    },
+  );
+  return {
+    ready: writable && !draining,
+    detail: {
+      journal: writable ? 'writable' : 'not writable: nothing is sent until it is',
+      draining,
+      ruleset: {
+        version: status.version,
+        content_hash: status.contentHash,
+        loaded_at: new Date(status.loadedAtMs).toISOString(),
+        rejected:
+          status.rejected === null
+            ? null
+            : {
+                at: new Date(status.rejected.atMs).toISOString(),
+                errors: status.rejected.errors.map(formatRulesetError),
+              },
+      },
+    },
+  };
+}
+
+/** What operators see of each provider. */
+function providerSnapshots(
+  ruleset: Ruleset,
+  registry: ProviderRegistry,
+  lanes: Lanes,
+  learner: OutcomeLearner,
+): readonly ProviderSnapshot[] {
+  return lanes.snapshot().flatMap((guard) => {
+    const contract = ruleset.providers.get(guard.provider);
+    if (contract === undefined) return [];
+    return {
+      id: contract.id,
+      adapter: contract.adapter,
+      live: registry.get(contract.id)?.live ?? contract.live,
+      enabled: contract.enabled,
+      merchants: contract.merchants === 'all' ? 'all' : [...contract.merchants],
+      health: learner.providerHealth(contract.id),
+      limits: {
+        per_second: guard.limit.perSecond,
+        concurrent: guard.limit.concurrent,
+        in_flight: guard.limit.inUse,
+        headroom: guard.limit.headroom,
+      },
+      lanes: guard.lanes.map(({ brand, breaker, sinceMs }) => ({
+        brand,
+        breaker,
+        since: new Date(sinceMs).toISOString(),
+      })),
+      overrides: guard.overrides.map((override) => ({
+        mode: override.mode,
+        brand: override.brand,
+        merchant: override.merchant,
+        reason: override.reason,
+        author: override.author,
+        created_at: new Date(override.createdAtMs).toISOString(),
+        expires_at: override.expiresAtMs === null ? null : new Date(override.expiresAtMs).toISOString(),
+      })),
+    };
+  });
+}
+
+/** Tells where everything is, once, in words for a terminal and in a line for a log. */
+function announce(
+  server: EdgeServer,
+  settings: Settings,
+  ruleset: Ruleset,
+  sandbox: SandboxChild | null,
+  madeKey: string | null,
+  log: Log,
+): void {
+  const host = server.host.includes(':') ? `[${server.host}]` : server.host;
+  const url = `http://${host}:${server.port}`;
+  log.info('listening', {
+    url,
+    version: VERSION,
+    ruleset: ruleset.version,
+    rules: ruleset.rules.length,
+    providers: [...ruleset.providers.keys()].join(','),
+    live: ruleset.live,
+    sandbox: sandbox?.controlUrl ?? null,
+    data_dir: settings.dataDir,
+  });
+  const lines = process.stdout.isTTY
+    ? [
+        '',
+        `  Pointsman ${VERSION}   ${url}   reference: ${url}/docs`,
+        `  rules     ${settings.rulesDir}, ruleset ${ruleset.version}, ${ruleset.rules.length} rules`,
+        ...(sandbox === null ? [] : [`  sandbox   ${sandbox.controlUrl}   (no real money moves)`]),
+        '',
+      ]
+    : [];
+  if (madeKey !== null) lines.push(`Development key, printed only this once: ${madeKey}`, '');
+  if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** Ends the process once on SIGTERM or SIGINT; a second signal does not wait. */
+function endOnSignal(end: (signal: string) => Promise<void>, log: Log): void {
+  let ending = false;
+  const onSignal = (signal: string) => {
+    if (ending) process.exit(1);
+    ending = true;
+    end(signal).then(
+      () => {
+        log.flush();
+        process.exit(0);
+      },
+      (error: unknown) => {
+        log.fault('drain_failed', error);
+        log.flush();
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+/** Errors of a start that a person can mend; everything else is a bug and shows its stack. */
+const EXPECTED = [StartError, EnvironmentError, ApiKeysError, JournalError, ProviderSetupError];
+
+async function main(): Promise<void> {
+  const { settings, warnings } = readEnvironment(process.env);
+  const log = createLog({ level: settings.logLevel, clock });
+  for (const warning of warnings) log.warn('environment', { warning });
+  process.on('uncaughtException', (error) => {
+    log.fault('uncaught', error);
+    log.flush();
+    process.exit(1);
+  });
+  await start(settings, log);
+}
+
+main().catch((error: unknown) => {
+  const expected = EXPECTED.some((type) => error instanceof type);
+  const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+  if (isTaken) process.stderr.write(`Pointsman cannot start: ${error.message}. Set PORT to a free one.\n`);
+  else if (expected) process.stderr.write(`Pointsman cannot start: ${(error as Error).message}\n`);
+  else
+    process.stderr.write(`Pointsman cannot start: ${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(1);
+});
