@@ -1,0 +1,119 @@
+import type { AdapterName, ProviderContract, Ruleset } from '../core/rules/ruleset.ts';
+import type { Provider } from '../gateway/ports.ts';
+import type { AdapterDeps } from './adapter-deps.ts';
+import { ProviderSetupError } from './provider-setup-error.ts';
+import { createSandboxProvider } from './sandbox/adapter.ts';
+
+type CreateProvider = (contract: ProviderContract, deps: AdapterDeps) => Provider;
+
+/** Adapters of this version. The others of the format are words that are taken, not yet built. */
+const ADAPTERS_BUILT: ReadonlyMap<AdapterName, CreateProvider> = new Map([
+  ['sandbox', createSandboxProvider],
+]);
+
+/** What the registry builds accounts with. */
+export interface RegistryDeps extends AdapterDeps {
+  /**
+   * Where the sandbox that was started beside the gateway simulates an account; null when there is none. For sandbox
+   * contracts that name no base URL of their own.
+   */
+  readonly sandboxUrl: (providerId: string) => string | null;
+}
+
+interface Entry {
+  /** With the base URL that it was built with. */
+  readonly contract: ProviderContract;
+  readonly provider: Provider;
+}
+
+/**
+ * The provider accounts of the active ruleset, disabled ones included: captures, voids, refunds and inquiries go to
+ * the account that authorized, whether or not it takes new authorizations.
+ */
+export class ProviderRegistry {
+  readonly #deps: RegistryDeps;
+  #entries: ReadonlyMap<string, Entry> = new Map();
+
+  constructor(deps: RegistryDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Takes the contracts of a ruleset. An account whose connection is the same keeps its instance, with its open
+   * connections; one that changed gets a new instance; those that are gone are closed once their calls have ended.
+   * @throws ProviderSetupError with a line for each account that cannot be built; then everything stays as it was
+   */
+  load(ruleset: Pick<Ruleset, 'providers'>): void {
+    const entries = new Map<string, Entry>();
+    const built: Provider[] = [];
+    const problems: string[] = [];
+    for (const [id, asWritten] of ruleset.providers) {
+      const contract = this.#withBaseUrl(asWritten);
+      const known = this.#entries.get(id);
+      if (known !== undefined && sameConnection(known.contract, contract)) {
+        entries.set(id, known);
+        continue;
+      }
+      try {
+        const provider = build(contract, this.#deps);
+        built.push(provider);
+        entries.set(id, { contract, provider });
+      } catch (error) {
+        if (!(error instanceof ProviderSetupError)) throw error;
+        problems.push(`provider ${id}: ${error.message}`);
+      }
+    }
+    if (problems.length > 0) {
+      for (const provider of built) provider.close();
+      throw new ProviderSetupError(problems.join('\n'));
+    }
+    const dropped = [...this.#entries].filter(([id, entry]) => entries.get(id) !== entry);
+    this.#entries = entries;
+    for (const [, entry] of dropped) entry.provider.close();
+  }
+
+  /** The account of that id, if the active ruleset has it. */
+  get(id: string): Provider | undefined {
+    return this.#entries.get(id)?.provider;
+  }
+
+  #withBaseUrl(contract: ProviderContract): ProviderContract {
+    if (contract.adapter !== 'sandbox' || contract.baseUrl !== null) return contract;
+    return { ...contract, baseUrl: this.#deps.sandboxUrl(contract.id) };
+  }
+
+  /** Closes all, once their calls have ended. */
+  close(): void {
+    for (const { provider } of this.#entries.values()) provider.close();
+  }
+}
+
+function build(contract: ProviderContract, deps: AdapterDeps): Provider {
+  const create = ADAPTERS_BUILT.get(contract.adapter);
+  if (create === undefined) {
+    throw new ProviderSetupError(
+      `adapter '${contract.adapter}' is not available in this version, ` +
+        `expected one of: ${[...ADAPTERS_BUILT.keys()].join(', ')}`,
+    );
+  }
+  return create(contract, deps);
+}
+
+/** Whether nothing changed that a provider instance was built from. */
+function sameConnection(one: ProviderContract, other: ProviderContract): boolean {
+  return (
+    one.adapter === other.adapter &&
+    one.baseUrl === other.baseUrl &&
+    one.live === other.live &&
+    one.limits.concurrent === other.limits.concurrent &&
+    sameCredentials(one.credentials, other.credentials)
+  );
+}
+
+function sameCredentials(
+  one: ProviderContract['credentials'],
+  other: ProviderContract['credentials'],
+): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
+}

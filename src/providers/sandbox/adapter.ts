@@ -1,0 +1,183 @@
+import type { AttemptOutcome } from '../../core/attempt.ts';
+import type { Decline } from '../../core/declines/decline.ts';
+import type { ProviderContract } from '../../core/rules/ruleset.ts';
+import type {
+  AuthorizeCall,
+  CallBudget,
+  InquiryAnswer,
+  OperationCall,
+  OperationOutcome,
+  Provider,
+  ProviderCode,
+} from '../../gateway/ports.ts';
+import type { AdapterDeps } from '../adapter-deps.ts';
+import { declineOfReading } from '../decline-outcome.ts';
+import { ProviderSetupError } from '../provider-setup-error.ts';
+import { createTransport, type Transport, type TransportResult } from '../transport.ts';
+import {
+  type Asked,
+  answersWhatWasAsked,
+  type ErrorAnswer,
+  operationOutcomeOfError,
+  outcomeOfAuthorization,
+  outcomeOfError,
+  readSandboxDecline,
+} from './codes.ts';
+import {
+  amountBody,
+  authorizationBody,
+  readAuthorization,
+  readErrorCode,
+  readOperation,
+} from './transformers.ts';
+
+type HttpAnswer = Extract<TransportResult, { kind: 'response' }>;
+type InquireQuery = Parameters<Provider['inquire']>[0];
+
+/** The key that the sandbox takes when none is configured. */
+const DEFAULT_API_KEY = 'sandbox-key';
+
+/**
+ * An account at the sandbox PSP. One request per authorization, its status told by the answer; the sandbox's
+ * inquiries show every authorization at once, so that "not found" needs no waiting.
+ * @throws ProviderSetupError when the contract lacks what the sandbox needs; says what and how to mend it
+ */
+export function createSandboxProvider(contract: ProviderContract, deps: AdapterDeps): Provider {
+  const { baseUrl } = contract;
+  if (baseUrl === null) {
+    throw new ProviderSetupError(
+      `the sandbox adapter has no default base URL, because each simulated provider ` +
+        'listens on a port of its own; expected base_url: http://127.0.0.1:<port>, or a sandbox beside the gateway',
+    );
+  }
+  const apiKey = contract.credentials['api_key'] ?? DEFAULT_API_KEY;
+  if (!/^[\x21-\x7e]+$/.test(apiKey)) {
+    throw new ProviderSetupError(
+      `credentials.api_key cannot be sent in a header; expected visible ASCII characters ` +
+        'only (a line end from a file?)',
+    );
+  }
+  const maxSockets = contract.limits.concurrent;
+  const transport = createTransport({ baseUrl, maxSockets, clock: deps.clock });
+  return new SandboxProvider(contract, `Bearer ${apiKey}`, transport, deps);
+}
+
+class SandboxProvider implements Provider {
+  readonly id: string;
+  readonly live: boolean;
+  readonly #authorization: string;
+  readonly #transport: Transport;
+  readonly #deps: AdapterDeps;
+
+  constructor(contract: ProviderContract, authorization: string, transport: Transport, deps: AdapterDeps) {
+    this.id = contract.id;
+    this.live = contract.live;
+    this.#authorization = authorization;
+    this.#transport = transport;
+    this.#deps = deps;
+  }
+
+  async authorize(call: AuthorizeCall): Promise<AttemptOutcome> {
+    const body = authorizationBody(call);
+    const answer = await this.#post('/v1/authorizations', call.providerKey, body, call.budget);
+    if (answer.kind === 'not_sent') return answer;
+    if (answer.kind === 'unknown') return { ...answer, providerReference: null };
+    if (answer.status !== 200) return outcomeOfError(errorAnswerOf(answer), this.#deps.clock.wallMs());
+    const wire = isJson(answer) ? readAuthorization(answer.body) : null;
+    return wire === null
+      ? { kind: 'unknown', code: 'answer_malformed', providerReference: null }
+      : outcomeOfAuthorization(wire, call, this.#deps);
+  }
+
+  async inquire(query: InquireQuery): Promise<InquiryAnswer> {
+    const { providerReference, attemptId } = query;
+    const path =
+      providerReference === null
+        ? `/v1/authorizations?reference=${encodeURIComponent(attemptId)}`
+        : `/v1/authorizations/${encodeURIComponent(providerReference)}`;
+    const answer = await this.#transport.send({
+      method: 'GET',
+      path,
+      headers: this.#headers(query.budget),
+      body: null,
+      budget: query.budget,
+    });
+    if (answer.kind !== 'response') return { kind: 'no_answer', code: answer.code };
+    if (answer.status === 200) return foundIn(answer, query, this.#deps);
+    const { errorCode, status } = errorAnswerOf(answer);
+    // A 404 of anything but the sandbox itself is no evidence.
+    if (status === 404 && errorCode === 'not_found') return { kind: 'not_found' };
+    return { kind: 'no_answer', code: errorCode ?? `http_${status}` };
+  }
+
+  capture(call: OperationCall): Promise<OperationOutcome> {
+    return this.#operate('captures', call, amountBody(call.amount));
+  }
+
+  void(call: OperationCall): Promise<OperationOutcome> {
+    return this.#operate('voids', call, '{}');
+  }
+
+  refund(call: OperationCall): Promise<OperationOutcome> {
+    return this.#operate('refunds', call, amountBody(call.amount));
+  }
+
+  classify(code: ProviderCode): Decline {
+    return declineOfReading(readSandboxDecline(code, false, this.#deps), code);
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+
+  async #operate(
+    operation: 'captures' | 'voids' | 'refunds',
+    call: OperationCall,
+    body: string,
+  ): Promise<OperationOutcome> {
+    const path = `/v1/authorizations/${encodeURIComponent(call.providerReference)}/${operation}`;
+    const answer = await this.#post(path, call.providerKey, body, call.budget);
+    if (answer.kind !== 'response') return answer;
+    if (answer.status !== 200) return operationOutcomeOfError(errorAnswerOf(answer));
+    const done = isJson(answer) ? readOperation(answer.body) : null;
+    if (done === null) return { kind: 'unknown', code: 'answer_malformed' };
+    // A void undoes all that there is; what that is, the caller may not know exactly.
+    const asAsked =
+      operation === 'voids' ||
+      (done.amount.value === call.amount.value && done.amount.currency === call.amount.currency);
+    if (done.authorization_id !== call.providerReference || !asAsked) {
+      return { kind: 'unknown', code: 'answer_mismatch' };
+    }
+    return { kind: 'confirmed', providerReference: done.id };
+  }
+
+  #post(path: string, key: string, body: string, budget: CallBudget): Promise<TransportResult> {
+    const headers = this.#headers(budget);
+    headers.push('content-type', 'application/json', 'idempotency-key', key);
+    return this.#transport.send({ method: 'POST', path, headers, body, budget });
+  }
+
+  #headers(budget: CallBudget): string[] {
+    const headers = ['authorization', this.#authorization, 'accept', 'application/json'];
+    if (budget.traceparent !== null) headers.push('traceparent', budget.traceparent);
+    return headers;
+  }
+}
+
+function foundIn(answer: HttpAnswer, asked: Asked, deps: AdapterDeps): InquiryAnswer {
+  const wire = isJson(answer) ? readAuthorization(answer.body) : null;
+  if (wire === null) return { kind: 'no_answer', code: 'answer_malformed' };
+  if (!answersWhatWasAsked(wire, asked)) return { kind: 'no_answer', code: 'answer_mismatch' };
+  const outcome = outcomeOfAuthorization(wire, asked, deps);
+  if (outcome.kind === 'unknown') return { kind: 'no_answer', code: outcome.code };
+  return { kind: 'found', outcome };
+}
+
+function errorAnswerOf(answer: HttpAnswer): ErrorAnswer {
+  const { status, headers } = answer;
+  return { status, headers, errorCode: isJson(answer) ? readErrorCode(answer.body) : null };
+}
+
+function isJson(answer: HttpAnswer): boolean {
+  return /^application\/json\s*(;|$)/i.test(answer.headers['content-type'] ?? '');
+}

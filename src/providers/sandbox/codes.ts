@@ -1,0 +1,228 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { AttemptOutcome } from '../../core/attempt.ts';
+import type { AuthorizationRequest, ThreeDs } from '../../core/authorization.ts';
+import type { CardBrand } from '../../core/card.ts';
+import { classifyDecline, type DeclineReading } from '../../core/declines/classify-decline.ts';
+import type { DeclineCategory, OtherProvider } from '../../core/declines/decline.ts';
+import { unreachable } from '../../core/invariant.ts';
+import type { OperationOutcome, ProviderCode } from '../../gateway/ports.ts';
+import type { AdapterDeps } from '../adapter-deps.ts';
+import { outcomeOfReading } from '../decline-outcome.ts';
+import { readRetryAfter } from '../retry-after.ts';
+import type { WireAuthorization, WireDecline } from './transformers.ts';
+
+/** What an answer is read against. */
+export interface Asked {
+  readonly attemptId: string;
+  readonly request: AuthorizationRequest;
+  readonly brand: CardBrand;
+  readonly scaRegion: boolean;
+}
+
+/** Reads a decline code of the sandbox. One that no table knows is `unmapped` and never fails over. */
+export function readSandboxDecline(
+  code: ProviderCode,
+  afterApproval: boolean,
+  deps: AdapterDeps,
+): DeclineReading {
+  return classifyDecline(deps.declineTables(), {
+    ...code,
+    provider: 'sandbox',
+    afterApproval,
+    nowMs: deps.clock.wallMs(),
+  });
+}
+
+/** Whether an answer is about what was asked: an answer about anything else proves nothing. */
+export function answersWhatWasAsked(answer: WireAuthorization, asked: Asked): boolean {
+  const { amount } = asked.request;
+  return (
+    answer.reference === asked.attemptId &&
+    answer.amount.value === amount.value &&
+    answer.amount.currency === amount.currency
+  );
+}
+
+/** The outcome that an authorization of the sandbox stands for. Whatever does not add up is `unknown`. */
+export function outcomeOfAuthorization(
+  answer: WireAuthorization,
+  asked: Asked,
+  deps: AdapterDeps,
+): AttemptOutcome {
+  if (!answersWhatWasAsked(answer, asked)) {
+    // The id is worth keeping only when it is that of our own attempt.
+    const ours = answer.reference === asked.attemptId;
+    return unknown('answer_mismatch', ours ? answer.id : null);
+  }
+  const providerReference = answer.id;
+  const asTold = answer.authorized_amount;
+  const inFull = asTold === asked.request.amount.value;
+  const networkTransaction = answer.network_transaction;
+  switch (answer.status) {
+    case 'authorized':
+      if (!inFull) return unknown('answer_mismatch', providerReference);
+      return { kind: 'approved', providerReference, networkTransaction };
+    case 'partially_authorized':
+      if (inFull || asTold < 1 || asTold > asked.request.amount.value) {
+        return unknown('answer_mismatch', providerReference);
+      }
+      return {
+        kind: 'partially_approved',
+        providerReference,
+        authorizedAmount: asTold,
+        networkTransaction,
+        reversal: 'none',
+      };
+    case 'voided':
+      return voided(answer);
+    case 'declined':
+      if (answer.decline === null) return unknown('answer_malformed', providerReference);
+      return outcomeOfDecline(answer.decline, providerReference, asked, deps);
+    case 'authentication_required':
+      return { kind: 'authentication_required', code: 'authentication_required', providerReference };
+    case 'pending':
+      return { kind: 'pending', code: null, providerReference };
+    default:
+      return unreachable(answer.status);
+  }
+}
+
+/**
+ * An authorization that the provider says is undone. The closed union has one shape for that: authorized, with a
+ * confirmed reversal. One that was cancelled before the issuer was asked has no authorized amount and stands for
+ * "not processed".
+ */
+function voided(answer: WireAuthorization): AttemptOutcome {
+  if (answer.authorized_amount === 0) {
+    return {
+      kind: 'rejected',
+      reason: 'transient',
+      code: 'voided',
+      retryAfterMs: null,
+      providerReference: answer.id,
+    };
+  }
+  return {
+    kind: 'partially_approved',
+    providerReference: answer.id,
+    authorizedAmount: answer.authorized_amount,
+    networkTransaction: answer.network_transaction,
+    reversal: 'confirmed',
+  };
+}
+
+function outcomeOfDecline(
+  wire: WireDecline,
+  providerReference: string,
+  asked: Asked,
+  deps: AdapterDeps,
+): AttemptOutcome {
+  const code: ProviderCode = {
+    code: wire.code,
+    networkCode: wire.network_code,
+    advice: wire.advice,
+    brand: asked.brand,
+    scaRegion: asked.scaRegion,
+    threeDsPresent: isAuthenticated(asked.request.threeDs),
+  };
+  return outcomeOfReading(readSandboxDecline(code, wire.after_approval, deps), providerReference);
+}
+
+/** A request for an exemption is no authentication. The CAVV is not asked for: an inquiry no longer has it. */
+function isAuthenticated(threeDs: ThreeDs | null): boolean {
+  return threeDs !== null && (threeDs.eci !== null || threeDs.dsTransactionId !== null);
+}
+
+/** An answer other than 200 to an authorization. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Null when the body is no error of the sandbox. */
+  readonly errorCode: string | null;
+}
+
+/**
+ * The outcome that an HTTP status stands for (the transport table of the payments reference, section 1.8): definite
+ * only where the sandbox promises that it did not process.
+ */
+export function outcomeOfError(answer: ErrorAnswer, wallMs: number): AttemptOutcome {
+  const { status, headers, errorCode } = answer;
+  const code = errorCode ?? `http_${status}`;
+  switch (status) {
+    case 401:
+    case 403:
+      return rejected('configuration', code, null);
+    case 429:
+      return rejected('rate_limited', code, readRetryAfter(headers['retry-after'], wallMs));
+    case 400:
+    case 404:
+    case 422:
+      return outcomeOfRefusal(errorCode, code);
+    default:
+      return notProcessed(answer) ? rejected('transient', code, null) : unknown(code, null);
+  }
+}
+
+/** The sandbox's mark that an error came before any processing. */
+function notProcessed({ status, headers }: ErrorAnswer): boolean {
+  return status >= 500 && status <= 599 && headers['x-not-processed'] === 'true';
+}
+
+/** A request that was validated out; only its own error body is evidence of that, not a stray 404 on the way. */
+function outcomeOfRefusal(errorCode: string | null, code: string): AttemptOutcome {
+  switch (errorCode) {
+    case 'not_found':
+      // There is no such call under the base URL.
+      return rejected('configuration', code, null);
+    case 'invalid_request':
+      return declined(code, 'invalid_data', 'no');
+    case 'not_supported':
+      // This account cannot do this payment; another may, and its lane is none the worse for others.
+      return declined(code, 'config', 'yes_once');
+    default:
+      // `idempotency_mismatch` among them: what the first request under the key came to is not known here.
+      return unknown(code, null);
+  }
+}
+
+/** What an HTTP status other than 200 means for a void, capture or refund. */
+export function operationOutcomeOfError(answer: ErrorAnswer): OperationOutcome {
+  const { status, errorCode } = answer;
+  const code = errorCode ?? `http_${status}`;
+  const before = status === 401 || status === 403 || status === 429 || notProcessed(answer);
+  if (before || (errorCode !== null && REFUSALS.has(errorCode))) return { kind: 'refused', code };
+  return { kind: 'unknown', code };
+}
+
+/** Errors with which the sandbox says that an operation did not take place. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'invalid_request',
+  'invalid_state',
+  'not_found',
+  'not_supported',
+]);
+
+function declined(code: string, category: DeclineCategory, otherProvider: OtherProvider): AttemptOutcome {
+  const decline = {
+    category,
+    code,
+    networkCode: null,
+    advice: null,
+    retryNotBefore: null,
+    otherProvider,
+    mayHideApproval: false,
+  };
+  return { kind: 'declined', decline, providerReference: null };
+}
+
+function rejected(
+  reason: 'configuration' | 'rate_limited' | 'transient',
+  code: string,
+  retryAfterMs: number | null,
+): AttemptOutcome {
+  return { kind: 'rejected', reason, code, retryAfterMs, providerReference: null };
+}
+
+function unknown(code: string, providerReference: string | null): AttemptOutcome {
+  return { kind: 'unknown', code, providerReference };
+}

@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import type { AuthorizationRequest, NetworkTransaction, ThreeDs } from '../../core/authorization.ts';
+import type { CardBrand } from '../../core/card.ts';
+import type { Amount } from '../../core/money.ts';
+import type { AuthorizeCall } from '../../gateway/ports.ts';
+
+const wireAmount = z.object({ value: z.int().min(0), currency: z.string() });
+
+const minorUnits = z.int().min(0);
+
+/**
+ * Codes go into logs, metrics and answers: only what looks like a code may pass, never text in which a provider
+ * repeats what we sent.
+ */
+const wireCode = z.string().regex(/^[a-z]{1,24}(?:_[a-z]{1,24}){0,4}(?:_[0-9A-Za-z]{1,3})?$/);
+
+const wireAuthorization = z.object({
+  id: z.string().regex(/^[\w-]{1,64}$/),
+  reference: z.string(),
+  status: z.enum([
+    'authorized',
+    'partially_authorized',
+    'declined',
+    'authentication_required',
+    'pending',
+    'voided',
+  ]),
+  amount: wireAmount,
+  authorized_amount: minorUnits,
+  decline: z
+    .object({
+      code: wireCode,
+      network_code: z
+        .string()
+        .regex(/^[0-9A-Za-z]{1,4}$/)
+        .nullable(),
+      advice: z
+        .string()
+        .regex(/^[0-9A-Za-z]{1,4}$/)
+        .nullable(),
+      after_approval: z.boolean(),
+    })
+    .nullable(),
+  network_transaction: z
+    .object({
+      id: z.string().min(1).max(64),
+      network: z.string().min(1).max(32),
+      date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+    })
+    .nullable(),
+});
+
+const wireOperation = z.object({
+  id: z.string().regex(/^[\w-]{1,64}$/),
+  authorization_id: z.string(),
+  status: z.literal('confirmed'),
+  amount: wireAmount,
+});
+
+const wireError = z.object({ error: z.object({ code: wireCode }) });
+
+/** An authorization as the sandbox tells it. Fields of no use to us are left out. */
+export type WireAuthorization = z.infer<typeof wireAuthorization>;
+export type WireDecline = NonNullable<WireAuthorization['decline']>;
+export type WireOperation = z.infer<typeof wireOperation>;
+
+/** The body of `POST /v1/authorizations`. Pure: the same call gives the same bytes. */
+export function authorizationBody(call: AuthorizeCall): string {
+  const { request } = call;
+  const { card } = request;
+  return JSON.stringify({
+    reference: call.attemptId,
+    merchant: request.merchant,
+    merchant_reference: request.reference,
+    amount: amountOnWire(request.amount),
+    token: call.token,
+    brand: call.brand,
+    bin: card.bin,
+    initiator: request.initiator,
+    capture: request.capture,
+    three_ds: request.threeDs === null ? null : threeDsOnWire(request.threeDs),
+    stored_credential: request.storedCredential,
+    network_transaction: linkOf(request, call.brand),
+    expiry_month: card.expiryMonth,
+    expiry_year: card.expiryYear,
+  });
+}
+
+/** The body of captures and refunds. */
+export function amountBody(amount: Amount): string {
+  return JSON.stringify({ amount: amountOnWire(amount) });
+}
+
+function amountOnWire(amount: Amount): Amount {
+  return { value: amount.value, currency: amount.currency };
+}
+
+function threeDsOnWire(threeDs: ThreeDs): Record<string, string | null> {
+  return {
+    eci: threeDs.eci,
+    cavv: threeDs.cavv,
+    ds_transaction_id: threeDs.dsTransactionId,
+    version: threeDs.version,
+    exemption: threeDs.exemption,
+  };
+}
+
+/** The identifier of the first payment, only to the network that gave it: another one could not know it. */
+function linkOf(request: AuthorizationRequest, brand: CardBrand): NetworkTransaction | null {
+  const link = request.networkTransaction;
+  return link !== null && link.network.toLowerCase() === brand ? link : null;
+}
+
+/** An authorization, or null when the text is none. */
+export function readAuthorization(text: string): WireAuthorization | null {
+  return read(wireAuthorization, text);
+}
+
+/** A void, capture or refund that is done, or null when the text is none. */
+export function readOperation(text: string): WireOperation | null {
+  return read(wireOperation, text);
+}
+
+/** The code of an error answer, or null when the text is none. Its message is not read. */
+export function readErrorCode(text: string): string | null {
+  return read(wireError, text)?.error.code ?? null;
+}
+
+function read<T>(schema: z.ZodType<T>, text: string): T | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const parsed = schema.safeParse(value);
+  return parsed.success ? parsed.data : null;
+}

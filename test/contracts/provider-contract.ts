@@ -1,0 +1,496 @@
+import { afterEach, beforeEach, describe, expect, it, type TestContext } from 'vitest';
+import type { AttemptOutcome, OutcomeKind } from '../../src/core/attempt.ts';
+import { judgeOutcome } from '../../src/core/failover.ts';
+import type { AuthorizeCall, CallBudget, OperationCall, Provider } from '../../src/gateway/ports.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { sampleRequest } from '../support/sample-request.ts';
+
+/** What a provider, or the way to it, can be made to do with the next authorization. */
+export const SITUATIONS = [
+  'approve',
+  'decline_soft',
+  'decline_hard',
+  'decline_unmapped',
+  'decline_hiding_approval',
+  'authentication_required',
+  'approve_partially',
+  'stay_pending',
+  'refuse_connections',
+  'reset_unprocessed',
+  'reset_processed',
+  'hang_unprocessed',
+  'answer_late',
+  'truncate_answer',
+  'answer_garbage',
+  'answer_wrong_amount',
+  'answer_wrong_reference',
+  'rate_limit',
+  'refuse_credentials',
+  'fail_not_processed',
+  'fail_processed',
+  'fail_unprocessed_unsaid',
+] as const;
+export type Situation = (typeof SITUATIONS)[number];
+
+/** Operations that a fault can be put on. */
+export type FaultyOperation = 'inquire' | 'void' | 'capture' | 'refund';
+
+/** How a situation is brought about: the token to charge, or why this provider cannot be brought into it. */
+export type Arranged = { readonly token: string } | { readonly skip: string };
+
+/** One authorization as the provider's own books have it. */
+export interface BookedAuthorization {
+  readonly reference: string;
+  /** Idempotency key that came with it. */
+  readonly key: string;
+  /** Money is held or taken. */
+  readonly live: boolean;
+  readonly capturedAmount: number;
+  readonly refundedAmount: number;
+}
+
+/** An adapter and the provider behind it, fresh for each test. */
+export interface ProviderUnderTest {
+  readonly provider: Provider;
+  arrange(situation: Situation): Promise<Arranged>;
+  /** Makes the next such operation fail: `lost` is processed and never answered, `unprocessed` said not to be. */
+  fail(operation: FaultyOperation, how: 'lost' | 'unprocessed'): Promise<void>;
+  books(): readonly BookedAuthorization[];
+  /** Requests to authorize, capture, void or refund that reached the provider. */
+  requests(): number;
+  /** Texts that may stand in no code: credentials and the like. */
+  readonly secrets: readonly string[];
+  stop(): Promise<void>;
+}
+
+export interface ProviderHarness {
+  start(clock: FakeClock): Promise<ProviderUnderTest>;
+}
+
+/** What must come out of a situation. */
+interface Expected {
+  readonly kind: OutcomeKind;
+  /** Live authorizations in the provider's books afterwards. */
+  readonly live: 0 | 1;
+  /** Requests that reached the provider. */
+  readonly requests: 0 | 1;
+  readonly mayFailOver: boolean;
+  readonly more?: (outcome: AttemptOutcome) => void;
+}
+
+const DEADLINE_MS = 4_000;
+const CAVV = 'AJkBBkhgQQAAAAE4hUlUAAAAAAA=';
+
+const EXPECTED: Readonly<Record<Situation, Expected>> = {
+  approve: { kind: 'approved', live: 1, requests: 1, mayFailOver: false, more: hasReference },
+  decline_soft: {
+    kind: 'declined',
+    live: 0,
+    requests: 1,
+    mayFailOver: true,
+    more: (outcome) =>
+      expect(outcome).toMatchObject({ decline: { category: 'soft_decline_issuer', networkCode: '05' } }),
+  },
+  decline_hard: {
+    kind: 'declined',
+    live: 0,
+    requests: 1,
+    mayFailOver: false,
+    more: (outcome) =>
+      expect(outcome).toMatchObject({ decline: { category: 'hard_decline_issuer', otherProvider: 'never' } }),
+  },
+  decline_unmapped: {
+    kind: 'declined',
+    live: 0,
+    requests: 1,
+    mayFailOver: false,
+    more: (outcome) => expect(outcome).toMatchObject({ decline: { category: 'unmapped' } }),
+  },
+  decline_hiding_approval: {
+    kind: 'declined',
+    live: 0,
+    requests: 1,
+    mayFailOver: false,
+    more: (outcome) => expect(outcome).toMatchObject({ decline: { mayHideApproval: true } }),
+  },
+  authentication_required: { kind: 'authentication_required', live: 0, requests: 1, mayFailOver: false },
+  approve_partially: {
+    kind: 'partially_approved',
+    live: 1,
+    requests: 1,
+    mayFailOver: false,
+    more: (outcome) => {
+      hasReference(outcome);
+      if (outcome.kind !== 'partially_approved') return;
+      expect(outcome.authorizedAmount).toBeGreaterThan(0);
+      expect(outcome.authorizedAmount).toBeLessThan(sampleRequest().amount.value);
+      expect(outcome.reversal).toBe('none');
+    },
+  },
+  stay_pending: { kind: 'pending', live: 0, requests: 1, mayFailOver: false, more: hasReference },
+  refuse_connections: {
+    kind: 'not_sent',
+    live: 0,
+    requests: 0,
+    mayFailOver: true,
+    more: (outcome) => expect(outcome).toEqual({ kind: 'not_sent', code: 'ECONNREFUSED' }),
+  },
+  reset_unprocessed: { kind: 'unknown', live: 0, requests: 1, mayFailOver: false },
+  reset_processed: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  hang_unprocessed: { kind: 'unknown', live: 0, requests: 1, mayFailOver: false },
+  answer_late: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  truncate_answer: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  answer_garbage: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  answer_wrong_amount: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  answer_wrong_reference: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  rate_limit: {
+    kind: 'rejected',
+    live: 0,
+    requests: 1,
+    mayFailOver: true,
+    more: (outcome) => expect(outcome).toMatchObject({ reason: 'rate_limited', retryAfterMs: 7_000 }),
+  },
+  refuse_credentials: {
+    kind: 'rejected',
+    live: 0,
+    requests: 1,
+    mayFailOver: true,
+    more: (outcome) => expect(outcome).toMatchObject({ reason: 'configuration', retryAfterMs: null }),
+  },
+  fail_not_processed: {
+    kind: 'rejected',
+    live: 0,
+    requests: 1,
+    mayFailOver: true,
+    more: (outcome) => expect(outcome).toMatchObject({ reason: 'transient' }),
+  },
+  fail_processed: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  fail_unprocessed_unsaid: { kind: 'unknown', live: 0, requests: 1, mayFailOver: false },
+};
+
+/** Situations without an answer: the deadline has to come. */
+const WITHOUT_ANSWER: ReadonlySet<Situation> = new Set(['hang_unprocessed', 'answer_late']);
+
+function hasReference(outcome: AttemptOutcome): void {
+  expect('providerReference' in outcome && outcome.providerReference).toBeTruthy();
+}
+
+/** What every adapter must do, tried on the real provider behind it or a server that behaves like it. */
+export function providerContract(name: string, harness: ProviderHarness): void {
+  describe(`provider contract: ${name}`, () => {
+    let clock: FakeClock;
+    let stopper: AbortController;
+    let tested: ProviderUnderTest;
+
+    beforeEach(async () => {
+      clock = new FakeClock();
+      stopper = new AbortController();
+      tested = await harness.start(clock);
+    });
+
+    afterEach(async () => {
+      tested.provider.close();
+      await tested.stop();
+      expect(clock.pendingTimers, 'timers left behind').toBe(0);
+    });
+
+    const budget = (): CallBudget => ({
+      deadlineMs: clock.monotonicMs() + DEADLINE_MS,
+      connectTimeoutMs: 1_000,
+      signal: stopper.signal,
+      traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+    });
+
+    const callFor = (token: string, attemptId = 'att_abc_1'): AuthorizeCall => ({
+      attemptId,
+      providerKey: attemptId,
+      token,
+      brand: 'visa',
+      scaRegion: false,
+      budget: budget(),
+      request: sampleRequest({
+        threeDs: { eci: '05', cavv: CAVV, dsTransactionId: 'ds-1', version: '2.2.0', exemption: null },
+      }),
+    });
+
+    const arrange = async (situation: Situation, test: TestContext): Promise<string> => {
+      const arranged = await tested.arrange(situation);
+      if ('skip' in arranged) return test.skip(arranged.skip);
+      return arranged.token;
+    };
+
+    /** Waits for the provider to have read a request; it may say nothing about it. */
+    const requestsReached = async (count: number): Promise<void> => {
+      while (tested.requests() < count) await new Promise(setImmediate);
+      // What it does with the request may take another turn.
+      for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+    };
+
+    const approved = async (
+      test: TestContext,
+    ): Promise<{ call: AuthorizeCall; operation: OperationCall }> => {
+      const call = callFor(await arrange('approve', test));
+      const outcome = await tested.provider.authorize(call);
+      expect(outcome.kind).toBe('approved');
+      const providerReference = outcome.kind === 'approved' ? outcome.providerReference : '';
+      const { amount } = call.request;
+      const operation = {
+        attemptId: call.attemptId,
+        providerReference,
+        providerKey: `${call.providerKey}_op`,
+        amount,
+        budget: budget(),
+      };
+      return { call, operation };
+    };
+
+    const inquire = (call: AuthorizeCall, providerReference: string | null) =>
+      tested.provider.inquire({
+        attemptId: call.attemptId,
+        providerReference,
+        // As the journal has it: without the CAVV.
+        request: { ...call.request, threeDs: null },
+        brand: call.brand,
+        scaRegion: call.scaRegion,
+        budget: budget(),
+      });
+
+    const live = () => tested.books().filter((entry) => entry.live);
+
+    describe('authorize', () => {
+      it.each(SITUATIONS.map((situation) => [situation, EXPECTED[situation]] as const))(
+        'situation %s',
+        async (situation, expected) => {
+          const arranged = await tested.arrange(situation);
+          if ('skip' in arranged) {
+            expect(arranged.skip.length, 'a skip needs a reason').toBeGreaterThan(10);
+            return;
+          }
+          const call = callFor(arranged.token);
+          const answer = tested.provider.authorize(call);
+          if (WITHOUT_ANSWER.has(situation)) {
+            await requestsReached(1);
+            await clock.advance(DEADLINE_MS);
+          }
+          const outcome = await answer;
+          expect(outcome).toMatchObject({ kind: expected.kind });
+          expect(judgeOutcome(outcome, false).mayFailOver).toBe(expected.mayFailOver);
+          expected.more?.(outcome);
+          expect(tested.requests(), 'requests').toBe(expected.requests);
+          expect(live(), 'live authorizations').toHaveLength(expected.live);
+          const told = JSON.stringify(outcome);
+          for (const secret of [call.token, CAVV, '45717360', ...tested.secrets]) {
+            expect(told).not.toContain(secret);
+          }
+        },
+      );
+
+      it('sends the key and the reference that it was given', async (test) => {
+        const call = { ...callFor(await arrange('approve', test)), providerKey: 'att_abc_1_key' };
+        await tested.provider.authorize(call);
+        expect(tested.books()).toMatchObject([{ reference: 'att_abc_1', key: 'att_abc_1_key' }]);
+      });
+
+      it('the same call again is the same authorization', async (test) => {
+        const call = callFor(await arrange('approve', test));
+        const first = await tested.provider.authorize(call);
+        const second = await tested.provider.authorize(call);
+        expect(second).toEqual(first);
+        expect(tested.books()).toHaveLength(1);
+      });
+
+      it('the same key for something else is no approval and no negative', async (test) => {
+        const call = callFor(await arrange('approve', test));
+        await tested.provider.authorize(call);
+        const other = { ...call.request, amount: { value: 1, currency: 'EUR' } };
+        const outcome = await tested.provider.authorize({ ...call, request: other });
+        expect(outcome.kind).toBe('unknown');
+        expect(tested.books()).toHaveLength(1);
+      });
+
+      it('a deadline that has passed keeps the request back', async (test) => {
+        const call = callFor(await arrange('approve', test));
+        await clock.advance(DEADLINE_MS);
+        expect(await tested.provider.authorize(call)).toEqual({ kind: 'not_sent', code: 'deadline_passed' });
+        expect(tested.requests()).toBe(0);
+      });
+
+      it('a signal that came keeps the request back', async (test) => {
+        const call = callFor(await arrange('approve', test));
+        stopper.abort();
+        expect(await tested.provider.authorize(call)).toEqual({ kind: 'not_sent', code: 'draining' });
+        expect(tested.requests()).toBe(0);
+      });
+
+      it('a signal ends what was handed over as unknown', async (test) => {
+        const call = callFor(await arrange('hang_unprocessed', test));
+        const answer = tested.provider.authorize(call);
+        await requestsReached(1);
+        stopper.abort();
+        expect(await answer).toMatchObject({ kind: 'unknown' });
+      });
+
+      it('many at once are each authorized once', async (test) => {
+        const token = await arrange('approve', test);
+        const outcomes = await Promise.all(
+          Array.from({ length: 40 }, (_, index) =>
+            tested.provider.authorize(callFor(token, `att_m_${index}`)),
+          ),
+        );
+        expect(outcomes.map((outcome) => outcome.kind)).toEqual(outcomes.map(() => 'approved'));
+        expect(new Set(live().map((entry) => entry.reference)).size).toBe(40);
+        expect(live()).toHaveLength(40);
+      });
+    });
+
+    describe('inquire', () => {
+      it('finds an authorization by its id and by our reference', async (test) => {
+        const { call, operation } = await approved(test);
+        const found = { kind: 'found', outcome: { kind: 'approved' } };
+        expect(await inquire(call, operation.providerReference)).toMatchObject(found);
+        expect(await inquire(call, null)).toMatchObject(found);
+      });
+
+      it.each(['reset_processed', 'answer_garbage', 'fail_processed'] as const)(
+        'tells what became of an unknown: %s',
+        async (situation) => {
+          const arranged = await tested.arrange(situation);
+          if ('skip' in arranged) return;
+          const call = callFor(arranged.token);
+          expect((await tested.provider.authorize(call)).kind).toBe('unknown');
+          const answer = await inquire(call, null);
+          expect(answer).toMatchObject({ kind: 'found', outcome: { kind: 'approved' } });
+        },
+      );
+
+      it('does not find what was never processed', async (test) => {
+        const call = callFor(await arrange('reset_unprocessed', test));
+        expect((await tested.provider.authorize(call)).kind).toBe('unknown');
+        expect(await inquire(call, null)).toEqual({ kind: 'not_found' });
+      });
+
+      it.each(['decline_soft', 'authentication_required', 'stay_pending', 'approve_partially'] as const)(
+        'tells the same outcome as the answer did: %s',
+        async (situation) => {
+          const arranged = await tested.arrange(situation);
+          if ('skip' in arranged) return;
+          const call = callFor(arranged.token);
+          const outcome = await tested.provider.authorize(call);
+          expect(await inquire(call, null)).toEqual({ kind: 'found', outcome });
+        },
+      );
+
+      it('an authorization of another amount is no evidence', async (test) => {
+        const { call } = await approved(test);
+        const request = { ...call.request, amount: { value: 1, currency: 'EUR' } };
+        expect(await inquire({ ...call, request }, null)).toMatchObject({ kind: 'no_answer' });
+      });
+
+      it('a voided authorization is told as undone', async (test) => {
+        const { call, operation } = await approved(test);
+        expect(await tested.provider.void(operation)).toMatchObject({ kind: 'confirmed' });
+        const answer = await inquire(call, operation.providerReference);
+        expect(answer).toMatchObject({
+          kind: 'found',
+          outcome: { kind: 'partially_approved', reversal: 'confirmed' },
+        });
+      });
+
+      it.each(['lost', 'unprocessed'] as const)(
+        'a failure of the inquiry itself is no evidence: %s',
+        async (how) => {
+          const call = callFor('tok_none');
+          await tested.fail('inquire', how);
+          expect(await inquire(call, null)).toMatchObject({ kind: 'no_answer' });
+        },
+      );
+
+      it('no connection is no evidence', async (test) => {
+        const call = callFor(await arrange('refuse_connections', test));
+        expect(await inquire(call, null)).toEqual({ kind: 'no_answer', code: 'ECONNREFUSED' });
+      });
+    });
+
+    describe('operations', () => {
+      it('void undoes, once', async (test) => {
+        const { operation } = await approved(test);
+        expect(await tested.provider.void(operation)).toMatchObject({ kind: 'confirmed' });
+        expect(live()).toHaveLength(0);
+        expect(await tested.provider.void(operation)).toMatchObject({ kind: 'confirmed' });
+        expect(await tested.provider.void({ ...operation, providerKey: 'another' })).toMatchObject({
+          kind: 'refused',
+        });
+      });
+
+      it('capture and refund move what they were told', async (test) => {
+        const { operation } = await approved(test);
+        const amount = { value: 1_000, currency: 'EUR' };
+        const capture = { ...operation, providerKey: 'c1', amount };
+        expect(await tested.provider.capture(capture)).toMatchObject({ kind: 'confirmed' });
+        expect(await tested.provider.capture(capture)).toMatchObject({ kind: 'confirmed' });
+        expect(tested.books()).toMatchObject([{ capturedAmount: 1_000, refundedAmount: 0 }]);
+        const refund = { ...operation, providerKey: 'r1', amount: { value: 400, currency: 'EUR' } };
+        expect(await tested.provider.refund(refund)).toMatchObject({ kind: 'confirmed' });
+        expect(tested.books()).toMatchObject([{ capturedAmount: 1_000, refundedAmount: 400 }]);
+      });
+
+      it('more than there is, and what does not exist, is refused', async (test) => {
+        const { operation } = await approved(test);
+        const tooMuch = { ...operation, amount: { value: 5_000, currency: 'EUR' } };
+        expect(await tested.provider.capture(tooMuch)).toMatchObject({ kind: 'refused' });
+        expect(await tested.provider.refund(operation)).toMatchObject({ kind: 'refused' });
+        const nowhere = { ...operation, providerReference: 'no-such-id', providerKey: 'v2' };
+        expect(await tested.provider.void(nowhere)).toMatchObject({ kind: 'refused' });
+      });
+
+      it.each(['void', 'capture', 'refund'] as const)(
+        '%s: lost is unknown, unprocessed is refused',
+        async (name) => {
+          const arranged = await tested.arrange('approve');
+          if ('skip' in arranged) return;
+          const outcome = await tested.provider.authorize(callFor(arranged.token));
+          const providerReference = outcome.kind === 'approved' ? outcome.providerReference : '';
+          const amount = sampleRequest().amount;
+          const operation = { attemptId: 'att_abc_1', providerReference, amount, budget: budget() };
+          if (name === 'refund') await tested.provider.capture({ ...operation, providerKey: 'c' });
+          await tested.fail(name, 'unprocessed');
+          const first = { ...operation, providerKey: 'k1' };
+          expect(await tested.provider[name](first)).toMatchObject({ kind: 'refused' });
+          await tested.fail(name, 'lost');
+          const second = { ...operation, providerKey: 'k2' };
+          expect(await tested.provider[name](second)).toMatchObject({ kind: 'unknown' });
+          // The same key again tells what it came to, without doing it twice.
+          expect(await tested.provider[name](second)).toMatchObject({ kind: 'confirmed' });
+        },
+      );
+
+      it('without a connection nothing is sent', async (test) => {
+        const { operation } = await approved(test);
+        await arrange('refuse_connections', test);
+        expect(await tested.provider.void(operation)).toEqual({ kind: 'not_sent', code: 'ECONNREFUSED' });
+        expect(live()).toHaveLength(1);
+      });
+    });
+
+    describe('classify', () => {
+      const code = {
+        code: 'issuer_05',
+        networkCode: '05',
+        advice: null,
+        brand: 'visa',
+        scaRegion: false,
+        threeDsPresent: false,
+      } as const;
+
+      it('reads a network code by its table', () => {
+        expect(tested.provider.classify(code)).toMatchObject({ category: 'soft_decline_issuer' });
+      });
+
+      it('a code that no table knows never fails over', () => {
+        const decline = tested.provider.classify({ ...code, code: 'from_the_moon', networkCode: null });
+        expect(decline).toMatchObject({ category: 'unmapped', code: 'from_the_moon' });
+        expect(decline.otherProvider).not.toBe('yes_once');
+      });
+    });
+  });
+}
