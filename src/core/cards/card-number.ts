@@ -31,7 +31,7 @@ export function findCardNumber(text: string, options: CardNumberOptions = {}): C
  * Cuts more than {@link findCardNumber} finds: also within unbroken runs of more than 19 digits, where a wrong cut
  * costs nothing.
  */
-export function scrubCardNumbers(text: string): string {
+export function scrub(text: string): string {
   if (!hasDigitsEnough(text)) return text;
   const scan = new DigitScan(text, null, false, true);
   let scrubbed = '';
