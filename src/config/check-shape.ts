@@ -66,7 +66,8 @@ function problemsOf(issue: Issue, prefix: FilePath, root: unknown): readonly Rul
     );
     if (inside !== undefined) return inside.flatMap((one) => problemsOf(one, path, root));
   }
-  const name = path.findLast((step) => typeof step === 'string') ?? 'the file';
+  const key = path.findLast((step) => typeof step === 'string') ?? 'the file';
+  const name = /^[\w.-]{1,60}$/.test(key) ? key : shown(key);
   if (value === undefined) {
     return [{ path, what: `${name} is missing`, expected, remedy: `add ${name}:` }];
   }

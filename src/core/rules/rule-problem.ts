@@ -21,10 +21,11 @@ export function pathText(path: FilePath): string {
 }
 
 /**
- * A value from a file as errors show it: short, on one line, and without digit runs as long as a card number.
+ * A value from a file as errors show it: short, on one line, without control characters and without
+ * digit runs as long as a card number.
  */
 export function shown(value: unknown): string {
   const text = typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value));
-  const safe = text.replaceAll(/\d(?:[ -]?\d){11,}/g, '…').replaceAll(/\s+/g, ' ');
+  const safe = text.replaceAll(/\d(?:[ -]?\d){11,}/g, '…').replaceAll(/[\s\p{C}]+/gu, ' ');
   return safe.length > 60 ? `${safe.slice(0, 57)}…` : safe;
 }

@@ -1,0 +1,403 @@
+import { describe, expect, it } from 'vitest';
+import { formatRulesetError } from '../../src/config/ruleset-error.ts';
+import { contentHashOf, validateRulesetFiles } from '../../src/config/validate-ruleset-files.ts';
+import { SOME_CREDENTIALS, shippedFiles } from './ruleset-files.ts';
+
+const TWO_PROVIDERS = `providers:
+  - { id: a, adapter: sandbox, merchants: all, timeout_ms: 2000 }
+  - { id: b, adapter: sandbox, merchants: all, timeout_ms: 2000 }
+`;
+const REAL_PROVIDER = `providers:
+  - id: stripe-eu
+    adapter: stripe
+    base_url: https://api.stripe.com
+    credentials: { api_key: "env:STRIPE_API_KEY", webhook_secret: "file:/run/secrets/whsec" }
+    enabled: true
+    merchants: [acme-eu]
+    timeout_ms: 4000
+    limits: { per_second: 100, concurrent: 50 }
+    capabilities: { currencies: [EUR, USD], brands: [visa, mastercard], countries: all, features: [network_token, partial_capture] }
+    fees: { fixed: { value: 10, currency: EUR }, basis_points: 140, cross_border_basis_points: 100 }
+    breaker: { failure_ratio: 0.5, unknown_ratio: 0.1, volume: 10, window_ms: 10000, reset_ms: 5000 }
+`;
+const ONE_RULE = 'rules:\n  - name: fallback\n    then: { strategy: score }\n';
+
+function errorsOf(files: Record<string, string>): readonly string[] {
+  const reading = validateRulesetFiles(files, SOME_CREDENTIALS);
+  return reading.kind === 'good' ? [] : reading.errors.map(formatRulesetError);
+}
+
+type Row = readonly [name: string, text: string, ...expected: readonly RegExp[]];
+
+/** Rules, and what is said about them: place and words. None: they are good. */
+const RULES: readonly Row[] = [
+  ['a rule without when', '- { name: x, then: {} }'],
+  ['strategy implied by priority', '- { name: x, then: { priority: [b, a] } }'],
+  ['strategy implied by split', '- { name: x, then: { split: { a: 70, b: 30 } } }'],
+  ['no rules', '  []', /^rules\.yaml:2:3 .*at least one rule/],
+  ['rules left empty', '', /^rules\.yaml:1:\d .*rules is not what it should be.*a list of rules/],
+  ['no name', '- { then: {} }', /^rules\.yaml:2:3 {2}name is missing/],
+  ['no then', '- { name: x }', /^rules\.yaml:2:3 {2}then is missing/],
+  ['an unknown key', '- { name: x, wen: {}, then: {} }', /^rules\.yaml:2:14 .*"wen".*did you mean when/],
+  ['an unknown key in then', '- { name: x, then: { onli: [a] } }', /^rules\.yaml:2:22 .*did you mean only/],
+  [
+    'an unknown key in a condition',
+    '- { name: x, when: { feild: merchant, is: m }, then: {} }',
+    /^rules\.yaml:2:22 .*"feild".*did you mean field/,
+  ],
+  ['when without a condition', '- name: x\n  when:\n  then: {}', /^rules\.yaml:3:\d+ .*when.*remove the key/],
+  [
+    'an empty all',
+    '- { name: x, when: { all: [] }, then: {} }',
+    /^rules\.yaml:2:27 .*at least one condition/,
+  ],
+  [
+    'an empty one_of',
+    '- { name: x, when: { field: merchant, one_of: [] }, then: {} }',
+    /^rules\.yaml:2:47 .*at least one value/,
+  ],
+  ['a name with blanks', '- { name: "x y", then: {} }', /^rules\.yaml:2:11 .*"x y" for name/],
+  [
+    'a name twice',
+    '- { name: x, when: { field: merchant, is: m }, then: {} }\n- { name: x, then: {} }',
+    /^rules\.yaml:3:11 .*a second rule "x"/,
+  ],
+  [
+    'an unknown provider in only',
+    '- { name: x, then: { only: [a, c] } }',
+    /^rules\.yaml:2:32 .*provider "c"/,
+  ],
+  ['an unknown provider in priority', '- { name: x, then: { priority: [a, c] } }', /^rules\.yaml:2:36 .*"c"/],
+  [
+    'an unknown provider in split',
+    '- { name: x, then: { split: { a: 1, c: 1 } } }',
+    /^rules\.yaml:2:37 .*"c"/,
+  ],
+  ['a provider twice', '- { name: x, then: { priority: [a, a] } }', /^rules\.yaml:2:36 .*"a" twice/],
+  [
+    'priority outside only',
+    '- { name: x, then: { only: [a], priority: [a, b] } }',
+    /^rules\.yaml:2:47 .*"b" is left out by only/,
+  ],
+  [
+    'split outside only',
+    '- { name: x, then: { only: [a], split: { b: 1 } } }',
+    /^rules\.yaml:2:42 .*"b" is left out by only/,
+  ],
+  ['an empty only', '- { name: x, then: { only: [] } }', /^rules\.yaml:2:28 .*at least one provider/],
+  ['an empty split', '- { name: x, then: { split: {} } }', /^rules\.yaml:2:29 .*between no providers/],
+  ['a weight of nothing', '- { name: x, then: { split: { a: 0 } } }', /^rules\.yaml:2:34 .*above 0/],
+  ['a negative weight', '- { name: x, then: { split: { a: -1 } } }', /^rules\.yaml:2:34 .*above 0/],
+  ['a weight without end', '- { name: x, then: { split: { a: .inf } } }', /^rules\.yaml:2:34 .*a number/],
+  [
+    'a weight that is no number',
+    '- { name: x, then: { split: { a: .nan } } }',
+    /^rules\.yaml:2:34 .*a number/,
+  ],
+  [
+    'priority and split',
+    '- { name: x, then: { priority: [a], split: { a: 1 } } }',
+    /^rules\.yaml:2:37 .*priority and split/,
+  ],
+  [
+    'a strategy without its list',
+    '- { name: x, then: { strategy: split } }',
+    /^rules\.yaml:2:32 .*without split/,
+  ],
+  [
+    'a strategy beside another list',
+    '- { name: x, then: { strategy: score, priority: [a] } }',
+    /^rules\.yaml:2:32 .*score beside priority/,
+  ],
+  [
+    'an unknown strategy',
+    '- { name: x, then: { strategy: scroe } }',
+    /^rules\.yaml:2:32 .*did you mean score/,
+  ],
+  ['no attempts', '- { name: x, then: { attempts_max: 0 } }', /^rules\.yaml:2:36 .*from 1 to 5/],
+  ['half an attempt', '- { name: x, then: { attempts_max: 1.5 } }', /^rules\.yaml:2:36 .*from 1 to 5/],
+  ['too many attempts', '- { name: x, then: { attempts_max: 6 } }', /^rules\.yaml:2:36 .*from 1 to 5/],
+  [
+    'attempts as a word',
+    '- { name: x, then: { attempts_max: "2" } }',
+    /^rules\.yaml:2:36 .*remove the quotes/,
+  ],
+  [
+    'too short a deadline',
+    '- { name: x, then: { deadline_ms: 499 } }',
+    /^rules\.yaml:2:35 .*from 500 to 60000/,
+  ],
+  [
+    'a deadline below a time-out',
+    '- { name: x, then: { deadline_ms: 1999 } }',
+    /^rules\.yaml:2:35 .*1999 is below timeout_ms 2000 of "a"/,
+    /"b"/,
+  ],
+  ['a deadline below one time-out', '- { name: x, then: { only: [b], deadline_ms: 600 } }', /of "b"/],
+  ['too long a wait', '- { name: x, then: { queue_ms: 5001 } }', /^rules\.yaml:2:32 .*from 0 to 5000/],
+  [
+    'a rule after one that always matches',
+    '- { name: x, then: {} }\n- { name: y, when: { field: merchant, is: m }, then: {} }',
+    /^rules\.yaml:3:11 .*"y" is never reached: "x"/,
+  ],
+  [
+    'a rule after a wider one',
+    '- { name: x, when: { field: card.country, one_of: [DE, FR] }, then: {} }\n' +
+      '- { name: y, when: { all: [{ field: card.country, is: DE }, { field: card.funding, is: debit }] }, then: {} }',
+    /^rules\.yaml:3:11 .*"y" is never reached: "x"/,
+  ],
+  [
+    'a rule that asks contrary things',
+    '- { name: x, when: { all: [{ field: currency, is: EUR }, { field: currency, is: USD }] }, then: {} }',
+    /^rules\.yaml:2:58 .*contradicts what rules\[0\]\.when\.all\[0\] asks about currency/,
+  ],
+  ['a key twice', '- { name: x, name: y, then: {} }', /^rules\.yaml:2:14 .*a key twice/],
+  [
+    'a bracket left open',
+    '- { name: x, then: { only: [a } }',
+    /^rules\.yaml:2:31 .*end with a \]/,
+    /not readable as YAML/,
+  ],
+  ['a tab for an indent', '- name: x\n\tthen: {}', /^rules\.yaml:\d+:\d+ .*not readable as YAML/],
+  ['an anchor', '- &x { name: x, then: {} }', /^rules\.yaml:2:\d+ .*an anchor &x/],
+  ['a tag', '- { name: !!binary eA==, then: {} }', /^rules\.yaml:2:\d+ .*a tag/],
+  [
+    'a key that is no word',
+    '- { name: x, ? [a] : 1, then: {} }',
+    /^rules\.yaml:2:\d+ .*a key that is no word/,
+  ],
+  [
+    'a hidden key',
+    '- { name: x, then: { split: { __proto__: 1 } } }',
+    /^rules\.yaml:2:\d+ .*a key that is no word/,
+  ],
+];
+
+describe('rules.yaml', () => {
+  it.each(RULES.map((row) => ({ row })))('$row.0', ({ row }) => {
+    const [, rules, ...expected] = row;
+    const errors = errorsOf({ 'providers.yaml': TWO_PROVIDERS, 'rules.yaml': `rules:\n${rules}\n` });
+    expect(errors).toHaveLength(expected.length);
+    expected.forEach((pattern, index) => {
+      expect(errors[index]).toMatch(pattern);
+    });
+  });
+
+  it('fills in the defaults', () => {
+    const reading = validateRulesetFiles(
+      { 'providers.yaml': TWO_PROVIDERS, 'rules.yaml': ONE_RULE },
+      SOME_CREDENTIALS,
+    );
+    if (reading.kind === 'refused') throw new Error(reading.errors.map(formatRulesetError).join('\n'));
+    expect(reading.ruleset.rules[0]?.action).toEqual({
+      only: null,
+      strategy: { kind: 'score' },
+      fallback: false,
+      attemptsMax: 2,
+      deadlineMs: 8000,
+      queueMs: 0,
+      marginBasisPoints: 10_000,
+      costTolerancePp: null,
+      unknownCostBasisPoints: 10_000,
+    });
+    const { limits, breaker, capabilities } = reading.ruleset.providers.get('a') ?? {};
+    expect(limits).toEqual({ perSecond: 100, concurrent: 50 });
+    expect(breaker).toMatchObject({
+      failureRatio: 0.5,
+      unknownRatio: 0.1,
+      volume: 10,
+      windowMs: 10_000,
+      resetMs: 5000,
+    });
+    expect(capabilities).toEqual({ currencies: 'all', brands: 'all', countries: 'all', features: new Set() });
+    expect(reading.ruleset).toMatchObject({ version: 0, live: false });
+  });
+
+  it('keeps the rest of a list of errors countable', () => {
+    const rules = Array.from({ length: 300 }, (_, index) => `- { name: r${index}, then: { only: [c] } }`);
+    const errors = errorsOf({
+      'providers.yaml': TWO_PROVIDERS,
+      'rules.yaml': `rules:\n${rules.join('\n')}\n`,
+    });
+    expect(errors).toHaveLength(100);
+    expect(errors.at(-1)).toContain('201 more errors');
+  });
+});
+
+const PROVIDERS: readonly Row[] = [
+  ['the example of the design', REAL_PROVIDER],
+  ['no providers', 'providers: []\n', /^providers\.yaml:1:12 .*at least one provider/],
+  [
+    'no merchants',
+    REAL_PROVIDER.replace(/ {4}merchants.*\n/, ''),
+    /^providers\.yaml:2:5 {2}merchants is missing/,
+  ],
+  ['no merchant', REAL_PROVIDER.replace('[acme-eu]', '[]'), /^providers\.yaml:7:16 .*at least one merchant/],
+  [
+    'an unknown adapter',
+    REAL_PROVIDER.replace('r: stripe', 'r: strip'),
+    /^providers\.yaml:3:14 .*did you mean stripe/,
+  ],
+  [
+    'an unknown key',
+    REAL_PROVIDER.replace('timeout_ms', 'timout_ms'),
+    /^providers\.yaml:8:5 .*did you mean timeout_ms/,
+  ],
+  ['an unknown currency', REAL_PROVIDER.replace('USD', 'US'), /^providers\.yaml:10:39 .*"US" for currencies/],
+  ['an unknown brand', REAL_PROVIDER.replace('[visa', '[vsa'), /^providers\.yaml:10:5\d .*did you mean visa/],
+  [
+    'an unknown country',
+    REAL_PROVIDER.replace('countries: all', 'countries: [UK]'),
+    /^providers\.yaml:10:\d+ .*"UK"/,
+  ],
+  [
+    'an unknown feature',
+    REAL_PROVIDER.replace('[network_token', '[network_tokn'),
+    /did you mean network_token/,
+  ],
+  [
+    'a fee in an unknown currency',
+    REAL_PROVIDER.replace('currency: EUR', 'currency: EU'),
+    /^providers\.yaml:11:\d+ .*"EU"/,
+  ],
+  ['a negative fee', REAL_PROVIDER.replace('points: 140', 'points: -1'), /^providers\.yaml:11:\d+ .*-1/],
+  [
+    'a ratio above one',
+    REAL_PROVIDER.replace('failure_ratio: 0.5', 'failure_ratio: 50'),
+    /^providers\.yaml:12:\d+ .*50/,
+  ],
+  [
+    'too short a reset',
+    REAL_PROVIDER.replace('reset_ms: 5000', 'reset_ms: 3999'),
+    /^providers\.yaml:12:\d+ .*3999 is below timeout_ms 4000/,
+  ],
+  [
+    'http to elsewhere',
+    REAL_PROVIDER.replace('https:', 'http:'),
+    /^providers\.yaml:4:15 .*http:\/\/ to api\.stripe\.com/,
+  ],
+  ['http to loopback', REAL_PROVIDER.replace('https://api.stripe.com', 'http://127.0.0.1:9000')],
+  [
+    'http to what looks like loopback',
+    REAL_PROVIDER.replace('https://api.stripe.com', 'http://127.0.0.1.evil.test'),
+    /http:\/\/ to 127\.0\.0\.1\.evil\.test/,
+  ],
+  ['another protocol', REAL_PROVIDER.replace('https:', 'ftp:'), /^providers\.yaml:4:15 .*no URL for HTTP/],
+  [
+    'a user in the URL',
+    REAL_PROVIDER.replace('//api', '//me:hunter2@api'),
+    /^providers\.yaml:4:15 .*more than host and path/,
+  ],
+  [
+    'a variable that is not set',
+    REAL_PROVIDER.replace('env:STRIPE_API_KEY', 'env:NOWHERE'),
+    /^providers\.yaml:5:29 .*NOWHERE of api_key of "stripe-eu" is not set/,
+  ],
+  [
+    'a variable that is empty',
+    REAL_PROVIDER.replace('env:STRIPE_API_KEY', 'env:EMPTY'),
+    /EMPTY of api_key of "stripe-eu" is empty/,
+  ],
+  [
+    'a file that is not there',
+    REAL_PROVIDER.replace('/run/secrets/whsec', '/run/none'),
+    /^providers\.yaml:5:\d+ .*\/run\/none .*ENOENT/,
+  ],
+  [
+    'a literal secret',
+    REAL_PROVIDER.replace('env:STRIPE_API_KEY', 'sk_live_hunter2'),
+    /^providers\.yaml:5:29 .*no reference, perhaps the secret/,
+  ],
+  [
+    'a secret as a number',
+    REAL_PROVIDER.replace('"env:STRIPE_API_KEY"', '77123'),
+    /^providers\.yaml:5:29 .*env:NAME/,
+  ],
+  [
+    'no credentials',
+    REAL_PROVIDER.replace(/ {4}credentials.*\n/, ''),
+    /^providers\.yaml:2:5 .*no credentials/,
+  ],
+  [
+    'a provider twice',
+    REAL_PROVIDER + REAL_PROVIDER.slice('providers:\n'.length),
+    /^providers\.yaml:13:9 .*a second provider/,
+  ],
+  [
+    'a sandbox among real ones',
+    `${REAL_PROVIDER}  - { id: a, adapter: sandbox, merchants: all }\n`,
+    /^providers\.yaml:13:23 .*a sandbox among real/,
+  ],
+  [
+    'a real one among sandboxes',
+    TWO_PROVIDERS + REAL_PROVIDER.slice('providers:\n'.length),
+    /^providers\.yaml:5:14 .*a real one among sandboxes/,
+  ],
+  ['empty', '', /^providers\.yaml:1:1 .*empty/],
+  ['only comments', '# nothing\n\n', /^providers\.yaml:\d+:\d+ .*empty/],
+  ['a list', '- a\n', /^providers\.yaml:1:1 .*keys with values/],
+  ['two documents', `${TWO_PROVIDERS}---\n`, /^providers\.yaml:4:1 .*second document/],
+  ['an old YAML', `%YAML 1.1\n---\n${TWO_PROVIDERS}`, /^providers\.yaml:1:1 .*%YAML/],
+];
+
+describe('providers.yaml', () => {
+  it.each(PROVIDERS.map((row) => ({ row })))('$row.0', ({ row }) => {
+    const [, providers, ...expected] = row;
+    const errors = errorsOf({ 'providers.yaml': providers, 'rules.yaml': ONE_RULE });
+    expect(errors).toHaveLength(expected.length);
+    expected.forEach((pattern, index) => {
+      expect(errors[index]).toMatch(pattern);
+    });
+    expect(errors.join()).not.toMatch(/hunter2|77123|sk_test_of_the_variable/);
+  });
+
+  it('resolves references to secrets', () => {
+    const reading = validateRulesetFiles(
+      { 'providers.yaml': REAL_PROVIDER, 'rules.yaml': ONE_RULE },
+      SOME_CREDENTIALS,
+    );
+    expect(reading).toMatchObject({ kind: 'good', ruleset: { live: true } });
+    const contract = reading.kind === 'good' ? reading.ruleset.providers.get('stripe-eu') : undefined;
+    expect(contract?.credentials).toEqual({
+      api_key: 'sk_test_of_the_variable',
+      webhook_secret: 'secret_of_the_file',
+    });
+  });
+
+  it('says what is wrong in both files at once', () => {
+    const errors = errorsOf({ 'providers.yaml': '', 'rules.yaml': 'rules: []' });
+    expect(errors.map((error) => error.split(':')[0])).toEqual(['providers.yaml', 'rules.yaml']);
+  });
+
+  it('says which file is missing', () => {
+    expect(errorsOf({})).toEqual([
+      expect.stringMatching(/^providers\.yaml:1:1 {2}the file is missing/),
+      expect.stringMatching(/^rules\.yaml:1:1 {2}the file is missing/),
+    ]);
+  });
+
+  it('refuses absurd sizes in little time', () => {
+    const start = performance.now();
+    const { 'rules.yaml': rules } = shippedFiles();
+    const refused = (providers: string, expected: RegExp) =>
+      expect(errorsOf({ 'providers.yaml': providers, 'rules.yaml': rules })[0]).toMatch(expected);
+    refused('['.repeat(100_000), /nested too deeply/);
+    refused(`a: ${'['.repeat(60)}${']'.repeat(60)}`, /nested too deeply/);
+    refused('x'.repeat(600_000), /600000 characters/);
+    refused(`providers: [${'a, '.repeat(150)}]`, /at most 100 providers/);
+    expect(performance.now() - start).toBeLessThan(3000);
+  });
+});
+
+describe('content hash', () => {
+  it('tells files apart whose texts join to the same', () => {
+    const hash = (providers: string, rules: string) =>
+      contentHashOf({ 'providers.yaml': providers, 'rules.yaml': rules });
+    expect(hash('ab', 'c')).not.toBe(hash('a', 'bc'));
+    expect(hash('a', 'b')).toBe(hash('a', 'b'));
+    expect(hash('a', 'b')).toMatch(/^[0-9a-f]{64}$/);
+    expect(contentHashOf({ 'providers.yaml': 'a', 'rules.yaml': 'b', 'README.md': 'x' })).toBe(
+      hash('a', 'b'),
+    );
+  });
+});
