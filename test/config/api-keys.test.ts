@@ -1,0 +1,152 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ApiKeysError, apiKeyLookUp, loadApiKeys, parseApiKeys } from '../../src/config/api-keys.ts';
+
+const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
+const ENTRY = {
+  id: 'k1',
+  sha256: sha256('the-key'),
+  account: 'acme',
+  merchants: ['acme-eu'],
+  scopes: ['authorize'],
+};
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'api-keys-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('parseApiKeys', () => {
+  it('reads JSON and YAML', () => {
+    const yaml = `# keys\n- id: k1\n  sha256: ${ENTRY.sha256}\n  account: acme\n  merchants: [acme-eu]\n  scopes: [authorize]\n`;
+    const expected = [{ ...ENTRY, merchants: new Set(['acme-eu']), scopes: new Set(['authorize']) }];
+    expect(parseApiKeys(yaml, 'keys.yaml')).toEqual(expected);
+    expect(parseApiKeys(JSON.stringify([ENTRY]), 'keys.json')).toEqual(expected);
+    expect(parseApiKeys(JSON.stringify([{ ...ENTRY, merchants: 'all' }]), 'k')[0]?.merchants).toBe('all');
+  });
+
+  const refused: [name: string, text: string, message: RegExp][] = [
+    ['broken syntax', '- id: [', /^keys\.yaml:\d+: .*not valid/],
+    ['no list', 'id: k1', /keys\.yaml:1: the file: .*array/],
+    [
+      'a key in clear',
+      JSON.stringify([{ ...ENTRY, sha256: 'the-key' }], null, 1),
+      /keys\.yaml:4: 0\.sha256: the SHA-256/,
+    ],
+    ['an unknown scope', JSON.stringify([{ ...ENTRY, scopes: ['admin'] }]), /0\.scopes\.0/],
+    ['no scope', JSON.stringify([{ ...ENTRY, scopes: [] }]), /0\.scopes: at least one of/],
+    ['no merchant', JSON.stringify([{ ...ENTRY, merchants: [] }]), /0\.merchants/],
+    ['an unknown member', JSON.stringify([{ ...ENTRY, key: 'x' }]), /key/],
+    [
+      'one id twice',
+      JSON.stringify([ENTRY, { ...ENTRY, sha256: sha256('b') }]),
+      /id of key k1 is there twice/,
+    ],
+    ['one key twice', JSON.stringify([ENTRY, { ...ENTRY, id: 'k2' }]), /sha256 of key .* is there twice/],
+  ];
+  it.each(refused)('refuses %s', (_, text, message) => {
+    expect(() => parseApiKeys(text, 'keys.yaml')).toThrow(ApiKeysError);
+    expect(() => parseApiKeys(text, 'keys.yaml')).toThrow(message);
+    expect(() => parseApiKeys(text, 'keys.yaml')).not.toThrow(/the-key/);
+  });
+});
+
+describe('apiKeyLookUp', () => {
+  it('finds a key by what its holder presents, and by nothing else', () => {
+    const find = apiKeyLookUp(parseApiKeys(JSON.stringify([ENTRY]), 'k'));
+    expect(find('the-key')?.id).toBe('k1');
+    for (const wrong of ['', 'the-kez', 'the-key ', ENTRY.sha256, 'THE-KEY', '__proto__']) {
+      expect(find(wrong)).toBeNull();
+    }
+  });
+});
+
+describe('loadApiKeys', () => {
+  const none = { file: null, devApiKey: null, production: false };
+
+  it('makes a development key once, keeps it hashed, and only for its owner to read', async () => {
+    const dataDir = join(folder, 'first', 'data');
+    const { keys, madeKey } = await loadApiKeys({ ...none, dataDir });
+    expect(madeKey).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    const path = join(dataDir, 'api-keys.json');
+    expect(await readFile(path, 'utf8')).not.toContain(madeKey);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    const again = await loadApiKeys({ ...none, dataDir });
+    expect(again.madeKey).toBeNull();
+    for (const loaded of [keys, again.keys]) {
+      expect(apiKeyLookUp(loaded)(madeKey ?? '')).toMatchObject({
+        account: 'development',
+        merchants: 'all',
+        scopes: new Set(['authorize', 'read', 'ops', 'rules']),
+      });
+    }
+  });
+
+  it('takes DEV_API_KEY with every scope and merchant, beside a file, and makes none then', async () => {
+    const file = join(folder, 'keys.json');
+    await writeFile(file, JSON.stringify([ENTRY]));
+    const dataDir = join(folder, 'unused');
+    const { keys, madeKey } = await loadApiKeys({
+      file,
+      devApiKey: 'd'.repeat(24),
+      dataDir,
+      production: false,
+    });
+    expect(madeKey).toBeNull();
+    expect(apiKeyLookUp(keys)('d'.repeat(24))?.scopes.size).toBe(4);
+    expect(apiKeyLookUp(keys)('the-key')?.account).toBe('acme');
+    await expect(stat(dataDir)).rejects.toThrow('ENOENT');
+  });
+
+  it('has no development key in production, however it came about', async () => {
+    const dataDir = join(folder, 'first', 'data');
+    const file = join(folder, 'keys.json');
+    const production = { dataDir, production: true };
+    await expect(loadApiKeys({ ...production, file: null, devApiKey: null })).rejects.toThrow(
+      /API_KEYS_FILE is not set/,
+    );
+    await expect(loadApiKeys({ ...production, file, devApiKey: 'd'.repeat(24) })).rejects.toThrow(
+      /DEV_API_KEY is refused/,
+    );
+    expect((await loadApiKeys({ ...production, file, devApiKey: null })).keys.map(({ id }) => id)).toEqual([
+      'k1',
+    ]);
+  });
+
+  it('says which file cannot be read', async () => {
+    const file = join(folder, 'nowhere.json');
+    await expect(loadApiKeys({ ...none, file, dataDir: folder })).rejects.toThrow(
+      /nowhere\.json: cannot be read: ENOENT/,
+    );
+  });
+});
+
+describe('make-api-key', () => {
+  it('prints a key and an entry that belong together', async () => {
+    const options = [
+      '--id',
+      'shop',
+      '--account',
+      'acme',
+      '--merchants',
+      'acme-eu,acme-us',
+      '--scopes',
+      'read,ops',
+    ];
+    const { stdout } = await promisify(execFile)(process.execPath, ['src/cli/make-api-key.ts', ...options]);
+    const key = /key, shown this once: (\S+)/.exec(stdout)?.[1] ?? '';
+    const keys = parseApiKeys(stdout.slice(stdout.indexOf('[')), 'printed');
+    expect(apiKeyLookUp(keys)(key)).toMatchObject({
+      id: 'shop',
+      account: 'acme',
+      merchants: new Set(['acme-eu', 'acme-us']),
+      scopes: new Set(['read', 'ops']),
+    });
+  });
+});

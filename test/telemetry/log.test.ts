@@ -1,0 +1,109 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { findCardNumber } from '../../src/core/cards/card-number.ts';
+import { createLog, type LogLevel } from '../../src/telemetry/log.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { ENDED } from './telemetry-fixture.ts';
+
+const PAN = '4111111111111111';
+
+function captured(level: LogLevel = 'info') {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  return { lines, log: createLog({ level, clock: new FakeClock(), destination }) };
+}
+
+describe('the log', () => {
+  it('tells an authorization in one line', () => {
+    const { lines, log } = captured();
+    log.observer.authorizationEnded(ENDED);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]?.endsWith('\n')).toBe(true);
+    expect(JSON.parse(lines[0] ?? '')).toEqual({
+      level: 'info',
+      time: '2026-11-23T10:00:00.000Z',
+      event: 'authorization',
+      trace_id: ENDED.traceId,
+      authorization_id: 'auth_b',
+      account: 'acme',
+      merchant: 'acme-eu',
+      reference: 'order-7781',
+      status: 'approved',
+      provider: 'sandbox-b',
+      rule: 'eu-debit',
+      ruleset: 12,
+      attempts: [
+        { provider: 'sandbox-a', outcome: 'not_sent', code: 'ECONNREFUSED', ms: 2 },
+        { provider: 'sandbox-b', outcome: 'approved', code: null, ms: 84 },
+      ],
+      amount: 4999,
+      currency: 'EUR',
+      brand: 'visa',
+      duration_ms: 91.3,
+    });
+  });
+
+  it('keeps to its level', () => {
+    const { lines, log } = captured('warn');
+    log.info('started');
+    log.warn('limping', { port: 8080 });
+    log.error('fallen');
+    expect(lines.map((line) => (JSON.parse(line) as { event: string }).event)).toEqual(['limping', 'fallen']);
+  });
+
+  it('cannot be made to begin a second line', () => {
+    const { lines, log } = captured();
+    log.info('x', { note: 'a\n{"event":"forged"}\r\n\u2028' });
+    expect(lines.join('').trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('tells a fault with its stack, and what is no Error too', () => {
+    const { lines, log } = captured();
+    log.fault('broken', new TypeError(`cannot read ${PAN}`), { route: '/v1' });
+    log.fault('odd', `thrown ${PAN}`);
+    expect(lines[0]).toMatch(/TypeError: cannot read .*log\.test\.ts/);
+    expect(lines[1]).toContain('thrown');
+    expect(lines.join('')).not.toContain(PAN);
+  });
+
+  it('lets no card number through, wherever one is put (property over every text of every method)', () => {
+    const grouped = fc.constantFrom(PAN, '4111 1111 1111 1111', '5555-5555-5555-4444', '378282246310005');
+    const dirty = fc
+      .tuple(fc.stringMatching(/^[a-z :.]{0,12}$/), grouped, fc.stringMatching(/^[a-z :.]{0,12}$/))
+      .map(([before, number, after]) => `${before}:${number}:${after}`);
+    const [attempt] = ENDED.attempts;
+    if (attempt === undefined) throw new Error('the fixture has attempts');
+    fc.assert(
+      fc.property(dirty, (text) => {
+        const { lines, log } = captured('trace');
+        const outcome = { kind: 'unknown' as const, code: text, providerReference: text };
+        const attempts = [{ ...attempt, outcome }];
+        log.observer.authorizationEnded({ ...ENDED, merchant: text, reference: text, attempts });
+        log.observer.alert({ kind: 'k', detail: text, authorizationId: null });
+        log.info('e', { text });
+        log.warn('e', { text });
+        log.error('e', { text });
+        log.fault('e', new Error(text), { text });
+        expect(lines).toHaveLength(6);
+        for (const line of lines) expect(findCardNumber(line.replace(/"stack":.*/, ''))).toBeNull();
+        expect(lines.join('').replace(/[ -]/g, '')).not.toMatch(
+          /4111111111111111|5555555555554444|378282246310005/,
+        );
+      }),
+    );
+  });
+
+  it('has written everything to standard output once it is flushed, even when the process ends at once', async () => {
+    const script = `
+      const { createLog } = await import('./src/telemetry/log.ts');
+      const { systemClock } = await import('./src/guards/system-clock.ts');
+      const log = createLog({ level: 'info', clock: systemClock });
+      for (let line = 0; line < 500; line += 1) log.info('line', { line });
+      log.flush();
+      process.exit(0);`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(500);
+  });
+});

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { allObservers } from '../../src/telemetry/all-observers.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { ENDED } from './telemetry-fixture.ts';
+
+async function scraped(metrics: ReturnType<typeof createMetrics>): Promise<string> {
+  return (await metrics.render()).body;
+}
+
+describe('the metrics', () => {
+  it('count what the road tells', async () => {
+    const metrics = createMetrics('0.1.0');
+    const { observer } = metrics;
+    const outcome = { kind: 'approved' as const, providerReference: 'p', networkTransaction: null };
+    observer.attemptEnded({ provider: 'a', brand: 'visa', outcome, durationMs: 84 });
+    observer.attemptEnded({ provider: 'a', brand: 'visa', outcome, durationMs: 84 });
+    observer.failedOver({ from: 'a', to: 'b', reason: 'not_sent' });
+    observer.passedOver({ provider: 'a', reason: 'limit_per_second' });
+    observer.passedOver({ provider: 'a', reason: 'breaker_open' });
+    observer.decided({ rule: 'eu-debit', strategy: 'score', provider: 'a' });
+    observer.authorizationEnded(ENDED);
+    observer.journalTook({ operation: 'open', durationMs: 0.4, failed: false });
+    observer.journalTook({ operation: 'open', durationMs: 3, failed: true });
+    observer.alert({ kind: 'journal_failed', detail: 'd', authorizationId: null });
+    metrics.breakerChanged({ provider: 'a', brand: 'visa', state: 'open' });
+    metrics.breakerChanged({ provider: 'a', brand: 'visa', state: 'half_open' });
+    metrics.rulesetActivated(12);
+    metrics.rulesetRejected();
+    metrics.requestEnded({ route: '/v1/authorizations', method: 'POST', status: 201, durationMs: 90 });
+    const text = await scraped(metrics);
+    const expected = [
+      'pointsman_attempts_total{provider="a",brand="visa",outcome="approved"} 2',
+      'pointsman_attempt_duration_seconds_bucket{le="0.1",provider="a"} 2',
+      'pointsman_attempt_duration_seconds_bucket{le="0.05",provider="a"} 0',
+      'pointsman_failovers_total{from="a",to="b",reason="not_sent"} 1',
+      'pointsman_passed_over_total{provider="a",reason="breaker_open"} 1',
+      'pointsman_limit_refusals_total{provider="a",reason="limit_per_second"} 1',
+      'pointsman_decisions_total{rule="eu-debit",strategy="score"} 1',
+      'pointsman_authorizations_total{status="approved"} 1',
+      'pointsman_journal_duration_seconds_count{operation="open"} 2',
+      'pointsman_journal_failures_total{operation="open"} 1',
+      'pointsman_alerts_total{kind="journal_failed"} 1',
+      'pointsman_breaker_state{provider="a",brand="visa"} 1',
+      'pointsman_breaker_transitions_total{provider="a",brand="visa",to="open"} 1',
+      'pointsman_ruleset_version 12',
+      'pointsman_ruleset_rejected 1',
+      'pointsman_ruleset_rejections_total 1',
+      'pointsman_http_requests_total{method="POST",route="/v1/authorizations",status="201"} 1',
+      'pointsman_http_request_duration_seconds_count{route="/v1/authorizations"} 1',
+      `pointsman_build_info{version="0.1.0",node="${process.version}"} 1`,
+    ];
+    for (const line of expected) expect(text.split('\n')).toContain(line);
+    expect(text).not.toContain('limit_refusals_total{provider="a",reason="breaker_open"}');
+  });
+
+  it('show a refused ruleset until a good one is active', async () => {
+    const metrics = createMetrics('0.1.0');
+    metrics.rulesetRejected();
+    metrics.rulesetActivated(2);
+    expect(await scraped(metrics)).toContain('pointsman_ruleset_rejected 0\n');
+  });
+
+  it('stay bounded whatever labels come', async () => {
+    const metrics = createMetrics('0.1.0');
+    for (let index = 0; index < 5_000; index += 1) {
+      metrics.observer.decided({ rule: `rule-${index}`, strategy: 'score', provider: null });
+      metrics.observer.journalTook({ operation: `op-${index}`, durationMs: 1, failed: false });
+    }
+    const text = await scraped(metrics);
+    expect(text.match(/pointsman_decisions_total\{/g)).toHaveLength(401);
+    expect(text).toContain('pointsman_decisions_total{rule="other",strategy="other"} 4600');
+    expect(text.match(/pointsman_journal_duration_seconds_count\{/g)).toHaveLength(41);
+  });
+
+  it('name everything as Prometheus wants it', async () => {
+    const text = await scraped(createMetrics('0.1.0'));
+    const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => ({
+      name: name ?? '',
+      type,
+    }));
+    expect(types.length).toBeGreaterThan(30);
+    for (const { name, type } of types) {
+      expect([name, name.endsWith('_total')]).toEqual([name, type === 'counter']);
+    }
+  });
+
+  it('escape what labels hold', async () => {
+    const metrics = createMetrics('0.1.0');
+    metrics.observer.alert({ kind: 'a"b\nc', detail: '', authorizationId: null });
+    expect(await scraped(metrics)).toContain('pointsman_alerts_total{kind="a\\"b\\nc"} 1');
+  });
+
+  it('carry neither reference nor merchant nor amount of an authorization', async () => {
+    const metrics = createMetrics('0.1.0');
+    const told: string[] = [];
+    const log = { authorizationEnded: () => told.push('ended'), alert: () => told.push('alert') };
+    const both = allObservers(metrics.observer, log);
+    both.authorizationEnded(ENDED);
+    both.alert({ kind: 'k', detail: 'order-7781', authorizationId: 'auth_b' });
+    expect(told).toEqual(['ended', 'alert']);
+    expect(await scraped(metrics)).not.toMatch(/order-7781|acme|4999|auth_b/);
+  });
+});

@@ -1,0 +1,37 @@
+import type { Observer } from '../../src/gateway/ports.ts';
+
+/** What the road tells when an authorization ends. */
+export const ENDED: Parameters<Observer['authorizationEnded']>[0] = {
+  authorizationId: 'auth_b',
+  account: 'acme',
+  merchant: 'acme-eu',
+  reference: 'order-7781',
+  status: 'approved',
+  provider: 'sandbox-b',
+  rule: 'eu-debit',
+  ruleset: 12,
+  attempts: [
+    {
+      id: 'att_b',
+      number: 1,
+      provider: 'sandbox-a',
+      outcome: { kind: 'not_sent', code: 'ECONNREFUSED' },
+      propensity: 0.94,
+      durationMs: 2.4,
+      startedAtMs: 0,
+    },
+    {
+      id: 'att_c',
+      number: 2,
+      provider: 'sandbox-b',
+      outcome: { kind: 'approved', providerReference: 'psp_b', networkTransaction: null },
+      propensity: 0.7,
+      durationMs: 84.3,
+      startedAtMs: 0,
+    },
+  ],
+  amount: { value: 4999, currency: 'EUR' },
+  brand: 'visa',
+  durationMs: 91.26,
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+};
