@@ -1,0 +1,381 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { RuleAction } from '../../../src/core/rules/ruleset.ts';
+import {
+  type RankCandidate,
+  type RankInput,
+  rankCandidates,
+} from '../../../src/core/scoring/rank-candidates.ts';
+import { routingFacts } from '../../support/routing-facts.ts';
+
+const SEED = 20_261_123;
+
+function action(over: Partial<RuleAction> = {}): RuleAction {
+  return {
+    only: null,
+    strategy: { kind: 'score' },
+    fallback: false,
+    attemptsMax: 2,
+    deadlineMs: 8000,
+    queueMs: 0,
+    marginBasisPoints: 10_000,
+    costTolerancePp: null,
+    unknownCostBasisPoints: 500,
+    ...over,
+  };
+}
+
+interface Sketch {
+  readonly mean?: number;
+  /** Half of the interval. */
+  readonly half?: number;
+  readonly processed?: number;
+  readonly unknown?: number;
+  readonly samples?: number;
+  readonly bps?: number;
+  readonly closed?: RankCandidate['lane']['closedBecause'];
+  readonly headroom?: number;
+}
+
+function candidate(provider: string, sketch: Sketch = {}): RankCandidate {
+  const { mean = 0.9, half = 0.02, processed = 1, unknown = 0, samples = 100, bps = 100 } = sketch;
+  return {
+    provider,
+    fees: { fixed: null, basisPoints: bps, crossBorderBasisPoints: 0 },
+    approval: { mean, low: Math.max(0, mean - half), high: Math.min(1, mean + half), level: 'bin', n: 400 },
+    health: { processed, unknown, samples },
+    lane: {
+      breaker: sketch.closed === 'breaker_open' ? 'open' : 'closed',
+      closedBecause: sketch.closed ?? null,
+      limitHeadroom: sketch.headroom ?? 1,
+    },
+  };
+}
+
+function input(candidates: readonly RankCandidate[], over: Partial<RankInput> = {}): RankInput {
+  return {
+    facts: routingFacts(),
+    rule: 'rule',
+    action: action(),
+    attemptsLeft: 2,
+    candidates,
+    ineligible: [],
+    ...over,
+  };
+}
+
+const order = (ranked: RankInput): string[] =>
+  rankCandidates(ranked).candidates.map(({ provider }) => provider);
+
+describe('the value', () => {
+  it('is what the formula says, as a share of the margin', () => {
+    const a = candidate('a', { mean: 0.9, processed: 0.9, unknown: 0.04, bps: 120 });
+    const b = candidate('b', { mean: 0.8, processed: 0.98, unknown: 0.01, bps: 50 });
+    const margin = 800;
+    const alone = {
+      a: 0.9 * 0.9 * margin - 120 - 0.04 * 500,
+      b: 0.8 * 0.98 * margin - 50 - 0.01 * 500,
+    };
+    const ranking = rankCandidates(input([a, b], { action: action({ marginBasisPoints: margin }) }));
+    const score = (provider: string) =>
+      ranking.candidates.find((one) => one.provider === provider)?.score ?? Number.NaN;
+    expect(score('a')).toBeCloseTo((alone.a + 0.06 * alone.b) / margin, 12);
+    expect(score('b')).toBeCloseTo((alone.b + 0.01 * alone.a) / margin, 12);
+  });
+
+  it('has no next candidate behind the last attempt', () => {
+    const ranked = input([candidate('a', { processed: 0.9 }), candidate('b')], { attemptsLeft: 1 });
+    expect(rankCandidates(ranked).candidates.find(({ provider }) => provider === 'a')?.score).toBeCloseTo(
+      0.9 * 0.9 - 0.01,
+      12,
+    );
+  });
+
+  it.each([
+    { name: 'approval', a: { mean: 0.9 }, b: { mean: 0.91 }, first: 'b' },
+    { name: 'cost when approval is equal', a: { bps: 100 }, b: { bps: 90 }, first: 'b' },
+    { name: 'the file when all is equal', a: {}, b: {}, first: 'a' },
+    { name: 'approval before cost', a: { mean: 0.9, bps: 10 }, b: { mean: 0.92, bps: 100 }, first: 'b' },
+    { name: 'failures', a: { processed: 0.9 }, b: {}, first: 'b' },
+    {
+      name: 'approval before failures that the next one mends',
+      a: { processed: 0.9 },
+      b: { mean: 0.89 },
+      first: 'a',
+    },
+    {
+      name: 'unknown, which costs more than failing',
+      a: { processed: 0.95, unknown: 0.05 },
+      b: { processed: 0.95 },
+      first: 'b',
+    },
+  ])('decides by $name', ({ a, b, first }) => {
+    expect(order(input([candidate('a', a), candidate('b', b)]))[0]).toBe(first);
+  });
+
+  it('lets a margin decide between cost and approval', () => {
+    const both = [candidate('a', { mean: 0.9, bps: 20 }), candidate('b', { mean: 0.92, bps: 100 })];
+    expect(order(input(both))[0]).toBe('b');
+    expect(order(input(both, { action: action({ marginBasisPoints: 800 }) }))[0]).toBe('a');
+  });
+});
+
+describe('cost tolerance', () => {
+  const cheap = action({ marginBasisPoints: 800, costTolerancePp: 1 });
+
+  it.each([
+    { name: 'a loss of 0.5 pp, known well', loss: 0.005, half: 0.001, first: 'cheap' },
+    { name: 'a loss of 0.5 pp, known badly', loss: 0.005, half: 0.02, first: 'dear' },
+    { name: 'a loss of 2 pp, known well', loss: 0.02, half: 0.001, first: 'dear' },
+    { name: 'no loss, known badly', loss: 0, half: 0.02, first: 'cheap' },
+    { name: 'no loss but a gain', loss: -0.01, half: 0.02, first: 'cheap' },
+  ])('$name: $first', ({ loss, half, first }) => {
+    const both = [
+      candidate('dear', { mean: 0.9, half, bps: 100 }),
+      candidate('cheap', { mean: 0.9 - loss, half, bps: 20 }),
+    ];
+    const ranking = rankCandidates(input(both, { action: cheap }));
+    expect(ranking.candidates[0]?.provider).toBe(first);
+    const passed = ranking.candidates.find(({ provider }) => provider === 'cheap');
+    expect(passed?.reason).toBe(first === 'cheap' ? null : 'cost_tolerance_exceeded');
+  });
+});
+
+describe('what cannot be used', () => {
+  it.each([
+    ['breaker_open', { closed: 'breaker_open' as const }],
+    ['forced_open', { closed: 'forced_open' as const }],
+    ['draining', { closed: 'draining' as const }],
+    ['probe_in_flight', { closed: 'probe_in_flight' as const }],
+    ['limit_exhausted', { headroom: 0 }],
+  ])('stands behind the others, with its reason: %s', (reason, sketch) => {
+    const ranking = rankCandidates(
+      input([candidate('a', { mean: 0.99, ...sketch }), candidate('b'), candidate('c')]),
+    );
+    expect(ranking.candidates.map(({ provider }) => provider)).toEqual(['b', 'c', 'a']);
+    expect(ranking.candidates[2]).toMatchObject({ eligible: true, rank: 3, reason });
+  });
+
+  it('keeps its place when its limit may be waited for', () => {
+    const both = [candidate('a', { mean: 0.99, headroom: 0 }), candidate('b')];
+    expect(order(input(both, { action: action({ queueMs: 200 }) }))).toEqual(['a', 'b']);
+  });
+
+  it('is listed last when it is not eligible', () => {
+    const ineligible = [{ provider: 'z', reason: 'disabled' }];
+    const ranking = rankCandidates(input([candidate('a')], { ineligible }));
+    expect(ranking.candidates[1]).toEqual({
+      provider: 'z',
+      eligible: false,
+      rank: null,
+      score: null,
+      approval: null,
+      health: null,
+      breaker: null,
+      limitHeadroom: null,
+      costBasisPoints: null,
+      reason: 'disabled',
+      propensity: 0,
+    });
+  });
+
+  it('is nothing at all when nobody is eligible', () => {
+    expect(rankCandidates(input([]))).toEqual({ candidates: [], panic: false, notes: [] });
+  });
+});
+
+describe('health', () => {
+  const sick = { processed: 0.3, mean: 0.99 };
+  const listed = action({ strategy: { kind: 'priority', order: ['a', 'b', 'c'] } });
+
+  it('puts an unhealthy one behind the healthy ones', () => {
+    const ranking = rankCandidates(
+      input([candidate('a', sick), candidate('b'), candidate('c')], { action: listed }),
+    );
+    expect(ranking.candidates.map(({ provider }) => provider)).toEqual(['b', 'c', 'a']);
+    expect(ranking.candidates[2]?.reason).toBe('unhealthy');
+    expect(ranking.panic).toBe(false);
+  });
+
+  it('does not judge by few calls', () => {
+    const few = candidate('a', { ...sick, samples: 9 });
+    expect(order(input([few, candidate('b'), candidate('c')], { action: listed }))[0]).toBe('a');
+  });
+
+  it('excludes nobody when more than half look unhealthy', () => {
+    const ranking = rankCandidates(
+      input([candidate('a', sick), candidate('b', sick), candidate('c')], { action: listed }),
+    );
+    expect(ranking.panic).toBe(true);
+    expect(ranking.candidates.map(({ provider }) => provider)).toEqual(['a', 'b', 'c']);
+    expect(ranking.candidates.map(({ reason }) => reason)).toEqual([null, null, null]);
+    expect(ranking.notes).toHaveLength(1);
+  });
+
+  it('never gets anyone through an open breaker, also in a panic', () => {
+    const ranking = rankCandidates(
+      input([
+        candidate('a', { closed: 'breaker_open' }),
+        candidate('b', { closed: 'breaker_open' }),
+        candidate('c', sick),
+      ]),
+    );
+    expect(ranking.panic).toBe(true);
+    expect(ranking.candidates[0]).toMatchObject({ provider: 'c', reason: null });
+    expect(ranking.candidates.slice(1).every(({ reason }) => reason === 'breaker_open')).toBe(true);
+  });
+
+  it('does not panic because people closed lanes', () => {
+    const closed = { closed: 'draining' as const };
+    const ranking = rankCandidates(
+      input([candidate('a', closed), candidate('b', closed), candidate('c', closed), candidate('d')]),
+    );
+    expect(ranking.panic).toBe(false);
+  });
+});
+
+describe('strategies', () => {
+  it('priority: the list, then the others by score', () => {
+    const listed = action({ strategy: { kind: 'priority', order: ['c', 'a'] }, fallback: true });
+    const all = [
+      candidate('a'),
+      candidate('b', { mean: 0.91 }),
+      candidate('c', { mean: 0.5 }),
+      candidate('d', { mean: 0.93 }),
+    ];
+    const ranking = rankCandidates(input(all, { action: listed }));
+    expect(ranking.candidates.map(({ provider }) => provider)).toEqual(['c', 'a', 'd', 'b']);
+    expect(ranking.candidates.map(({ propensity }) => propensity)).toEqual([1, 1, 1, 1]);
+  });
+
+  it('does not depend on the order in which candidates are named', () => {
+    const shape = fc.record({
+      mean: fc.integer({ min: 500, max: 999 }).map((thousandths) => thousandths / 1000),
+      processed: fc.constantFrom(0.2, 0.8, 0.95, 1),
+      bps: fc.integer({ min: 0, max: 300 }),
+      headroom: fc.constantFrom(0, 1),
+    });
+    const tolerance = fc.constantFrom(null, 0.5, 5);
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(shape, { minLength: 1, maxLength: 8, selector: (one) => `${one.mean}/${one.bps}` }),
+        tolerance,
+        fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
+        (shapes, costTolerancePp, noise) => {
+          const candidates = shapes.map((sketch, index) =>
+            candidate(`p${index}`, { half: 0.005, ...sketch }),
+          );
+          const shuffled = candidates
+            .map((one) => ({ one, key: noise.next().value ?? 0 }))
+            .sort((left, right) => left.key - right.key)
+            .map(({ one }) => one);
+          const over = { action: action({ costTolerancePp }) };
+          const ranking = rankCandidates(input(candidates, over));
+          const scores = ranking.candidates.map(
+            ({ score, costBasisPoints }) => `${score}/${costBasisPoints}`,
+          );
+          // Full ties go by the file, and so by the order given.
+          fc.pre(new Set(scores).size === scores.length);
+          expect(order(input(shuffled, over))).toEqual(ranking.candidates.map(({ provider }) => provider));
+          expect(ranking.candidates.map(({ rank }) => rank)).toEqual(candidates.map((_, index) => index + 1));
+        },
+      ),
+      { seed: SEED, numRuns: 300 },
+    );
+  });
+});
+
+describe('split', () => {
+  const REFERENCES = 20_000;
+  /** Digits for `toBeCloseTo`: one percentage point; the widest deviation of a share is 0.35. */
+  const POINT = 1.7;
+  const weights = new Map([
+    ['a', 70],
+    ['b', 20],
+    ['c', 10],
+  ]);
+  const split = action({ strategy: { kind: 'split', weights }, fallback: true });
+  const trio = [candidate('a'), candidate('b'), candidate('c')];
+
+  function ranked(order: number, candidates = trio, rule = 'rule') {
+    const facts = routingFacts({ reference: `order-${order}` });
+    return rankCandidates(input(candidates, { facts, rule, action: split })).candidates;
+  }
+
+  function shares(candidates = trio, place = 0): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (let order = 0; order < REFERENCES; order += 1) {
+      const provider = ranked(order, candidates)[place]?.provider ?? 'none';
+      counts[provider] = (counts[provider] ?? 0) + 1 / REFERENCES;
+    }
+    return counts;
+  }
+
+  it('shares by weight, first and second', () => {
+    const first = shares();
+    expect(first['a']).toBeCloseTo(0.7, POINT);
+    expect(first['b']).toBeCloseTo(0.2, POINT);
+    expect(first['c']).toBeCloseTo(0.1, POINT);
+    const second = shares(trio, 1);
+    // P(b second) = P(a) 20/30 + P(c) 20/90.
+    expect(second['b']).toBeCloseTo(0.7 * (2 / 3) + 0.1 * (2 / 9), POINT);
+  });
+
+  it('tells the propensity of each choice', () => {
+    for (let order = 0; order < 50; order += 1) {
+      const [first, second, third] = ranked(order);
+      const weight = (provider = '') => weights.get(provider) ?? 0;
+      expect(first?.propensity).toBeCloseTo(weight(first?.provider) / 100, 12);
+      expect(second?.propensity).toBeCloseTo(weight(second?.provider) / (100 - weight(first?.provider)), 12);
+      expect(third?.propensity).toBe(1);
+    }
+  });
+
+  it('renormalises over those that can be used, and moves nobody else', () => {
+    const without = [candidate('a', { closed: 'breaker_open' }), candidate('b'), candidate('c')];
+    const first = shares(without);
+    expect(first['b']).toBeCloseTo(2 / 3, POINT);
+    expect(first['c']).toBeCloseTo(1 / 3, POINT);
+    for (let order = 0; order < 500; order += 1) {
+      const [before, after] = [ranked(order)[0], ranked(order, without)[0]];
+      if (before?.provider !== 'a') expect(after?.provider).toBe(before?.provider);
+      expect(after?.propensity).toBeCloseTo((weights.get(after?.provider ?? '') ?? 0) / 30, 12);
+    }
+  });
+
+  it('gives the second attempt what stood second, without the provider that was tried', () => {
+    for (let order = 0; order < 500; order += 1) {
+      const [first, second] = ranked(order);
+      const rest = trio.filter(({ provider }) => provider !== first?.provider);
+      expect(ranked(order, rest)[0]).toMatchObject({
+        provider: second?.provider,
+        propensity: second?.propensity,
+      });
+    }
+  });
+
+  it('stays with the payment, and is independent of the split of another rule', () => {
+    let both = 0;
+    let here = 0;
+    let there = 0;
+    for (let order = 0; order < REFERENCES; order += 1) {
+      const one = ranked(order)[0]?.provider === 'a';
+      const other = ranked(order, trio, 'other-rule')[0]?.provider === 'a';
+      if (one) here += 1;
+      if (other) there += 1;
+      if (one && other) both += 1;
+    }
+    expect(ranked(7)).toEqual(ranked(7));
+    // Correlation of two independent draws: its deviation is 1 / sqrt(20000) = 0.007.
+    const [p, q, pq] = [here / REFERENCES, there / REFERENCES, both / REFERENCES];
+    expect(Math.abs((pq - p * q) / Math.sqrt(p * (1 - p) * q * (1 - q)))).toBeLessThan(0.03);
+  });
+
+  it('goes on with the others by score, when they may', () => {
+    const all = [...trio, candidate('d', { mean: 0.5 }), candidate('e', { mean: 0.99 })];
+    const ranking = ranked(1, all);
+    expect(ranking.slice(3).map(({ provider }) => provider)).toEqual(['e', 'd']);
+    expect(ranking[2]?.propensity).toBe(1);
+    expect(ranking[3]?.propensity).toBe(1);
+  });
+});

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import type { AttemptOutcome } from '../../src/core/attempt.ts';
+import { OutcomeLearner } from '../../src/guards/outcome-learner.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { routingFacts } from '../support/routing-facts.ts';
+
+const FACTS = routingFacts();
+const approved: AttemptOutcome = { kind: 'approved', providerReference: 'r', networkTransaction: null };
+const unknown: AttemptOutcome = { kind: 'unknown', code: 'timeout', providerReference: null };
+
+describe('the learner', () => {
+  it('learns approval from definite answers, health from technical ones, latency from answers', async () => {
+    const clock = new FakeClock();
+    const learner = new OutcomeLearner(clock);
+    const observe = (outcome: AttemptOutcome, times: number) => {
+      for (let time = 0; time < times; time += 1) {
+        learner.observe({ provider: 'a', facts: FACTS, attemptNumber: 1, outcome, durationMs: 200 });
+      }
+    };
+    expect(learner.approval('a', FACTS, 1)).toMatchObject({ mean: 0.85, level: 'prior' });
+    expect(learner.latencyP99Ms('a')).toBe(null);
+    observe(approved, 100);
+    observe(unknown, 100);
+    const estimate = learner.approval('a', FACTS, 1);
+    expect(estimate.level).toBe('bin');
+    expect(estimate.n).toBeLessThanOrEqual(100);
+    expect(estimate.mean).toBeGreaterThan(0.9);
+    expect(learner.health('a', FACTS).unknown).toBeGreaterThan(0.4);
+    expect(learner.latencyP99Ms('a')).toBeGreaterThanOrEqual(200);
+    await clock.advance(600_000);
+    expect(learner.health('a', FACTS).unknown).toBeLessThan(0.05);
+    expect(learner.approval('a', FACTS, 1)).toEqual(estimate);
+  });
+});
