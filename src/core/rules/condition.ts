@@ -1,5 +1,5 @@
 import type { RoutingFacts } from '../facts.ts';
-import type { ConditionField } from './condition-fields.ts';
+import { BIN_DIGITS, type ConditionField } from './condition-fields.ts';
 import type { FilePath } from './rule-problem.ts';
 import type { ValueSet } from './value-set.ts';
 
@@ -103,12 +103,24 @@ function compileTest(field: ConditionField, set: ValueSet): Evaluation {
  * not when none is, and leaves it open when it is too short to tell.
  */
 function binTruth(bin: string | number | null, lows: Float64Array, highs: Float64Array): Truth {
-  if (typeof bin !== 'string' || !/^\d{1,8}$/.test(bin)) return MISSING;
-  const first = Number(bin.padEnd(8, '0'));
-  const last = Number(bin.padEnd(8, '9'));
+  const first = typeof bin === 'string' ? firstNumberOf(bin) : -1;
+  if (typeof bin !== 'string' || first < 0) return MISSING;
+  const last = first + 10 ** (BIN_DIGITS - bin.length) - 1;
   const at = lastAtMost(lows, last);
   if (at < 0 || (highs[at] ?? -1) < first) return FALSE;
   return (lows[at] ?? 0) <= first && last <= (highs[at] ?? -1) ? TRUE : MISSING;
+}
+
+/** The lowest number of 8 digits that begins with the BIN, or -1 when it is not 1 to 8 digits. */
+function firstNumberOf(bin: string): number {
+  if (bin.length === 0 || bin.length > BIN_DIGITS) return -1;
+  let number = 0;
+  for (let index = 0; index < BIN_DIGITS; index += 1) {
+    const digit = index < bin.length ? bin.charCodeAt(index) - 48 : 0;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }
 
 /** Position of the last low end that is not above `value`, -1 when all are. */

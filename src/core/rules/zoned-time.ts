@@ -9,11 +9,16 @@ export interface ZonedTime {
 const LAST_INSTANT_MS = 8.64e15;
 const MINUTE_MS = 60_000;
 
+type ZonedClock = (atMs: number) => ZonedTime | null;
+
+/** Making a formatter takes milliseconds, so each zone has one; there are some hundred zones. */
+const CLOCKS = new Map<string, ZonedClock>();
+
 /** Whether the runtime knows this IANA time zone. Bare offsets are refused: they know no summer time. */
 export function isTimeZone(name: string): boolean {
   if (!/^[A-Za-z]/.test(name)) return false;
   try {
-    new Intl.DateTimeFormat('en-US', { timeZone: name });
+    zonedTime(name);
     return true;
   } catch (error) {
     if (error instanceof RangeError) return false;
@@ -24,16 +29,27 @@ export function isTimeZone(name: string): boolean {
 /**
  * Reads weekday and hour of instants in a time zone. Total: an instant that no date can name gives null.
  * @param timeZone IANA name, known to be valid
+ * @throws RangeError for a name that the runtime does not know
  */
-export function zonedTime(timeZone: string): (atMs: number) => ZonedTime | null {
+export function zonedTime(timeZone: string): ZonedClock {
+  // Zones are named without regard to capitals.
+  const key = timeZone.toLowerCase();
+  const known = CLOCKS.get(key);
+  if (known !== undefined) return known;
+  const clock = makeClock(timeZone);
+  CLOCKS.set(key, clock);
+  return clock;
+}
+
+function makeClock(timeZone: string): ZonedClock {
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
     weekday: 'long',
     hour: 'numeric',
     hourCycle: 'h23',
   });
-  // Formatting costs microseconds and requests come in order of time: remember the last minute. Offsets of
-  // all zones are whole minutes since 1972, so that hour and weekday never change within one.
+  // Formatting costs microseconds and requests come in order of time: remember the last minute. Offsets of all
+  // zones are whole minutes since 1972, so that hour and weekday never change within one.
   let rememberedMinute = Number.NaN;
   let remembered: ZonedTime | null = null;
   return (atMs) => {
