@@ -13,8 +13,8 @@ import { ADAPTERS, PROVIDER_FEATURES } from '../core/rules/ruleset.ts';
 /**
  * Longest lists and files that are read; far beyond any real set, so that a mistake cannot stop the gateway.
  */
-export const RULES_MAX = 1000;
-export const PROVIDERS_MAX = 100;
+const RULES_MAX = 1000;
+const PROVIDERS_MAX = 100;
 const VALUES_MAX = 10_000;
 
 function wholeNumber(low: number, high: number) {

@@ -5,7 +5,7 @@ import type { Universe } from './value-set.ts';
 import { zonedTime } from './zoned-time.ts';
 
 /** How the values of a field are written and compared. */
-export type FieldKind = 'word' | 'country' | 'currency' | 'boolean' | 'amount' | 'bin' | 'hour';
+type FieldKind = 'word' | 'country' | 'currency' | 'boolean' | 'amount' | 'bin' | 'hour';
 
 /** One thing that conditions may ask about. */
 export interface ConditionField {
@@ -21,15 +21,7 @@ export interface ConditionField {
   readonly read: (facts: RoutingFacts) => string | number | null;
 }
 
-export const WEEKDAYS = [
-  'monday',
-  'tuesday',
-  'wednesday',
-  'thursday',
-  'friday',
-  'saturday',
-  'sunday',
-] as const;
+const WEEKDAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const;
 const CROSS_BORDERS = ['domestic', 'intra_region', 'cross_border'] as const;
 
 /** BINs are kept to 8 digits; a longer prefix could never be told to match. */

@@ -3,7 +3,7 @@ import type { RoutingFacts } from '../facts.ts';
 import type { ProviderContract, RuleAction } from './ruleset.ts';
 
 /** Why a provider cannot take an authorization: a closed list, in the order in which it is asked. */
-export const ELIGIBILITY_REASONS = [
+const ELIGIBILITY_REASONS = [
   'disabled',
   'not_in_rule',
   'merchant_not_served',

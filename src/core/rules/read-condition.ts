@@ -13,7 +13,7 @@ import { type FilePath, type RuleProblem, shown } from './rule-problem.ts';
 import { closed, complement, isEmpty, type Range, rangeSet, type ValueSet, wordSet } from './value-set.ts';
 import { isTimeZone } from './zoned-time.ts';
 
-export type RawValue = string | number | boolean;
+type RawValue = string | number | boolean;
 
 /** A condition as the file spells it: `all`, `any`, `not`, or a `field` with its operators. */
 export interface RawCondition {

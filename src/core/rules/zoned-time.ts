@@ -1,4 +1,4 @@
-export interface ZonedTime {
+interface ZonedTime {
   /** `monday` to `sunday`. */
   readonly weekday: string;
   /** 0 to 23. */
@@ -48,8 +48,8 @@ function makeClock(timeZone: string): ZonedClock {
     hour: 'numeric',
     hourCycle: 'h23',
   });
-  // Formatting costs microseconds and requests come in order of time: remember the last minute. Offsets of all
-  // zones are whole minutes since 1972, so that hour and weekday never change within one.
+  // Formatting costs microseconds and requests come in order of time: remember the last minute. Offsets of
+  // all zones are whole minutes since 1972, so that hour and weekday never change within one.
   let rememberedMinute = Number.NaN;
   let remembered: ZonedTime | null = null;
   return (atMs) => {
