@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { ApiKeysError, apiKeyLookUp, loadApiKeys } from './config/api-keys.ts';
+import { BinFileError } from './config/bin-import.ts';
 import { readSecretFile } from './config/credentials.ts';
 import { loadDeclineTables } from './config/decline-tables.ts';
 import { loadBinTable } from './config/default-bin-table.ts';
@@ -10,7 +11,8 @@ import { readRulesetFolder } from './config/ruleset-folder.ts';
 import { openRulesetStore, type RulesetStore } from './config/ruleset-store.ts';
 import { validateRulesetFiles } from './config/validate-ruleset-files.ts';
 import { TableCardFacts } from './core/cards/card-facts.ts';
-import type { ProviderContract, Ruleset } from './core/rules/ruleset.ts';
+import type { DeclineTables } from './core/declines/decline-tables.ts';
+import type { Ruleset } from './core/rules/ruleset.ts';
 import { renderAuthorization } from './edge/answer.ts';
 import { createApp } from './edge/app.ts';
 import type { ProviderSnapshot } from './edge/edge-deps.ts';
@@ -52,12 +54,20 @@ async function start(settings: Settings, log: Log): Promise<void> {
   const metrics = createMetrics(VERSION);
   const observer = allObservers(metrics.observer, log.observer);
   const keys = await loadApiKeys({ ...settings, file: settings.apiKeysFile });
-  const cards = new TableCardFacts(await loadBinTable(settings.binTables));
-  const declineTables = loadDeclineTables();
+  const cards = new TableCardFacts(
+    await loadBinTable(settings.binTables, (path, { rows, refused }) =>
+      log.info('bin_table', { path, rows, refused }),
+    ),
+  );
+  const declineTables = await readDeclineTables(settings);
   const sandbox = await startSandboxIfNeeded(settings, log);
   const journal = await openWorkerJournal({ directory: settings.dataDir });
 
-  const registry = new ProviderRegistry(clock, declineTables);
+  const registry = new ProviderRegistry({
+    clock,
+    declineTables: () => declineTables,
+    sandboxUrl: (id) => sandbox?.providers.get(id) ?? null,
+  });
   const learner = new OutcomeLearner(clock);
   const lanes = new Lanes(new Map(), {
     clock,
@@ -76,7 +86,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
       if (settings.production && !ruleset.live) {
         throw new StartError('sandbox providers are refused with NODE_ENV=production: configure real ones');
       }
-      registry.load({ providers: withSandboxUrls(ruleset.providers, sandbox) });
+      registry.load(ruleset);
       lanes.update(ruleset.providers);
       metrics.rulesetActivated(ruleset.version);
     },
@@ -148,6 +158,13 @@ async function start(settings: Settings, log: Log): Promise<void> {
   }, log);
 }
 
+/** Code tables are read at the start: a change of what a decline means takes a restart. */
+async function readDeclineTables(settings: Settings): Promise<DeclineTables> {
+  const reading = await loadDeclineTables(settings.rulesDir);
+  if (reading.kind === 'refused') throw rulesRefused(settings, reading.errors);
+  return reading.tables;
+}
+
 /** Refuses new work, lets what is open finish, and gives up and records what does not in time. */
 async function drain(
   server: EdgeServer,
@@ -182,25 +199,6 @@ async function startSandboxIfNeeded(settings: Settings, log: Log): Promise<Sandb
     settings.sandboxPort,
     (code) =>
       log.error('sandbox_ended', { code, remedy: 'restart the gateway: its sandbox providers are gone' }),
-  );
-}
-
-/** Sandbox providers without an address of their own get that of the sandbox beside us. */
-function withSandboxUrls(
-  contracts: ReadonlyMap<string, ProviderContract>,
-  sandbox: SandboxChild | null,
-): ReadonlyMap<string, ProviderContract> {
-  return new Map(
-    [...contracts].map(([id, contract]) => {
-      if (contract.adapter !== 'sandbox' || contract.baseUrl !== null) return [id, contract];
-      const baseUrl = sandbox?.providers.get(id);
-      if (baseUrl !== undefined) return [id, { ...contract, baseUrl }];
-      throw new ProviderSetupError(
-        sandbox === null
-          ? `provider ${id}: the sandbox is off; give it a base_url, or set SANDBOX=on`
-          : `provider ${id}: the running sandbox does not have it; restart the gateway`,
-      );
-    }),
   );
 }
 
@@ -372,7 +370,7 @@ function endOnSignal(end: (signal: string) => Promise<void>, log: Log): void {
 }
 
 /** Errors of a start that a person can mend; everything else is a bug and shows its stack. */
-const EXPECTED = [StartError, EnvironmentError, ApiKeysError, JournalError, ProviderSetupError];
+const EXPECTED = [StartError, EnvironmentError, ApiKeysError, BinFileError, JournalError, ProviderSetupError];
 
 async function main(): Promise<void> {
   const { settings, warnings } = readEnvironment(process.env);
