@@ -82,7 +82,7 @@ class SandboxProvider implements Provider {
     const answer = await this.#post('/v1/authorizations', call.providerKey, body, call.budget);
     if (answer.kind === 'not_sent') return answer;
     if (answer.kind === 'unknown') return { ...answer, providerReference: null };
-    if (answer.status !== 200) return outcomeOfError(errorAnswerOf(answer), this.#deps.clock.wallMs());
+    if (answer.status !== 200) return outcomeOfError(errorAnswerOf(answer), call, this.#deps);
     const wire = isJson(answer) ? readAuthorization(answer.body) : null;
     return wire === null
       ? { kind: 'unknown', code: 'answer_malformed', providerReference: null }

@@ -3,7 +3,6 @@ import type { AttemptOutcome } from '../../core/attempt.ts';
 import type { AuthorizationRequest, ThreeDs } from '../../core/authorization.ts';
 import type { CardBrand } from '../../core/card.ts';
 import { classifyDecline, type DeclineReading } from '../../core/declines/classify-decline.ts';
-import type { DeclineCategory, OtherProvider } from '../../core/declines/decline.ts';
 import { unreachable } from '../../core/invariant.ts';
 import type { OperationOutcome, ProviderCode } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
@@ -117,14 +116,8 @@ function outcomeOfDecline(
   asked: Asked,
   deps: AdapterDeps,
 ): AttemptOutcome {
-  const code: ProviderCode = {
-    code: wire.code,
-    networkCode: wire.network_code,
-    advice: wire.advice,
-    brand: asked.brand,
-    scaRegion: asked.scaRegion,
-    threeDsPresent: isAuthenticated(asked.request.threeDs),
-  };
+  const { code: ownCode, network_code: networkCode, advice } = wire;
+  const code = { ...networkSilent(asked), code: ownCode, networkCode, advice };
   return outcomeOfReading(readSandboxDecline(code, wire.after_approval, deps), providerReference);
 }
 
@@ -145,7 +138,7 @@ export interface ErrorAnswer {
  * The outcome that an HTTP status stands for (the transport table of the payments reference, section 1.8): definite
  * only where the sandbox promises that it did not process.
  */
-export function outcomeOfError(answer: ErrorAnswer, wallMs: number): AttemptOutcome {
+export function outcomeOfError(answer: ErrorAnswer, asked: Asked, deps: AdapterDeps): AttemptOutcome {
   const { status, headers, errorCode } = answer;
   const code = errorCode ?? `http_${status}`;
   switch (status) {
@@ -153,11 +146,11 @@ export function outcomeOfError(answer: ErrorAnswer, wallMs: number): AttemptOutc
     case 403:
       return rejected('configuration', code, null);
     case 429:
-      return rejected('rate_limited', code, readRetryAfter(headers['retry-after'], wallMs));
+      return rejected('rate_limited', code, readRetryAfter(headers['retry-after'], deps.clock.wallMs()));
     case 400:
     case 404:
     case 422:
-      return outcomeOfRefusal(errorCode, code);
+      return outcomeOfRefusal(errorCode, code, asked, deps);
     default:
       return notProcessed(answer) ? rejected('transient', code, null) : unknown(code, null);
   }
@@ -169,20 +162,32 @@ function notProcessed({ status, headers }: ErrorAnswer): boolean {
 }
 
 /** A request that was validated out; only its own error body is evidence of that, not a stray 404 on the way. */
-function outcomeOfRefusal(errorCode: string | null, code: string): AttemptOutcome {
+function outcomeOfRefusal(
+  errorCode: string | null,
+  code: string,
+  asked: Asked,
+  deps: AdapterDeps,
+): AttemptOutcome {
   switch (errorCode) {
     case 'not_found':
       // There is no such call under the base URL.
       return rejected('configuration', code, null);
     case 'invalid_request':
-      return declined(code, 'invalid_data', 'no');
-    case 'not_supported':
-      // This account cannot do this payment; another may, and its lane is none the worse for others.
-      return declined(code, 'config', 'yes_once');
+    case 'not_supported': {
+      // Told before any processing, yet about this payment: another one on the same lane may go through.
+      const reading = readSandboxDecline({ ...networkSilent(asked), code }, false, deps);
+      return outcomeOfReading(reading, null);
+    }
     default:
       // `idempotency_mismatch` among them: what the first request under the key came to is not known here.
       return unknown(code, null);
   }
+}
+
+function networkSilent(asked: Asked): Omit<ProviderCode, 'code'> {
+  const { brand, scaRegion } = asked;
+  const threeDsPresent = isAuthenticated(asked.request.threeDs);
+  return { networkCode: null, advice: null, brand, scaRegion, threeDsPresent };
 }
 
 /** What an HTTP status other than 200 means for a void, capture or refund. */
@@ -201,19 +206,6 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'not_found',
   'not_supported',
 ]);
-
-function declined(code: string, category: DeclineCategory, otherProvider: OtherProvider): AttemptOutcome {
-  const decline = {
-    category,
-    code,
-    networkCode: null,
-    advice: null,
-    retryNotBefore: null,
-    otherProvider,
-    mayHideApproval: false,
-  };
-  return { kind: 'declined', decline, providerReference: null };
-}
 
 function rejected(
   reason: 'configuration' | 'rate_limited' | 'transient',

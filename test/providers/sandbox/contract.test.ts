@@ -9,7 +9,9 @@ import {
 import { sampleContract } from '../../support/sample-ruleset.ts';
 import { SANDBOX_KEY, startSandbox } from '../../support/start-sandbox.ts';
 
-import { sampleDeclineTables } from './sample-decline-tables.ts';
+import { shippedDeclineTables } from '../shipped-decline-tables.ts';
+
+const declineTables = await shippedDeclineTables();
 
 type Means = { readonly token: string } | { readonly fault: Omit<FaultBody, 'provider'> };
 
@@ -43,7 +45,7 @@ providerContract('sandbox', {
     const sandbox = await startSandbox(['sandbox-a']);
     const contract = sampleContract('sandbox-a', { baseUrl: sandbox.url('sandbox-a') });
     return {
-      provider: createSandboxProvider(contract, { clock, declineTables: () => sampleDeclineTables }),
+      provider: createSandboxProvider(contract, { clock, declineTables: () => declineTables }),
       async arrange(situation): Promise<Arranged> {
         const means = MEANS[situation];
         if ('token' in means) return means;

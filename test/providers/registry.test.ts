@@ -1,0 +1,142 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ProviderContract } from '../../src/core/rules/ruleset.ts';
+import type { CallBudget, Provider } from '../../src/gateway/ports.ts';
+import { ProviderRegistry } from '../../src/providers/registry.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { sampleRequest } from '../support/sample-request.ts';
+import { sampleContract, sampleRuleset } from '../support/sample-ruleset.ts';
+import { eventually, httpAnswer, RawServer } from './raw-server.ts';
+import { shippedDeclineTables } from './shipped-decline-tables.ts';
+
+const declineTables = await shippedDeclineTables();
+
+const NOT_FOUND = httpAnswer('{"error":{"code":"not_found","message":""}}', '404 Not Found', [
+  'Content-Type: application/json',
+]);
+
+let server: RawServer;
+let registry: ProviderRegistry;
+let answer: () => void;
+
+beforeEach(async () => {
+  answer = () => {};
+  server = await RawServer.start((socket) => {
+    answer = () => socket.write(NOT_FOUND);
+    if (!held) answer();
+  });
+  held = false;
+  registry = new ProviderRegistry({
+    clock: new FakeClock(),
+    declineTables: () => declineTables,
+    sandboxUrl: (id) => (id === 'sandbox-c' ? server.url : null),
+  });
+});
+
+afterEach(async () => {
+  registry.close();
+  await server.stop();
+});
+
+let held = false;
+
+const contract = (id: string, over: Partial<ProviderContract> = {}) =>
+  sampleContract(id, { baseUrl: server.url, ...over });
+const load = (...contracts: readonly ProviderContract[]) => registry.load(sampleRuleset(contracts));
+const provider = (id: string): Provider => {
+  const found = registry.get(id);
+  if (found === undefined) throw new Error(`no provider ${id}`);
+  return found;
+};
+
+const inquire = (asked: Provider) => {
+  const budget: CallBudget = {
+    deadlineMs: 1_000,
+    connectTimeoutMs: 1_000,
+    signal: new AbortController().signal,
+    traceparent: null,
+  };
+  const request = sampleRequest();
+  const card = { brand: 'visa', scaRegion: false } as const;
+  return asked.inquire({ attemptId: 'att_a_1', providerReference: null, request, ...card, budget });
+};
+
+describe('the registry', () => {
+  it('has a provider for each contract, disabled ones too', () => {
+    load(contract('sandbox-a'), contract('sandbox-b', { enabled: false }));
+    expect(provider('sandbox-a')).toMatchObject({ id: 'sandbox-a', live: false });
+    expect(provider('sandbox-b').id).toBe('sandbox-b');
+    expect(registry.get('sandbox-x')).toBeUndefined();
+  });
+
+  it('takes the sandbox beside the gateway for sandbox accounts without a base URL', async () => {
+    load(contract('sandbox-c', { baseUrl: null }));
+    expect(await inquire(provider('sandbox-c'))).toEqual({ kind: 'not_found' });
+  });
+
+  it.each<[string, Partial<ProviderContract>]>([
+    ['limits per second', { limits: { perSecond: 1, concurrent: 1_000 } }],
+    ['fees', { fees: { fixed: null, basisPoints: 5, crossBorderBasisPoints: 0 } }],
+    ['merchants', { merchants: new Set(['acme']) }],
+    ['being enabled', { enabled: false }],
+    ['the same credentials, written anew', { credentials: { api_key: 'k', webhook_secret: 's' } }],
+  ])('keeps an instance with its connections when only this changes: %s', async (_name, change) => {
+    const credentials = { webhook_secret: 's', api_key: 'k' };
+    load(contract('sandbox-a', { credentials }));
+    const before = provider('sandbox-a');
+    await inquire(before);
+    load(contract('sandbox-a', { credentials, ...change }));
+    expect(provider('sandbox-a')).toBe(before);
+    await inquire(provider('sandbox-a'));
+    expect(server.connections).toBe(1);
+  });
+
+  it.each<[string, () => Partial<ProviderContract>]>([
+    ['base URL', () => ({ baseUrl: `${server.url}/v2` })],
+    ['concurrency', () => ({ limits: { perSecond: 1_000, concurrent: 1 } })],
+    ['a secret', () => ({ credentials: { api_key: 'new' } })],
+    ['one more secret', () => ({ credentials: { api_key: 'old', webhook_secret: 's' } })],
+  ])('makes a new instance and closes the old one when this changes: %s', async (_name, change) => {
+    const credentials = { api_key: 'old' };
+    load(contract('sandbox-a', { credentials }));
+    const before = provider('sandbox-a');
+    await inquire(before);
+    expect(server.openSockets).toBe(1);
+    load(contract('sandbox-a', { credentials, ...change() }));
+    expect(provider('sandbox-a')).not.toBe(before);
+    await eventually(() => server.openSockets === 0, 'the old connection is closed');
+  });
+
+  it('lets a call of a dropped account end', async () => {
+    load(contract('sandbox-a'));
+    held = true;
+    const underWay = inquire(provider('sandbox-a'));
+    await server.requestsReached(1);
+    load(contract('sandbox-b'));
+    expect(registry.get('sandbox-a')).toBeUndefined();
+    answer();
+    expect(await underWay).toEqual({ kind: 'not_found' });
+    await eventually(() => server.openSockets === 0, 'the connection is closed afterwards');
+  });
+
+  it('names every account that cannot be built, and stays as it was', async () => {
+    load(contract('sandbox-a'));
+    const before = provider('sandbox-a');
+    const wrong = () =>
+      load(
+        contract('stripe-eu', { adapter: 'stripe' }),
+        contract('sandbox-b', { baseUrl: null }),
+        contract('sandbox-d', { credentials: { api_key: 'secret\n' } }),
+        contract('sandbox-e', { baseUrl: 'http://psp.example.com' }),
+        contract('sandbox-f'),
+      );
+    expect(wrong).toThrow(
+      "provider stripe-eu: adapter 'stripe' is not available in this version, expected one of: sandbox",
+    );
+    expect(wrong).toThrow(/provider sandbox-b: .*no default base URL.*expected base_url/);
+    expect(wrong).toThrow(/provider sandbox-d: credentials\.api_key/);
+    expect(wrong).toThrow(/provider sandbox-e: base URL http:\/\/psp\.example\.com\//);
+    expect(wrong).not.toThrow(/secret|sandbox-f/);
+    expect(provider('sandbox-a')).toBe(before);
+    expect(registry.get('sandbox-f')).toBeUndefined();
+  });
+});
