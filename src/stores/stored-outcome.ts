@@ -18,8 +18,9 @@ export function storedOutcome(outcome: AttemptOutcome): StoredOutcome {
 }
 
 /**
- * Whether no money can have moved at the provider, or what moved is confirmed to be undone. A decline after which
- * the issuer's approval may stand is none. Narrower questions (a hard decline, the caller's wishes) are the road's.
+ * Whether no money can have moved at the provider, or what moved is confirmed to be undone. A decline after
+ * which the issuer's approval may stand is none. Narrower questions (a hard decline, the caller's wishes) are
+ * the road's.
  */
 export function isDefiniteNegative(outcome: AttemptOutcome): boolean {
   switch (outcome.kind) {

@@ -14,8 +14,9 @@ export interface InProcessHooks {
 }
 
 /**
- * The journal on the caller's own thread, each command in a transaction of its own: for simulations, property tests
- * and tools. It blocks on the disk, so that the gateway uses the journal of `worker-journal.ts`; the SQL is the same.
+ * The journal on the caller's own thread, each command in a transaction of its own: for simulations, property
+ * tests and tools. It blocks on the disk, so that the gateway uses the journal of `worker-journal.ts`; the
+ * SQL is the same.
  * @param path a file or `:memory:`
  * @throws JournalError when the database cannot be opened
  */

@@ -11,8 +11,8 @@ interface Migration {
 }
 
 /**
- * Brings the database to the newest schema: the numbered files of `migrations/` that it has not seen, in order, in
- * one transaction.
+ * Brings the database to the newest schema: the numbered files of `migrations/` that it has not seen, in
+ * order, in one transaction.
  * @throws JournalError when the database was written by a newer version than this one
  */
 export function migrate(database: DatabaseSync): void {

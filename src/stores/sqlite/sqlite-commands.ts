@@ -53,7 +53,8 @@ export interface ListReply {
 const SQL = {
   // Writes nothing when the claim exists or the payment is held: the reasons are looked up afterwards.
   insertAuthorization: `
-    INSERT INTO authorizations (id, account, merchant, reference, live, amount, currency, trace_id, created_at_ms)
+    INSERT INTO authorizations (id, account, merchant, reference, live, amount, currency, trace_id,
+      created_at_ms)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
     WHERE NOT EXISTS (SELECT 1 FROM claims
       WHERE account = ?10 AND merchant = ?11 AND operation = ?12 AND key = ?13)
@@ -70,21 +71,26 @@ const SQL = {
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   // Everything that a step needs to hold. What follows it in the same transaction needs no condition.
   findStep: `
-    SELECT a.sequence, t.number, a.version FROM authorizations AS a JOIN attempts AS t ON t.authorization = a.sequence
+    SELECT a.sequence, t.number, a.version FROM authorizations AS a
+      JOIN attempts AS t ON t.authorization = a.sequence
     WHERE a.id = ? AND a.version = ? AND a.open = 1 AND t.id = ? AND t.outcome_kind IS NULL`,
-  // The owner came late: only the declaration of the lapse lies between the version it knew and the one there is.
+  // The owner came late: only the declaration of the lapse lies between the version it knew and the one there
+  // is.
   findLapsedStep: `
-    SELECT a.sequence, t.number, a.version FROM authorizations AS a JOIN attempts AS t ON t.authorization = a.sequence
-    WHERE a.id = ? AND a.version = ? + 1 AND a.open = 0 AND a.status = 'pending' AND t.id = ? AND t.lapsed = 1`,
+    SELECT a.sequence, t.number, a.version FROM authorizations AS a
+      JOIN attempts AS t ON t.authorization = a.sequence
+    WHERE a.id = ? AND a.version = ? + 1 AND a.open = 0 AND a.status = 'pending' AND t.id = ?
+      AND t.lapsed = 1`,
   findSettledStep: `
     SELECT a.sequence, 0, a.version FROM authorizations AS a WHERE a.id = ? AND a.version = ? AND a.open = 1
       AND NOT EXISTS (SELECT 1 FROM attempts WHERE authorization = a.sequence AND outcome_kind IS NULL)`,
   settleAttempt: `
-    UPDATE attempts SET outcome_kind = ?3, outcome = ?4, negative = ?5, provider_reference = ?6, duration_ms = ?7,
-      lapsed = 0
+    UPDATE attempts SET outcome_kind = ?3, outcome = ?4, negative = ?5, provider_reference = ?6,
+      duration_ms = ?7, lapsed = 0
     WHERE authorization = ?1 AND number = ?2`,
   raiseVersion: 'UPDATE authorizations SET version = ?2 WHERE sequence = ?1',
-  // A column that an UPDATE names makes SQLite rewrite its indexes: the payment's is left alone while it is held.
+  // A column that an UPDATE names makes SQLite rewrite its indexes: the payment's is left alone while it is
+  // held.
   concludeHolding: `
     UPDATE authorizations SET open = 0, version = ?2, status = ?3, unsettled = ?4, authorized_amount = ?5,
       provider = ?6, provider_reference = ?7, network_transaction = ?8, decline = ?9
@@ -111,8 +117,9 @@ const SQL = {
     SELECT e.number, e.at_ms, e.actor, e.kind, e.data FROM events AS e
       JOIN authorizations AS a ON a.sequence = e.authorization WHERE a.id = ? ORDER BY e.number`,
   findLapsing: `
-    SELECT a.sequence, a.version, t.number, t.id, t.provider FROM authorizations AS a
-      JOIN attempts AS t ON t.authorization = a.sequence
+    SELECT a.sequence, a.version, t.number, t.id, t.provider
+    FROM authorizations AS a INDEXED BY authorizations_unsettled
+      CROSS JOIN attempts AS t ON t.authorization = a.sequence
     WHERE a.unsettled = 1 AND a.open = 1 AND t.outcome_kind IS NULL AND t.lease_until_ms <= ? LIMIT ?`,
   lapseAttempt: `
     UPDATE attempts SET outcome_kind = 'unknown', outcome = ?1, lapsed = 1
@@ -135,16 +142,18 @@ const SQL = {
     SELECT max(sequence), provider, brand, merchant, mode, reason, author, created_at_ms, expires_at_ms
     FROM overrides GROUP BY provider, brand, merchant ORDER BY provider, brand, merchant`,
   hasOpenMoney: `
-    SELECT EXISTS (SELECT 1 FROM authorizations WHERE provider = ?1 AND holds_payment = 1 AND status <> 'refunded')
-      OR EXISTS (SELECT 1 FROM authorizations AS a JOIN attempts AS t ON t.authorization = a.sequence
+    SELECT EXISTS (SELECT 1 FROM authorizations
+        WHERE provider = ?1 AND holds_payment = 1 AND status <> 'refunded')
+      OR EXISTS (SELECT 1 FROM authorizations AS a INDEXED BY authorizations_unsettled
+          CROSS JOIN attempts AS t ON t.authorization = a.sequence
         WHERE a.unsettled = 1 AND t.provider = ?1
           AND t.negative = 0 AND t.outcome_kind IS NOT 'authentication_required') AS found`,
   ping: 'UPDATE pings SET count = count + 1 WHERE id = 1',
 } as const;
 
 /**
- * The journal's commands on an open database, one method each, synchronous, without transactions of their own:
- * whoever calls brackets them. A method that refuses has written nothing; one that throws may have.
+ * The journal's commands on an open database, one method each, synchronous, without transactions of their
+ * own: whoever calls brackets them. A method that refuses has written nothing; one that throws may have.
  */
 export class SqliteCommands {
   readonly #database: DatabaseSync;
@@ -188,8 +197,8 @@ export class SqliteCommands {
   /**
    * @param outcome kind, JSON, negative, provider reference, duration
    * @param step authorization id, expected version, attempt id
-   * @param attempt number, id, provider, provider key, fingerprint, propensity, started at, deadline at, owner,
-   * lease until
+   * @param attempt number, id, provider, provider key, fingerprint, propensity, started at, deadline at,
+   * owner, lease until
    * @returns the new version, or null when the authorization is no longer as expected
    */
   failOver(
@@ -216,7 +225,8 @@ export class SqliteCommands {
 
   /**
    * @param outcome as in {@link SqliteCommands.failOver}; null when all outcomes are recorded
-   * @param state status, unsettled, authorized amount, provider, provider reference, network transaction, decline
+   * @param state status, unsettled, authorized amount, provider, provider reference, network transaction,
+   * decline
    * @param event at, actor, kind, data, answer status, answer body
    * @returns the new version, or null when the authorization is no longer as expected
    */

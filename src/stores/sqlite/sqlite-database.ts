@@ -18,9 +18,9 @@ export interface DatabaseOptions {
 /**
  * Opens the journal's database, locks it for this process, and migrates it.
  *
- * The lock is SQLite's own exclusive mode: it ends with the process, however that ends, so that nothing stale is
- * left behind. It is a POSIX record lock, which a process loses when it closes *any* descriptor of the file:
- * nothing else in this process may open it.
+ * The lock is SQLite's own exclusive mode: it ends with the process, however that ends, so that nothing stale
+ * is left behind. It is a POSIX record lock, which a process loses when it closes *any* descriptor of the
+ * file: nothing else in this process may open it.
  * @throws JournalError when another process has it, when it is newer than this version, or cannot be opened
  */
 export function openDatabase(options: DatabaseOptions): DatabaseSync {

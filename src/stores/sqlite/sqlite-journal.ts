@@ -23,7 +23,7 @@ import type { CommandRunner } from './command-runner.ts';
 import type { ClaimRow, FoundAuthorization, SqlValues } from './sqlite-commands.ts';
 import type { ListQuery } from './sqlite-listing.ts';
 
-/** The journal over SQLite: turns what the road says into commands of plain values, and rows back into what it reads. */
+/** The journal over SQLite: turns what the road says into commands of plain values, and rows back again. */
 export class SqliteJournal implements Journal {
   readonly #runner: CommandRunner;
 

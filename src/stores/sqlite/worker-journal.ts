@@ -13,8 +13,8 @@ export interface WorkerJournalOptions extends Omit<DatabaseOptions, 'path'>, Wor
 
 /**
  * Opens the embedded journal: `journal.sqlite` in `directory`, served by a worker thread with group commit.
- * @throws JournalError when another process uses the directory, the database is newer than this version, or it
- * cannot be opened
+ * @throws JournalError when another process uses the directory, the database is newer than this version, or
+ * it cannot be opened
  */
 export async function openWorkerJournal(options: WorkerJournalOptions): Promise<Journal> {
   const { directory, pragmas, ...runnerOptions } = options;

@@ -23,11 +23,12 @@ interface Waiting {
 }
 
 /**
- * Group commit: commands gather while the worker is busy and go to it as one batch, which it commits once. The busier
- * it is, the larger the batches, the fewer the writes to the disk.
+ * Group commit: commands gather while the worker is busy and go to it as one batch, which it commits once.
+ * The busier it is, the larger the batches, the fewer the writes to the disk.
  *
- * A worker that ends unasked is not started again: what it had in hand is not known to be written, and whatever ended
- * it needs a person. Every call fails from then on, `ping` with them, so that the process is taken out and replaced.
+ * A worker that ends unasked is not started again: what it had in hand is not known to be written, and
+ * whatever ended it needs a person. Every call fails from then on, `ping` with them, so that the process is
+ * taken out and replaced.
  */
 export class WorkerRunner implements CommandRunner {
   readonly #worker: Worker;

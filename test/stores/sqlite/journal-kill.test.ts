@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => folder.remove());
 
-/** Runs the writer, kills it with SIGKILL in mid-stream, and returns the last step it acknowledged of each road. */
+/** Runs the writer, kills it in mid-stream, and returns the last step it acknowledged of each road. */
 async function acknowledgedUntilKilled(round: number): Promise<ReadonlyMap<string, string>> {
   const child = spawn(process.execPath, [SCRIPT, folder.path, String(round)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -40,7 +40,7 @@ async function acknowledgedUntilKilled(round: number): Promise<ReadonlyMap<strin
   return acknowledged;
 }
 
-test('after kill -9 every acknowledged write is there, every road is whole, and no lock is left', async () => {
+test('after kill -9 acknowledged writes are there, roads are whole, and no lock is left', async () => {
   for (let round = 0; round < ROUNDS; round += 1) {
     const acknowledged = await acknowledgedUntilKilled(round);
     expect(acknowledged.size).toBeGreaterThan(STEPS_BEFORE_KILL / 3);

@@ -54,8 +54,12 @@ async function behindItsBack(act: (database: DatabaseSync) => void): Promise<voi
 
 const OF = (id: string) => `(SELECT sequence FROM authorizations WHERE id = '${id}')`;
 const ATTEMPT = (id: string, number: number) =>
-  `INSERT INTO attempts (authorization, number, id, provider, provider_key, fingerprint, propensity, started_at_ms,
-    deadline_at_ms, owner, lease_until_ms) VALUES (${OF(id)}, ${number}, 'x', 'p', 'k', 'f', 1, 1, 2, 'o', 3)`;
+  `INSERT INTO attempts (authorization, number, id, provider, provider_key, fingerprint, propensity,
+    started_at_ms, deadline_at_ms, owner, lease_until_ms)
+   VALUES (${OF(id)}, ${number}, 'x', 'p', 'k', 'f', 1, 1, 2, 'o', 3)`;
+
+const NOT_SENT = `UPDATE attempts SET outcome_kind = 'not_sent', outcome = '{}', negative = 1
+  WHERE authorization = ${OF('open')}`;
 
 const FORBIDDEN: readonly (readonly [what: string, sql: string, why: RegExp])[] = [
   ['changing an event', "UPDATE events SET data = '{}'", /append-only/],
@@ -72,16 +76,10 @@ const FORBIDDEN: readonly (readonly [what: string, sql: string, why: RegExp])[] 
   ['another first attempt', ATTEMPT('open', 1), /not definitely negative|UNIQUE/],
   [
     'an attempt of a road that is over',
-    `UPDATE attempts SET outcome_kind = 'not_sent', outcome = '{}', negative = 1 WHERE authorization = ${OF('open')};
-     UPDATE authorizations SET open = 0, version = 2 WHERE id = 'open'; ${ATTEMPT('open', 2)}`,
+    `${NOT_SENT}; UPDATE authorizations SET open = 0, version = 2 WHERE id = 'open'; ${ATTEMPT('open', 2)}`,
     /road of this authorization is over/,
   ],
-  [
-    'skipping a number',
-    `UPDATE attempts SET outcome_kind = 'not_sent', outcome = '{}', negative = 1 WHERE authorization = ${OF('open')};
-     ${ATTEMPT('open', 3)}`,
-    /numbered/,
-  ],
+  ['skipping a number', `${NOT_SENT}; ${ATTEMPT('open', 3)}`, /numbered/],
   [
     'taking an approval back',
     "UPDATE attempts SET outcome_kind = 'not_sent', negative = 1 WHERE outcome_kind = 'approved'",
@@ -111,7 +109,8 @@ const FORBIDDEN: readonly (readonly [what: string, sql: string, why: RegExp])[] 
   ['a change without a version', "UPDATE authorizations SET provider = 'x'", /version by one/],
   [
     'letting a payment go while an attempt is out',
-    "UPDATE authorizations SET status = 'failed', holds_payment = 0, unsettled = 0, open = 0, version = 2 WHERE id = 'open'",
+    `UPDATE authorizations SET status = 'failed', holds_payment = 0, unsettled = 0, open = 0, version = 2
+     WHERE id = 'open'`,
     /may have moved money/,
   ],
   [
@@ -121,7 +120,8 @@ const FORBIDDEN: readonly (readonly [what: string, sql: string, why: RegExp])[] 
   ],
   [
     'two authorizations that hold one payment',
-    `INSERT INTO authorizations (id, account, merchant, reference, live, amount, currency, trace_id, created_at_ms)
+    `INSERT INTO authorizations (id, account, merchant, reference, live, amount, currency, trace_id,
+      created_at_ms)
      SELECT 'second', account, merchant, reference, live, amount, currency, trace_id, created_at_ms
      FROM authorizations WHERE id = 'ended'`,
     /UNIQUE/,
@@ -171,11 +171,11 @@ test('a file that is no database is refused with its name', async () => {
   );
 });
 
-test('lapse returns open authorizations whose outcomes are all recorded, for the caller to conclude', async () => {
+test('lapse returns open authorizations whose outcomes are all recorded, to be concluded', async () => {
   await behindItsBack((database) => {
     // No command of this version leaves such a row.
-    database.exec(`UPDATE attempts SET outcome_kind = 'rejected', outcome = '${JSON.stringify(OUTCOMES.rejected)}',
-      negative = 1 WHERE authorization = ${OF('open')}`);
+    database.exec(`UPDATE attempts SET outcome_kind = 'rejected', negative = 1,
+      outcome = '${JSON.stringify(OUTCOMES.rejected)}' WHERE authorization = ${OF('open')}`);
   });
   const journal = openInProcessJournal(path);
   expect(await journal.lapse(T0 + LEASE_MS - 1, 10)).toEqual([]);
@@ -198,7 +198,8 @@ test('a listing that hardly matches looks at a bounded number of rows, and goes 
   const database = openDatabase({ path });
   database.exec(`
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20500)
-    INSERT INTO authorizations (id, account, merchant, reference, live, amount, currency, trace_id, created_at_ms)
+    INSERT INTO authorizations (id, account, merchant, reference, live, amount, currency, trace_id,
+      created_at_ms)
       SELECT 'auth_' || i, 'acme', 'acme-eu', 'bulk-' || i, 0, 1, 'EUR', 't', 1 FROM n;
     INSERT INTO events (authorization, number, at_ms, actor, kind, data)
       SELECT sequence, 1, 1, 'gateway', 'opened', '{}' FROM authorizations WHERE reference LIKE 'bulk-%'`);

@@ -10,8 +10,8 @@ import {
 const WRITERS = 32;
 
 /**
- * A process that writes roads as fast as it can, and tells each acknowledged step on stdout, one `<step> <id>` a
- * line, until it is killed. Run by `journal-kill.test.ts`.
+ * A process that writes roads as fast as it can, and tells each acknowledged step on stdout, one `<step>
+ * <id>` a line, until it is killed. Run by `journal-kill.test.ts`.
  */
 async function writeUntilKilled(directory: string, round: string): Promise<void> {
   const journal = await openWorkerJournal({ directory });

@@ -1,5 +1,6 @@
 -- The journal. Small rows that change (authorizations, attempts) are kept apart from large ones that never do
--- (events), so that ending a road rewrites little. Wall clocks are milliseconds since 1970, amounts minor units.
+-- (events), so that ending a road rewrites little. Wall clocks are milliseconds since 1970, amounts minor
+-- units.
 
 -- What the states of an authorization mean. Referenced with all columns, so that no row can contradict them.
 CREATE TABLE authorization_statuses (
@@ -12,7 +13,8 @@ CREATE TABLE authorization_statuses (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO authorization_statuses (status, holds_payment, unsettled) VALUES
   ('pending', 1, 1), ('approved', 1, 0), ('partially_approved', 1, 0), ('declined', 0, 0),
-  ('authentication_required', 0, 0), ('failed', 0, 0), ('reversing', 1, 1), ('voided', 0, 0), ('captured', 1, 0),
+  ('authentication_required', 0, 0), ('failed', 0, 0), ('reversing', 1, 1), ('voided', 0, 0),
+  ('captured', 1, 0),
   ('partially_captured', 1, 0), ('refunded', 1, 0), ('partially_refunded', 1, 0), ('expired', 0, 0);
 
 CREATE TABLE authorizations (
@@ -44,8 +46,8 @@ CREATE TABLE authorizations (
     REFERENCES authorization_statuses (status, holds_payment, unsettled)
 ) STRICT;
 
--- At most one authorization holds a payment. Each authorization stands in exactly one of the next two indexes, and
--- both together find all authorizations of a reference.
+-- At most one authorization holds a payment. Each authorization stands in exactly one of the next two
+-- indexes, and both together find all authorizations of a reference.
 CREATE UNIQUE INDEX authorizations_holding ON authorizations (reference, merchant) WHERE holds_payment = 1;
 CREATE INDEX authorizations_released ON authorizations (reference, merchant) WHERE holds_payment = 0;
 -- What recovery and the resolver look for: few rows at any time.
@@ -61,8 +63,8 @@ BEGIN SELECT RAISE(ABORT, 'an authorization is never deleted'); END;
 CREATE TRIGGER authorizations_version BEFORE UPDATE ON authorizations WHEN NEW.version <> OLD.version + 1
 BEGIN SELECT RAISE(ABORT, 'every change of an authorization raises its version by one'); END;
 
-CREATE TRIGGER authorizations_identity BEFORE UPDATE OF sequence, id, account, merchant, reference, live, amount,
-  currency, trace_id, created_at_ms ON authorizations
+CREATE TRIGGER authorizations_identity BEFORE UPDATE OF sequence, id, account, merchant, reference, live,
+  amount, currency, trace_id, created_at_ms ON authorizations
 BEGIN SELECT RAISE(ABORT, 'what was asked for never changes'); END;
 
 -- What may be known about an attempt, and whether it is a definite negative: no money can have moved at this
@@ -106,8 +108,9 @@ CREATE TABLE attempts (
 CREATE TRIGGER attempts_stay BEFORE DELETE ON attempts
 BEGIN SELECT RAISE(ABORT, 'an attempt is never deleted'); END;
 
--- An authorization is opened with its first attempt; each further one needs all before it to be definite negatives.
-CREATE TRIGGER attempts_follow BEFORE INSERT ON attempts
+-- Each attempt after the first needs all before it to be definite negatives. (A second "first" fails on the
+-- key.)
+CREATE TRIGGER attempts_follow BEFORE INSERT ON attempts WHEN NEW.number > 1
 BEGIN
   SELECT RAISE(ABORT, 'an earlier attempt is not definitely negative')
     WHERE EXISTS (SELECT 1 FROM attempts WHERE authorization = NEW.authorization AND negative = 0);
@@ -121,8 +124,8 @@ CREATE TRIGGER attempts_settle BEFORE UPDATE ON attempts WHEN OLD.negative = 1
   OR OLD.outcome_kind IN ('approved', 'declined', 'authentication_required')
 BEGIN SELECT RAISE(ABORT, 'a definite outcome never changes'); END;
 
-CREATE TRIGGER attempts_identity BEFORE UPDATE OF authorization, number, id, provider, provider_key, fingerprint,
-  propensity, started_at_ms, deadline_at_ms ON attempts
+CREATE TRIGGER attempts_identity BEFORE UPDATE OF authorization, number, id, provider, provider_key,
+  fingerprint, propensity, started_at_ms, deadline_at_ms ON attempts
 BEGIN SELECT RAISE(ABORT, 'an intent never changes'); END;
 
 -- A payment is not released while an attempt at it may have moved money.
@@ -145,8 +148,8 @@ CREATE TABLE claims (
   PRIMARY KEY (account, merchant, operation, key)
 ) STRICT, WITHOUT ROWID;
 
--- One event for each change of an authorization. The first one holds request and decision; the one that ended the
--- road holds the answer as frozen.
+-- One event for each change of an authorization. The first one holds request and decision; the one that ended
+-- the road holds the answer as frozen.
 CREATE TABLE events (
   sequence INTEGER PRIMARY KEY,
   authorization INTEGER NOT NULL REFERENCES authorizations (sequence),
