@@ -281,6 +281,16 @@ describe('waiting', () => {
     expect(await waiting).toMatchObject({ kind: 'admitted', waitedMs: 700 });
   });
 
+  it('keeps a place that becomes free for those who wait', async () => {
+    start(providerContract('a', { limits: { perSecond: 100, concurrent: 1 } }));
+    const held = permit('a');
+    const waiting = lanes.admit(lane('a'), 5000);
+    held.report('success');
+    expect(refusal('a')).toBe('limit_per_second');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(await waiting).toMatchObject({ kind: 'admitted' });
+  });
+
   it('gives up after queue_ms and takes nothing then', async () => {
     start(slow);
     permit('a').report('success');

@@ -48,7 +48,11 @@ export interface Ranking {
   readonly notes: readonly string[];
 }
 
-interface Scored extends RankCandidate {
+interface Scored {
+  readonly provider: string;
+  readonly approval: ApprovalEstimate;
+  readonly health: Health;
+  readonly lane: RankCandidate['lane'];
   /** Place in the file. */
   readonly place: number;
   readonly costBasisPoints: number;
@@ -107,14 +111,15 @@ export function rankCandidates(input: RankInput): Ranking {
 function scoreAll(input: RankInput, notes: string[]): Scored[] {
   const { marginBasisPoints: margin, unknownCostBasisPoints: unknownCost, queueMs } = input.action;
   const scored = input.candidates.map((candidate, place): Scored => {
-    const { approval, health, lane } = candidate;
+    const { provider, approval, health, lane } = candidate;
     const cost = expectedCost(candidate.fees, input.facts);
-    if (cost.note !== null) notes.push(`${candidate.provider}: ${cost.note}`);
+    if (cost.note !== null) notes.push(`${provider}: ${cost.note}`);
     const chance = approval.mean * health.processed;
     const alone = chance * margin - cost.basisPoints - health.unknown * unknownCost;
     const exhausted = lane.limitHeadroom <= 0 && queueMs === 0 ? 'limit_exhausted' : null;
     const reason = lane.closedBecause ?? exhausted;
-    return { ...candidate, place, costBasisPoints: cost.basisPoints, chance, alone, score: 0, reason };
+    const costBasisPoints = cost.basisPoints;
+    return { provider, approval, health, lane, place, costBasisPoints, chance, alone, score: 0, reason };
   });
   const [best, second] = input.attemptsLeft > 1 ? bestAlone(scored) : [null, null];
   for (const candidate of scored) {
