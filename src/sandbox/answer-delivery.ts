@@ -13,7 +13,9 @@ export function reset(response: ServerResponse): void {
   response.socket?.resetAndDestroy();
 }
 
-/** Delivers an answer, or what a fault leaves of it. Faults that are no matter of delivery are passed over. */
+/**
+ * Delivers an answer, or what a fault leaves of it. Faults that are no matter of delivery are passed over.
+ */
 export async function deliver(
   response: ServerResponse,
   answer: Answer,
@@ -40,7 +42,10 @@ export async function deliver(
   }
 }
 
-/** The first bytes at once, the last after `overMs`; one byte at a time when that leaves a millisecond for each. */
+/**
+ * The first bytes at once, the last after `overMs`; one byte at a time when that leaves a millisecond for
+ * each.
+ */
 async function drip(
   response: ServerResponse,
   answer: Answer,

@@ -53,7 +53,10 @@ type Handler = (call: ControlCall) => Answer | Promise<Answer>;
 
 const DONE: Answer = { status: 204, body: '' };
 
-/** The control port: ledger, faults, world and webhooks, for tests and for people who learn. No key, loopback only. */
+/**
+ * The control port: ledger, faults, world and webhooks, for tests and for people who learn. No key, loopback
+ * only.
+ */
 export function createControlServer(controls: Controls): Server {
   const handlers = handlersOf(controls);
   const answer = async (request: IncomingMessage): Promise<Answer | null> => {

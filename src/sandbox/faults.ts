@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { seededDraw } from './seeded-draw.ts';
 
 /** Operations of a provider port that faults can strike. */
-export const operations = ['authorize', 'inquire', 'void', 'capture', 'refund'] as const;
+const operations = ['authorize', 'inquire', 'void', 'capture', 'refund'] as const;
 
 export type Operation = (typeof operations)[number];
 

@@ -36,19 +36,19 @@ TOKENS
 
 ASK AND FOLLOW ON (the last four need their own Idempotency-Key)
   GET  /v1/authorizations/{id}     GET /v1/authorizations?reference=attempt-1
-  POST /v1/authorizations/{id}/captures   {"amount":{"value":1000,"currency":"EUR"}}   or {} for all that is left
+  POST /v1/authorizations/{id}/captures   {"amount":{"value":1000,"currency":"EUR"}}, or {}: the rest
   POST /v1/authorizations/{id}/refunds    the same
   POST /v1/authorizations/{id}/voids      {}
   POST /v1/voids                          {"reference":"attempt-1"}
 
 ON THIS PORT
-  GET  /ledger                what the providers really did; filters: provider reference reference_prefix merchant
-                              merchant_reference live=true limit (limit=0: only totals)
+  GET  /ledger                what the providers really did; filters: provider reference reference_prefix
+                              merchant merchant_reference live=true limit (limit=0: only totals)
   GET  /providers             id, url, state                   POST /reset   empties ledger, faults and world
   POST /faults                GET /faults     DELETE /faults     DELETE /faults/<id>
   PUT  /world                 GET /world      DELETE /world
   PUT  /webhooks              GET /webhooks   DELETE /webhooks
-  POST /settlements           {"reference":"attempt-1","status":"authorized"}, or "declined" with "network_code"
+  POST /settlements           {"reference":"attempt-1","status":"authorized"}, or declined with network_code
 
 FAULTS
   curl -X POST {control}/faults -d '{"provider":"{first}","kind":"reset_after"}'
@@ -70,11 +70,12 @@ FAULTS
   garbage           processed; 200 with HTML
   wrong_amount      processed; the answer shows another amount
   wrong_reference   processed; the answer names another reference
-  duplicate         the request arrives twice under its key: processed once, "asked" is 2, the event comes twice
+  duplicate         arrives twice under its key: processed once, "asked" is 2, the event comes twice
   webhook_first     the event comes before the answer
   webhook_late      the event comes after "delay_ms"
   webhook_twice     the event comes twice
-  reset_after, hang, late, slow_drip, truncated and garbage spoil the way, not the truth: a replay or an inquiry tells it.
+  reset_after, hang, late, slow_drip, truncated and garbage spoil the way, not the truth: a replay or an
+  inquiry tells it.
 
 WORLD (seeded: the same seed, provider and reference meet the same fate, in any order)
   curl -X PUT {control}/world -d '{"seed":7,"approval":0.9,"latency":{"p50_ms":80,"p95_ms":200},

@@ -96,7 +96,9 @@ function emptyTotals(): ProviderTotals {
   };
 }
 
-/** Money is held or was taken: authorized, in full or in part, and not voided. The sandbox lets none expire. */
+/**
+ * Money is held or was taken: authorized, in full or in part, and not voided. The sandbox lets none expire.
+ */
 export function isLive(row: LedgerRow): boolean {
   return row.status === 'authorized' || row.status === 'partially_authorized';
 }
@@ -112,8 +114,8 @@ export interface LedgerFilter {
 }
 
 /**
- * What the providers really did: the truth that tests compare with. Bounded: over `rowsMax` rows the one that was
- * declined or voided longest ago goes first, live and pending rows last; what went is counted.
+ * What the providers really did: the truth that tests compare with. Bounded: over `rowsMax` rows the one that
+ * was declined or voided longest ago goes first, live and pending rows last; what went is counted.
  */
 export class Ledger {
   readonly #rowsMax: number;

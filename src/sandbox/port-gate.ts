@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** A port could not be opened. The message says which and how to mend it. */
-export class PortTakenError extends Error {
+class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
 }
 
@@ -10,7 +10,10 @@ export class PortTakenError extends Error {
 const REOPEN_TRIES = 40;
 const REOPEN_PAUSE_MS = 50;
 
-/** A listening port that can be closed, so that connections are refused, and opened again under the same number. */
+/**
+ * A listening port that can be closed, so that connections are refused, and opened again under the same
+ * number.
+ */
 export class PortGate {
   readonly #server: Server;
   #host = '127.0.0.1';
@@ -32,7 +35,11 @@ export class PortGate {
     return this.#server.listening;
   }
 
-  /** Opens the port for the first time. @param port 0: any free one @param purpose for the message when it is taken */
+  /**
+   * Opens the port for the first time.
+   * @param port 0: any free one
+   * @param purpose for the message when it is taken
+   */
   async open(host: string, port: number, purpose: string): Promise<void> {
     this.#host = host;
     this.#wanted = 'open';

@@ -136,7 +136,8 @@ export class ProviderListener {
     if (this.#keepsOut(call, facts, strike, response)) return;
 
     const begun = account.begin(call);
-    // The request comes a second time, as from a proxy that repeats it: the key keeps it from being processed twice.
+    // The request comes a second time, as from a proxy that repeats it: the key keeps it from being processed
+    // twice.
     if (asked.event?.kind === 'duplicate') account.begin(call);
     const worksMs = begun.kind === 'working' || strike?.kind === 'slow' ? this.#latencyMs(strike, name) : 0;
     if (worksMs > 0) await clock.pause(worksMs);

@@ -25,18 +25,21 @@ export interface AccountEvent {
   readonly data: unknown;
 }
 
-export interface Finished {
+interface Finished {
   readonly answer: Answer;
   /** Null when nothing happened. */
   readonly event: AccountEvent | null;
 }
 
-/** Changes the answer before it is kept under the key: a provider that answers wrongly does so in its replays too. */
+/**
+ * Changes the answer before it is kept under the key: a provider that answers wrongly does so in its replays
+ * too.
+ */
 export type AnswerChange = (answer: Answer) => Answer;
 
 /**
- * A call that was taken on. `answered`: without any work (a replay, a refusal). `working`: entered and in progress;
- * `finish` does the work, exactly once.
+ * A call that was taken on. `answered`: without any work (a replay, a refusal). `working`: entered and in
+ * progress; `finish` does the work, exactly once.
  */
 export type Begun =
   | { readonly kind: 'answered'; readonly answer: Answer }

@@ -74,7 +74,8 @@ function withoutUndefined(settings: SandboxSettings): Parameters<typeof startSan
   return Object.fromEntries(given) as unknown as Parameters<typeof startSandbox>[0];
 }
 
-// Nothing here is worth a goodbye: the ledger lives in memory, and the ports are free once the process is gone.
+// Nothing here is worth a goodbye: the ledger lives in memory, and the ports are free once the process is
+// gone.
 process.on('SIGTERM', () => process.exit(0));
 if (hasParent) {
   // However the parent ended, kill -9 included, the channel closes.

@@ -20,7 +20,10 @@ export interface SandboxOptions {
   readonly host?: string;
   /** Of every draw, while no world says otherwise. */
   readonly seed?: string;
-  /** A fixed latency while no world says otherwise; left out: 5 to 30 ms, always the same for the same reference. */
+  /**
+   * A fixed latency while no world says otherwise; left out: 5 to 30 ms, always the same for the same
+   * reference.
+   */
   readonly latencyMs?: number;
   /** Most rows in the ledger, 1,000,000 when left out (about 1 GB). */
   readonly ledgerRowsMax?: number;

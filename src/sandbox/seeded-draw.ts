@@ -1,9 +1,9 @@
 /**
- * A uniform number in [0, 1) that depends on nothing but its arguments: the same seed and names give the same number in
- * any order and in any process. That makes a world replayable while requests come in any order.
+ * A uniform number in [0, 1) that depends on nothing but its arguments: the same seed and names give the same
+ * number in any order and in any process. That makes a world replayable while requests come in any order.
  *
- * Two 32-bit lanes of multiply and xor over the characters, each finished by the avalanche step of MurmurHash3, give
- * the 53 bits of the number.
+ * Two 32-bit lanes of multiply and xor over the characters, each finished by the avalanche step of
+ * MurmurHash3, give the 53 bits of the number.
  */
 export function seededDraw(seed: string, ...names: readonly string[]): number {
   let high = 0x9e3779b9;

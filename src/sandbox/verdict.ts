@@ -50,8 +50,8 @@ const PENDING = /^tok_pending_(\d{1,6})$/;
 const MAGIC_PREFIX = /^tok_(decline|partial|pending)_/;
 
 /**
- * The verdict that a magic token asks for; null for every other token. A token that begins like a magic one but names
- * nothing is invalid: a misspelt decline must not be approved.
+ * The verdict that a magic token asks for; null for every other token. A token that begins like a magic one
+ * but names nothing is invalid: a misspelt decline must not be approved.
  */
 export function magicVerdict(token: string): Verdict | null {
   if (!token.startsWith('tok_')) return null;

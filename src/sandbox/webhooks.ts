@@ -19,7 +19,7 @@ export const webhookBody = z.strictObject({
     .string()
     .refine(
       isLoopbackUrl,
-      'an http:// URL of this machine (events go nowhere else), such as http://127.0.0.1:8080/v1/webhooks/{provider}',
+      'an http:// URL of this machine, such as http://127.0.0.1:8080/hook; events go nowhere else',
     ),
   secret: z.string().min(1).max(256),
 });
@@ -52,7 +52,10 @@ const WAITING_MAX = 10_000;
 
 const PLACE_OF_PROVIDER = '{provider}';
 
-/** `Sandbox-Signature`: HMAC-SHA256 with the secret over the time, a dot and the body. @param unixSeconds of sending */
+/**
+ * `Sandbox-Signature`: HMAC-SHA256 with the secret over the time, a dot and the body.
+ * @param unixSeconds of sending
+ */
 export function signWebhook(secret: string, unixSeconds: number, body: string): string {
   const signature = createHmac('sha256', secret).update(`${unixSeconds}.${body}`).digest('hex');
   return `t=${unixSeconds},v1=${signature}`;

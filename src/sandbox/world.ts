@@ -65,7 +65,10 @@ type Conditions = z.output<z.ZodObject<typeof conditions>>;
 /** Without a world: quick, and the same for the same reference. */
 const DEFAULT_LATENCY_MS = { least: 5, most: 30 };
 
-/** About 40 % lack of funds is what EBANX reports; no full distribution is published, the rest is an assumption. */
+/**
+ * About 40 % lack of funds is what EBANX reports; no full distribution is published, the rest is an
+ * assumption.
+ */
 const DEFAULT_DECLINES: Readonly<Record<string, number>> = {
   '51': 40,
   '05': 30,
@@ -82,8 +85,8 @@ const DEFAULT_DECLINES: Readonly<Record<string, number>> = {
 const Z_95 = 1.6448536269514722;
 
 /**
- * How providers and issuers behave. Every draw depends only on seed, provider, reference and purpose, so that the same
- * requests meet the same fate in any order.
+ * How providers and issuers behave. Every draw depends only on seed, provider, reference and purpose, so that
+ * the same requests meet the same fate in any order.
  */
 export class World {
   readonly plan: WorldPlan;
@@ -118,7 +121,10 @@ export class World {
     return issuerDecline(weightedChoice(own.declines ?? DEFAULT_DECLINES, draw));
   }
 
-  /** How long the provider takes for a request. @param name the attempt's reference, or what else names the request */
+  /**
+   * How long the provider takes for a request.
+   * @param name the attempt's reference, or what else names the request
+   */
   latencyMs(provider: string, name: string): number {
     const { seed } = this.plan;
     const latency = this.#conditionsOf(provider).latency;

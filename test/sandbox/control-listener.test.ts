@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LedgerReport } from '../../src/sandbox/ledger-view.ts';
 import { startSandbox, type TestSandbox } from '../support/start-sandbox.ts';
-import { authorize, bodyOf, glance, send } from './sandbox-client.ts';
+import { authorize, bodyOf, eventually, glance, send } from './sandbox-client.ts';
 
 let sandbox: TestSandbox;
 beforeAll(async () => {
@@ -83,9 +83,9 @@ describe('the control port', () => {
   });
 
   it('does not count what a reset left behind', async () => {
-    await sandbox.addFault({ provider: 'sandbox-a', kind: 'slow', delay_ms: 80 });
+    await sandbox.addFault({ provider: 'sandbox-a', kind: 'slow', delay_ms: 500 });
     const slow = authorize(sandbox, 'att');
-    await expect.poll(() => sandbox.ledger().authorizations.length).toBe(1);
+    await eventually(() => sandbox.ledger().authorizations.length).toBe(1);
     await sandbox.control('POST', '/reset');
     expect(glance(await slow)).toBe('200 authorized');
     expect(sandbox.ledger().totals['sandbox-a']).toMatchObject({ live: 0, pending: 0, authorized: 0 });

@@ -2,7 +2,7 @@ import { Agent } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { startSandbox as startServer } from '../../src/sandbox/sandbox-server.ts';
 import { SANDBOX_KEY, startSandbox, type TestSandbox } from '../support/start-sandbox.ts';
-import { authorization, authorize, bodyOf, glance, inquire, send } from './sandbox-client.ts';
+import { authorization, authorize, bodyOf, eventually, glance, inquire, send } from './sandbox-client.ts';
 
 let sandbox: TestSandbox;
 beforeAll(async () => {
@@ -145,7 +145,7 @@ describe('authorizations', () => {
     ).rejects.toThrow('409');
 
     await authorize(sandbox, 'timed', { token: 'tok_pending_20' });
-    await expect.poll(async () => glance(await inquire(sandbox, 'timed'))).toBe('200 authorized');
+    await eventually(async () => glance(await inquire(sandbox, 'timed'))).toBe('200 authorized');
     expect(sandbox.ledger().totals['sandbox-a']).toMatchObject({ pending: 0, live: 1, declined: 1 });
   });
 });
@@ -178,7 +178,7 @@ describe('idempotency keys', () => {
   });
 
   it('processes one of many at the same time; the others hear that it is running', async () => {
-    await sandbox.addFault({ provider: 'sandbox-a', kind: 'slow', delay_ms: 60 });
+    await sandbox.addFault({ provider: 'sandbox-a', kind: 'slow', delay_ms: 600 });
     const seen = await Promise.all(Array.from({ length: 20 }, () => authorize(sandbox, 'att')));
     const glances = seen.map(glance);
     expect(glances.filter((one) => one === '200 authorized')).toHaveLength(1);
@@ -235,6 +235,9 @@ describe('voids, captures and refunds', () => {
       amount: { value: 1000, currency: 'EUR' },
     });
     expect(glance(await operate(`${id}/captures`, 'c2', eur(4000)))).toBe('409 invalid_state');
+    // Nothing happened, so that the key is still free, for another amount too.
+    expect(glance(await operate(`${id}/captures`, 'c2', eur(4000)))).toBe('409 invalid_state');
+    expect(glance(await operate(`${id}/captures`, 'c2', eur(4001)))).toBe('409 invalid_state');
     expect(bodyOf(await operate(`${id}/captures`, 'c3', {}))['amount']).toEqual(eur(3999).amount);
     expect(glance(await operate(`${id}/captures`, 'c4', {}))).toBe('409 invalid_state');
     expect(glance(await operate(`${id}/voids`, 'v1', {}))).toBe('409 invalid_state');
@@ -299,9 +302,9 @@ describe('voids, captures and refunds', () => {
   });
 
   it('cancels what is still in progress: it is not authorized afterwards', async () => {
-    await sandbox.addFault({ provider: 'sandbox-a', kind: 'slow', delay_ms: 80 });
+    await sandbox.addFault({ provider: 'sandbox-a', kind: 'slow', delay_ms: 600 });
     const slow = authorize(sandbox, 'att');
-    await expect.poll(async () => glance(await inquire(sandbox, 'att'))).toBe('200 pending');
+    await eventually(async () => glance(await inquire(sandbox, 'att'))).toBe('200 pending');
     const call = { path: '/v1/voids', key: 'v', body: { reference: 'att' } };
     expect(glance(await send(sandbox.url('sandbox-a'), call))).toBe('200 confirmed');
     expect(glance(await slow)).toBe('200 voided');
@@ -373,7 +376,7 @@ describe('the port', () => {
     for (let number = 0; number < 10; number += 1) {
       const seen = await authorize({ url }, `att-${number}`);
       expect(glance(seen)).toBe('200 authorized');
-      expect(seen.kind === 'answered' && seen.tookMs).toBeLessThan(300);
+      expect(seen.kind === 'answered' && seen.tookMs).toBeLessThan(1000);
       expect(seen.kind === 'answered' && seen.tookMs).toBeGreaterThanOrEqual(4);
     }
   });

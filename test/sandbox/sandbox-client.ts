@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { expect } from 'vitest';
 import { SANDBOX_KEY, type TestSandbox } from '../support/start-sandbox.ts';
 
 /** What a client saw of one call. */
@@ -23,7 +24,8 @@ export interface Call {
   readonly raw?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly agent?: Agent;
-  readonly giveUpAfterMs?: number;
+  /** The caller gives up when it aborts. */
+  readonly signal?: AbortSignal;
 }
 
 /** One call over a socket of its own, so that its fate is only its own. */
@@ -42,12 +44,10 @@ export function send(baseUrl: string, call: Call): Promise<Seen> {
         ...call.headers,
       },
     });
-    if (call.giveUpAfterMs !== undefined) {
-      setTimeout(() => {
-        resolve({ kind: 'gave_up' });
-        outgoing.destroy();
-      }, call.giveUpAfterMs);
-    }
+    call.signal?.addEventListener('abort', () => {
+      resolve({ kind: 'gave_up' });
+      outgoing.destroy();
+    });
     const failed = (error: NodeJS.ErrnoException): void =>
       resolve({ kind: 'failed', code: error.code ?? error.message, status });
     outgoing.on('error', failed);
@@ -126,4 +126,9 @@ export function glance(seen: Seen): string {
   } catch {
     return `${seen.status} not JSON`;
   }
+}
+
+/** Waits for something to become true, patiently: the machine may be busy. */
+export function eventually<T>(look: () => T | Promise<T>) {
+  return expect.poll(look, { timeout: 5000, interval: 10 });
 }

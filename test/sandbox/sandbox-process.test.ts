@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SandboxProcessMessage, SandboxSettings } from '../../src/sandbox/sandbox-process.ts';
 import { startSandbox } from '../../src/sandbox/sandbox-server.ts';
-import { authorize, glance, send } from './sandbox-client.ts';
+import { authorize, eventually, glance, send } from './sandbox-client.ts';
 
 const ENTRY = fileURLToPath(new URL('../../src/sandbox/sandbox-process.ts', import.meta.url));
 const SETTINGS: SandboxSettings = {
@@ -86,8 +86,8 @@ describe('the sandbox process', () => {
     const { controlUrl } = ready(told.message);
     expect(await knock(controlUrl)).toBe('200 ok');
     parent.kill('SIGKILL');
-    await expect.poll(() => knock(controlUrl), { timeout: 5000 }).toBe('ECONNREFUSED');
-    await expect.poll(() => isAlive(told.pid), { timeout: 5000 }).toBe(false);
+    await eventually(() => knock(controlUrl)).toBe('ECONNREFUSED');
+    await eventually(() => isAlive(told.pid)).toBe(false);
   });
 
   it('ends on SIGTERM, and not on the SIGINT that its parent handles', async () => {

@@ -1,10 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { signWebhook } from '../../src/sandbox/webhooks.ts';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { createSandboxClock } from '../../src/sandbox/sandbox-clock.ts';
+import { signWebhook, WebhookSender } from '../../src/sandbox/webhooks.ts';
 import { startSandbox, type TestSandbox } from '../support/start-sandbox.ts';
-import { authorize, bodyOf, glance, send } from './sandbox-client.ts';
+import { authorize, bodyOf, eventually, glance, send } from './sandbox-client.ts';
 
 const SECRET = 'whsec-test';
 
@@ -67,7 +68,7 @@ describe('webhooks', () => {
     await authorize(sandbox, 'void');
     const cancel = { path: '/v1/voids', key: 'v', body: { reference: 'void' } };
     await send(sandbox.url('sandbox-a'), cancel);
-    await expect.poll(() => received.length).toBe(6);
+    await eventually(() => received.length).toBe(6);
     const types = events().map((event) => event['type']);
     expect(types.toSorted()).toEqual([
       'authorization.authorized',
@@ -108,13 +109,13 @@ describe('webhooks', () => {
     await authorize(sandbox, 'att');
     await authorize(sandbox, 'bad', { token: 'tok_invalid' });
     await authorize(sandbox, 'last');
-    await expect.poll(() => received.length).toBe(2);
+    await eventually(() => received.length).toBe(2);
   });
 
   it('come although the answer was lost', async () => {
     await sandbox.addFault({ provider: 'sandbox-a', kind: 'reset_after' });
     expect(glance(await authorize(sandbox, 'att'))).toBe('ECONNRESET');
-    await expect.poll(() => events().map((event) => event['type'])).toEqual(['authorization.authorized']);
+    await eventually(() => events().map((event) => event['type'])).toEqual(['authorization.authorized']);
   });
 
   it('come first when asked', async () => {
@@ -127,32 +128,57 @@ describe('webhooks', () => {
     await add('webhook_late', 120);
     await authorize(sandbox, 'att');
     const answeredMs = performance.now();
-    await expect.poll(() => received.length).toBe(1);
+    await eventually(() => received.length).toBe(1);
     expect((received[0]?.atMs ?? 0) - answeredMs).toBeGreaterThanOrEqual(100);
   });
 
   it.each(['webhook_twice', 'duplicate'] as const)('come twice as the same event: %s', async (kind) => {
     await add(kind);
     await authorize(sandbox, 'att');
-    await expect.poll(() => received.length).toBe(2);
+    await eventually(() => received.length).toBe(2);
     expect(received[0]?.body).toBe(received[1]?.body);
     expect(sandbox.liveAuthorizations()).toHaveLength(1);
   });
 
-  it('are sent again after a failure, at most five times', async () => {
+  it('are sent five times at most, each time after a longer pause', async () => {
+    const pauses: number[] = [];
+    const clock = {
+      ...createSandboxClock(),
+      after: (delayMs: number, action: () => void) => {
+        pauses.push(delayMs);
+        action();
+        return () => {};
+      },
+    };
+    const sender = new WebhookSender(clock, () => 'evt_a');
+    onTestFinished(() => sender.close());
+    const { port } = server.address() as AddressInfo;
+    sender.subscribe({ url: `http://127.0.0.1:${port}/`, secret: SECRET });
+    statuses = [500, 500, 500, 500, 500, 500];
+    const event = sender.compose({ provider: 'sandbox-a', type: 'void.confirmed', data: {} });
+    if (event === null) throw new Error('nobody listens');
+    await sender.send(event);
+    await eventually(() => sender.status()).toMatchObject({ delivered: 0, failed: 1, waiting: 0 });
+    expect(received).toHaveLength(5);
+    expect(pauses).toEqual([200, 400, 800, 1600]);
+  });
+
+  it('are sent again after a failure', async () => {
     statuses = [500, 302];
     await authorize(sandbox, 'att');
-    await expect.poll(() => received.length, { timeout: 3000 }).toBe(3);
+    await eventually(() => received.length).toBe(3);
     expect(new Set(events().map((event) => event['id'])).size).toBe(1);
-    await expect
-      .poll(() => sandbox.control('GET', '/webhooks'))
-      .toMatchObject({ delivered: 1, failed: 0, waiting: 0 });
+    await eventually(() => sandbox.control('GET', '/webhooks')).toMatchObject({
+      delivered: 1,
+      failed: 0,
+      waiting: 0,
+    });
   });
 
   it('tell that a pending authorization was settled', async () => {
     await authorize(sandbox, 'att', { token: 'tok_pending' });
     await sandbox.control('POST', '/settlements', { reference: 'att', status: 'authorized' });
-    await expect.poll(() => received.length).toBe(2);
+    await eventually(() => received.length).toBe(2);
     expect(events().map((event) => event['type'])).toEqual([
       'authorization.pending',
       'authorization.authorized',

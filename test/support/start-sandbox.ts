@@ -21,14 +21,16 @@ export interface TestSandbox extends SandboxServer, AsyncDisposable {
   setWorld(world: WorldBody): Promise<void>;
   /** Calls the control port; throws when it refuses. Resolves to the parsed body, null when there is none. */
   control(method: string, path: string, body?: unknown): Promise<unknown>;
-  /** Authorizations with money held or taken, oldest first; more than one for a payment is what must never be. */
+  /**
+   * Authorizations with money held or taken, oldest first; more than one for a payment is what must never be.
+   */
   liveAuthorizations(referencePrefix?: string): readonly LedgerEntry[];
   ledger(filter?: Parameters<SandboxServer['ledger']>[0]): LedgerReport;
 }
 
 /**
- * `await using sandbox = await startSandbox();` or `startSandbox(['sandbox-a'])`; providers `sandbox-a` and `sandbox-b`
- * when left out. Close it at the end.
+ * `await using sandbox = await startSandbox();` or `startSandbox(['sandbox-a'])`; providers `sandbox-a` and
+ * `sandbox-b` when left out. Close it at the end.
  */
 export async function startSandbox(
   providers: readonly string[] = ['sandbox-a', 'sandbox-b'],
