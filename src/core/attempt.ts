@@ -95,8 +95,8 @@ export function codeOf(outcome: AttemptOutcome): string | null {
 export type BreakerSignal = 'success' | 'failure' | 'unknown' | 'excluded';
 
 /**
- * Only technical outcomes move a breaker. A 429 is the limiter's business; an issuer that is down is no fault of
- * the provider.
+ * Only technical outcomes move a breaker. A 429 is the limiter's business; an issuer or a network that is down is no
+ * fault of the provider.
  */
 export function breakerSignal(outcome: AttemptOutcome): BreakerSignal {
   switch (outcome.kind) {
@@ -106,7 +106,7 @@ export function breakerSignal(outcome: AttemptOutcome): BreakerSignal {
     case 'pending':
       return 'success';
     case 'declined':
-      return outcome.decline.category === 'issuer_unavailable' ? 'excluded' : 'success';
+      return ISSUER_SIDE_FAULTS.has(outcome.decline.category) ? 'excluded' : 'success';
     case 'rejected':
       return outcome.reason === 'rate_limited' ? 'excluded' : 'failure';
     case 'not_sent':
@@ -116,6 +116,9 @@ export function breakerSignal(outcome: AttemptOutcome): BreakerSignal {
       return 'unknown';
   }
 }
+
+/** Declines that tell of a fault behind the provider: no proof of its health, and no fault of its own. */
+const ISSUER_SIDE_FAULTS: ReadonlySet<string> = new Set(['issuer_unavailable', 'provider_technical']);
 
 /** Codes of `not_sent` that name a decision of ours rather than a fault of the provider or the way to it. */
 const OUR_OWN_CODES: ReadonlySet<string> = new Set(['deadline_passed', 'draining']);

@@ -176,9 +176,9 @@ export interface Journal {
    */
   failOver(step: FailOverStep): Promise<StepResult>;
   /**
-   * Ends the road. The outcome of an attempt that was declared `unknown` meanwhile (its lease expired while its
-   * owner was still alive) may still be replaced by a definite one, as long as the version is the expected one or
-   * only that declaration came between.
+   * Ends the road. When the attempt was declared `unknown` meanwhile (its lease expired while its owner was still
+   * alive), its owner may still replace that declaration by what it saw, as long as only the declaration came
+   * between.
    */
   conclude(conclusion: Conclusion): Promise<StepResult>;
   findClaim(scope: ClaimScope): Promise<ClaimRecord | null>;
@@ -188,10 +188,10 @@ export interface Journal {
   /** Append-only history of one authorization, oldest first. */
   history(authorizationId: string): Promise<readonly HistoryEvent[]>;
   /**
-   * Declares attempts unknown whose lease ended before `nowMs`, and returns the open authorizations without a live
-   * lease, at most `limit`, for the caller to conclude. Running it twice changes nothing more.
+   * Declares attempts unknown whose lease ended by `nowMs`, and closes their authorizations as pending, at most
+   * `limit`. Running it twice changes nothing more.
    */
-  lapse(nowMs: number, limit: number): Promise<readonly Authorization[]>;
+  lapse(nowMs: number, limit: number): Promise<Lapsed>;
   /** The number of this ruleset content: a new one when it is not the newest known. */
   registerRuleset(
     contentHash: string,
@@ -210,6 +210,14 @@ export interface Journal {
   ping(): Promise<void>;
   /** Finishes what was begun, then frees everything. Calls after it are refused. */
   close(): Promise<void>;
+}
+
+/** What {@link Journal.lapse} found. */
+export interface Lapsed {
+  /** Authorizations that are now pending, with the attempt that became unknown. */
+  readonly lapsed: readonly { readonly authorizationId: string; readonly provider: string }[];
+  /** Open authorizations whose outcomes are all recorded and whose lease is over, for the caller to conclude. */
+  readonly unconcluded: readonly Authorization[];
 }
 
 export interface AuthorizationFilter {

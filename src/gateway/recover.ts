@@ -15,10 +15,17 @@ const BATCH = 200;
 export async function recoverLapsed(
   deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer' | 'renderAnswer'>,
 ): Promise<number> {
-  const lapsed = await callJournal('lapse', deps, () => deps.journal.lapse(deps.clock.wallMs(), BATCH));
-  if (!lapsed.ok) return 0;
-  let taken = 0;
-  for (const authorization of lapsed.value) {
+  const found = await callJournal('lapse', deps, () => deps.journal.lapse(deps.clock.wallMs(), BATCH));
+  if (!found.ok) return 0;
+  for (const { authorizationId, provider } of found.value.lapsed) {
+    deps.observer.alert({
+      kind: 'lease_expired',
+      detail: `its process left an attempt at ${provider} without an outcome; it is unknown`,
+      authorizationId,
+    });
+  }
+  let taken = found.value.lapsed.length;
+  for (const authorization of found.value.unconcluded) {
     const after = settled(authorization);
     const written = await callJournal('conclude', deps, () =>
       deps.journal.conclude({

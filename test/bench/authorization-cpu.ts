@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -70,17 +70,20 @@ async function startGateway(dataDir: string): Promise<Target & { readonly sandbo
       ...process.env,
       PORT: '0',
       SANDBOX_PORT: '0',
-      DATA_DIR: dataDir,
+      DATA_DIR: join(dataDir, 'data'),
+      RULES_DIR: rulesWithoutLimits(dataDir),
       DEV_API_KEY: KEY,
       LOG_LEVEL: 'info',
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const url = await firstMatch(child, /"url":"(http:[^"]+)"|listening on (http:\S+)/);
-  const providers = (await (
-    await fetch(`${url}/v1/providers`, { headers: { authorization: `Bearer ${KEY}` } })
-  ).json()) as { data: { id: string; base_url: string }[] };
-  const sandboxUrl = providers.data.find((provider) => provider.id === 'sandbox-a')?.base_url ?? '';
+  const line = await firstMatch(child, /("event":"listening".*)$/);
+  const [, url = ''] = /"url":"([^"]+)"/.exec(line) ?? [];
+  const [, control = ''] = /"sandbox":"([^"]+)"/.exec(line) ?? [];
+  const { providers } = (await (await fetch(`${control}/providers`)).json()) as {
+    providers: { id: string; url: string }[];
+  };
+  const sandboxUrl = providers.find((provider) => provider.id === 'sandbox-a')?.url ?? '';
   if (child.pid === undefined) throw new Error('the gateway has no process id');
   return { name: 'gateway', pid: child.pid, url, child, sandboxUrl };
 }
@@ -92,6 +95,19 @@ async function startProxy(upstream: string): Promise<Target> {
   const port = await firstMatch(child, /"port":(\d+)/);
   if (child.pid === undefined) throw new Error('the proxy has no process id');
   return { name: 'proxy', pid: child.pid, url: `http://127.0.0.1:${port}`, child };
+}
+
+/** The shipped rules, with limits that no load of ours reaches. */
+function rulesWithoutLimits(folder: string): string {
+  const rules = join(folder, 'rules');
+  cpSync(join(ROOT, 'routing-rules'), rules, { recursive: true });
+  const providers = readFileSync(join(rules, 'providers.yaml'), 'utf8');
+  const unlimited = providers.replaceAll(
+    /limits: \{[^}]*\}/g,
+    'limits: { per_second: 100000, concurrent: 5000 }',
+  );
+  writeFileSync(join(rules, 'providers.yaml'), unlimited);
+  return rules;
 }
 
 /** Waits for a line of the child's output that matches, and goes on draining it. */

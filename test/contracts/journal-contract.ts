@@ -333,14 +333,17 @@ function lapseContract(journal: () => Journal): void {
   describe('lapse', () => {
     test('leaves a lease alone until it ends', async () => {
       await journal().open(sampleOpening('one'));
-      expect(await journal().lapse(T0 + LEASE_MS - 1, 10)).toEqual([]);
+      expect(await journal().lapse(T0 + LEASE_MS - 1, 10)).toEqual({ lapsed: [], unconcluded: [] });
       expect(await journal().findAuthorization('one')).toMatchObject({ version: 1, open: true });
     });
 
     test('makes an attempt unknown and its authorization pending, once', async () => {
       await journal().open(sampleOpening('one'));
       for (let run = 0; run < 2; run += 1) {
-        expect(await journal().lapse(after, 10)).toEqual([]);
+        expect(await journal().lapse(after, 10)).toEqual({
+          lapsed: run === 0 ? [{ authorizationId: 'one', provider: 'sandbox-a' }] : [],
+          unconcluded: [],
+        });
         expect(await journal().findAuthorization('one')).toMatchObject({
           status: 'pending',
           version: 2,

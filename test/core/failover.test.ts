@@ -14,6 +14,7 @@ const TABLE: readonly (readonly [SampleOutcome, boolean, string, 0 | 1 | null])[
   ['declinedFunds', false, 'success', 0],
   ['declinedHidingApproval', false, 'success', 0],
   ['issuerDown', true, 'excluded', 0],
+  ['networkDown', true, 'excluded', 0],
   ['authenticationRequired', false, 'success', null],
   ['pending', false, 'success', null],
   ['rejectedTransient', true, 'failure', null],

@@ -49,6 +49,11 @@ export const SAMPLE_OUTCOMES = {
     decline: sampleDecline({ category: 'issuer_unavailable' }),
     providerReference: 'p1',
   },
+  networkDown: {
+    kind: 'declined',
+    decline: sampleDecline({ category: 'provider_technical', networkCode: '96' }),
+    providerReference: 'p1',
+  },
   authenticationRequired: { kind: 'authentication_required', code: 'issuer_1A', providerReference: 'p1' },
   pending: { kind: 'pending', code: null, providerReference: 'p1' },
   rejectedTransient: {

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Lapsed } from '../../gateway/ports.ts';
 import type { AttemptRow, AuthorizationRow } from '../stored-authorization.ts';
 import { LAPSED_OUTCOME } from '../stored-outcome.ts';
 import { LIST_BOUND, type ListQuery, listSql, listValues, needsBound } from './sqlite-listing.ts';
@@ -10,6 +11,12 @@ export type SqlValues = readonly SqlValue[];
 export interface FoundAuthorization {
   readonly row: AuthorizationRow;
   readonly attempts: readonly AttemptRow[];
+}
+
+/** What a lapse did, and what it leaves to be concluded. */
+export interface FoundLapsed {
+  readonly lapsed: Lapsed['lapsed'];
+  readonly unconcluded: readonly FoundAuthorization[];
 }
 
 export interface ClaimRow {
@@ -117,7 +124,7 @@ const SQL = {
     SELECT e.number, e.at_ms, e.actor, e.kind, e.data FROM events AS e
       JOIN authorizations AS a ON a.sequence = e.authorization WHERE a.id = ? ORDER BY e.number`,
   findLapsing: `
-    SELECT a.sequence, a.version, t.number, t.id, t.provider
+    SELECT a.sequence, a.id AS authorization_id, a.version, t.number, t.id, t.provider
     FROM authorizations AS a INDEXED BY authorizations_unsettled
       CROSS JOIN attempts AS t ON t.authorization = a.sequence
     WHERE a.unsettled = 1 AND a.open = 1 AND t.outcome_kind IS NULL AND t.lease_until_ms <= ? LIMIT ?`,
@@ -288,8 +295,9 @@ export class SqliteCommands {
     return this.#prepare(SQL.history).all(authorizationId) as unknown as EventRow[];
   }
 
-  lapse(nowMs: number, limit: number): readonly FoundAuthorization[] {
+  lapse(nowMs: number, limit: number): FoundLapsed {
     const json = JSON.stringify(LAPSED_OUTCOME);
+    const lapsed: { authorizationId: string; provider: string }[] = [];
     for (const row of this.#prepare(SQL.findLapsing).all(nowMs, limit)) {
       const sequence = row['sequence'] as number;
       const provider = row['provider'] as string;
@@ -303,9 +311,10 @@ export class SqliteCommands {
       });
       const version = (row['version'] as number) + 1;
       this.#prepare(SQL.insertEvent).run(sequence, version, nowMs, 'recovery', 'lapsed', data, null, null);
+      lapsed.push({ authorizationId: row['authorization_id'] as string, provider });
     }
     const open = this.#prepare(SQL.findUnconcluded).all(nowMs, limit) as unknown as AuthorizationRow[];
-    return open.map((row) => this.#withAttempts(row));
+    return { lapsed, unconcluded: open.map((row) => this.#withAttempts(row)) };
   }
 
   registerRuleset(contentHash: string, files: string, atMs: number): number {

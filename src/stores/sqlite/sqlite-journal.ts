@@ -10,6 +10,7 @@ import type {
   HistoryEvent,
   Intent,
   Journal,
+  Lapsed,
   Opening,
   OpeningResult,
   OutcomeRecord,
@@ -159,9 +160,9 @@ export class SqliteJournal implements Journal {
     }));
   }
 
-  async lapse(nowMs: number, limit: number): Promise<readonly Authorization[]> {
-    const found = await this.#runner.run('lapse', [Math.floor(nowMs), limit]);
-    return found.map(authorizationOf);
+  async lapse(nowMs: number, limit: number): Promise<Lapsed> {
+    const { lapsed, unconcluded } = await this.#runner.run('lapse', [Math.floor(nowMs), limit]);
+    return { lapsed, unconcluded: unconcluded.map(authorizationOf) };
   }
 
   registerRuleset(

@@ -178,14 +178,17 @@ test('lapse returns open authorizations whose outcomes are all recorded, to be c
       outcome = '${JSON.stringify(OUTCOMES.rejected)}' WHERE authorization = ${OF('open')}`);
   });
   const journal = openInProcessJournal(path);
-  expect(await journal.lapse(T0 + LEASE_MS - 1, 10)).toEqual([]);
+  expect(await journal.lapse(T0 + LEASE_MS - 1, 10)).toEqual({ lapsed: [], unconcluded: [] });
   for (let run = 0; run < 2; run += 1) {
     const found = await journal.lapse(T0 + LEASE_MS, 10);
-    expect(found).toMatchObject([{ id: 'open', version: 1, attempts: [{ outcome: OUTCOMES.rejected }] }]);
+    expect(found).toMatchObject({
+      lapsed: run === 0 ? [{ authorizationId: 'negative' }] : [],
+      unconcluded: [{ id: 'open', version: 1, attempts: [{ outcome: OUTCOMES.rejected }] }],
+    });
   }
   const conclusion = { ...sampleConclusion('open', null, 'failed'), actor: 'recovery' };
   expect(await journal.conclude(conclusion)).toEqual({ kind: 'written', version: 2 });
-  expect(await journal.lapse(T0 + LEASE_MS, 10)).toEqual([]);
+  expect(await journal.lapse(T0 + LEASE_MS, 10)).toEqual({ lapsed: [], unconcluded: [] });
   expect(await journal.findAuthorization('open')).toMatchObject({ status: 'failed', open: false });
   await journal.close();
 });
