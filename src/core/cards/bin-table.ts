@@ -199,9 +199,15 @@ function ordered(ranges: readonly BinRange[]): Uint32Array {
       throw new RangeError(`a BIN range from ${start} to ${end}; expected 0 <= start <= end < 10^11`);
     }
   }
-  const starts = Float64Array.from(ranges, (range) => range.start);
-  const ends = Float64Array.from(ranges, (range) => range.end);
-  return Uint32Array.from(ranges.keys()).sort(
+  const starts = new Float64Array(ranges.length);
+  const ends = new Float64Array(ranges.length);
+  const positions = new Uint32Array(ranges.length);
+  for (const [position, { start, end }] of ranges.entries()) {
+    starts[position] = start;
+    ends[position] = end;
+    positions[position] = position;
+  }
+  return positions.sort(
     (left, right) =>
       (starts[left] ?? 0) - (starts[right] ?? 0) || (ends[right] ?? 0) - (ends[left] ?? 0) || left - right,
   );
@@ -219,6 +225,7 @@ class OpenRanges {
   readonly nodeWider: number[] = [];
   readonly nodeMatches: BinMatch[] = [];
   readonly #matches = new Map<string, BinMatch>();
+  #last: BinMatch | null = null;
   readonly #links: Link[] = [];
 
   narrowest(): number {
@@ -259,12 +266,25 @@ class OpenRanges {
   #match(range: BinRange, brand: CardBrand): BinMatch {
     const { funding, product, prepaid, issuer, country } = range;
     const matchLength = precision(range);
+    // Ranges of one issuer mostly follow one another.
+    const last = this.#last;
+    if (
+      last !== null &&
+      last.brand === brand &&
+      last.funding === funding &&
+      last.product === product &&
+      last.prepaid === prepaid &&
+      last.issuer === issuer &&
+      last.country === country &&
+      last.matchLength === matchLength
+    ) {
+      return last;
+    }
     const key = `${brand}|${funding}|${product}|${prepaid}|${issuer}|${country}|${matchLength}`;
     const known = this.#matches.get(key);
-    if (known !== undefined) return known;
-    const match = Object.freeze({ brand, funding, product, prepaid, issuer, country, matchLength });
-    this.#matches.set(key, match);
-    return match;
+    this.#last = known ?? Object.freeze({ brand, funding, product, prepaid, issuer, country, matchLength });
+    if (known === undefined) this.#matches.set(key, this.#last);
+    return this.#last;
   }
 }
 

@@ -144,12 +144,9 @@ function numberHolds(number: number, bin: string | null, opaque: boolean): boole
 }
 
 function pathOf(place: Place): string {
-  let path = '';
-  for (let at: Place | null = place; at !== null && at.parent !== null; at = at.parent) {
-    const joint = path === '' || path.startsWith('[') ? '' : '.';
-    path = `${at.name}${joint}${path}`;
-  }
-  return path;
+  const names: string[] = [];
+  for (let at: Place | null = place; at !== null && at.parent !== null; at = at.parent) names.push(at.name);
+  return names.reverse().join('.').replaceAll('.[', '[');
 }
 
 function binOf(value: unknown): string | null {
