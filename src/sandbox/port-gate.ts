@@ -108,7 +108,7 @@ function portMessage(error: unknown, host: string, port: number, purpose: string
   if (code === 'EADDRINUSE') {
     return (
       `port ${port} on ${host}, wanted for ${purpose}, is taken by another process: ` +
-      'end that process or choose another port'
+      'end that process or choose another port (SANDBOX_PORT when the gateway starts the sandbox)'
     );
   }
   return `port ${port} on ${host}, wanted for ${purpose}, cannot be opened (${code}): choose another port`;

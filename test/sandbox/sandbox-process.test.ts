@@ -110,7 +110,7 @@ describe('the sandbox process', () => {
       type: 'failed',
       message:
         `port ${port} on 127.0.0.1, wanted for ${name}, is taken by another process: ` +
-        'end that process or choose another port',
+        'end that process or choose another port (SANDBOX_PORT when the gateway starts the sandbox)',
     });
     expect(await ended(child)).toBe(1);
     taken.free();
