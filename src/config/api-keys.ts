@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
-export const KEY_SCOPES = ['authorize', 'read', 'ops', 'rules'] as const;
-export type KeyScope = (typeof KEY_SCOPES)[number];
+const KEY_SCOPES = ['authorize', 'read', 'ops', 'rules'] as const;
+type KeyScope = (typeof KEY_SCOPES)[number];
 
 /** What an API key stands for. The key itself is known to its holder only. */
 export interface ApiKey {

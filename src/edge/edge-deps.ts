@@ -3,8 +3,7 @@ import type { Clock, Journal, ProviderOverride, Randomness } from '../gateway/po
 import type { AuthorizeCommand, AuthorizeResult } from '../gateway/road-results.ts';
 
 /** What an API key may do. */
-export const SCOPES = ['authorize', 'read', 'ops', 'rules'] as const;
-export type Scope = (typeof SCOPES)[number];
+export type Scope = 'authorize' | 'read' | 'ops' | 'rules';
 
 /** Whoever presented an API key that we know. */
 export interface Caller {
@@ -52,7 +51,7 @@ export interface ProviderSnapshot {
 }
 
 /** One answered request, for metrics. `route` is the pattern, never the path. */
-export interface RequestEnded {
+interface RequestEnded {
   readonly route: string;
   readonly method: string;
   readonly status: number;

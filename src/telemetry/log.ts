@@ -6,7 +6,7 @@ import type { Clock, Observer } from '../gateway/ports.ts';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 /** Plain values of a line. Only these reach a log: no request, no header, no object that somebody else made. */
-export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 /** JSON lines. Every text passes {@link scrub}. Methods never throw. */
 export interface Log {

@@ -20,7 +20,7 @@ const JOURNAL_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 const REQUEST_SECONDS = [0.001, 0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
 /** Numbers of breaker states, in the order of how much they let through. */
-export const BREAKER_STATE_VALUES: Readonly<Record<BreakerState, number>> = {
+const BREAKER_STATE_VALUES: Readonly<Record<BreakerState, number>> = {
   closed: 0,
   half_open: 1,
   open: 2,

@@ -8,7 +8,7 @@ import type { AuthorizeCommand, AuthorizeResult } from '../../src/gateway/road-r
 import { systemClock } from '../../src/guards/system-clock.ts';
 import { systemRandomness } from '../../src/guards/system-randomness.ts';
 
-export const KEYS: Readonly<Record<string, Caller>> = {
+const KEYS: Readonly<Record<string, Caller>> = {
   'key-all': { account: 'acme', merchants: 'all', scopes: new Set(['authorize', 'read', 'ops', 'rules']) },
   'key-eu': {
     account: 'acme',
@@ -214,7 +214,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
   return fixture;
 }
 
-export const SETTINGS: ServerSettings = {
+const SETTINGS: ServerSettings = {
   host: '127.0.0.1',
   port: 0,
   headersTimeoutMs: 10_000,
