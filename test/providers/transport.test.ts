@@ -1,8 +1,10 @@
 import { getEventListeners } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import tls from 'node:tls';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ANSWER_BYTES_MAX, createTransport, type Transport } from '../../src/providers/transport.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { eventually, httpAnswer, type RawAnswer, RawServer } from './raw-server.ts';
@@ -201,6 +203,13 @@ describe('before the hand-over every failure is not_sent', () => {
     expect(await send(server.url)).toEqual({ kind: 'not_sent', code: 'ECONNREFUSED' });
   });
 
+  it('nobody listens on any address of a name', async () => {
+    const server = await RawServer.start(() => {});
+    await server.stop();
+    const result = await send(`http://localhost:${server.port}`);
+    expect(result).toEqual({ kind: 'not_sent', code: 'ECONNREFUSED' });
+  });
+
   it('a name that does not exist', async () => {
     const result = await send('https://psp.invalid');
     expect(result.kind).toBe('not_sent');
@@ -323,6 +332,28 @@ describe('connections', () => {
     expect(server.requests).toHaveLength(2);
   });
 
+  it.each<[string, (socket: Socket) => unknown]>([
+    ['destroyed', (socket) => socket.destroy()],
+    ['ended', (socket) => socket.end()],
+  ])('%s between being picked and being written to are left for another', async (_name, lose) => {
+    const server = await serve((socket) => socket.write(httpAnswer('ok')));
+    expect((await send(server.url)).kind).toBe('response');
+    const { reuseSocket } = http.Agent.prototype;
+    const reuse = vi.spyOn(http.Agent.prototype, 'reuseSocket').mockImplementationOnce(function (
+      this: http.Agent,
+      socket,
+      request,
+    ) {
+      reuseSocket.call(this, socket, request);
+      lose(socket as Socket);
+    });
+    expect((await send(server.url)).kind).toBe('response');
+    expect(reuse).toHaveBeenCalledOnce();
+    reuse.mockRestore();
+    expect(server.connections).toBe(2);
+    expect(server.requests).toHaveLength(2);
+  });
+
   it('that the server resets as the next request comes leave it unknown, sent once', async () => {
     const server = await serve((socket, request) => {
       if (request === 1) socket.write(httpAnswer('ok'));
@@ -381,6 +412,29 @@ describe('connections', () => {
       new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)));
     for (let turn = 0; turn < 200 && (await open()) > 0; turn += 1) await new Promise(setImmediate);
     expect(await open()).toBe(0);
+  });
+
+  it('hold on to nothing of a call that has ended', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const server = await serve((socket) => socket.write(httpAnswer('ok')));
+    const ended: WeakRef<object>[] = [];
+    for (let turn = 0; turn < 10; turn += 1) {
+      const budget = {
+        deadlineMs: DEADLINE_MS,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        signal: stopper.signal,
+        traceparent: null,
+      };
+      ended.push(new WeakRef(budget));
+      transport ??= createTransport({ baseUrl: server.url, maxSockets: 1, clock });
+      await transport.send({ method: 'GET', path: '/', headers: [], body: null, budget });
+    }
+    await new Promise(setImmediate);
+    collectGarbage();
+    // The last one may still be referred to by the connection that it used.
+    expect(ended.filter((budget) => budget.deref() !== undefined).length).toBeLessThanOrEqual(1);
+    expect(server.connections).toBe(1);
   });
 
   it('of a closed transport: calls under way end, later ones still go out', async () => {

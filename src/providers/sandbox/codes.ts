@@ -1,12 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { AttemptOutcome } from '../../core/attempt.ts';
-import type { AuthorizationRequest, ThreeDs } from '../../core/authorization.ts';
+import type { AuthorizationRequest, NetworkTransaction, ThreeDs } from '../../core/authorization.ts';
 import type { CardBrand } from '../../core/card.ts';
 import { classifyDecline, type DeclineReading } from '../../core/declines/classify-decline.ts';
 import { unreachable } from '../../core/invariant.ts';
 import type { OperationOutcome, ProviderCode } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { outcomeOfReading } from '../decline-outcome.ts';
+import { repeatsCard } from '../opaque-id.ts';
 import { readRetryAfter } from '../retry-after.ts';
 import type { WireAuthorization, WireDecline } from './transformers.ts';
 
@@ -53,10 +54,13 @@ export function outcomeOfAuthorization(
     const ours = answer.reference === asked.attemptId;
     return unknown('answer_mismatch', ours ? answer.id : null);
   }
+  const { bin } = asked.request.card;
+  if (repeatsCard(answer.id, bin)) return unknown('answer_malformed', null);
   const providerReference = answer.id;
   const asTold = answer.authorized_amount;
   const inFull = asTold === asked.request.amount.value;
-  const networkTransaction = answer.network_transaction;
+  const link = answer.network_transaction;
+  const networkTransaction = link !== null && repeatsCard(link.id, bin) ? null : link;
   switch (answer.status) {
     case 'authorized':
       if (!inFull) return unknown('answer_mismatch', providerReference);
@@ -73,7 +77,7 @@ export function outcomeOfAuthorization(
         reversal: 'none',
       };
     case 'voided':
-      return voided(answer);
+      return voided(answer, networkTransaction);
     case 'declined':
       if (answer.decline === null) return unknown('answer_malformed', providerReference);
       return outcomeOfDecline(answer.decline, providerReference, asked, deps);
@@ -91,7 +95,7 @@ export function outcomeOfAuthorization(
  * confirmed reversal. One that was cancelled before the issuer was asked has no authorized amount and stands for
  * "not processed".
  */
-function voided(answer: WireAuthorization): AttemptOutcome {
+function voided(answer: WireAuthorization, networkTransaction: NetworkTransaction | null): AttemptOutcome {
   if (answer.authorized_amount === 0) {
     return {
       kind: 'rejected',
@@ -105,7 +109,7 @@ function voided(answer: WireAuthorization): AttemptOutcome {
     kind: 'partially_approved',
     providerReference: answer.id,
     authorizedAmount: answer.authorized_amount,
-    networkTransaction: answer.network_transaction,
+    networkTransaction,
     reversal: 'confirmed',
   };
 }

@@ -3,6 +3,7 @@ import { setupServer } from 'msw/node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { NetworkTransaction, ThreeDs } from '../../../src/core/authorization.ts';
 import type { CardBrand } from '../../../src/core/card.ts';
+import { findCardNumber } from '../../../src/core/cards/card-number.ts';
 import type { AuthorizeCall, CallBudget, OperationCall, Provider } from '../../../src/gateway/ports.ts';
 import { createSandboxProvider } from '../../../src/providers/sandbox/adapter.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -103,7 +104,7 @@ const json =
   () =>
     HttpResponse.json(body as Record<string, unknown>, { status, headers });
 const error = (status: number, code: string, headers: Record<string, string> = {}) =>
-  json({ error: { code, message: 'tok_visa 4571736000000007' } }, status, headers);
+  json({ error: { code, message: 'tok_visa 4571736000000000' } }, status, headers);
 
 describe('the request of an authorization', () => {
   it('has these headers and this body', async () => {
@@ -178,6 +179,18 @@ describe('the answer to an authorization', () => {
     });
   });
 
+  it('keeps no id that repeats the card number', async () => {
+    // The BIN of the request and a check digit that makes the whole pass for a card number.
+    const number = '4571736000000000';
+    expect(findCardNumber(number), 'a number that counts').not.toBeNull();
+    const link = { id: number, network: 'visa', date: '2026-11-23' };
+    const inLink = await outcomeOf(json(authorization({ network_transaction: link })));
+    expect(inLink).toEqual({ kind: 'approved', providerReference: 'sbx_1', networkTransaction: null });
+    provider?.close();
+    const inId = await outcomeOf(json(authorization({ id: `sbx_${number}` })));
+    expect(inId).toEqual({ kind: 'unknown', code: 'answer_malformed', providerReference: null });
+  });
+
   const mismatch = { kind: 'unknown', code: 'answer_mismatch', providerReference: 'sbx_1' };
   it.each<[string, Record<string, unknown>, unknown]>([
     ['another amount', { amount: { value: 4998, currency: 'EUR' } }, mismatch],
@@ -209,7 +222,7 @@ describe('the answer to an authorization', () => {
     ['an amount beyond exact integers', json(authorization({ authorized_amount: 2 ** 53 }))],
     ['an amount as text', json(authorization({ authorized_amount: '4999' }))],
     ['an id that could leave the path', json(authorization({ id: '../voids' }))],
-    ['a code that repeats the card number', json(decline({ code: '4571736000000007' }))],
+    ['a code that repeats the card number', json(decline({ code: '4571736000000000' }))],
     ['a code that is a sentence', json(decline({ code: 'Declined: tok_visa' }))],
     ['a decline that is no object', json(authorization({ status: 'declined', decline: 'no' }))],
   ])('that cannot be read is unknown: %s', async (_name, response) => {
