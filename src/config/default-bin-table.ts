@@ -1,5 +1,6 @@
-import banks from 'banks-db/banks/index.js';
+import { createRequire } from 'node:module';
 import creditCardType from 'credit-card-type';
+import { z } from 'zod';
 import type { CardBrand } from '../core/card.ts';
 import type { BinImportResult } from '../core/cards/bin-import.ts';
 import { type BinRange, type BinRecord, BinTable, binBounds } from '../core/cards/bin-table.ts';
@@ -50,17 +51,33 @@ function schemeRanges(): BinRange[] {
   });
 }
 
+const require = createRequire(import.meta.url);
+
+/** What we read of banks-db, which ships no types. */
+const banksSchema = z.array(
+  z.array(
+    z.object({
+      country: z.string(),
+      localTitle: z.string().optional(),
+      engTitle: z.string().optional(),
+      prefixes: z.union([z.int(), z.array(z.int())]),
+    }),
+  ),
+);
+
 /**
  * Issuers and their countries by prefixes of five and six digits: banks-db by Linda Rian and contributors
  * (github.com/ramoona/banks-db), licensed under CC BY 4.0 (creativecommons.org/licenses/by/4.0). Changed: read into
- * ranges; names and colours are not used.
+ * ranges; URLs and colours are not used.
  */
 function bankRanges(): BinRange[] {
-  return banks.flat().flatMap((bank) => {
+  // Its list of banks alone: the main file would index every prefix a second time.
+  const banks = banksSchema.parse(require('banks-db/banks/index.js')).flat();
+  return banks.flatMap((bank) => {
     const country = bank.country.toUpperCase();
     const record = {
       ...NOTHING,
-      issuer: bank.engTitle || bank.localTitle,
+      issuer: bank.engTitle || bank.localTitle || null,
       country: isCountry(country) ? country : null,
     };
     return [bank.prefixes].flat().map((prefix) => ({ ...record, ...binBounds(String(prefix)) }));
@@ -68,7 +85,7 @@ function bankRanges(): BinRange[] {
 }
 
 /** What the product knows by itself: schemes, some 17,000 prefixes of banks, and a small overlay. */
-export function defaultBinRanges(): readonly BinRange[] {
+function defaultBinRanges(): readonly BinRange[] {
   return [...schemeRanges(), ...bankRanges(), ...BIN_OVERLAY];
 }
 

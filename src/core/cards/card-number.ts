@@ -48,13 +48,13 @@ export function scrub(text: string): string {
  * `opaque`: only a number that begins with the card's BIN counts.
  * `token`: the same; and while no BIN is known, a value that is a card number as a whole.
  */
-export type OpaqueMembers = ReadonlyMap<string, 'opaque' | 'token' | OpaqueMembers>;
+type OpaqueMembers = ReadonlyMap<string, 'opaque' | 'token' | OpaqueMembers>;
 
 /**
  * Members of an authorization that are opaque. The amount is one, because a large sum of a currency with small units
  * has twelve digits and may pass for a Maestro number.
  */
-export const OPAQUE_AUTHORIZATION_MEMBERS: OpaqueMembers = new Map<string, OpaqueMembers>([
+const OPAQUE_AUTHORIZATION_MEMBERS: OpaqueMembers = new Map<string, OpaqueMembers>([
   ['amount', new Map([['value', 'opaque' as const]])],
   [
     'card',

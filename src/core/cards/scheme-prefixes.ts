@@ -1,7 +1,7 @@
 import type { CardBrand } from '../card.ts';
 
 /** A range of leading digits that a scheme issues cards in. */
-export interface SchemePrefix {
+interface SchemePrefix {
   readonly brand: CardBrand;
   /** First and last value of the first six digits. */
   readonly from: number;
@@ -39,7 +39,7 @@ const FROM_16 = [16, 17, 18, 19];
  * Sources: Braintree's credit-card-type 10.3.0 (card-types), ISO/IEC 7812-1 for the bound of 19 digits; RuPay 82,
  * Uzcard 8600 and Humo 9860 as their operators publish them. UATP (first digit 1, airlines only) is left out.
  */
-export const SCHEME_PREFIXES: readonly SchemePrefix[] = [
+const SCHEME_PREFIXES: readonly SchemePrefix[] = [
   ...row('visa', '4', [13, 16, 18, 19], true),
   ...row('mastercard', '51-55 2221-2720', [16], true),
   ...row('amex', '34 37', [15], false),
