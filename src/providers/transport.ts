@@ -6,7 +6,7 @@ import type { CallBudget, Clock } from '../gateway/ports.ts';
 import { ProviderSetupError } from './provider-setup-error.ts';
 
 /** One HTTP call to a provider. */
-export interface TransportRequest {
+interface TransportRequest {
   readonly method: 'GET' | 'POST';
   /** Path and query below the base URL, with its leading slash. */
   readonly path: string;
@@ -21,7 +21,7 @@ export interface TransportRequest {
 
 /**
  * What came of a call. The phase decides between `not_sent` and `unknown`; the code only labels, and is either a
- * name of Node's (`ECONNREFUSED`, `HPE_INVALID_CONSTANT`) or one of {@link TransportCode}.
+ * name of Node's (`ECONNREFUSED`, `HPE_INVALID_CONSTANT`) or one of the labels below.
  */
 export type TransportResult =
   /** A complete answer, whatever its status. */
@@ -37,7 +37,7 @@ export type TransportResult =
   | { readonly kind: 'unknown'; readonly code: string };
 
 /** Our own labels. */
-export type TransportCode =
+type TransportCode =
   /** `not_sent`: the deadline came before the first byte. */
   | 'deadline_passed'
   /** `not_sent`: the signal came before the first byte. */
@@ -213,7 +213,7 @@ class Exchange {
       });
     } catch (error) {
       // A path or header that cannot be written: nothing was.
-      this.#fail(codeOf(error));
+      this.#giveUp(codeOf(error));
       return;
     }
     this.#message = message;
@@ -307,11 +307,15 @@ class Exchange {
   }
 
   #onError(error: Error | null): void {
-    this.#fail(this.#response === null ? codeOf(error) : 'truncated_answer');
+    this.#giveUp(this.#response === null ? codeOf(error) : 'truncated_answer');
+  }
+
+  #fail(code: TransportCode): void {
+    this.#giveUp(code);
   }
 
   /** Ends without an answer: what that means is a matter of the phase alone. */
-  #fail(code: string): void {
+  #giveUp(code: string): void {
     if (this.#settled) return;
     this.#settle({ kind: this.#handedOver ? 'unknown' : 'not_sent', code });
     // The connection may be half used: it must not be taken up again.
@@ -341,10 +345,12 @@ function isStale(socket: Socket): boolean {
   return !socket.writable || !socket.readable || socket.readableLength > 0;
 }
 
+const NAMELESS: TransportCode = 'connection_failed';
+
 /** The name that Node gave to a failure. Never its text, which may repeat what was sent. */
 function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : null;
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : 'connection_failed';
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : NAMELESS;
 }
 
 /**

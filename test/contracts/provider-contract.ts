@@ -6,7 +6,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { sampleRequest } from '../support/sample-request.ts';
 
 /** What a provider, or the way to it, can be made to do with the next authorization. */
-export const SITUATIONS = [
+const SITUATIONS = [
   'approve',
   'decline_soft',
   'decline_hard',
@@ -33,13 +33,13 @@ export const SITUATIONS = [
 export type Situation = (typeof SITUATIONS)[number];
 
 /** Operations that a fault can be put on. */
-export type FaultyOperation = 'inquire' | 'void' | 'capture' | 'refund';
+type FaultyOperation = 'inquire' | 'void' | 'capture' | 'refund';
 
 /** How a situation is brought about: the token to charge, or why this provider cannot be brought into it. */
 export type Arranged = { readonly token: string } | { readonly skip: string };
 
 /** One authorization as the provider's own books have it. */
-export interface BookedAuthorization {
+interface BookedAuthorization {
   readonly reference: string;
   /** Idempotency key that came with it. */
   readonly key: string;
