@@ -27,9 +27,9 @@ function numberBetween(low: number, high: number) {
   return z.number({ error }).min(low, error).max(high, error);
 }
 
-function listOf<Item extends z.ZodType>(item: Item, of: string) {
+function listOf<Item extends z.ZodType>(item: Item, of: string, most = VALUES_MAX) {
   const error = `a list of at least one ${of}`;
-  return z.array(item, { error }).min(1, error).max(VALUES_MAX, `a list of at most ${VALUES_MAX} values`);
+  return z.array(item, { error }).min(1, error).max(most, `a list of at most ${most} values`);
 }
 
 /** `all`, or a list. */
@@ -177,9 +177,11 @@ const conditionSchema: z.ZodType<RawCondition> = z.strictObject({
 });
 
 const action = z.strictObject({
-  only: listOf(providerId, 'provider').optional().describe('Only these providers; left out: all.'),
+  only: listOf(providerId, 'provider', PROVIDERS_MAX)
+    .optional()
+    .describe('Only these providers; left out: all.'),
   strategy: z.enum(['score', 'priority', 'split']).optional(),
-  priority: listOf(providerId, 'provider').optional().describe('Tried in this order.'),
+  priority: listOf(providerId, 'provider', PROVIDERS_MAX).optional().describe('Tried in this order.'),
   split: z
     .record(
       z.string(),
@@ -188,6 +190,7 @@ const action = z.strictObject({
         error: 'providers with weights: { sandbox-a: 70, sandbox-b: 30 }',
       },
     )
+    .refine((weights) => Object.keys(weights).length <= PROVIDERS_MAX, `at most ${PROVIDERS_MAX} providers`)
     .optional()
     .describe('Shares of payments by weight; a payment stays with its provider.'),
   fallback: z

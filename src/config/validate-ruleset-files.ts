@@ -14,6 +14,11 @@ export const RULESET_FILES = ['providers.yaml', 'rules.yaml'] as const;
 
 /** Errors reported at once; after them the list says how many more there are. */
 const ERRORS_MAX = 100;
+/**
+ * Errors of one file whose place is looked up; a look-up walks its map, which may have as many keys as
+ * errors.
+ */
+const LOCATED_MAX = 1000;
 
 export type RulesetReading =
   | { readonly kind: 'good'; readonly ruleset: Ruleset }
@@ -30,8 +35,10 @@ export function validateRulesetFiles(
   credentials: CredentialSources,
 ): RulesetReading {
   const errors: RulesetError[] = [];
+  let unlisted = 0;
   const collect = (file: YamlFile, problems: readonly RuleProblem[]) => {
-    errors.push(...problems.map(file.locate));
+    errors.push(...problems.slice(0, LOCATED_MAX).map(file.locate));
+    unlisted += Math.max(0, problems.length - LOCATED_MAX);
   };
   const providersFile = readFile('providers.yaml', files, errors);
   const rulesFile = readFile('rules.yaml', files, errors);
@@ -50,7 +57,7 @@ export function validateRulesetFiles(
     if (shape.kind === 'good') rules = readRules(shape.data.rules, providers, problems);
     collect(rulesFile, shape.kind === 'good' ? problems : shape.problems);
   }
-  if (errors.length > 0 || providers === null) return { kind: 'refused', errors: inOrder(errors) };
+  if (errors.length > 0 || providers === null) return { kind: 'refused', errors: inOrder(errors, unlisted) };
   const live = [...providers.values()].every((provider) => provider.live);
   return { kind: 'good', ruleset: { version: 0, contentHash: contentHashOf(files), rules, providers, live } };
 }
@@ -90,13 +97,13 @@ function readFile(
   return null;
 }
 
-function inOrder(errors: readonly RulesetError[]): readonly RulesetError[] {
+function inOrder(errors: readonly RulesetError[], unlisted: number): readonly RulesetError[] {
   const rank = new Map<string, number>(RULESET_FILES.map((name, index) => [name, index]));
   const rankOf = (error: RulesetError) => rank.get(error.file) ?? RULESET_FILES.length;
   const sorted = errors.toSorted((a, b) => rankOf(a) - rankOf(b) || a.line - b.line || a.column - b.column);
   const last = sorted[ERRORS_MAX - 1];
   if (sorted.length <= ERRORS_MAX || last === undefined) return sorted;
-  const more = sorted.length - ERRORS_MAX + 1;
+  const more = sorted.length - ERRORS_MAX + 1 + unlisted;
   return [
     ...sorted.slice(0, ERRORS_MAX - 1),
     { ...last, what: `${more} more errors from here on`, expected: 'none', remedy: 'mend those above first' },

@@ -126,11 +126,11 @@ describe(`any input gives a ruleset or errors with places (seed ${SEED})`, () =>
           seen[check({ ...GOOD, [name]: mutate(GOOD[name], edits) })] += 1;
         },
       ),
-      { seed: SEED, numRuns: 600 },
+      { seed: SEED, numRuns: 300 },
     );
     // Neither all good nor all refused: else the mutations would try nothing.
-    expect(seen.good).toBeGreaterThan(20);
-    expect(seen.refused).toBeGreaterThan(200);
+    expect(seen.good).toBeGreaterThan(10);
+    expect(seen.refused).toBeGreaterThan(100);
   });
 
   it('any text', () => {

@@ -10,6 +10,8 @@ export type ValueSet =
 
 export type Range = readonly [low: number, high: number];
 
+const NOTHING: Range = [0, -1];
+
 export function wordSet(words: Iterable<string>, within = true): ValueSet {
   return { kind: 'words', within, words: new Set(words) };
 }
@@ -57,8 +59,13 @@ export function closed(set: ValueSet, universe: Universe): ValueSet {
 export function intersection(a: ValueSet, b: ValueSet): ValueSet {
   if (a.kind === 'ranges' && b.kind === 'ranges') {
     const common: Range[] = [];
-    for (const [aLow, aHigh] of a.ranges) {
-      for (const [bLow, bHigh] of b.ranges) common.push([Math.max(aLow, bLow), Math.min(aHigh, bHigh)]);
+    // Both are sorted: whichever range ends first cannot meet anything more.
+    for (let left = 0, right = 0; left < a.ranges.length && right < b.ranges.length; ) {
+      const [aLow, aHigh] = a.ranges[left] ?? NOTHING;
+      const [bLow, bHigh] = b.ranges[right] ?? NOTHING;
+      common.push([Math.max(aLow, bLow), Math.min(aHigh, bHigh)]);
+      if (aHigh < bHigh) left += 1;
+      else right += 1;
     }
     return rangeSet(common);
   }
@@ -79,9 +86,13 @@ export function isEmpty(set: ValueSet): boolean {
 export function contains(outer: ValueSet, inner: ValueSet): boolean {
   if (isEmpty(inner)) return true;
   if (outer.kind === 'ranges' && inner.kind === 'ranges') {
-    return inner.ranges.every(([low, high]) =>
-      outer.ranges.some((range) => range[0] <= low && high <= range[1]),
-    );
+    // Ranges of a set stand apart, so each must lie in a single one of the other.
+    let at = 0;
+    return inner.ranges.every(([low, high]) => {
+      while ((outer.ranges[at]?.[1] ?? Number.POSITIVE_INFINITY) < low) at += 1;
+      const range = outer.ranges[at];
+      return range !== undefined && range[0] <= low && high <= range[1];
+    });
   }
   if (outer.kind !== 'words' || inner.kind !== 'words') return false;
   if (inner.within) return [...inner.words].every((word) => outer.words.has(word) === outer.within);
