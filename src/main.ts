@@ -334,6 +334,7 @@ function announce(
     sandbox: sandbox?.controlUrl ?? null,
     data_dir: settings.dataDir,
   });
+  log.flush();
   const lines = process.stdout.isTTY
     ? [
         '',

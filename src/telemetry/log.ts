@@ -28,9 +28,12 @@ export interface LogSettings {
   readonly destination?: { write(line: string): void };
 }
 
-/** Standard output, written in the background: what comes while a write is under way goes out with the next one. */
+/**
+ * Standard output, written in the background in blocks of 4 KiB, at the latest after a tenth of a second: a write for
+ * each line would cost a tenth of the whole road. A process that is killed loses that tenth; the journal does not.
+ */
 function standardOutput() {
-  return pino.destination({ fd: 1, sync: false });
+  return pino.destination({ fd: 1, sync: false, minLength: 4096, periodicFlush: 100 });
 }
 
 export function createLog(settings: LogSettings): Log {
