@@ -27,7 +27,7 @@ TOKENS
   tok_visa, or any other      approved
   tok_decline_51              declined with this network code: 05 14 41 51 54 57 59 62 65 91 96 1A ZZ ...
   tok_decline_05_mac_03       the same with a merchant advice code
-  tok_decline_hidden          declined after the issuer had approved
+  tok_decline_hidden          declined after the issuer had approved; a void ends the hold
   tok_partial_40              approved for 40 percent
   tok_3ds                     the cardholder must authenticate
   tok_pending                 pending until POST /settlements;  tok_pending_1500: approved after 1.5 s

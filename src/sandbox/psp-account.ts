@@ -257,8 +257,10 @@ export class PspAccount {
     const { row, operation } = call;
     const amount = operationAmount(call);
     if (typeof amount === 'string') return amount;
-    if (operation === 'void') this.#ledger.move(row, 'voided');
-    else if (operation === 'capture') {
+    if (operation === 'void') {
+      // A decline stays one: only the hold behind it goes.
+      if (row.status !== 'declined') this.#ledger.move(row, 'voided');
+    } else if (operation === 'capture') {
       row.capturedAmount += amount;
       row.totals.captures += 1;
     } else {
@@ -285,7 +287,7 @@ function operationAmount(call: Exclude<AccountCall, { readonly operation: 'autho
   const { row, operation, amount } = call;
   if (operation === 'void') {
     if (row.capturedAmount > 0) return 'captured money cannot be voided: refund it';
-    if (isLive(row) || row.status === 'pending') return row.authorizedAmount;
+    if (isLive(row) || row.status === 'pending' || holdsBehindDecline(row)) return row.authorizedAmount;
     return `an authorization that is ${row.status} cannot be voided`;
   }
   if (!isLive(row)) return `an authorization that is ${row.status} has nothing to ${operation}`;
@@ -299,6 +301,11 @@ function operationAmount(call: Exclude<AccountCall, { readonly operation: 'autho
     return `only ${left} minor units are left to ${operation}, not ${amount.value}`;
   }
   return amount?.value ?? left;
+}
+
+/** Declined after the issuer had approved, and the issuer's hold was not taken back yet. */
+function holdsBehindDecline(row: LedgerRow): boolean {
+  return row.decline?.after_approval === true && row.operations.length === 0;
 }
 
 /** Whole percent of an amount, rounded down, exact for every safe integer. */

@@ -312,6 +312,14 @@ describe('voids, captures and refunds', () => {
     expect(sandbox.ledger().totals['sandbox-a']).toMatchObject({ authorized: 0, voided: 1, pending: 0 });
   });
 
+  it('takes the hold behind a decline back, once, and the decline stays', async () => {
+    const id = bodyOf(await authorize(sandbox, 'att', { token: 'tok_decline_hidden' }))['id'];
+    expect(glance(await operate(`${id}/voids`, 'v1'))).toBe('200 confirmed');
+    expect(glance(await operate(`${id}/voids`, 'v2'))).toBe('409 invalid_state');
+    expect(glance(await inquire(sandbox, 'att'))).toBe('200 declined');
+    expect(sandbox.ledger().totals['sandbox-a']).toMatchObject({ declined: 1, voided: 0, live: 0 });
+  });
+
   it.each(['tok_decline_05', 'tok_3ds'])('has nothing to void after %s', async (token) => {
     const id = bodyOf(await authorize(sandbox, 'att', { token }))['id'];
     expect(glance(await operate(`${id}/voids`, 'v'))).toBe('409 invalid_state');
