@@ -1,0 +1,47 @@
+/** What a test may say of a simulated provider; the rest is wide open, so that only the fault of the test decides. */
+export interface SandboxProviderOptions {
+  readonly id: string;
+  readonly merchants?: readonly string[];
+  readonly timeoutMs?: number;
+  readonly baseUrl?: string;
+  readonly enabled?: boolean;
+}
+
+/** Text of `providers.yaml` with simulated providers whose limits and breakers stay out of the way. */
+export function providersYaml(providers: readonly SandboxProviderOptions[]): string {
+  const entries = providers.map(({ id, merchants, timeoutMs = 2000, baseUrl, enabled = true }) => ({
+    id,
+    adapter: 'sandbox',
+    ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
+    enabled,
+    merchants: merchants ?? 'all',
+    timeout_ms: timeoutMs,
+    limits: { per_second: 10_000, concurrent: 1000 },
+    breaker: { volume: 100_000, reset_ms: timeoutMs },
+  }));
+  // JSON is YAML too.
+  return JSON.stringify({ providers: entries }, null, 2);
+}
+
+/** Text of `rules.yaml` with one rule for everything: these providers, in this order. */
+export function priorityRules(
+  priority: readonly string[],
+  more: Readonly<Record<string, unknown>> = {},
+): string {
+  const action = { priority, attempts_max: 3, ...more };
+  return `rules:\n  - name: in-order\n    then: ${JSON.stringify(action)}\n`;
+}
+
+/** A small body that every simulated provider takes. */
+export function paymentBody(reference: string, more: Readonly<Record<string, unknown>> = {}) {
+  return {
+    reference,
+    merchant: 'acme-eu',
+    amount: { value: 4999, currency: 'EUR' },
+    card: { bin: '45717360', last4: '0007', expiry_month: 9, expiry_year: 2029, token: 'tok_visa' },
+    initiator: 'customer',
+    shopper: { country: 'DE' },
+    capture: 'manual',
+    ...more,
+  };
+}
