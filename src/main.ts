@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { ApiKeysError, apiKeyLookUp, loadApiKeys } from './config/api-keys.ts';
+import { ApiKeysError, apiKeyLookUp, type LoadedApiKeys, loadApiKeys } from './config/api-keys.ts';
 import { BinFileError } from './config/bin-import.ts';
 import { readSecretFile } from './config/credentials.ts';
 import { loadDeclineTables } from './config/decline-tables.ts';
@@ -31,7 +31,7 @@ import { type SandboxChild, startSandboxChild } from './providers/sandbox/sandbo
 import { openWorkerJournal } from './stores/sqlite/worker-journal.ts';
 import { allObservers } from './telemetry/all-observers.ts';
 import { createLog, type Log } from './telemetry/log.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 
 /** After the drain's time, attempts under way are given up; this is for recording what they came to. */
 const RECORD_MS = 2_000;
@@ -49,26 +49,65 @@ const { version: VERSION } = JSON.parse(
   version: string;
 };
 
-/** Reads and checks what the start depends on, wires everything, listens. */
+/** What a process is made of, opened and checked. */
+interface Parts {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly keys: LoadedApiKeys;
+  readonly cards: TableCardFacts;
+  readonly sandbox: SandboxChild | null;
+  readonly journal: Journal;
+  readonly registry: ProviderRegistry;
+  readonly learner: OutcomeLearner;
+  readonly lanes: Lanes;
+  readonly rules: RulesetStore;
+}
+
+/** Opens everything, takes up what an earlier process left, listens, and ends in order on a signal. */
 async function start(settings: Settings, log: Log): Promise<void> {
+  const parts = await openParts(settings, log);
+  const stop = new AbortController();
+  const gateway = makeGateway(parts, stop.signal);
+  await gateway.start();
+
+  let draining = false;
+  const app = makeApp(parts, gateway, () => draining);
+  const server = await startServer(
+    { fetch: app.fetch, clock, randomness, reportFault: faultReporter(log) },
+    { ...SERVER_DEFAULTS, host: settings.host, port: settings.port },
+  );
+  announce(server, parts);
+
+  endOnSignal(async (signal) => {
+    draining = true;
+    log.info('draining', { signal, under_way: gateway.underWay });
+    await drain(server, gateway, stop, settings.drainTimeoutMs);
+    await parts.rules.close();
+    await gateway.close();
+    await parts.journal.close();
+    parts.registry.close();
+    parts.lanes.close();
+    parts.sandbox?.close();
+    log.info('stopped', { signal });
+  }, log);
+}
+
+/** In the order in which a mistake is cheapest to find: files first, then sockets, then the journal's lock. */
+async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const metrics = createMetrics(VERSION);
-  const observer = allObservers(metrics.observer, log.observer);
   const keys = await loadApiKeys({ ...settings, file: settings.apiKeysFile });
-  const cards = new TableCardFacts(
-    await loadBinTable(settings.binTables, (path, { rows, refused }) =>
-      log.info('bin_table', { path, rows, refused }),
-    ),
+  const table = await loadBinTable(settings.binTables, (path, { rows, refused }) =>
+    log.info('bin_table', { path, rows, refused }),
   );
   const declineTables = await readDeclineTables(settings);
   const sandbox = await startSandboxIfNeeded(settings, log);
   const journal = await openWorkerJournal({ directory: settings.dataDir });
-
   const registry = new ProviderRegistry({
     clock,
     declineTables: () => declineTables,
     sandboxUrl: (id) => sandbox?.providers.get(id) ?? null,
   });
-  const learner = new OutcomeLearner(clock);
   const lanes = new Lanes(new Map(), {
     clock,
     onTransition: ({ provider, brand, from, to }) => {
@@ -77,85 +116,66 @@ async function start(settings: Settings, log: Log): Promise<void> {
     },
   });
   lanes.setOverrides(await journal.listOverrides());
+  const activate = (ruleset: Ruleset) => {
+    if (settings.production && !ruleset.live) {
+      throw new StartError('sandbox providers are refused with NODE_ENV=production: configure real ones');
+    }
+    registry.load(ruleset);
+    lanes.update(ruleset.providers);
+    metrics.rulesetActivated(ruleset.version);
+  };
+  const rules = await openRules(settings, journal, log, activate, metrics.rulesetRejected);
+  const cards = new TableCardFacts(table);
+  const learner = new OutcomeLearner(clock);
+  return { settings, log, metrics, keys, cards, sandbox, journal, registry, learner, lanes, rules };
+}
 
-  const rules = await openRules(
-    settings,
-    journal,
-    log,
-    (ruleset) => {
-      if (settings.production && !ruleset.live) {
-        throw new StartError('sandbox providers are refused with NODE_ENV=production: configure real ones');
-      }
-      registry.load(ruleset);
-      lanes.update(ruleset.providers);
-      metrics.rulesetActivated(ruleset.version);
-    },
-    metrics.rulesetRejected,
-  );
-
-  const stop = new AbortController();
-  const gateway = new Gateway({
+function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
+  const { registry } = parts;
+  return new Gateway({
     clock,
     randomness,
-    journal,
-    guards: lanes,
+    journal: parts.journal,
+    guards: parts.lanes,
     retryBudget: new SlidingRetryBudget(clock),
-    learner,
-    rulesets: rules,
-    cards,
+    learner: parts.learner,
+    rulesets: parts.rules,
+    cards: parts.cards,
     provider: (id) => registry.get(id),
-    observer,
+    observer: allObservers(parts.metrics.observer, parts.log.observer),
     unrecorded: new Unrecorded(),
     renderAnswer: renderAuthorization,
     owner: `${hostname()}-${process.pid}-${randomness.id('own')}`,
-    leaseMs: settings.leaseMs,
-    stopSignal: stop.signal,
+    leaseMs: parts.settings.leaseMs,
+    stopSignal,
   });
-  await gateway.start();
+}
 
-  let draining = false;
-  const findKey = apiKeyLookUp(keys.keys);
-  const reportFault = (fault: {
-    readonly traceId: string;
-    readonly route: string;
-    readonly error: unknown;
-  }) => log.fault('fault', fault.error, { trace_id: fault.traceId, route: fault.route });
-  const app = createApp({
+function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
+  const { journal, lanes, rules } = parts;
+  return createApp({
     authorize: (command) => gateway.authorize(command),
     journal,
-    findCaller: findKey,
-    providers: () => providerSnapshots(rules.current(), registry, lanes, learner),
+    findCaller: apiKeyLookUp(parts.keys.keys),
+    providers: () => providerSnapshots(parts),
     setOverride: async (override) => {
       await journal.saveOverride(override);
       lanes.setOverrides(await journal.listOverrides());
     },
-    readiness: () => readiness(journal, rules, draining),
-    metrics: metrics.render,
+    readiness: () => readiness(journal, rules, draining()),
+    metrics: parts.metrics.render,
     clock,
     randomness,
-    draining: () => draining,
-    reportFault,
-    requestEnded: metrics.requestEnded,
+    draining,
+    reportFault: faultReporter(parts.log),
+    requestEnded: parts.metrics.requestEnded,
     version: VERSION,
   });
-  const server = await startServer(
-    { fetch: app.fetch, clock, randomness, reportFault },
-    { ...SERVER_DEFAULTS, host: settings.host, port: settings.port },
-  );
-  announce(server, settings, rules.current(), sandbox, keys.madeKey, log);
+}
 
-  endOnSignal(async (signal) => {
-    draining = true;
-    log.info('draining', { signal, under_way: gateway.underWay });
-    await drain(server, gateway, stop, settings.drainTimeoutMs);
-    await rules.close();
-    await gateway.close();
-    await journal.close();
-    registry.close();
-    lanes.close();
-    sandbox?.close();
-    log.info('stopped', { signal });
-  }, log);
+function faultReporter(log: Log) {
+  return (fault: { readonly traceId: string; readonly route: string; readonly error: unknown }) =>
+    log.fault('fault', fault.error, { trace_id: fault.traceId, route: fault.route });
 }
 
 /** Code tables are read at the start: a change of what a decline means takes a restart. */
@@ -273,12 +293,8 @@ async function readiness(journal: Journal, rules: RulesetStore, draining: boolea
 }
 
 /** What operators see of each provider. */
-function providerSnapshots(
-  ruleset: Ruleset,
-  registry: ProviderRegistry,
-  lanes: Lanes,
-  learner: OutcomeLearner,
-): readonly ProviderSnapshot[] {
+function providerSnapshots({ rules, registry, lanes, learner }: Parts): readonly ProviderSnapshot[] {
+  const ruleset = rules.current();
   return lanes.snapshot().flatMap((guard) => {
     const contract = ruleset.providers.get(guard.provider);
     if (contract === undefined) return [];
@@ -314,14 +330,9 @@ function providerSnapshots(
 }
 
 /** Tells where everything is, once, in words for a terminal and in a line for a log. */
-function announce(
-  server: EdgeServer,
-  settings: Settings,
-  ruleset: Ruleset,
-  sandbox: SandboxChild | null,
-  madeKey: string | null,
-  log: Log,
-): void {
+function announce(server: EdgeServer, { settings, rules, sandbox, keys, log }: Parts): void {
+  const ruleset = rules.current();
+  const { madeKey } = keys;
   const host = server.host.includes(':') ? `[${server.host}]` : server.host;
   const url = `http://${host}:${server.port}`;
   log.info('listening', {

@@ -1,5 +1,6 @@
 import { type AttemptOutcome, breakerSignal } from '../core/attempt.ts';
 import type { AuthorizationRequest } from '../core/authorization.ts';
+import { isScaRegion } from '../core/cards/regions.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import type { CallBudget, Intent, Permit, Provider } from './ports.ts';
@@ -47,7 +48,7 @@ export async function sendAttempt(
       request,
       token: admitted.token,
       brand: facts.cardBrand,
-      scaRegion: facts.cardIssuerRegion === 'eea' || facts.cardIssuerRegion === 'uk',
+      scaRegion: isScaRegion(facts.cardCountry),
       budget,
     });
   } catch (error) {
@@ -87,6 +88,8 @@ async function undoWhatMayNotStand(
   context: AttemptContext,
   deps: GatewayDeps,
 ): Promise<AttemptOutcome> {
+  // An answer may already tell of a void, which is as good as one that we asked for.
+  if (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') return outcome;
   if (outcome.kind === 'partially_approved' && !context.request.acceptPartial) {
     const undone = await voidConfirmed(outcome.providerReference, outcome.authorizedAmount, context, deps);
     return { ...outcome, reversal: undone ? 'confirmed' : 'unconfirmed' };

@@ -22,9 +22,14 @@ export function routingFacts(request: AuthorizationRequest, card: CardFacts, atM
     shopperRegion: shopperCountry === null ? null : regionOf(shopperCountry),
     crossBorder: crossBorder(card.issuerCountry, shopperCountry),
     initiator: request.initiator,
-    threeDsPresent: request.threeDs !== null,
+    threeDsPresent: isAuthenticated(request.threeDs),
     networkToken: request.card.networkToken,
     metadata: request.metadata,
     atMs,
   };
+}
+
+/** An exemption alone is no proof that the customer was authenticated. */
+function isAuthenticated(threeDs: AuthorizationRequest['threeDs']): boolean {
+  return threeDs !== null && (threeDs.cavv ?? threeDs.eci ?? threeDs.dsTransactionId) !== null;
 }

@@ -7,7 +7,7 @@ import { unreachable } from '../../core/invariant.ts';
 import type { OperationOutcome, ProviderCode } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { outcomeOfReading } from '../decline-outcome.ts';
-import { repeatsCard } from '../opaque-id.ts';
+import { repeatsCard } from '../repeats-card.ts';
 import { readRetryAfter } from '../retry-after.ts';
 import type { WireAuthorization, WireDecline } from './transformers.ts';
 
