@@ -163,7 +163,14 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
       lanes.setOverrides(await journal.listOverrides());
     },
     readiness: () => readiness(journal, rules, draining()),
-    metrics: parts.metrics.render,
+    metrics() {
+      for (const { provider, lanes: shown } of lanes.snapshot()) {
+        for (const { brand, breaker } of shown) {
+          parts.metrics.breakerShown({ provider, brand, state: breaker });
+        }
+      }
+      return parts.metrics.render();
+    },
     clock,
     randomness,
     draining,

@@ -114,7 +114,7 @@ export function candidateAnswer(candidate: CandidateExplanation) {
     health: roundedOrNull(candidate.health),
     breaker: candidate.breaker,
     limit_headroom: roundedOrNull(candidate.limitHeadroom),
-    cost_bps: roundedOrNull(candidate.costBasisPoints),
+    cost_bps: candidate.costBasisPoints === null ? null : Math.round(candidate.costBasisPoints * 100) / 100,
     reason: candidate.reason,
   };
 }

@@ -38,6 +38,12 @@ export interface Metrics {
     readonly brand: string;
     readonly state: BreakerState;
   }): void;
+  /** The state of a lane as it is now, overrides included; told before a scrape. */
+  breakerShown(lane: {
+    readonly provider: string;
+    readonly brand: string;
+    readonly state: BreakerState;
+  }): void;
   rulesetActivated(version: number): void;
   rulesetRejected(): void;
   requestEnded(event: {
@@ -187,7 +193,7 @@ function rulesetMetrics(registry: Registry): Pick<Metrics, 'rulesetActivated' | 
   };
 }
 
-function breakerMetrics(registry: Registry): Pick<Metrics, 'breakerChanged'> {
+function breakerMetrics(registry: Registry): Pick<Metrics, 'breakerChanged' | 'breakerShown'> {
   const states = Object.entries(BREAKER_STATE_VALUES).map(([state, value]) => `${value} ${state}`);
   const state = new Gauge({
     name: 'pointsman_breaker_state',
@@ -202,6 +208,7 @@ function breakerMetrics(registry: Registry): Pick<Metrics, 'breakerChanged'> {
     'to',
   ]);
   return {
+    breakerShown: (lane) => lanes.get(lane.provider, lane.brand).set(BREAKER_STATE_VALUES[lane.state]),
     breakerChanged({ provider, brand, state: to }) {
       lanes.get(provider, brand).set(BREAKER_STATE_VALUES[to]);
       transitions.get(provider, brand, to).inc();
