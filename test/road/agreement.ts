@@ -1,0 +1,95 @@
+import type { LedgerReport } from '../../src/sandbox/ledger-view.ts';
+import type { AuthorizationView, TestGateway } from '../support/start-gateway.ts';
+
+/** Everything that the journal knows, oldest first, page by page. */
+export async function allAuthorizations(gateway: TestGateway): Promise<readonly AuthorizationView[]> {
+  const all: AuthorizationView[] = [];
+  let cursor: string | null = null;
+  do {
+    const query = new URLSearchParams({ limit: '50', ...(cursor === null ? {} : { cursor }) });
+    const answer = await gateway.get(`/v1/authorizations?${query}`);
+    const page = answer.json as {
+      readonly data: readonly AuthorizationView[];
+      readonly next_cursor: string | null;
+    };
+    all.push(...page.data);
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return all.reverse();
+}
+
+/** Outcomes after which another provider may be tried. */
+const MAY_BE_FOLLOWED = new Set(['not_sent', 'rejected', 'declined', 'partially_approved']);
+/** Outcomes with which the attempts of an authorization may have moved money. */
+const MAY_BE_LIVE = new Set(['approved', 'unknown', 'pending', null]);
+
+/**
+ * Where journal and ledger contradict each other, or a promise about money is broken, in words; empty when all is
+ * well. To be asked when nothing is under way any more.
+ */
+export function contradictions(
+  authorizations: readonly AuthorizationView[],
+  ledger: LedgerReport,
+): readonly string[] {
+  const wrong: string[] = [];
+  const attempts = new Map(
+    authorizations.flatMap((authorization) =>
+      authorization.attempts.map((attempt) => [attempt.id, { authorization, attempt }] as const),
+    ),
+  );
+  const livePayments = new Map<string, string>();
+  for (const entry of ledger.authorizations) {
+    const known = attempts.get(entry.reference);
+    if (known === undefined) {
+      wrong.push(`${entry.provider} knows ${entry.reference}, the journal does not`);
+      continue;
+    }
+    const { attempt } = known;
+    if (attempt.provider !== entry.provider) wrong.push(`${attempt.id} is at ${entry.provider} too`);
+    if (attempt.outcome === 'not_sent') wrong.push(`${attempt.id} was sent, not ${attempt.outcome}`);
+    if (entry.asked !== 1) wrong.push(`${attempt.id} was sent ${entry.asked} times`);
+    if (!entry.live) continue;
+    if (!MAY_BE_LIVE.has(attempt.outcome)) wrong.push(`${attempt.id} is live, not ${attempt.outcome}`);
+    const payment = `${entry.merchant}/${entry.merchant_reference}`;
+    const other = livePayments.get(payment);
+    if (other !== undefined) wrong.push(`${payment} is live twice: ${other} and ${entry.id}`);
+    livePayments.set(payment, entry.id);
+  }
+  for (const authorization of authorizations) wrong.push(...contradictionsOf(authorization, livePayments));
+  return wrong;
+}
+
+function contradictionsOf(
+  authorization: AuthorizationView,
+  livePayments: ReadonlyMap<string, string>,
+): readonly string[] {
+  const { id, status, attempts } = authorization;
+  const wrong: string[] = [];
+  for (const attempt of attempts.slice(0, -1)) {
+    if (!MAY_BE_FOLLOWED.has(attempt.outcome ?? '')) {
+      wrong.push(`${id} went on after an attempt that was ${attempt.outcome}`);
+    }
+  }
+  const providers = attempts.map(({ provider }) => provider);
+  if (new Set(providers).size !== providers.length) wrong.push(`${id} tried a provider twice`);
+  const live = livePayments.get(`${authorization.merchant}/${authorization.reference}`);
+  if (status === 'approved' && live !== authorization.provider_reference) {
+    wrong.push(`${id} is approved as ${authorization.provider_reference}, live is ${live}`);
+  }
+  const last = attempts.at(-1)?.outcome;
+  if (status === 'pending' && last !== 'unknown' && last !== 'pending') {
+    wrong.push(`${id} is pending after ${last}`);
+  }
+  return wrong;
+}
+
+/** POSTs that the journal's attempts account for, by provider: all but those that were never sent. */
+export function requestsAccountedFor(
+  authorizations: readonly AuthorizationView[],
+  providers: readonly string[],
+): Readonly<Record<string, number>> {
+  const sent = authorizations.flatMap(({ attempts }) =>
+    attempts.filter(({ outcome }) => outcome !== 'not_sent').map(({ provider }) => provider),
+  );
+  return Object.fromEntries(providers.map((id) => [id, sent.filter((provider) => provider === id).length]));
+}
