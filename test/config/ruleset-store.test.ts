@@ -121,7 +121,12 @@ describe('reload', () => {
 
   it('keeps the last good set through a bad edit, says so once, and forgets it when mended', async () => {
     await write(GOOD);
-    const store = await open();
+    let takenBack = 0;
+    const store = await open({
+      onTakenBack: () => {
+        takenBack += 1;
+      },
+    });
     const before = store.current();
     await write(BROKEN);
     await store.reload();
@@ -130,9 +135,12 @@ describe('reload', () => {
     expect(rejected).toHaveLength(1);
     expect(rejected[0]?.[0]).toMatchObject({ file: 'rules.yaml', what: 'unknown provider "sandbox-x"' });
     expect(store.status().rejected?.errors).toBe(rejected[0]);
+    expect(takenBack).toBe(0);
     await write(GOOD);
     await store.reload();
+    await store.reload();
     expect(store.status().rejected).toBeNull();
+    expect(takenBack).toBe(1);
   });
 
   it('keeps the last good set when a file is deleted', async () => {

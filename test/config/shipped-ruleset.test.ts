@@ -3,7 +3,8 @@ import { validateRulesetFiles } from '../../src/config/validate-ruleset-files.ts
 import type { RoutingFacts } from '../../src/core/facts.ts';
 import { eligibilityReason } from '../../src/core/rules/eligibility.ts';
 import { matchRule, type Ruleset } from '../../src/core/rules/ruleset.ts';
-import { bareFacts, someFacts, someRequest } from '../core/rules/some-facts.ts';
+import { bareFacts, someFacts } from '../core/rules/some-facts.ts';
+import { sampleRequest } from '../support/sample-request.ts';
 import { SOME_CREDENTIALS, shippedFiles } from './ruleset-files.ts';
 
 function shipped(): Ruleset {
@@ -46,7 +47,7 @@ describe('the shipped ruleset', () => {
     const rule = matchRule(ruleset, someFacts());
     if (rule === null) throw new Error('no rule');
     const reasons = [...ruleset.providers.values()].map((contract) =>
-      eligibilityReason(contract, someFacts(), someRequest(), rule.action),
+      eligibilityReason(contract, someFacts(), sampleRequest(), rule.action),
     );
     expect(reasons).toEqual([null, null, null]);
     expect(rule.action.strategy).toEqual({ kind: 'score' });

@@ -5,7 +5,7 @@ import type { ProviderContract } from '../../src/core/rules/ruleset.ts';
 import type { Admission, Permit, ProviderOverride } from '../../src/gateway/ports.ts';
 import { Lanes, type LaneTransition } from '../../src/guards/lanes.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
-import { providerContract } from '../support/provider-contract.ts';
+import { sampleContract } from '../support/sample-ruleset.ts';
 
 let lanes: Lanes;
 let transitions: LaneTransition[] = [];
@@ -87,7 +87,7 @@ afterEach(async () => {
 
 describe('lanes', () => {
   it('stand alone: all of Discover unknown at A leaves Visa and Mastercard at A, and Discover at B', async () => {
-    start(providerContract('a'), providerContract('b'));
+    start(sampleContract('a'), sampleContract('b'));
     for (let round = 0; round < 10; round += 1) {
       await calls('a', 'visa', 'success', 1);
       await calls('a', 'mastercard', 'success', 1);
@@ -106,7 +106,7 @@ describe('lanes', () => {
   });
 
   it('let one probe through when half open, and take no token for those refused', async () => {
-    start(providerContract('a', { limits: { perSecond: 100, concurrent: 100 } }));
+    start(sampleContract('a', { limits: { perSecond: 100, concurrent: 100 } }));
     await calls('a', 'visa', 'failure', 10);
     const refused = now(lanes.admit(lane('a'), 0));
     expect(refused).toEqual({ kind: 'refused', reason: 'breaker_open', retryAfterMs: 5000 });
@@ -123,7 +123,7 @@ describe('lanes', () => {
   });
 
   it('are bounded by providers and brands, and are not made by looking', () => {
-    start(providerContract('a'));
+    start(sampleContract('a'));
     lanes.view(lane('a', 'jcb'));
     expect(lanes.snapshot()[0]?.lanes).toEqual([]);
     expect(refusal('unheard-of')).toBe('draining');
@@ -132,8 +132,8 @@ describe('lanes', () => {
   });
 
   it('that only measure never block, and still show what they would do', async () => {
-    const { breaker } = providerContract('a');
-    start(providerContract('a', { breaker: { ...breaker, metricsOnly: true } }));
+    const { breaker } = sampleContract('a');
+    start(sampleContract('a', { breaker: { ...breaker, metricsOnly: true } }));
     await calls('a', 'visa', 'failure', 50);
     expect(refusal('a')).toBe(null);
     expect(lanes.view(lane('a'))).toMatchObject({ breaker: 'metrics_only', closedBecause: null });
@@ -146,7 +146,7 @@ describe('lanes', () => {
   });
 
   it('end a permit once', () => {
-    start(providerContract('a'));
+    start(sampleContract('a'));
     const ended = permit('a');
     ended.report('success');
     expect(() => ended.release()).toThrow('ended once');
@@ -158,8 +158,8 @@ describe('lanes', () => {
 describe('limits', () => {
   it('refuse with what is missing and when to come back', () => {
     start(
-      providerContract('a', { limits: { perSecond: 2, concurrent: 10 } }),
-      providerContract('b', { limits: { perSecond: 10, concurrent: 1 } }),
+      sampleContract('a', { limits: { perSecond: 2, concurrent: 10 } }),
+      sampleContract('b', { limits: { perSecond: 10, concurrent: 1 } }),
     );
     permit('a').report('success');
     permit('a').report('success');
@@ -178,14 +178,14 @@ describe('limits', () => {
   });
 
   it('give back the token of a call that was not made, not of one that was', () => {
-    start(providerContract('a', { limits: { perSecond: 1, concurrent: 10 } }));
+    start(sampleContract('a', { limits: { perSecond: 1, concurrent: 10 } }));
     permit('a').release();
     permit('a').report('excluded');
     expect(refusal('a')).toBe('limit_per_second');
   });
 
   it('close at a 429 until Retry-After, and the breaker does not move', async () => {
-    start(providerContract('a'));
+    start(sampleContract('a'));
     permit('a').report('excluded', 2000);
     expect(now(lanes.admit(lane('a'), 0))).toEqual({
       kind: 'refused',
@@ -206,14 +206,14 @@ describe('overrides', () => {
     { mode: 'force_closed', reason: null, breaker: 'forced_closed' },
     { mode: 'auto', reason: null, breaker: 'closed' },
   ] as const)('$mode: $breaker', ({ mode, reason, breaker }) => {
-    start(providerContract('a'));
+    start(sampleContract('a'));
     lanes.setOverrides([override({ mode })]);
     expect(refusal('a')).toBe(reason);
     expect(lanes.view(lane('a'))).toMatchObject({ breaker, closedBecause: reason });
   });
 
   it('hold for one brand or one merchant', () => {
-    start(providerContract('a'));
+    start(sampleContract('a'));
     lanes.setOverrides([override({ brand: 'amex' }), override({ merchant: 'other', mode: 'drain' })]);
     expect(refusal('a', 'visa')).toBe(null);
     expect(refusal('a', 'amex')).toBe('forced_open');
@@ -222,7 +222,7 @@ describe('overrides', () => {
   });
 
   it('end by the wall clock', async () => {
-    start(providerContract('a'));
+    start(sampleContract('a'));
     lanes.setOverrides([override({ expiresAtMs: systemClock.wallMs() + 60_000 })]);
     await vi.advanceTimersByTimeAsync(59_999);
     expect(refusal('a')).toBe('forced_open');
@@ -232,7 +232,7 @@ describe('overrides', () => {
   });
 
   it('force a broken lane in, whose breaker then recovers by what comes back', async () => {
-    start(providerContract('a'));
+    start(sampleContract('a'));
     await calls('a', 'visa', 'failure', 10);
     lanes.setOverrides([override({ mode: 'force_closed' })]);
     await calls('a', 'visa', 'success', 5);
@@ -245,7 +245,7 @@ describe('overrides', () => {
 });
 
 describe('waiting', () => {
-  const slow = providerContract('a', { limits: { perSecond: 1, concurrent: 10 } });
+  const slow = sampleContract('a', { limits: { perSecond: 1, concurrent: 10 } });
 
   it('waits for a token in order, and nobody overtakes', async () => {
     start(slow);
@@ -272,7 +272,7 @@ describe('waiting', () => {
   });
 
   it('waits for a place that becomes free', async () => {
-    start(providerContract('a', { limits: { perSecond: 100, concurrent: 1 } }));
+    start(sampleContract('a', { limits: { perSecond: 100, concurrent: 1 } }));
     const held = permit('a');
     const waiting = lanes.admit(lane('a'), 5000);
     await vi.advanceTimersByTimeAsync(700);
@@ -282,7 +282,7 @@ describe('waiting', () => {
   });
 
   it('keeps a place that becomes free for those who wait', async () => {
-    start(providerContract('a', { limits: { perSecond: 100, concurrent: 1 } }));
+    start(sampleContract('a', { limits: { perSecond: 100, concurrent: 1 } }));
     const held = permit('a');
     const waiting = lanes.admit(lane('a'), 5000);
     held.report('success');
@@ -326,13 +326,13 @@ describe('waiting', () => {
 
 describe('a new ruleset', () => {
   it('keeps calls under way, tokens and breakers of providers that stay', async () => {
-    start(providerContract('a', { limits: { perSecond: 10, concurrent: 20 } }));
+    start(sampleContract('a', { limits: { perSecond: 10, concurrent: 20 } }));
     const under = permit('a', 'amex');
     await calls('a', 'visa', 'failure', 9);
-    const { breaker } = providerContract('a');
+    const { breaker } = sampleContract('a');
     lanes.update(
       contracts(
-        providerContract('a', {
+        sampleContract('a', {
           limits: { perSecond: 100, concurrent: 1 },
           breaker: { ...breaker, volume: 9 },
         }),
@@ -347,10 +347,10 @@ describe('a new ruleset', () => {
   });
 
   it('ends the guards of a provider that is gone; its permits still end', async () => {
-    start(providerContract('a'), providerContract('b', { limits: { perSecond: 1, concurrent: 1 } }));
+    start(sampleContract('a'), sampleContract('b', { limits: { perSecond: 1, concurrent: 1 } }));
     const under = permit('b');
     const waiting = lanes.admit(lane('b'), 5000);
-    lanes.update(contracts(providerContract('a')));
+    lanes.update(contracts(sampleContract('a')));
     expect(await waiting).toMatchObject({ kind: 'refused', reason: 'draining' });
     expect(refusal('b')).toBe('draining');
     under.report('failure');
@@ -358,11 +358,11 @@ describe('a new ruleset', () => {
   });
 
   it('wakes those who wait when a limit grows', async () => {
-    start(providerContract('a', { limits: { perSecond: 10, concurrent: 1 } }));
+    start(sampleContract('a', { limits: { perSecond: 10, concurrent: 1 } }));
     permit('a');
     const waiting = lanes.admit(lane('a'), 5000);
     await vi.advanceTimersByTimeAsync(10);
-    lanes.update(contracts(providerContract('a', { limits: { perSecond: 10, concurrent: 2 } })));
+    lanes.update(contracts(sampleContract('a', { limits: { perSecond: 10, concurrent: 2 } })));
     await vi.advanceTimersByTimeAsync(10);
     expect(await waiting).toMatchObject({ kind: 'admitted' });
   });

@@ -3,7 +3,15 @@ import type { AuthorizationRequest } from '../../../src/core/authorization.ts';
 import type { RoutingFacts } from '../../../src/core/facts.ts';
 import { type EligibilityReason, eligibilityReason, tokenFor } from '../../../src/core/rules/eligibility.ts';
 import type { Capabilities, ProviderContract, RuleAction } from '../../../src/core/rules/ruleset.ts';
-import { bareFacts, someAction, someContract, someFacts, someRequest } from './some-facts.ts';
+import { sampleRequest } from '../../support/sample-request.ts';
+import { sampleAction, sampleContract } from '../../support/sample-ruleset.ts';
+import { bareFacts, someFacts } from './some-facts.ts';
+
+const CARD = sampleRequest().card;
+
+function sampleRequestWith(card: Partial<AuthorizationRequest['card']> = {}): AuthorizationRequest {
+  return sampleRequest({ card: { ...CARD, ...card } });
+}
 
 interface Row {
   readonly contract?: Partial<ProviderContract>;
@@ -71,18 +79,18 @@ const ROWS: Readonly<Record<string, Row>> = {
 
 describe('eligibility', () => {
   it.each(Object.entries(ROWS))('%s', (_name, row) => {
-    const plain = someContract(row.contract);
+    const plain = sampleContract('sandbox-a', row.contract);
     const contract = { ...plain, capabilities: { ...plain.capabilities, ...row.can } };
     const facts = row.facts ?? someFacts();
-    expect(eligibilityReason(contract, facts, someRequest(row.card), someAction(row.action))).toBe(
+    expect(eligibilityReason(contract, facts, sampleRequestWith(row.card), sampleAction(row.action))).toBe(
       row.reason,
     );
   });
 
   it("prefers the provider's own token", () => {
-    const { card } = someRequest({ token: 'everywhere', tokens: { 'sandbox-a': 'own' } });
-    expect(tokenFor(someContract(), card)).toBe('own');
-    expect(tokenFor(someContract({ id: 'sandbox-b' }), card)).toBe('everywhere');
-    expect(tokenFor(someContract({ id: 'constructor' }), someRequest({ token: null }).card)).toBeNull();
+    const { card } = sampleRequestWith({ token: 'everywhere', tokens: { 'sandbox-a': 'own' } });
+    expect(tokenFor(sampleContract('sandbox-a'), card)).toBe('own');
+    expect(tokenFor(sampleContract('sandbox-b'), card)).toBe('everywhere');
+    expect(tokenFor(sampleContract('constructor'), sampleRequestWith({ token: null }).card)).toBeNull();
   });
 });
