@@ -124,7 +124,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     lanes.update(ruleset.providers);
     metrics.rulesetActivated(ruleset.version);
   };
-  const rules = await openRules(settings, journal, log, activate, metrics.rulesetRejected);
+  const rules = await openRules(settings, journal, log, activate, metrics);
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
   return { settings, log, metrics, keys, cards, sandbox, journal, registry, learner, lanes, rules };
@@ -234,7 +234,7 @@ async function openRules(
   journal: Journal,
   log: Log,
   activate: (ruleset: Ruleset) => void,
-  rejected: () => void,
+  metrics: Metrics,
 ): Promise<RulesetStore> {
   const opening = await openRulesetStore({
     folder: settings.rulesDir,
@@ -247,8 +247,12 @@ async function openRules(
       log.info('ruleset_activated', { ruleset: ruleset.version, previous: previous?.version ?? null });
     },
     onRejected(errors) {
-      rejected();
+      metrics.rulesetRejected();
       for (const error of errors) log.error('ruleset_refused', { problem: formatRulesetError(error) });
+    },
+    onTakenBack() {
+      metrics.rulesetTakenBack();
+      log.info('ruleset_taken_back');
     },
   });
   if (opening.kind === 'refused') throw rulesRefused(settings, opening.errors);

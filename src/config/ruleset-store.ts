@@ -20,6 +20,8 @@ export interface RulesetStoreOptions {
   readonly onActivated?: (ruleset: Ruleset, previous: Ruleset | null) => void;
   /** Called once for each different refusal; the last good set stays. */
   readonly onRejected?: (errors: readonly RulesetError[]) => void;
+  /** Called when a refused edit was taken back: the folder holds the set in force again. */
+  readonly onTakenBack?: () => void;
   /** Time between looks at the folder when nothing is notified, milliseconds; 10000 when left out. */
   readonly pollMs?: number;
   /**
@@ -126,6 +128,7 @@ export class RulesetStore implements Rulesets {
       const folder = await readRulesetFolder(this.#options.folder);
       if (folder.kind === 'refused') return this.#reject(folder.errors);
       if (folder.contentHash === this.#current.contentHash) {
+        if (this.#rejected !== null) this.#options.onTakenBack?.();
         this.#rejected = null;
         return;
       }

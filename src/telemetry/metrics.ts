@@ -46,6 +46,8 @@ export interface Metrics {
   }): void;
   rulesetActivated(version: number): void;
   rulesetRejected(): void;
+  /** The folder holds the active ruleset again. */
+  rulesetTakenBack(): void;
   requestEnded(event: {
     readonly route: string;
     readonly method: string;
@@ -164,7 +166,9 @@ const LIMIT_REASONS: ReadonlySet<string> = new Set([
   'queue_timeout',
 ]);
 
-function rulesetMetrics(registry: Registry): Pick<Metrics, 'rulesetActivated' | 'rulesetRejected'> {
+function rulesetMetrics(
+  registry: Registry,
+): Pick<Metrics, 'rulesetActivated' | 'rulesetRejected' | 'rulesetTakenBack'> {
   const registers = [registry];
   const version = new Gauge({
     name: 'pointsman_ruleset_version',
@@ -190,6 +194,7 @@ function rulesetMetrics(registry: Registry): Pick<Metrics, 'rulesetActivated' | 
       rejected.set(1);
       rejections.inc();
     },
+    rulesetTakenBack: () => rejected.set(0),
   };
 }
 

@@ -58,6 +58,9 @@ describe('the metrics', () => {
     metrics.rulesetRejected();
     metrics.rulesetActivated(2);
     expect(await scraped(metrics)).toContain('pointsman_ruleset_rejected 0\n');
+    metrics.rulesetRejected();
+    metrics.rulesetTakenBack();
+    expect(await scraped(metrics)).toContain('pointsman_ruleset_rejected 0\n');
   });
 
   it('stay bounded whatever labels come', async () => {
