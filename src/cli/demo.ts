@@ -146,6 +146,7 @@ async function claimOf({ payment, answer, refusal }: SentPayment, client: Gatewa
     provider: now?.provider ?? null,
     providerReference: now?.provider_reference ?? null,
     value: payment.value,
+    authorized: now?.amounts.authorized ?? 0,
     currency: payment.currency,
   };
 }

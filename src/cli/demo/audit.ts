@@ -8,7 +8,10 @@ export interface Claimed {
   readonly status: AuthorizationStatus | 'unanswered' | null;
   readonly provider: string | null;
   readonly providerReference: string | null;
+  /** Minor units asked for. */
   readonly value: number;
+  /** Minor units authorized, as answered. */
+  readonly authorized: number;
   readonly currency: string;
 }
 
@@ -95,6 +98,7 @@ function isBooked({ claimed, live }: Finding): boolean {
       row.provider === claimed.provider &&
       row.id === claimed.providerReference &&
       row.amount.value === claimed.value &&
+      row.authorized_amount === claimed.authorized &&
       row.amount.currency === claimed.currency,
   );
 }

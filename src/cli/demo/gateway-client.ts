@@ -12,6 +12,7 @@ const answerSchema = z.object({
   live: z.boolean(),
   provider: z.string().nullable(),
   provider_reference: z.string().nullable(),
+  amounts: z.object({ authorized: z.number() }),
   attempts: z.array(
     z.object({
       provider: z.string(),

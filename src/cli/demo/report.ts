@@ -249,6 +249,7 @@ function lastCode(answer: AuthorizationAnswer | null): string {
 function findings(title: string, list: readonly Finding[], codes: ReadonlyMap<string, string>): string[] {
   if (list.length === 0) return [];
   const rows = list
+    .toSorted((left, right) => (left.claimed.reference < right.claimed.reference ? -1 : 1))
     .slice(0, LISTED_MAX)
     .map(({ claimed, live }) => [
       majorUnits(claimed.value, claimed.currency),
@@ -272,7 +273,8 @@ function findings(title: string, list: readonly Finding[], codes: ReadonlyMap<st
 
 function majorUnits(value: number, currency: string): string {
   const exponent = currencyExponent(currency);
-  return `${(value / 10 ** exponent).toFixed(exponent)} ${currency}`;
+  const digits = { minimumFractionDigits: exponent, maximumFractionDigits: exponent };
+  return `${(value / 10 ** exponent).toLocaleString('en-US', digits)} ${currency}`;
 }
 
 /** Whether the run kept every promise that it looks at. */

@@ -90,7 +90,7 @@ class Sender {
       this.#begun += 1;
       await this.#entering;
       await this.#send(payment);
-      if (this.#unanswered >= UNANSWERED_MAX) {
+      if (this.#unanswered >= UNANSWERED_MAX && !signal.aborted) {
         throw new GatewayUnavailableError(`the gateway has left ${UNANSWERED_MAX} calls in a row unanswered`);
       }
     }
