@@ -13,6 +13,11 @@ export interface Admitted {
   readonly token: string;
   readonly permit: Permit;
   readonly propensity: number;
+  /**
+   * Monotonic clock by which the attempt is given up. Fixed before the intent is written: time that the journal
+   * takes does not prolong the attempt beyond what the intent says.
+   */
+  readonly deadlineMs: number;
 }
 
 /** What an attempt came to. */
@@ -35,7 +40,7 @@ export async function sendAttempt(
   const { request, traceparent } = road.command;
   const startedMs = deps.clock.monotonicMs();
   const budget: CallBudget = {
-    deadlineMs: Math.min(road.deadlineMs, startedMs + admitted.contract.timeoutMs),
+    deadlineMs: admitted.deadlineMs,
     connectTimeoutMs: admitted.contract.connectTimeoutMs,
     signal: deps.stopSignal,
     traceparent,

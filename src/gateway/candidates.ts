@@ -130,7 +130,8 @@ export async function admitNext(road: Road, deps: GatewayDeps): Promise<Admitted
         strategy: road.rule.action.strategy.kind,
         provider: id,
       });
-      return { ...candidate, permit: admission.permit };
+      const deadlineMs = Math.min(road.deadlineMs, deps.clock.monotonicMs() + timeoutMs);
+      return { ...candidate, permit: admission.permit, deadlineMs };
     }
     passOver(road, id, admission.reason, admission.retryAfterMs, deps);
   }

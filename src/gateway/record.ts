@@ -232,8 +232,7 @@ function intentFor(road: Road, admitted: Admitted, deps: GatewayDeps): Intent {
   const number = road.attempts.length + 1;
   const attemptId = `att_${road.authorizationId.slice('auth_'.length)}_${number}`;
   const startedAtMs = deps.clock.wallMs();
-  const remainingMs = Math.max(0, Math.ceil(road.deadlineMs - deps.clock.monotonicMs()));
-  const deadlineAtMs = startedAtMs + Math.min(remainingMs, admitted.contract.timeoutMs);
+  const deadlineAtMs = startedAtMs + Math.max(0, Math.ceil(admitted.deadlineMs - deps.clock.monotonicMs()));
   return {
     attemptId,
     number,
