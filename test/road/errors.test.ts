@@ -189,7 +189,7 @@ test('the same key of another account or merchant is another key', async () => {
 });
 
 test('while the first request is under way: 409 with Location and Retry-After', async () => {
-  await gateway.sandbox.addFault({ provider: 'sandbox-a', kind: 'late', delay_ms: 600 });
+  await gateway.sandbox.addFault({ provider: 'sandbox-a', kind: 'late', delay_ms: 1500 });
   const body = paymentBody('order-flight');
   const first = gateway.authorize(body, 'key-flight');
   await eventually('the request is at the provider', async () =>
