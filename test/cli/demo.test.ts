@@ -77,6 +77,38 @@ async function expectNothingLeft(output: string): Promise<void> {
   expect(await readdir(folder)).toEqual([]);
 }
 
+interface Ledger {
+  readonly authorizations: readonly { readonly merchant_reference: string }[];
+}
+
+/** Reference of the first payment of the demo with money held; empty while there is none. */
+async function firstReference(sandbox: string): Promise<string> {
+  const response = await fetch(`${sandbox}/ledger?merchant=demo-shop&live=true&limit=1`);
+  return ((await response.json()) as Ledger).authorizations[0]?.merchant_reference ?? '';
+}
+
+/** What a second gateway would do that does not know of the first: asks the last provider for the same payment. */
+async function authorizeDirectly(sandbox: string, reference: string): Promise<void> {
+  const { providers } = (await (await fetch(`${sandbox}/providers`)).json()) as {
+    readonly providers: readonly { readonly url: string }[];
+  };
+  const response = await fetch(`${providers.at(-1)?.url}/v1/authorizations`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer sandbox-key', 'idempotency-key': 'behind-the-back' },
+    body: JSON.stringify({
+      reference: 'behind-the-back',
+      merchant: 'demo-shop',
+      merchant_reference: reference,
+      amount: { value: 100, currency: 'EUR' },
+      token: 'tok_visa',
+      brand: 'visa',
+      initiator: 'customer',
+      capture: 'manual',
+    }),
+  });
+  expect(response.status).toBe(200);
+}
+
 describe('npm run demo', () => {
   it('shows failover and unknowns, finds nothing authorized twice, and leaves nothing behind', async () => {
     const run = runDemo(['--payments', '240', '--seed', 'test']);
@@ -149,6 +181,25 @@ describe('npm run demo', () => {
       const wrongSandbox = runDemo(['--url', gateway.url, '--key', gateway.key, '--sandbox', gateway.url]);
       expect(await wrongSandbox.code).toBe(2);
       expect(wrongSandbox.errors()).toMatch(/answered 404/);
+    } finally {
+      await gateway.stop();
+    }
+  });
+
+  it('finds a payment that somebody authorized a second time behind the back of the gateway', async () => {
+    const gateway = await startOwnGateway();
+    try {
+      const run = runDemo([
+        '--payments',
+        '240',
+        ...['--url', gateway.url, '--key', gateway.key, '--sandbox', gateway.sandbox],
+      ]);
+      await expect.poll(() => firstReference(gateway.sandbox), { timeout: 15_000 }).toMatch(/^demo-/);
+      await authorizeDirectly(gateway.sandbox, await firstReference(gateway.sandbox));
+      expect(await run.code, run.errors()).toBe(1);
+      expect(run.output()).toMatch(/authorized at more than one place +1 +WRONG/);
+      expect(run.output()).toMatch(/AUTHORIZED TWICE\n/);
+      expect(run.output()).toContain('FAILED: answers and books disagree');
     } finally {
       await gateway.stop();
     }
