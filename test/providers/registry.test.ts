@@ -74,7 +74,7 @@ describe('the registry', () => {
   });
 
   it.each<[string, Partial<ProviderContract>]>([
-    ['limits per second', { limits: { perSecond: 1, concurrent: 1_000 } }],
+    ['limits per second', { limits: { perSecond: 1, concurrent: 50 } }],
     ['fees', { fees: { fixed: null, basisPoints: 5, crossBorderBasisPoints: 0 } }],
     ['merchants', { merchants: new Set(['acme']) }],
     ['being enabled', { enabled: false }],
@@ -92,7 +92,7 @@ describe('the registry', () => {
 
   it.each<[string, () => Partial<ProviderContract>]>([
     ['base URL', () => ({ baseUrl: `${server.url}/v2` })],
-    ['concurrency', () => ({ limits: { perSecond: 1_000, concurrent: 1 } })],
+    ['concurrency', () => ({ limits: { perSecond: 100, concurrent: 1 } })],
     ['a secret', () => ({ credentials: { api_key: 'new' } })],
     ['one more secret', () => ({ credentials: { api_key: 'old', webhook_secret: 's' } })],
   ])('makes a new instance and closes the old one when this changes: %s', async (_name, change) => {
