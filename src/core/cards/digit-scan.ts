@@ -38,6 +38,8 @@ export class DigitScan {
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
   readonly #before: number[] = [];
+  /** Whether nothing but zeros stands between the start of the group and this digit. */
+  readonly #afterZeros: boolean[] = [];
 
   constructor(text: string, bin: string | null, opaque: boolean, withinLongRuns: boolean) {
     this.#text = text;
@@ -50,6 +52,10 @@ export class DigitScan {
       const width = point > 0xffff ? 2 : 1;
       const digit = digitValue(point);
       if (digit >= 0) {
+        const previous = this.#digits.length - 1;
+        this.#afterZeros.push(
+          before !== GLUED || (this.#digits[previous] === 0 && this.#afterZeros[previous] === true),
+        );
         this.#digits.push(digit);
         this.#starts.push(index);
         this.#ends.push(index + width);
@@ -104,12 +110,7 @@ export class DigitScan {
     if (this.#before[first] !== GLUED) return true;
     if (this.#withinLongRuns && this.#isInLongGroup(first)) return true;
     // Behind zeros that only pad the group.
-    let index = first - 1;
-    while (index >= 0 && this.#digits[index] === 0) {
-      if (this.#before[index] !== GLUED) return this.#digits[first] !== 0;
-      index -= 1;
-    }
-    return false;
+    return this.#digits[first] !== 0 && this.#afterZeros[first] === true;
   }
 
   #mayEnd(after: number): boolean {
