@@ -6,6 +6,9 @@ import { LabelCache } from './label-cache.ts';
 /** Series of one metric at most; labels come from configuration, so that this is a safety net. */
 const SERIES_MAX = 400;
 
+/** Label sets of one histogram at most: each has a series for every bucket. */
+const HISTOGRAMS_MAX = 80;
+
 /** Names of the default metrics that `promtool check metrics` refuses: gauges that end in `_total`. */
 const MISNAMED_DEFAULTS = [
   'nodejs_active_handles_total',
@@ -94,7 +97,7 @@ function histogram(registry: Registry, name: string, help: string, labelNames: s
     buckets,
     registers: [registry],
   });
-  return new LabelCache(metric, labelNames.length, SERIES_MAX / 10);
+  return new LabelCache(metric, labelNames.length, HISTOGRAMS_MAX);
 }
 
 function roadMetrics(registry: Registry): Observer {
@@ -107,7 +110,7 @@ function roadMetrics(registry: Registry): Observer {
     registry,
     'attempt_duration_seconds',
     'Time from intent to outcome of an attempt.',
-    ['provider'],
+    ['provider', 'brand'],
     PROVIDER_SECONDS,
   );
   const failovers = counter(registry, 'failovers_total', 'Attempts opened at another provider.', [
@@ -141,7 +144,7 @@ function roadMetrics(registry: Registry): Observer {
   return {
     attemptEnded({ provider, brand, outcome, durationMs }) {
       attempts.get(provider, brand, outcome.kind).inc();
-      attemptSeconds.get(provider).observe(durationMs / 1000);
+      attemptSeconds.get(provider, brand).observe(durationMs / 1000);
     },
     failedOver: ({ from, to, reason }) => failovers.get(from, to, reason).inc(),
     passedOver({ provider, reason }) {
