@@ -30,8 +30,8 @@ describe('the metrics', () => {
     const text = await scraped(metrics);
     const expected = [
       'pointsman_attempts_total{provider="a",brand="visa",outcome="approved"} 2',
-      'pointsman_attempt_duration_seconds_bucket{le="0.1",provider="a"} 2',
-      'pointsman_attempt_duration_seconds_bucket{le="0.05",provider="a"} 0',
+      'pointsman_attempt_duration_seconds_bucket{le="0.1",provider="a",brand="visa"} 2',
+      'pointsman_attempt_duration_seconds_bucket{le="0.05",provider="a",brand="visa"} 0',
       'pointsman_failovers_total{from="a",to="b",reason="not_sent"} 1',
       'pointsman_passed_over_total{provider="a",reason="breaker_open"} 1',
       'pointsman_limit_refusals_total{provider="a",reason="limit_per_second"} 1',
@@ -72,7 +72,7 @@ describe('the metrics', () => {
     const text = await scraped(metrics);
     expect(text.match(/pointsman_decisions_total\{/g)).toHaveLength(401);
     expect(text).toContain('pointsman_decisions_total{rule="other",strategy="other"} 4600');
-    expect(text.match(/pointsman_journal_duration_seconds_count\{/g)).toHaveLength(41);
+    expect(text.match(/pointsman_journal_duration_seconds_count\{/g)).toHaveLength(81);
   });
 
   it('name everything as Prometheus wants it', async () => {
