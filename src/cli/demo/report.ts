@@ -40,6 +40,7 @@ export function reportLines(traffic: Traffic): string[] {
     ]),
     ...failoverTable(sent),
     ...passedOverLines(sent),
+    ...notFailedOverLines(sent),
     ...section('ASKED TWICE', [
       'A shop that repeats a request gets the first answer back, byte for byte. With another key for a',
       'payment that is approved or pending it is refused (409 payment-live): nothing is sent a second time.',
@@ -167,6 +168,17 @@ function passedOverLines(sent: readonly SentPayment[]): string[] {
     ),
   );
   return passed.length === 0 ? [] : ['', `  Passed over without a request: ${listed(passed)}`];
+}
+
+/** Payments that ended at their first provider although it had not processed them: the retry budget's work. */
+function notFailedOverLines(sent: readonly SentPayment[]): string[] {
+  const stopped = sent.filter(({ answer }) => answer?.status === 'failed' && answer.attempts.length === 1);
+  if (stopped.length === 0) return [];
+  return [
+    '',
+    `  Failed at their first provider, without another try: ${count(stopped.length)}. Technical failovers are bounded to a`,
+    '  share of the traffic, so that an outage does not bury the providers that still stand.',
+  ];
 }
 
 function lookTable(looks: SecondLooks): string[] {
