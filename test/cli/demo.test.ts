@@ -109,7 +109,8 @@ async function authorizeDirectly(sandbox: string, reference: string): Promise<vo
   expect(response.status).toBe(200);
 }
 
-describe('npm run demo', () => {
+// Real processes: some seconds each alone, more on a busy machine.
+describe('npm run demo', { timeout: 60_000 }, () => {
   it('shows failover and unknowns, finds nothing authorized twice, and leaves nothing behind', async () => {
     const run = runDemo(['--payments', '240', '--seed', 'test']);
     expect(await run.code, run.errors()).toBe(0);
