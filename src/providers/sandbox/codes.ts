@@ -59,11 +59,10 @@ export function outcomeOfAuthorization(
   const providerReference = answer.id;
   const asTold = answer.authorized_amount;
   const inFull = asTold === asked.request.amount.value;
-  const link = answer.network_transaction;
-  const networkTransaction = link !== null && repeatsCard(link.id, bin) ? null : link;
+  const networkTransaction = linkIn(answer, bin);
   switch (answer.status) {
     case 'authorized':
-      if (!inFull) return unknown('answer_mismatch', providerReference);
+      if (!inFull || answer.decline !== null) return unknown('answer_mismatch', providerReference);
       return { kind: 'approved', providerReference, networkTransaction };
     case 'partially_authorized':
       if (inFull || asTold < 1 || asTold > asked.request.amount.value) {
@@ -80,14 +79,32 @@ export function outcomeOfAuthorization(
       return voided(answer, networkTransaction);
     case 'declined':
       if (answer.decline === null) return unknown('answer_malformed', providerReference);
-      return outcomeOfDecline(answer.decline, providerReference, asked, deps);
+      // Money behind a "no" is an approval that the provider overrode, whether or not it says so.
+      return outcomeOfDecline(
+        { ...answer.decline, after_approval: answer.decline.after_approval || asTold > 0 },
+        providerReference,
+        asked,
+        deps,
+      );
     case 'authentication_required':
+      if (asTold > 0) return unknown('answer_mismatch', providerReference);
       return { kind: 'authentication_required', code: 'authentication_required', providerReference };
     case 'pending':
       return { kind: 'pending', code: null, providerReference };
     default:
       return unreachable(answer.status);
   }
+}
+
+const NETWORK_NAME = /^[A-Za-z](?:[A-Za-z _-]{0,30}[A-Za-z])?$/;
+/** What a caller can repeat to us in a later payment. */
+const LINK_ID = /^[\x21-\x7e]{1,64}$/;
+
+/** The network's identifier, unless it is none or repeats the card: an approval counts without it too. */
+function linkIn(answer: WireAuthorization, bin: string | null): NetworkTransaction | null {
+  const link = answer.network_transaction;
+  const usable = link !== null && LINK_ID.test(link.id) && NETWORK_NAME.test(link.network);
+  return usable && !repeatsCard(link.id, bin) ? link : null;
 }
 
 /**

@@ -99,6 +99,8 @@ const decline = (over: Record<string, unknown> = {}) =>
     decline: { code: 'issuer_05', network_code: '05', advice: null, after_approval: false, ...over },
   });
 
+const NO = { code: 'issuer_51', network_code: '51', advice: null, after_approval: false };
+
 const json =
   (body: unknown, status = 200, headers: Record<string, string> = {}) =>
   () =>
@@ -191,6 +193,28 @@ describe('the answer to an authorization', () => {
     expect(inId).toEqual({ kind: 'unknown', code: 'answer_malformed', providerReference: null });
   });
 
+  it.each(['4571736000000000', 'card 4571 7360 0000 0000', 'visa\n{"event":"forged"}'])(
+    'takes no text of the provider for the name of a network: %s',
+    async (network) => {
+      const link = { id: 'ntid1', network, date: '2026-11-23' };
+      const outcome = await outcomeOf(json(authorization({ network_transaction: link })));
+      expect(outcome).toEqual({ kind: 'approved', providerReference: 'sbx_1', networkTransaction: null });
+    },
+  );
+
+  it('declined with money authorized may hide an approval, and is no reason to try another provider', async () => {
+    const answer = authorization({ status: 'declined', decline: NO });
+    expect(await outcomeOf(json({ ...answer, authorized_amount: 0 }))).toMatchObject({
+      decline: { mayHideApproval: false },
+    });
+    provider?.close();
+    expect(await outcomeOf(json(answer))).toMatchObject({
+      kind: 'declined',
+      decline: { mayHideApproval: true, otherProvider: 'no' },
+      providerReference: 'sbx_1',
+    });
+  });
+
   const mismatch = { kind: 'unknown', code: 'answer_mismatch', providerReference: 'sbx_1' };
   it.each<[string, Record<string, unknown>, unknown]>([
     ['another amount', { amount: { value: 4998, currency: 'EUR' } }, mismatch],
@@ -202,6 +226,8 @@ describe('the answer to an authorization', () => {
     ['part that is more', { status: 'partially_authorized', authorized_amount: 5000 }, mismatch],
     ['part that is nothing', { status: 'partially_authorized', authorized_amount: 0 }, mismatch],
     ['declined without a code', { status: 'declined' }, { ...mismatch, code: 'answer_malformed' }],
+    ['an approval with a decline', { decline: { ...NO, code: 'issuer_05', network_code: '05' } }, mismatch],
+    ['to be authenticated, with money held', { status: 'authentication_required' }, mismatch],
   ])('that does not add up is unknown: %s', async (_name, over, expected) => {
     expect(await outcomeOf(json(authorization(over)))).toEqual(expected);
   });
