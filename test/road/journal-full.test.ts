@@ -11,7 +11,9 @@ import { problemIn } from './problem-in.ts';
  */
 
 const PROVIDERS = ['sandbox-a', 'sandbox-b'];
-const HAS_PRLIMIT = spawnSync('prlimit', ['--version']).status === 0;
+/** Of util-linux: changes the limits of a process that runs. */
+const PRLIMIT = 'prlimit';
+const HAS_PRLIMIT = spawnSync(PRLIMIT, ['--version']).status === 0;
 
 let gateway: TestGateway;
 
@@ -27,7 +29,7 @@ afterAll(async () => {
 });
 
 function limitFiles(bytes: '0' | 'unlimited'): void {
-  const { status, stderr } = spawnSync('prlimit', ['--pid', String(gateway.pid), `--fsize=${bytes}:`]);
+  const { status, stderr } = spawnSync(PRLIMIT, ['--pid', String(gateway.pid), `--fsize=${bytes}:`]);
   expect(status, stderr.toString()).toBe(0);
 }
 
