@@ -3,7 +3,11 @@ import CircuitBreaker from 'opossum';
 import type { BreakerSignal } from '../core/attempt.ts';
 import type { BreakerSettings } from '../core/rules/ruleset.ts';
 import type { Clock } from '../gateway/ports.ts';
+import { RecentCalls } from './recent-calls.ts';
 import { RollingWindow, WINDOW_SLICES } from './rolling-window.ts';
+
+/** Calls of the window by number, as a multiple of `volume`. */
+const RECENT_VOLUMES = 3;
 
 /** What the breaker itself thinks, before any override. */
 export type CircuitState = 'closed' | 'open' | 'half_open';
@@ -52,6 +56,9 @@ function settle(failed: boolean): Promise<true> {
  *
  * opossum keeps its window when it closes, so that one failure after a good probe would open it again by the failures
  * of before; here every closing starts an empty window. `unknown` has a threshold of its own, which opossum has not.
+ *
+ * On a busy lane the window by time is full of successes when a provider goes down, and would take half its length to
+ * tip while every payment needs another provider. So the last few calls are judged by the same ratio too.
  */
 export class LaneBreaker {
   readonly #clock: Clock;
@@ -60,6 +67,7 @@ export class LaneBreaker {
   #circuit: CircuitBreaker<[boolean], true>;
   #rotation: EventEmitter;
   #unknown: RollingWindow;
+  #recent: RecentCalls;
   #state: CircuitState = 'closed';
   #generation = 0;
   #probing = false;
@@ -78,6 +86,7 @@ export class LaneBreaker {
     this.#sinceWallMs = clock.wallMs();
     this.#sinceMonotonicMs = clock.monotonicMs();
     this.#unknown = new RollingWindow(clock, settings.windowMs);
+    this.#recent = new RecentCalls(clock, settings.volume * RECENT_VOLUMES, settings.windowMs);
     this.#rotation = new EventEmitter();
     this.#circuit = this.#build({ calls: 0, failures: 0, unknown: 0 });
   }
@@ -128,11 +137,12 @@ export class LaneBreaker {
     if (!ticket.counted || ticket.generation !== this.#generation) return;
     this.#expire();
     if (signal === 'unknown') this.#unknown.add();
+    this.#recent.add(signal !== 'success');
     // A probe's place is given back by the change of state that its end brings about.
     this.#circuit.fire(signal !== 'success').catch((fault: unknown) => {
       if (fault !== PROVIDER_FAULT) throw fault;
     });
-    if (signal === 'unknown' && this.#state === 'closed' && this.#tooManyUnknown()) this.#circuit.open();
+    if (signal !== 'success' && this.#state === 'closed' && this.#shouldOpen(signal)) this.#circuit.open();
   }
 
   /** No call was made, or it says nothing about the provider. */
@@ -155,6 +165,7 @@ export class LaneBreaker {
     this.#circuit.shutdown();
     this.#unknown = new RollingWindow(this.#clock, settings.windowMs);
     this.#unknown.add(counts.unknown);
+    this.#recent = new RecentCalls(this.#clock, settings.volume * RECENT_VOLUMES, settings.windowMs);
     this.#rotation = new EventEmitter();
     this.#circuit = this.#build(counts);
     if (this.#state !== 'closed') this.#circuit.open();
@@ -200,6 +211,7 @@ export class LaneBreaker {
     circuit.on('close', () => {
       for (let slice = 0; slice < WINDOW_SLICES; slice += 1) this.#rotation.emit('rotate');
       this.#unknown.clear();
+      this.#recent.clear();
       this.#changed('closed');
     });
     return circuit;
@@ -217,6 +229,14 @@ export class LaneBreaker {
 
   #expire(): void {
     for (let passed = this.#unknown.expire(); passed > 0; passed -= 1) this.#rotation.emit('rotate');
+  }
+
+  /** What opossum does not see: the last calls, and the lower ratio of unknown outcomes. */
+  #shouldOpen(signal: BreakerSignal): boolean {
+    const { failureRatio, volume } = this.#settings;
+    return (
+      this.#recent.tooManyFailed(failureRatio, volume) || (signal === 'unknown' && this.#tooManyUnknown())
+    );
   }
 
   #tooManyUnknown(): boolean {

@@ -47,6 +47,46 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+describe('opening on a busy lane', () => {
+  it.each([
+    { name: 'fifteen failures after a thousand successes', failures: 15, state: 'closed' },
+    { name: 'sixteen of the last thirty', failures: 16, state: 'open' },
+  ])('$name: $state', async ({ failures, state }) => {
+    start();
+    await calls('success', 1_000);
+    await calls('failure', failures);
+    expect(breaker.state).toBe(state);
+  });
+
+  it('stays closed while two of five fail, mixed', async () => {
+    start();
+    for (let round = 0; round < 40; round += 1) {
+      await calls('success', 3);
+      await calls('failure', 2);
+    }
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('judges no call that is older than the window', async () => {
+    start();
+    await calls('failure', 9);
+    vi.advanceTimersByTime(10_001);
+    await calls('failure', 9);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('starts anew when it closes', async () => {
+    start();
+    await calls('success', 1_000);
+    await calls('failure', 16);
+    vi.advanceTimersByTime(5_000);
+    await calls('success', 1);
+    expect(breaker.state).toBe('closed');
+    await calls('failure', 8);
+    expect(breaker.state).toBe('closed');
+  });
+});
+
 describe('opening', () => {
   it.each([
     { name: 'half of ten', failures: 5, successes: 5, state: 'closed' },
