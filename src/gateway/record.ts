@@ -14,7 +14,7 @@ import type { AuthorizeResult } from './road-results.ts';
 const MARGIN_AFTER_DEADLINE_MS = 1_000;
 
 /** Why the road ended where it did, for the log and the history. */
-export type EndReason = StopReason | BudgetStop | 'retry_budget' | 'no_candidate_left';
+export type EndReason = StopReason | BudgetStop | 'retry_budget' | 'no_candidate_left' | 'road_overtaken';
 
 export type OpenedRoad =
   | { readonly kind: 'opened'; readonly intent: Intent }
@@ -92,7 +92,11 @@ export async function failOverRoad(
     ]);
     return { kind: 'stopped', answer: answerUnrecorded(road, deps) };
   }
-  if (written.value.kind === 'stale') return { kind: 'stopped', answer: await answerFromJournal(road, deps) };
+  if (written.value.kind === 'stale') {
+    // Its lease was declared over meanwhile (the wall clock jumped): no more attempts, but what came back is known.
+    const answer = await concludeRoad(road, intent, result, 'road_overtaken', deps);
+    return { kind: 'stopped', answer };
+  }
   road.version = written.value.version;
   road.attempts = attempts;
   return { kind: 'written', intent: nextIntent };

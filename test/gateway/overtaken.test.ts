@@ -1,0 +1,81 @@
+import { expect, it } from 'vitest';
+import { authorize } from '../../src/gateway/authorize.ts';
+import { recoverLapsed } from '../../src/gateway/recover.ts';
+import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { roadDeps } from '../support/road-deps.ts';
+import { sampleRequest } from '../support/sample-request.ts';
+import { ScriptedProvider, type ScriptStep } from '../support/scripted-provider.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+
+const AN_HOUR_MS = 3_600_000;
+
+it.each<[ScriptStep, string, string]>([
+  ['approve', 'approved', 'approved'],
+  ['decline_hard', 'declined', 'declined'],
+  // These would have been tried elsewhere. The road was declared over meanwhile, but what came back is known.
+  ['decline_soft', 'declined', 'declined'],
+  ['rejected', 'failed', 'rejected'],
+  ['partial_reversible', 'voided', 'partially_approved'],
+  ['unknown_processed', 'pending', 'unknown'],
+])(
+  'an outcome that comes after its lease was declared over is recorded, and nobody else is asked: %s',
+  async (step, status, outcome) => {
+    const clock = new FakeClock();
+    const journal = openInProcessJournal(':memory:');
+    const providers = new Map(
+      ['sandbox-a', 'sandbox-b', 'sandbox-c'].map((id) => [
+        id,
+        new ScriptedProvider(
+          id,
+          clock,
+          () => step,
+          () => 50,
+        ),
+      ]),
+    );
+    const deps = roadDeps({
+      clock,
+      random: new SeededRandom(1),
+      journal,
+      provider: (id) => providers.get(id),
+    });
+    let result: Awaited<ReturnType<typeof authorize>> | null = null;
+    const answering = authorize(
+      {
+        account: 'account-1',
+        idempotencyKey: 'key-1',
+        bodyFingerprint: 'f'.repeat(64),
+        request: sampleRequest({ deadlineMs: 8_000 }),
+        traceId: 't',
+        traceparent: null,
+        receivedAtMs: clock.monotonicMs(),
+      },
+      deps,
+    ).then((answer) => {
+      result = answer;
+      return answer;
+    });
+    const seen = () => [...providers.values()].flatMap((provider) => provider.seen);
+    while (seen().length === 0) await new Promise((resolve) => setImmediate(resolve));
+    // The machine's clock is put right while the request is at the provider.
+    clock.jumpWall(AN_HOUR_MS);
+    expect(await recoverLapsed(deps)).toBe(1);
+    while (result === null) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.fireNext();
+    }
+    const answer = await answering;
+    if (answer.kind !== 'answered') throw new Error(`not answered but ${answer.kind}`);
+    const told = JSON.parse(answer.body);
+    expect([told.status, told.attempts.at(-1).outcome.kind]).toEqual([status, outcome]);
+    expect(seen()).toHaveLength(1);
+    const kept = await journal.findAuthorization(answer.authorizationId);
+    expect([kept?.status, kept?.open, kept?.attempts.at(-1)?.outcome?.kind]).toEqual([
+      status,
+      false,
+      outcome,
+    ]);
+    await journal.close();
+  },
+);
