@@ -1,7 +1,7 @@
 import type { CandidateExplanation } from '../core/decision.ts';
 import type { Rule } from '../core/rules/ruleset.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
-import { callJournal } from './journal-calls.ts';
+import { callJournal, type JournalCall } from './journal-calls.ts';
 import type { ClaimRecord, ClaimScope } from './ports.ts';
 import type { OpenedRoad } from './record.ts';
 import type { Road } from './road.ts';
@@ -23,10 +23,25 @@ export async function answerOpening(
       return answerClaim(opening.claim, road.command, deps);
     case 'payment_live':
       return { kind: 'payment_live', authorizationId: opening.authorizationId };
-    case 'journal_failed':
+    case 'journal_failed': {
+      // Often it can still be read: a key whose earlier request was sent must not be told that nothing was.
+      const found = await findClaim(road.command, deps);
+      const earlier = found.ok && found.value?.authorizationId !== road.authorizationId ? found.value : null;
+      if (earlier !== null) return answerClaim(earlier, road.command, deps);
       observeUnsent(road.command, road, 'journal_unavailable', deps);
       return { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
+    }
   }
+}
+
+function findClaim(command: AuthorizeCommand, deps: GatewayDeps): Promise<JournalCall<ClaimRecord | null>> {
+  const scope: ClaimScope = {
+    account: command.account,
+    merchant: command.request.merchant,
+    operation: 'authorize',
+    key: command.idempotencyKey,
+  };
+  return callJournal('find_claim', deps, () => deps.journal.findClaim(scope));
 }
 
 /** The same key gives the same answer: frozen when final, the current state while pending. */
@@ -57,13 +72,7 @@ export async function answerNoRoute(
   road: Road | null,
   deps: GatewayDeps,
 ): Promise<AuthorizeResult> {
-  const scope: ClaimScope = {
-    account: command.account,
-    merchant: command.request.merchant,
-    operation: 'authorize',
-    key: command.idempotencyKey,
-  };
-  const found = await callJournal('find_claim', deps, () => deps.journal.findClaim(scope));
+  const found = await findClaim(command, deps);
   if (!found.ok) {
     observeUnsent(command, road, 'journal_unavailable', deps);
     return { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
