@@ -440,6 +440,8 @@ export interface Observer {
     readonly provider: string | null;
     readonly rule: string | null;
     readonly ruleset: number;
+    /** Why no further attempt was made, from a closed list; left out where none was begun. */
+    readonly stopped?: string;
     readonly attempts: readonly Attempt[];
     readonly amount: Amount;
     readonly brand: CardBrand;

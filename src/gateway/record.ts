@@ -120,7 +120,7 @@ export async function concludeRoad(
   if (written.value.kind === 'stale') return answerFromJournal(road, deps);
   road.attempts = withOutcome(road.attempts, intent, result);
   const authorization = authorizationOf(road, road.routing);
-  observeEnd(road, authorization, deps);
+  observeEnd(road, authorization, reason, deps);
   const answer = conclusion.frozen ?? deps.renderAnswer(authorization);
   return { kind: 'answered', ...answer, replayed: false, authorizationId: road.authorizationId };
 }
@@ -182,7 +182,7 @@ function answerUnrecorded(road: Road, deps: GatewayDeps): AuthorizeResult {
     detail: `attempt ${last} at ${attempts.at(-1)?.provider ?? 'no provider'} came back, but could not be recorded`,
     authorizationId: road.authorizationId,
   });
-  observeEnd(road, authorization, deps);
+  observeEnd(road, authorization, 'journal_failed', deps);
   return {
     kind: 'answered',
     ...deps.renderAnswer(authorization),
@@ -200,7 +200,7 @@ async function answerFromJournal(road: Road, deps: GatewayDeps): Promise<Authori
     authorizationId: road.authorizationId,
   });
   if (!found.ok || found.value === null) return answerUnrecorded(road, deps);
-  observeEnd(road, found.value, deps);
+  observeEnd(road, found.value, 'overtaken', deps);
   return {
     kind: 'answered',
     ...deps.renderAnswer(found.value),
@@ -209,7 +209,12 @@ async function answerFromJournal(road: Road, deps: GatewayDeps): Promise<Authori
   };
 }
 
-function observeEnd(road: Road, authorization: Authorization, deps: GatewayDeps): void {
+function observeEnd(
+  road: Road,
+  authorization: Authorization,
+  stopped: EndReason | 'overtaken' | 'journal_failed',
+  deps: GatewayDeps,
+): void {
   const { command } = road;
   deps.observer.authorizationEnded({
     authorizationId: authorization.id,
@@ -220,6 +225,7 @@ function observeEnd(road: Road, authorization: Authorization, deps: GatewayDeps)
     provider: authorization.provider,
     rule: road.rule.name,
     ruleset: road.ruleset.version,
+    stopped,
     attempts: authorization.attempts,
     amount: command.request.amount,
     brand: road.facts.cardBrand,

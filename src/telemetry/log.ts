@@ -100,6 +100,7 @@ function authorizationLine(ended: Parameters<Observer['authorizationEnded']>[0])
     provider: ended.provider,
     rule: ended.rule,
     ruleset: ended.ruleset,
+    stopped: ended.stopped,
     attempts: ended.attempts.map(({ provider, outcome, durationMs }) => ({
       provider,
       outcome: outcome === null ? null : outcome.kind,

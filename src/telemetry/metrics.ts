@@ -130,6 +130,7 @@ function roadMetrics(registry: Registry): Observer {
   const authorizations = counter(registry, 'authorizations_total', 'Authorizations that the road ended.', [
     'status',
   ]);
+  const stops = counter(registry, 'stops_total', 'Why roads made no further attempt.', ['reason']);
   const journalSeconds = histogram(
     registry,
     'journal_duration_seconds',
@@ -152,7 +153,10 @@ function roadMetrics(registry: Registry): Observer {
       if (LIMIT_REASONS.has(reason)) refusals.get(provider, reason).inc();
     },
     decided: ({ rule, strategy }) => decisions.get(rule, strategy).inc(),
-    authorizationEnded: ({ status }) => authorizations.get(status).inc(),
+    authorizationEnded({ status, stopped }) {
+      authorizations.get(status).inc();
+      if (stopped !== undefined) stops.get(stopped).inc();
+    },
     journalTook({ operation, durationMs, failed }) {
       journalSeconds.get(operation).observe(durationMs / 1000);
       if (failed) journalFailures.get(operation).inc();

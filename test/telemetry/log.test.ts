@@ -34,6 +34,7 @@ describe('the log', () => {
       provider: 'sandbox-b',
       rule: 'eu-debit',
       ruleset: 12,
+      stopped: 'approved',
       attempts: [
         { provider: 'sandbox-a', outcome: 'not_sent', code: 'ECONNREFUSED', ms: 2 },
         { provider: 'sandbox-b', outcome: 'approved', code: null, ms: 84 },

@@ -37,6 +37,7 @@ describe('the metrics', () => {
       'pointsman_limit_refusals_total{provider="a",reason="limit_per_second"} 1',
       'pointsman_decisions_total{rule="eu-debit",strategy="score"} 1',
       'pointsman_authorizations_total{status="approved"} 1',
+      'pointsman_stops_total{reason="approved"} 1',
       'pointsman_journal_duration_seconds_count{operation="open"} 2',
       'pointsman_journal_failures_total{operation="open"} 1',
       'pointsman_alerts_total{kind="journal_failed"} 1',

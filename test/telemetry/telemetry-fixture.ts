@@ -10,6 +10,7 @@ export const ENDED: Parameters<Observer['authorizationEnded']>[0] = {
   provider: 'sandbox-b',
   rule: 'eu-debit',
   ruleset: 12,
+  stopped: 'approved',
   attempts: [
     {
       id: 'att_b',
