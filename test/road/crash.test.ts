@@ -107,7 +107,7 @@ test('kill -9 with attempts under way: unknown once their lease is over, never s
   expect(await gateway.metric('pointsman_alerts_total', '{kind="lease_expired"}')).toBe(4);
   // And it goes on as if nothing had been.
   expect(await send(gateway, 'order-after')).toBe('answered 201');
-});
+}, 60_000);
 
 test('SIGTERM: what is under way is answered, what hangs is given up and recorded, nothing is lost', async () => {
   const drainMs = 1500;
@@ -146,7 +146,7 @@ test('SIGTERM: what is under way is answered, what hangs is given up and recorde
   const idle = await gateway.stop();
   expect([idle.code, idle.signal]).toEqual([0, null]);
   expect(idle.tookMs).toBeLessThan(drainMs);
-});
+}, 60_000);
 
 test('a start that cannot be says why, and leaves nothing behind', async () => {
   await using first = await startGateway();
@@ -173,4 +173,4 @@ test('a start that cannot be says why, and leaves nothing behind', async () => {
     }),
   );
   expect((await first.authorize(paymentBody('order-1'), 'key-1')).status).toBe(201);
-});
+}, 60_000);

@@ -17,10 +17,12 @@ export const GATEWAY_KEY = 'test-key-abcdefghijklmnop';
 /** A start or an end on a busy machine may take this long. */
 const PROCESS_MS = 20_000;
 
-/** Children that are still there, so that they end with us whatever a test does. */
+/** Children and folders that are still there, so that they end with us whatever a test does. */
 const running = new Set<ChildProcess>();
+const roots = new Set<string>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
+  for (const root of roots) rmSync(root, { recursive: true, force: true });
 });
 
 /** What a test may set; everything left out is as shipped, on free ports and in folders of its own. */
@@ -357,6 +359,7 @@ export class TestGateway implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#process.ended) await this.kill9();
     rmSync(this.folders.root, { recursive: true, force: true });
+    roots.delete(this.folders.root);
   }
 }
 
@@ -383,6 +386,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
 /** The same without waiting: for starts that are to fail. */
 export function launchGateway(options: GatewayOptions = {}): TestGateway {
   const root = mkdtempSync(join(tmpdir(), 'pointsman-road-'));
+  roots.add(root);
   const folders = { root, data: join(root, 'data'), rules: join(root, 'rules') };
   mkdirSync(folders.rules);
   for (const [file, text] of [
