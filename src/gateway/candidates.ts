@@ -1,7 +1,7 @@
 import type { CandidateExplanation } from '../core/decision.ts';
-import { eligibilityReason, tokenFor } from '../core/rules/eligibility.ts';
+import { eligibilityReason, sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
-import { type RankCandidate, rankCandidates } from '../core/scoring/rank-candidates.ts';
+import { type RankCandidate, type RankedCandidate, rankCandidates } from '../core/scoring/rank-candidates.ts';
 import type { Admitted } from './attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import type { Provider } from './ports.ts';
@@ -45,17 +45,21 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
   const eligible: RankCandidate[] = [];
   const ineligible: { readonly provider: string; readonly reason: string }[] = [];
   const usable = new Map<string, Omit<Candidate, 'propensity'>>();
+  /** Sandbox accounts that charge a token given for another one. */
+  const borrowing = new Set<string>();
   for (const contract of road.ruleset.providers.values()) {
     const { id } = contract;
     if (road.attempts.some((attempt) => attempt.provider === id)) continue;
     const reason = eligibilityReason(contract, facts, request, rule.action);
     const provider = deps.provider(id);
-    const token = tokenFor(contract, request.card);
+    const ownToken = tokenFor(contract, request.card);
+    const token = ownToken ?? sharedTokenFor(contract, request.card);
     if (reason !== null || provider === undefined || token === null) {
       ineligible.push({ provider: id, reason: reason ?? 'not_connected' });
       continue;
     }
     usable.set(id, { contract, provider, token });
+    if (ownToken === null) borrowing.add(id);
     eligible.push({
       provider: id,
       fees: contract.fees,
@@ -64,7 +68,7 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
       lane: deps.guards.view({ provider: id, brand: facts.cardBrand, merchant: facts.merchant }),
     });
   }
-  const { candidates, notes } = rankCandidates({
+  const ranking = rankCandidates({
     facts,
     rule: rule.name,
     action: rule.action,
@@ -72,11 +76,25 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
     candidates: eligible,
     ineligible,
   });
+  const candidates = ownTokensFirst(ranking.candidates, borrowing);
   const order = candidates.flatMap(({ provider, propensity }) => {
     const candidate = usable.get(provider);
     return candidate === undefined ? [] : [{ ...candidate, propensity }];
   });
-  return decisionOf(order, candidates, notes);
+  return decisionOf(order, candidates, ranking.notes);
+}
+
+function ownTokensFirst(
+  ranked: readonly RankedCandidate[],
+  borrowing: ReadonlySet<string>,
+): readonly RankedCandidate[] {
+  if (borrowing.size === 0) return ranked;
+  const own = ranked.filter(({ provider, eligible }) => eligible && !borrowing.has(provider));
+  const others = ranked.filter(({ provider }) => borrowing.has(provider));
+  return [
+    ...[...own, ...others].map((entry, index) => ({ ...entry, rank: index + 1 })),
+    ...ranked.filter(({ eligible }) => !eligible),
+  ];
 }
 
 function decisionOf(

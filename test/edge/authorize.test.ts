@@ -323,7 +323,7 @@ describe('POST /v1/authorizations: fields', () => {
     [{ shopper: { ...shopper, country: 'Germany' } }, 'shopper.country', /ISO 3166/],
     [{ shopper: { ...shopper, id: 'a\nb' } }, 'shopper.id', /control characters/],
     [{ initiator: 'me' }, 'initiator', /customer \| merchant/],
-    [{ three_ds: { cavv: 'not base64!' } }, 'three_ds.cavv', /base64/],
+    [{ three_ds: { cavv: 'A'.repeat(65) } }, 'three_ds.cavv', /1 to 64 characters/],
     [{ stored_credential: { usage: 'first' } }, 'stored_credential.reason', /recurring/],
     [
       { network_transaction: { id: 'x', network: 'visa', date: '2026-02-30' } },

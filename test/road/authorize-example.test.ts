@@ -13,7 +13,6 @@ const BODY = {
     last4: '0007',
     expiry_month: 9,
     expiry_year: 2029,
-    token: 'tok_visa',
     tokens: { 'sandbox-a': 'tok_visa', stripe: 'pm_1', adyen: '8415' },
     id: 'card-77',
     account_reference: 'V0010013022298169667504231315',

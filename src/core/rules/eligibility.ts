@@ -42,7 +42,9 @@ export function eligibilityReason(
     return 'country_not_supported';
   }
   if (facts.networkToken && !features.has('network_token')) return 'feature_missing_network_token';
-  if (tokenFor(contract, request.card) === null) return 'no_usable_token';
+  if (tokenFor(contract, request.card) === null && sharedTokenFor(contract, request.card) === null) {
+    return 'no_usable_token';
+  }
   return null;
 }
 
@@ -67,4 +69,16 @@ export function ruleReaches(action: RuleAction, provider: string): boolean {
 export function tokenFor(contract: ProviderContract, card: CardDetails): string | null {
   if (Object.hasOwn(card.tokens, contract.id)) return card.tokens[contract.id] ?? card.token;
   return card.token;
+}
+
+const SANDBOX_TOKEN = /^tok_/;
+
+/**
+ * The simulated accounts of the sandbox share one vault: a sandbox token that was given for one of them can be charged
+ * at all, so that a request with a single token can learn to fail over. Those that it was given for come first. Real
+ * providers share nothing.
+ */
+export function sharedTokenFor(contract: ProviderContract, card: CardDetails): string | null {
+  if (contract.adapter !== 'sandbox') return null;
+  return Object.values(card.tokens).find((token) => SANDBOX_TOKEN.test(token)) ?? null;
 }

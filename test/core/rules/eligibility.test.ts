@@ -74,6 +74,15 @@ const ROWS: Readonly<Record<string, Row>> = {
     card: { token: null, tokens: { 'sandbox-b': 'x' } },
     reason: 'no_usable_token',
   },
+  'a sandbox token of another sandbox account': {
+    card: { token: null, tokens: { 'sandbox-b': 'tok_visa' } },
+    reason: null,
+  },
+  'a real provider, with a sandbox token of another': {
+    contract: { adapter: 'stripe', live: true },
+    card: { token: null, tokens: { 'sandbox-b': 'tok_visa' } },
+    reason: 'no_usable_token',
+  },
   'its own token': { card: { token: null, tokens: { 'sandbox-a': 'x' } }, reason: null },
 };
 
