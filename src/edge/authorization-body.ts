@@ -80,9 +80,7 @@ const threeDsSchema = z
   .strictObject({
     eci: digits(/^\d{1,2}$/, '1 or 2 digits').nullish(),
     // Networks and 3DS servers write it in base64 or hex; what is wrong with it is the provider's word.
-    cavv: plainText(64)
-      .nullish()
-      .openapi({ description: 'Sent to the provider, never stored.' }),
+    cavv: plainText(64).nullish().openapi({ description: 'Sent to the provider, never stored.' }),
     ds_transaction_id: plainText(64).nullish(),
     version: digits(/^\d(\.\d){1,2}$/, 'a version such as 2.2.0').nullish(),
     exemption: digits(/^[a-z_]{1,40}$/, 'a name in lower case, such as low_value').nullish(),
