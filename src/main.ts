@@ -7,9 +7,7 @@ import { loadDeclineTables } from './config/decline-tables.ts';
 import { loadBinTable } from './config/default-bin-table.ts';
 import { EnvironmentError, readEnvironment, type Settings } from './config/environment.ts';
 import { formatRulesetError } from './config/ruleset-error.ts';
-import { readRulesetFolder } from './config/ruleset-folder.ts';
 import { openRulesetStore, type RulesetStore } from './config/ruleset-store.ts';
-import { validateRulesetFiles } from './config/validate-ruleset-files.ts';
 import { TableCardFacts } from './core/cards/card-facts.ts';
 import type { DeclineTables } from './core/declines/decline-tables.ts';
 import type { Ruleset } from './core/rules/ruleset.ts';
@@ -93,7 +91,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
   }, log);
 }
 
-/** In the order in which a mistake is cheapest to find: files first, then sockets, then the journal's lock. */
+/** Files first, then the journal, whose last good rules may have to stand in for a bad folder, then the sandbox. */
 async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const metrics = createMetrics(VERSION);
   const keys = await loadApiKeys({ ...settings, file: settings.apiKeysFile });
@@ -101,12 +99,12 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     log.info('bin_table', { path, rows, refused }),
   );
   const declineTables = await readDeclineTables(settings);
-  const sandbox = await startSandboxIfNeeded(settings, log);
   const journal = await openWorkerJournal({ directory: settings.dataDir });
+  const sandbox: { child: SandboxChild | null } = { child: null };
   const registry = new ProviderRegistry({
     clock,
     declineTables: () => declineTables,
-    sandboxUrl: (id) => sandbox?.providers.get(id) ?? null,
+    sandboxUrl: (id) => sandbox.child?.providers.get(id) ?? null,
   });
   const lanes = new Lanes(new Map(), {
     clock,
@@ -116,6 +114,9 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     },
   });
   lanes.setOverrides(await journal.listOverrides());
+  const prepare = async (ruleset: Ruleset) => {
+    sandbox.child = await startSandboxIfNeeded(ruleset, settings, log);
+  };
   const activate = (ruleset: Ruleset) => {
     if (settings.production && !ruleset.live) {
       throw new StartError('sandbox providers are refused with NODE_ENV=production: configure real ones');
@@ -124,10 +125,22 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     lanes.update(ruleset.providers);
     metrics.rulesetActivated(ruleset.version);
   };
-  const rules = await openRules(settings, journal, log, activate, metrics);
+  const rules = await openRules(settings, journal, log, { prepare, activate }, metrics);
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
-  return { settings, log, metrics, keys, cards, sandbox, journal, registry, learner, lanes, rules };
+  return {
+    settings,
+    log,
+    metrics,
+    keys,
+    cards,
+    sandbox: sandbox.child,
+    journal,
+    registry,
+    learner,
+    lanes,
+    rules,
+  };
 }
 
 function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
@@ -212,12 +225,13 @@ async function drain(
 }
 
 /** The sandbox runs beside us when only sandbox providers are configured, and each has no address of its own. */
-async function startSandboxIfNeeded(settings: Settings, log: Log): Promise<SandboxChild | null> {
+async function startSandboxIfNeeded(
+  ruleset: Ruleset,
+  settings: Settings,
+  log: Log,
+): Promise<SandboxChild | null> {
   if (settings.sandbox === 'off' || settings.production) return null;
-  const folder = await readRulesetFolder(settings.rulesDir);
-  const reading = folder.kind === 'read' ? validateRulesetFiles(folder.files, credentialSources()) : folder;
-  if (reading.kind === 'refused') throw rulesRefused(settings, reading.errors);
-  const providers = [...reading.ruleset.providers.values()].filter(
+  const providers = [...ruleset.providers.values()].filter(
     ({ adapter, baseUrl }) => adapter === 'sandbox' && baseUrl === null,
   );
   if (providers.length === 0) return null;
@@ -233,7 +247,10 @@ async function openRules(
   settings: Settings,
   journal: Journal,
   log: Log,
-  activate: (ruleset: Ruleset) => void,
+  steps: {
+    readonly prepare: (ruleset: Ruleset) => Promise<void>;
+    readonly activate: (ruleset: Ruleset) => void;
+  },
   metrics: Metrics,
 ): Promise<RulesetStore> {
   const opening = await openRulesetStore({
@@ -242,8 +259,10 @@ async function openRules(
     clock,
     register: (contentHash, files) => journal.registerRuleset(contentHash, files, clock.wallMs()),
     hasOpenMoney: (provider) => journal.hasOpenMoney(provider),
+    lastGood: () => journal.newestRuleset(),
+    prepare: steps.prepare,
     onActivated(ruleset, previous) {
-      activate(ruleset);
+      steps.activate(ruleset);
       log.info('ruleset_activated', { ruleset: ruleset.version, previous: previous?.version ?? null });
     },
     onRejected(errors) {

@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { invariant } from '../core/invariant.ts';
 import type { ProviderContract, Ruleset } from '../core/rules/ruleset.ts';
 import type { Clock, Rulesets } from '../gateway/ports.ts';
 import type { CredentialSources } from './credentials.ts';
@@ -16,6 +17,13 @@ export interface RulesetStoreOptions {
   readonly register: (contentHash: string, files: Readonly<Record<string, string>>) => Promise<number>;
   /** Whether a provider has money that is open or can be refunded. */
   readonly hasOpenMoney: (provider: string) => Promise<boolean>;
+  /** The content that was in force last, in this process or an earlier one; null before the first. */
+  readonly lastGood?: () => Promise<{
+    readonly number: number;
+    readonly files: Readonly<Record<string, string>>;
+  } | null>;
+  /** Makes ready what the first set needs, before it becomes current; what it rejects with ends the opening. */
+  readonly prepare?: (ruleset: Ruleset) => Promise<void>;
   /** Called just before a set becomes current; when it throws, the set does not. */
   readonly onActivated?: (ruleset: Ruleset, previous: Ruleset | null) => void;
   /** Called once for each different refusal; the last good set stays. */
@@ -46,27 +54,66 @@ export type RulesetStoreOpening =
   | { readonly kind: 'refused'; readonly errors: readonly RulesetError[] };
 
 /**
- * Loads the folder and begins to watch it.
+ * Loads the folder and begins to watch it. A folder that is bad, or that drops a provider with money, does not keep a
+ * process from starting that has run before: the set that was in force last is taken, and the refusal told.
  * @returns what is wrong, when there is no good set to start with
- * @throws what `register` rejects with
+ * @throws what `register`, `lastGood`, `hasOpenMoney`, `prepare` or `onActivated` throw or reject with
  */
 export async function openRulesetStore(options: RulesetStoreOptions): Promise<RulesetStoreOpening> {
+  const before = await lastGoodSet(options);
+  const reading = await readFolder(options, before);
+  if (reading.kind === 'refused' && before === null) return reading;
+  const refused = reading.kind === 'refused' ? reading.errors : null;
+  const first = reading.kind === 'good' ? await numbered(reading.set, options) : before;
+  invariant(first !== null, 'a refused folder without a set before was answered above');
+  await options.prepare?.(first.ruleset);
+  options.onActivated?.(first.ruleset, null);
+  const store = new RulesetStore(options, first);
+  if (refused !== null) store.refuse(refused);
+  await store.watch();
+  return { kind: 'opened', store };
+}
+
+/** A ruleset with the files that it was read from. */
+interface LoadedSet {
+  readonly ruleset: Ruleset;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+type FolderSet =
+  | { readonly kind: 'good'; readonly set: LoadedSet }
+  | { readonly kind: 'refused'; readonly errors: readonly RulesetError[] };
+
+/** The set that was in force last, as this version and these secrets read it; null when they refuse it. */
+async function lastGoodSet(options: RulesetStoreOptions): Promise<LoadedSet | null> {
+  const last = (await options.lastGood?.()) ?? null;
+  if (last === null) return null;
+  const reading = validateRulesetFiles(last.files, options.credentials);
+  if (reading.kind === 'refused') return null;
+  return { ruleset: { ...reading.ruleset, version: last.number }, files: last.files };
+}
+
+/** Reads and checks the folder, also against the money of the set that is or was in force. */
+async function readFolder(options: RulesetStoreOptions, before: LoadedSet | null): Promise<FolderSet> {
   const folder = await readRulesetFolder(options.folder);
   if (folder.kind === 'refused') return folder;
   const reading = validateRulesetFiles(folder.files, options.credentials);
   if (reading.kind === 'refused') return reading;
-  const version = await options.register(folder.contentHash, folder.files);
-  const ruleset = { ...reading.ruleset, version };
-  options.onActivated?.(ruleset, null);
-  const store = new RulesetStore(options, ruleset);
-  await store.watch();
-  return { kind: 'opened', store };
+  const set = { ruleset: reading.ruleset, files: folder.files };
+  const cut = before === null ? [] : await openMoneyErrors(before, set, options);
+  return cut.length > 0 ? { kind: 'refused', errors: cut } : { kind: 'good', set };
+}
+
+/** The set under the number that the journal gives it. */
+async function numbered({ ruleset, files }: LoadedSet, options: RulesetStoreOptions): Promise<LoadedSet> {
+  const version = await options.register(ruleset.contentHash, files);
+  return { ruleset: { ...ruleset, version }, files };
 }
 
 /** The active ruleset of a folder, reloaded when the folder changes. A bad edit keeps the last good set. */
 export class RulesetStore implements Rulesets {
   readonly #options: RulesetStoreOptions;
-  #current: Ruleset;
+  #current: LoadedSet;
   #loadedAtMs: number;
   #rejected: RulesetStatus['rejected'] = null;
   #running: Promise<void> = Promise.resolve();
@@ -78,18 +125,18 @@ export class RulesetStore implements Rulesets {
   #cancelDebounce: (() => void) | null = null;
   #closed = false;
 
-  constructor(options: RulesetStoreOptions, ruleset: Ruleset) {
+  constructor(options: RulesetStoreOptions, set: LoadedSet) {
     this.#options = options;
-    this.#current = ruleset;
+    this.#current = set;
     this.#loadedAtMs = options.clock.wallMs();
   }
 
   current(): Ruleset {
-    return this.#current;
+    return this.#current.ruleset;
   }
 
   status(): RulesetStatus {
-    const { version, contentHash } = this.#current;
+    const { version, contentHash } = this.#current.ruleset;
     return { version, contentHash, loadedAtMs: this.#loadedAtMs, rejected: this.#rejected };
   }
 
@@ -125,20 +172,21 @@ export class RulesetStore implements Rulesets {
 
   async #load(): Promise<void> {
     try {
-      const folder = await readRulesetFolder(this.#options.folder);
-      if (folder.kind === 'refused') return this.#reject(folder.errors);
-      if (folder.contentHash === this.#current.contentHash) {
+      const before = this.#current;
+      const reading = await readFolder(this.#options, before);
+      if (reading.kind === 'refused') return this.#reject(reading.errors);
+      if (reading.set.ruleset.contentHash === before.ruleset.contentHash) {
         if (this.#rejected !== null) this.#options.onTakenBack?.();
         this.#rejected = null;
         return;
       }
-      const reading = validateRulesetFiles(folder.files, this.#options.credentials);
-      if (reading.kind === 'refused') return this.#reject(reading.errors);
-      const providersText = folder.files['providers.yaml'] ?? '';
-      const kept = await this.#openMoneyErrors(reading.ruleset, providersText);
-      if (kept.length > 0) return this.#reject(kept);
-      const version = await this.#options.register(folder.contentHash, folder.files);
-      this.#activate({ ...reading.ruleset, version });
+      this.#activate(await numbered(reading.set, this.#options));
+      // An attempt may have begun at a provider that goes, between the question and the activation: then the
+      // set before comes back, under a number of its own, and is also what the next start begins with.
+      const cut = await openMoneyErrors(before, reading.set, this.#options);
+      if (cut.length === 0) return;
+      this.#activate(await numbered(before, this.#options));
+      this.#reject(cut);
     } catch (error) {
       // The journal or an observer failed: the set in force stays, and the next look at the folder tries
       // again.
@@ -156,12 +204,17 @@ export class RulesetStore implements Rulesets {
     }
   }
 
-  #activate(ruleset: Ruleset): void {
+  #activate(set: LoadedSet): void {
     if (this.#closed) return;
-    this.#options.onActivated?.(ruleset, this.#current);
-    this.#current = ruleset;
+    this.#options.onActivated?.(set.ruleset, this.#current.ruleset);
+    this.#current = set;
     this.#loadedAtMs = this.#options.clock.wallMs();
     this.#rejected = null;
+  }
+
+  /** Tells that the folder's content is not in force; called by the opening for what it found. */
+  refuse(errors: readonly RulesetError[]): void {
+    this.#reject(errors);
   }
 
   #reject(errors: readonly RulesetError[]): void {
@@ -169,30 +222,6 @@ export class RulesetStore implements Rulesets {
     if (known) return;
     this.#rejected = { atMs: this.#options.clock.wallMs(), errors };
     this.#options.onRejected?.(errors);
-  }
-
-  /** A provider with open or refundable money may be disabled, never removed or pointed elsewhere. */
-  async #openMoneyErrors(next: Ruleset, providersText: string): Promise<readonly RulesetError[]> {
-    const errors: RulesetError[] = [];
-    const file = readYamlFile('providers.yaml', providersText);
-    for (const before of this.#current.providers.values()) {
-      const change = changeOf(before, next.providers.get(before.id));
-      if (change === null || !(await this.#options.hasOpenMoney(before.id)) || file.kind === 'refused')
-        continue;
-      const index = [...next.providers.keys()].indexOf(before.id);
-      errors.push(
-        file.file.locate({
-          path: change === 'removed' ? ['providers'] : ['providers', index, change],
-          what:
-            change === 'removed'
-              ? `provider "${before.id}" is gone, but has open or refundable money`
-              : `${change} of "${before.id}" is another, but it has open or refundable money`,
-          expected: 'the provider as it was, so that captures, refunds and inquiries reach it',
-          remedy: 'put it back with enabled: false; give a new account a new id',
-        }),
-      );
-    }
-    return errors;
   }
 
   #notice(): void {
@@ -237,6 +266,35 @@ export class RulesetStore implements Rulesets {
     this.#watcher?.close();
     this.#watcher = null;
   }
+}
+
+/** A provider with open or refundable money may be disabled, never removed or pointed elsewhere. */
+async function openMoneyErrors(
+  current: LoadedSet,
+  next: LoadedSet,
+  options: Pick<RulesetStoreOptions, 'hasOpenMoney'>,
+): Promise<readonly RulesetError[]> {
+  // Sandbox money is none: from the sandbox to real providers nothing is lost.
+  if (!current.ruleset.live && next.ruleset.live) return [];
+  const errors: RulesetError[] = [];
+  const file = readYamlFile('providers.yaml', next.files['providers.yaml'] ?? '');
+  for (const before of current.ruleset.providers.values()) {
+    const change = changeOf(before, next.ruleset.providers.get(before.id));
+    if (change === null || file.kind === 'refused' || !(await options.hasOpenMoney(before.id))) continue;
+    const index = [...next.ruleset.providers.keys()].indexOf(before.id);
+    errors.push(
+      file.file.locate({
+        path: change === 'removed' ? ['providers'] : ['providers', index, change],
+        what:
+          change === 'removed'
+            ? `provider "${before.id}" is gone, but has open or refundable money`
+            : `${change} of "${before.id}" is another, but it has open or refundable money`,
+        expected: 'the provider as it was, so that captures, refunds and inquiries reach it',
+        remedy: 'put it back with enabled: false; give a new account a new id',
+      }),
+    );
+  }
+  return errors;
 }
 
 /** What would cut the way to a provider's money, or null. */

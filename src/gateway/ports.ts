@@ -192,6 +192,8 @@ export interface Journal {
    * `limit`. Running it twice changes nothing more.
    */
   lapse(nowMs: number, limit: number): Promise<Lapsed>;
+  /** The content that was registered last, with its number; null before the first. */
+  newestRuleset(): Promise<RegisteredRuleset | null>;
   /** The number of this ruleset content: a new one when it is not the newest known. */
   registerRuleset(
     contentHash: string,
@@ -210,6 +212,14 @@ export interface Journal {
   ping(): Promise<void>;
   /** Finishes what was begun, then frees everything. Calls after it are refused. */
   close(): Promise<void>;
+}
+
+/** A ruleset as the journal keeps it. */
+export interface RegisteredRuleset {
+  readonly number: number;
+  readonly contentHash: string;
+  /** Content by file name. */
+  readonly files: Readonly<Record<string, string>>;
 }
 
 /** What {@link Journal.lapse} found. */

@@ -27,6 +27,7 @@ const READS: Readonly<Record<CommandName, boolean>> = {
   listAuthorizations: true,
   history: true,
   lapse: false,
+  newestRuleset: true,
   registerRuleset: false,
   saveOverride: false,
   listOverrides: true,

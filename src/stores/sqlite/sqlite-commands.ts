@@ -19,6 +19,13 @@ export interface FoundLapsed {
   readonly unconcluded: readonly FoundAuthorization[];
 }
 
+export interface RulesetRow {
+  readonly number: number;
+  readonly content_hash: string;
+  /** JSON: content by file name. */
+  readonly files: string;
+}
+
 export interface ClaimRow {
   readonly authorization_id: string;
   readonly body_fingerprint: string;
@@ -138,7 +145,7 @@ const SQL = {
       JOIN events AS e ON e.authorization = a.sequence AND e.number = 1
     WHERE a.unsettled = 1 AND a.open = 1 AND NOT EXISTS (SELECT 1 FROM attempts AS t
       WHERE t.authorization = a.sequence AND (t.outcome_kind IS NULL OR t.lease_until_ms > ?)) LIMIT ?`,
-  newestRuleset: 'SELECT number, content_hash FROM rulesets ORDER BY number DESC LIMIT 1',
+  newestRuleset: 'SELECT number, content_hash, files FROM rulesets ORDER BY number DESC LIMIT 1',
   insertRuleset: `
     INSERT INTO rulesets (content_hash, files, registered_at_ms) VALUES (?, ?, ?) RETURNING number`,
   insertOverride: `
@@ -317,9 +324,13 @@ export class SqliteCommands {
     return { lapsed, unconcluded: open.map((row) => this.#withAttempts(row)) };
   }
 
+  newestRuleset(): RulesetRow | null {
+    return (this.#prepare(SQL.newestRuleset).get() as unknown as RulesetRow | undefined) ?? null;
+  }
+
   registerRuleset(contentHash: string, files: string, atMs: number): number {
-    const newest = this.#prepare(SQL.newestRuleset).get();
-    if (newest?.['content_hash'] === contentHash) return newest['number'] as number;
+    const newest = this.newestRuleset();
+    if (newest?.content_hash === contentHash) return newest.number;
     return this.#prepare(SQL.insertRuleset).get(contentHash, files, atMs)?.['number'] as number;
   }
 

@@ -15,6 +15,7 @@ import type {
   OpeningResult,
   OutcomeRecord,
   ProviderOverride,
+  RegisteredRuleset,
   StepResult,
 } from '../../gateway/ports.ts';
 import { cursorOf, sequenceOf } from '../list-cursor.ts';
@@ -163,6 +164,13 @@ export class SqliteJournal implements Journal {
   async lapse(nowMs: number, limit: number): Promise<Lapsed> {
     const { lapsed, unconcluded } = await this.#runner.run('lapse', [Math.floor(nowMs), limit]);
     return { lapsed, unconcluded: unconcluded.map(authorizationOf) };
+  }
+
+  async newestRuleset(): Promise<RegisteredRuleset | null> {
+    const row = await this.#runner.run('newestRuleset', []);
+    if (row === null) return null;
+    const files = JSON.parse(row.files) as Readonly<Record<string, string>>;
+    return { number: row.number, contentHash: row.content_hash, files };
   }
 
   registerRuleset(
