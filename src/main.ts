@@ -18,6 +18,7 @@ import { type EdgeServer, SERVER_DEFAULTS, startServer } from './edge/server.ts'
 import { Gateway } from './gateway/gateway.ts';
 import { type Journal, JournalError } from './gateway/ports.ts';
 import { Unrecorded } from './gateway/unrecorded.ts';
+import { JournalWatch } from './guards/journal-watch.ts';
 import { Lanes } from './guards/lanes.ts';
 import { OutcomeLearner } from './guards/outcome-learner.ts';
 import { SlidingRetryBudget } from './guards/sliding-retry-budget.ts';
@@ -56,6 +57,7 @@ interface Parts {
   readonly cards: TableCardFacts;
   readonly sandbox: SandboxChild | null;
   readonly journal: Journal;
+  readonly journalWatch: JournalWatch;
   readonly registry: ProviderRegistry;
   readonly learner: OutcomeLearner;
   readonly lanes: Lanes;
@@ -75,6 +77,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
     { fetch: app.fetch, clock, randomness, reportFault: faultReporter(log) },
     { ...SERVER_DEFAULTS, host: settings.host, port: settings.port },
   );
+  await parts.keys.keep();
   announce(server, parts);
 
   endOnSignal(async (signal) => {
@@ -128,6 +131,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const rules = await openRules(settings, journal, log, { prepare, activate }, metrics);
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
+  const journalWatch = new JournalWatch(clock);
   return {
     settings,
     log,
@@ -136,6 +140,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     cards,
     sandbox: sandbox.child,
     journal,
+    journalWatch,
     registry,
     learner,
     lanes,
@@ -155,7 +160,7 @@ function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
     rulesets: parts.rules,
     cards: parts.cards,
     provider: (id) => registry.get(id),
-    observer: allObservers(parts.metrics.observer, parts.log.observer),
+    observer: parts.journalWatch.observing(allObservers(parts.metrics.observer, parts.log.observer)),
     unrecorded: new Unrecorded(),
     renderAnswer: renderAuthorization,
     owner: `${hostname()}-${process.pid}-${randomness.id('own')}`,
@@ -165,18 +170,23 @@ function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
 }
 
 function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
-  const { journal, lanes, rules } = parts;
+  const { journal, lanes } = parts;
   return createApp({
     authorize: (command) => gateway.authorize(command),
     journal,
     findCaller: apiKeyLookUp(parts.keys.keys),
     providers: () => providerSnapshots(parts),
-    setOverride: async (override) => {
+    async setOverride(override) {
       await journal.saveOverride(override);
       lanes.setOverrides(await journal.listOverrides());
+      const { provider, brand, merchant, mode, reason, author, expiresAtMs } = override;
+      const expires = expiresAtMs === null ? null : new Date(expiresAtMs).toISOString();
+      parts.log.warn('override', { provider, brand, merchant, mode, reason, author, expires });
     },
-    readiness: () => readiness(journal, rules, draining()),
-    metrics() {
+    readiness: () => readiness(parts, draining()),
+    async metrics() {
+      // A scrape must not fail with the journal: then it is the journal's own metrics that tell.
+      await journal.countUnsettled().then(parts.metrics.unsettledShown, ignoreJournalError);
       for (const { provider, lanes: shown } of lanes.snapshot()) {
         for (const { brand, breaker } of shown) {
           parts.metrics.breakerShown({ provider, brand, state: breaker });
@@ -291,9 +301,14 @@ function credentialSources() {
   return { environment: process.env, readFile: readSecretFile };
 }
 
+function ignoreJournalError(error: unknown): void {
+  if (!(error instanceof JournalError)) throw error;
+}
+
 /** Ready: the journal can be written, and we are not on our way out. A refused edit is told, but harms nobody. */
-async function readiness(journal: Journal, rules: RulesetStore, draining: boolean) {
+async function readiness({ journal, journalWatch, rules }: Parts, draining: boolean) {
   const status = rules.status();
+  const failing = journalWatch.failing();
   const writable = await journal.ping().then(
     () => true,
     (error: unknown) => {
@@ -302,9 +317,9 @@ async function readiness(journal: Journal, rules: RulesetStore, draining: boolea
     },
   );
   return {
-    ready: writable && !draining,
+    ready: writable && failing === null && !draining,
     detail: {
-      journal: writable ? 'writable' : 'not writable: nothing is sent until it is',
+      journal: writable ? (failing ?? 'writable') : 'not writable: nothing is sent until it is',
       draining,
       ruleset: {
         version: status.version,
@@ -385,7 +400,10 @@ function announce(server: EdgeServer, { settings, rules, sandbox, keys, log }: P
         '',
       ]
     : [];
-  if (madeKey !== null) lines.push(`Development key, printed only this once: ${madeKey}`, '');
+  if (madeKey !== null) {
+    lines.push(`Development key, printed only this once: ${madeKey}`);
+    lines.push(`(lost? delete ${settings.dataDir}/api-keys.json and start again)`, '');
+  }
   if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
 }
 
@@ -411,6 +429,14 @@ function endOnSignal(end: (signal: string) => Promise<void>, log: Log): void {
   process.on('SIGINT', onSignal);
 }
 
+/** What to do when the address cannot be listened on, by the system's code. */
+const LISTEN_REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'Set PORT to a free one.',
+  EACCES: 'Set PORT to one above 1023, or allow this user to listen there.',
+  ENOTFOUND: 'Set HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0.',
+  EADDRNOTAVAIL: 'Set HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0.',
+};
+
 /** Errors of a start that a person can mend; everything else is a bug and shows its stack. */
 const EXPECTED = [StartError, EnvironmentError, ApiKeysError, BinFileError, JournalError, ProviderSetupError];
 
@@ -428,9 +454,11 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   const expected = EXPECTED.some((type) => error instanceof type);
-  const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-  if (isTaken) process.stderr.write(`Pointsman cannot start: ${error.message}. Set PORT to a free one.\n`);
-  else if (expected) process.stderr.write(`Pointsman cannot start: ${(error as Error).message}\n`);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const remedy = LISTEN_REMEDIES[code];
+  if (remedy !== undefined) {
+    process.stderr.write(`Pointsman cannot start: ${(error as Error).message}. ${remedy}\n`);
+  } else if (expected) process.stderr.write(`Pointsman cannot start: ${(error as Error).message}\n`);
   else
     process.stderr.write(`Pointsman cannot start: ${error instanceof Error ? error.stack : String(error)}\n`);
   process.exit(1);

@@ -1,6 +1,6 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { mkdir, open, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
@@ -91,9 +91,16 @@ export function apiKeyLookUp(keys: readonly ApiKey[]): (presented: string) => Ap
 /** The keys of a process, and how it came to them. */
 export interface LoadedApiKeys {
   readonly keys: readonly ApiKey[];
-  /** The development key, in clear, when it was made just now: to be printed once. */
+  /** The development key, in clear, when it was made just now: to be printed once, after {@link keep}. */
   readonly madeKey: string | null;
+  /**
+   * Keeps the made key, hashed; does nothing when none was made. Called once the start has succeeded: a key that was
+   * kept by a start that failed would never be seen by anybody.
+   */
+  readonly keep: () => Promise<void>;
 }
+
+const NOTHING_TO_KEEP = async () => {};
 
 /**
  * Gathers the keys of `API_KEYS_FILE` and `DEV_API_KEY`. With neither, outside production, a development key is made
@@ -113,12 +120,12 @@ export async function loadApiKeys(settings: {
   if (production && file === null) {
     throw new ApiKeysError(
       'API_KEYS_FILE is not set: with NODE_ENV=production there is no development key. ' +
-        'Make a key with: node src/cli/make-api-key.ts',
+        'Make a key with: npm run make-key',
     );
   }
   const keys = file === null ? [] : parseApiKeys(await readKeysFile(file), file);
   if (devApiKey !== null) keys.push(developmentKey('development', devApiKey));
-  if (keys.length > 0 || production) return { keys, madeKey: null };
+  if (keys.length > 0 || production) return { keys, madeKey: null, keep: NOTHING_TO_KEEP };
   return await ownDevelopmentKey(dataDir);
 }
 
@@ -137,10 +144,14 @@ async function ownDevelopmentKey(dataDir: string): Promise<LoadedApiKeys> {
     if (error.code === 'ENOENT') return null;
     throw new ApiKeysError(`${path}: cannot be read: ${error.code ?? 'unknown'}`);
   });
-  if (kept !== null) return { keys: parseApiKeys(kept, path), madeKey: null };
+  if (kept !== null) return { keys: parseApiKeys(kept, path), madeKey: null, keep: NOTHING_TO_KEEP };
   const madeKey = randomBytes(32).toString('base64url');
   const key = developmentKey('development', madeKey);
-  await mkdir(dataDir, { recursive: true });
+  return { keys: [key], madeKey, keep: () => keepKey(path, key) };
+}
+
+async function keepKey(path: string, key: ApiKey): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
   // Never over a file that came between: two first starts must not print two keys of which one works.
   const handle = await open(path, 'wx', 0o600);
   try {
@@ -151,7 +162,6 @@ async function ownDevelopmentKey(dataDir: string): Promise<LoadedApiKeys> {
   } finally {
     await handle.close();
   }
-  return { keys: [key], madeKey };
 }
 
 function developmentKey(id: string, key: string): ApiKey {

@@ -36,7 +36,8 @@ export async function sendAttempt(
   road: Road,
   deps: GatewayDeps,
 ): Promise<AttemptResult> {
-  const { facts } = road;
+  const { facts, rule } = road;
+  deps.observer.decided({ rule: rule.name, strategy: rule.action.strategy.kind, provider: intent.provider });
   const { request, traceparent } = road.command;
   const startedMs = deps.clock.monotonicMs();
   const budget: CallBudget = {

@@ -143,11 +143,6 @@ export async function admitNext(road: Road, deps: GatewayDeps): Promise<Admitted
     const admitting = deps.guards.admit(lane, queueMs);
     const admission = admitting instanceof Promise ? await admitting : admitting;
     if (admission.kind === 'admitted') {
-      deps.observer.decided({
-        rule: road.rule.name,
-        strategy: road.rule.action.strategy.kind,
-        provider: id,
-      });
       const deadlineMs = Math.min(road.deadlineMs, deps.clock.monotonicMs() + timeoutMs);
       return { ...candidate, permit: admission.permit, deadlineMs };
     }

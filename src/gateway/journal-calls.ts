@@ -21,7 +21,7 @@ export async function callJournal<T>(
     deps.observer.journalTook({ operation, durationMs: took(), failed: true });
     deps.observer.alert({
       kind: 'journal_failed',
-      detail: `${operation}: ${error.message}`,
+      detail: error.message,
       authorizationId: null,
     });
     return { ok: false };

@@ -208,6 +208,8 @@ export interface Journal {
    * rests on it and is not wholly undone. Such a provider may be disabled, but not removed or pointed elsewhere.
    */
   hasOpenMoney(provider: string): Promise<boolean>;
+  /** Authorizations whose road is over and whose money is still to be found out or undone. */
+  countUnsettled(): Promise<number>;
   /** Resolves when the store can be written now: it writes a little. */
   ping(): Promise<void>;
   /** Finishes what was begun, then frees everything. Calls after it are refused. */

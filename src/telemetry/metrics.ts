@@ -47,6 +47,8 @@ export interface Metrics {
     readonly brand: string;
     readonly state: BreakerState;
   }): void;
+  /** Authorizations pending or reversing, with nobody working on them; told before a scrape. */
+  unsettledShown(count: number): void;
   rulesetActivated(version: number): void;
   rulesetRejected(): void;
   /** The folder holds the active ruleset again. */
@@ -77,6 +79,7 @@ export function createMetrics(version: string): Metrics {
   }).set({ version, node: process.version }, 1);
   return {
     observer: roadMetrics(registry),
+    unsettledShown: unsettledMetric(registry),
     ...rulesetMetrics(registry),
     ...breakerMetrics(registry),
     ...requestMetrics(registry),
@@ -172,6 +175,15 @@ const LIMIT_REASONS: ReadonlySet<string> = new Set([
   'queue_full',
   'queue_timeout',
 ]);
+
+function unsettledMetric(registry: Registry): Metrics['unsettledShown'] {
+  const unsettled = new Gauge({
+    name: 'pointsman_unsettled_authorizations',
+    help: 'Authorizations whose money is still to be found out (pending) or undone (reversing).',
+    registers: [registry],
+  });
+  return (count) => unsettled.set(count);
+}
 
 function rulesetMetrics(
   registry: Registry,

@@ -72,9 +72,14 @@ describe('loadApiKeys', () => {
 
   it('makes a development key once, keeps it hashed, and only for its owner to read', async () => {
     const dataDir = join(folder, 'first', 'data');
-    const { keys, madeKey } = await loadApiKeys({ ...none, dataDir });
-    expect(madeKey).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    const failed = await loadApiKeys({ ...none, dataDir });
     const path = join(dataDir, 'api-keys.json');
+    // A start that failed after this has printed no key, and must not leave one that nobody knows.
+    await expect(readFile(path)).rejects.toThrow('ENOENT');
+    const { keys, madeKey, keep } = await loadApiKeys({ ...none, dataDir });
+    expect(madeKey).not.toBe(failed.madeKey);
+    await keep();
+    expect(madeKey).toMatch(/^[A-Za-z0-9_-]{43}$/);
     expect(await readFile(path, 'utf8')).not.toContain(madeKey);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     const again = await loadApiKeys({ ...none, dataDir });

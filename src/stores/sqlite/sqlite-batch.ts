@@ -32,6 +32,7 @@ const READS: Readonly<Record<CommandName, boolean>> = {
   saveOverride: false,
   listOverrides: true,
   hasOpenMoney: true,
+  countUnsettled: true,
   ping: false,
 };
 

@@ -145,6 +145,9 @@ const SQL = {
       JOIN events AS e ON e.authorization = a.sequence AND e.number = 1
     WHERE a.unsettled = 1 AND a.open = 1 AND NOT EXISTS (SELECT 1 FROM attempts AS t
       WHERE t.authorization = a.sequence AND (t.outcome_kind IS NULL OR t.lease_until_ms > ?)) LIMIT ?`,
+  countUnsettled: `
+    SELECT count(*) AS count FROM authorizations INDEXED BY authorizations_unsettled
+    WHERE unsettled = 1 AND open = 0`,
   newestRuleset: 'SELECT number, content_hash, files FROM rulesets ORDER BY number DESC LIMIT 1',
   insertRuleset: `
     INSERT INTO rulesets (content_hash, files, registered_at_ms) VALUES (?, ?, ?) RETURNING number`,
@@ -344,6 +347,10 @@ export class SqliteCommands {
 
   hasOpenMoney(provider: string): boolean {
     return this.#prepare(SQL.hasOpenMoney).get(provider)?.['found'] === 1;
+  }
+
+  countUnsettled(): number {
+    return this.#prepare(SQL.countUnsettled).get()?.['count'] as number;
   }
 
   ping(): void {

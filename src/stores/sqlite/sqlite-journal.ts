@@ -206,6 +206,10 @@ export class SqliteJournal implements Journal {
     return this.#runner.run('hasOpenMoney', [provider]);
   }
 
+  countUnsettled(): Promise<number> {
+    return this.#runner.run('countUnsettled', []);
+  }
+
   ping(): Promise<void> {
     return this.#runner.run('ping', []);
   }
