@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
+import { OpenList } from '../core/open-list.ts';
 import type { Clock, Randomness } from '../gateway/ports.ts';
 import { PROBLEMS, type ProblemName, problem, problemBody, problemResponse } from './problems.ts';
 import { traceContextOf } from './trace-context.ts';
@@ -100,9 +101,14 @@ export async function startServer(deps: ServerDeps, settings: ServerSettings): P
   };
 }
 
+interface OpenExchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+}
+
 /** Requests under way, so that a drain can wait for them and end their connections. */
 class Exchanges {
-  readonly #open = new Map<ServerResponse, IncomingMessage>();
+  readonly #open = new OpenList<OpenExchange>();
   #closing = false;
   #onEmpty: (() => void) | null = null;
 
@@ -111,17 +117,17 @@ class Exchanges {
   }
 
   add(incoming: IncomingMessage, outgoing: ServerResponse): void {
-    this.#open.set(outgoing, incoming);
+    const place = this.#open.add({ incoming, outgoing });
     if (this.#closing) outgoing.setHeader('Connection', 'close');
     outgoing.once('close', () => {
-      this.#open.delete(outgoing);
+      this.#open.remove(place);
       if (this.#open.size === 0) this.#onEmpty?.();
     });
   }
 
   closeAfterAnswer(): void {
     this.#closing = true;
-    for (const outgoing of this.#open.keys()) {
+    for (const { outgoing } of this.#open.items()) {
       if (!outgoing.headersSent) outgoing.setHeader('Connection', 'close');
     }
   }
@@ -140,10 +146,7 @@ class Exchanges {
 
   /** Whether a whole request of this connection still waits for its answer. */
   owesAnswer(socket: Socket): boolean {
-    for (const incoming of this.#open.values()) {
-      if (incoming.socket === socket && incoming.complete) return true;
-    }
-    return false;
+    return this.#open.items().some(({ incoming }) => incoming.socket === socket && incoming.complete);
   }
 }
 

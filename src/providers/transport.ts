@@ -2,6 +2,7 @@ import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessag
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { OpenList, type OpenPlace } from '../core/open-list.ts';
 import type { CallBudget, Clock } from '../gateway/ports.ts';
 import { ProviderSetupError } from './provider-setup-error.ts';
 
@@ -173,6 +174,7 @@ class Exchange {
   #settled = false;
   #cancelDeadline: (() => void) | null = null;
   #cancelConnectTimeout: (() => void) | null = null;
+  #watched: OpenPlace<Exchange> | null = null;
 
   constructor(line: Line, request: TransportRequest, resolve: (result: TransportResult) => void) {
     this.#line = line;
@@ -187,8 +189,7 @@ class Exchange {
     this.#cancelDeadline = this.#line.clock.after(Math.ceil(remainingMs), () =>
       this.#fail(this.#handedOver ? 'timeout' : 'deadline_passed'),
     );
-    watch(signal, this);
-    watch(signal, this);
+    this.#watched = watch(signal, this);
     this.#openMessage();
   }
 
@@ -296,6 +297,9 @@ class Exchange {
       this.#fail('truncated_answer');
       return;
     }
+    // HTTP/1.1 does not say which request an answer belongs to. A provider in trouble may answer twice, and a second
+    // "not processed" would be taken for the word on the next request on this connection: so it carries no other.
+    if (!isSuccess(response.statusCode)) response.socket.destroy();
     const [first] = this.#chunks;
     const bytes = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
     this.#settle({
@@ -327,10 +331,14 @@ class Exchange {
     this.#settled = true;
     this.#cancelDeadline?.();
     this.#cancelConnectTimeout?.();
-    unwatch(this.#request.budget.signal, this);
+    if (this.#watched !== null) unwatch(this.#request.budget.signal, this.#watched);
     this.#chunks = [];
     this.#resolve(result);
   }
+}
+
+function isSuccess(status: number | undefined): boolean {
+  return status !== undefined && status >= 200 && status < 300;
 }
 
 /** TCP or TLS set-up is still under way. */
@@ -357,25 +365,25 @@ function codeOf(error: unknown): string {
  * Exchanges to stop with each signal. One signal serves all calls of a process: a listener for each of them would
  * cost more than the rest of the exchange's bookkeeping.
  */
-const watched = new WeakMap<AbortSignal, Set<Exchange>>();
+const watched = new WeakMap<AbortSignal, OpenList<Exchange>>();
 
-function watch(signal: AbortSignal, exchange: Exchange): void {
+function watch(signal: AbortSignal, exchange: Exchange): OpenPlace<Exchange> {
   let exchanges = watched.get(signal);
   if (exchanges === undefined) {
-    const fresh = new Set<Exchange>();
+    const fresh = new OpenList<Exchange>();
     signal.addEventListener(
       'abort',
       () => {
-        for (const each of fresh) each.stop();
+        for (const each of fresh.items()) each.stop();
       },
       { once: true },
     );
     watched.set(signal, fresh);
     exchanges = fresh;
   }
-  exchanges.add(exchange);
+  return exchanges.add(exchange);
 }
 
-function unwatch(signal: AbortSignal, exchange: Exchange): void {
-  watched.get(signal)?.delete(exchange);
+function unwatch(signal: AbortSignal, place: OpenPlace<Exchange>): void {
+  watched.get(signal)?.remove(place);
 }
