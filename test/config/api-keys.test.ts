@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiKeysError, apiKeyLookUp, loadApiKeys, parseApiKeys } from '../../src/config/api-keys.ts';
 
@@ -129,29 +127,5 @@ describe('loadApiKeys', () => {
     await expect(loadApiKeys({ ...none, file, dataDir: folder })).rejects.toThrow(
       /nowhere\.json: cannot be read: ENOENT/,
     );
-  });
-});
-
-describe('make-api-key', () => {
-  it('prints a key and an entry that belong together', async () => {
-    const options = [
-      '--id',
-      'shop',
-      '--account',
-      'acme',
-      '--merchants',
-      'acme-eu,acme-us',
-      '--scopes',
-      'read,ops',
-    ];
-    const { stdout } = await promisify(execFile)(process.execPath, ['src/cli/make-api-key.ts', ...options]);
-    const key = /key, shown this once: (\S+)/.exec(stdout)?.[1] ?? '';
-    const keys = parseApiKeys(stdout.slice(stdout.indexOf('[')), 'printed');
-    expect(apiKeyLookUp(keys)(key)).toMatchObject({
-      id: 'shop',
-      account: 'acme',
-      merchants: new Set(['acme-eu', 'acme-us']),
-      scopes: new Set(['read', 'ops']),
-    });
   });
 });
