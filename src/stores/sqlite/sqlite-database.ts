@@ -49,8 +49,8 @@ function openingError(error: unknown, path: string): JournalError {
   const busy = (error as { readonly errcode?: number }).errcode === SQLITE_BUSY;
   if (busy) {
     return new JournalError(
-      `${path}: in use by another process. One gateway per DATA_DIR: stop the other one, ` +
-        'give this one its own DATA_DIR, or share a DATABASE_URL',
+      `${path}: in use by another gateway. One gateway per DATA_DIR: stop the other one, ` +
+        `or give this one a folder of its own with DATA_DIR (now ${dirname(path)})`,
       { cause: error },
     );
   }

@@ -124,7 +124,7 @@ describe('one process per folder', () => {
     const first = await openHere();
     await first.open(sampleOpening('one'));
     await expect(openWorkerJournal({ directory: folder.path })).rejects.toThrow(
-      /journal\.sqlite: in use by another process.*its own DATA_DIR/,
+      /journal\.sqlite: in use by another gateway.*stop the other one, or give this one .* DATA_DIR \(now .+\)$/,
     );
     expect(() => openInProcessJournal(join(folder.path, 'journal.sqlite'))).toThrow(/in use/);
     expect(await first.open(sampleOpening('two'))).toEqual({ kind: 'opened' });
