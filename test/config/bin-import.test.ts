@@ -179,6 +179,28 @@ describe('import-bins', () => {
     expect(stdout).toContain('countries: DK 1, SE 1, GB 1');
   });
 
+  it('tells what it did not understand, under either name of the column, and what it did not read', async () => {
+    for (const header of ['BIN,Brand,Type,Colour', 'BIN,Brand,Funding,Colour', 'bin,scheme,funding,Colour']) {
+      const path = await file('note.csv', `${header}\n457173,VISA,debti,red\n457174,VISA,debit,red\n`);
+      const { stdout } = await run(process.execPath, [script, path]);
+      expect(stdout).toContain('2 accepted, 0 refused');
+      expect(stdout).toContain('not understood, left unknown: funding debti 1');
+      expect(stdout).toContain('columns not used: Colour');
+    }
+  });
+
+  it('says which columns it knows', async () => {
+    const path = await file('cli-header.csv', 'name,price\nx,1\n');
+    await expect(run(process.execPath, [script, path])).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /no column named BIN or iin_start.*BIN,Brand,Type.* or iin_start,iin_end,/,
+      ),
+    });
+    const { stdout } = await run(process.execPath, [script, '--help']);
+    expect(stdout).toMatch(/npm run check-bins -- .*BIN,Brand,Type.*iin_start,iin_end/s);
+  });
+
   it('ends with 1 when it refused something, with 2 without a file', async () => {
     const bad = await file('cli-bad.csv', 'BIN,Brand\n45,VISA\n457173,VISA\n');
     await expect(run(process.execPath, [script, bad])).rejects.toMatchObject({

@@ -30,6 +30,8 @@ export interface BinImportResult {
   readonly notUnderstood: ReadonlyMap<string, number>;
   readonly brands: ReadonlyMap<string, number>;
   readonly countries: ReadonlyMap<string, number>;
+  /** Names of the columns that nothing is read from, as the file spells them. */
+  readonly passedOver: readonly string[];
 }
 
 const REFUSED_SHOWN = 20;
@@ -43,7 +45,7 @@ const FORMS = [
     start: ['iin_start', 'bin_start', 'bin', 'iin'],
     end: ['iin_end', 'bin_end'],
     brand: ['scheme'],
-    funding: ['type'],
+    funding: ['type', 'funding'],
     product: ['brand', 'category'],
     prepaid: ['prepaid'],
     issuer: ['bank_name', 'issuer', 'bank'],
@@ -54,7 +56,7 @@ const FORMS = [
     start: ['bin', 'iin', 'bin_start', 'iin_start', 'prefix'],
     end: ['bin_end', 'iin_end'],
     brand: ['brand'],
-    funding: ['type'],
+    funding: ['type', 'funding'],
     product: ['category', 'level', 'product'],
     prepaid: ['prepaid'],
     issuer: ['issuer', 'bank_name', 'bank'],
@@ -62,9 +64,17 @@ const FORMS = [
   },
 ] as const;
 
+/** What a first line may look like, for people. */
+export const HEADERS_SHOWN = [
+  'BIN,Brand,Type,Category,Issuer,isoCode2',
+  'iin_start,iin_end,scheme,brand,type,prepaid,country,bank_name',
+] as const;
+
 type Columns = Readonly<
   Record<'start' | 'end' | 'brand' | 'funding' | 'product' | 'prepaid' | 'issuer' | 'country', number>
 >;
+
+const NAME_THE_COLUMNS = `name the columns in the first line: ${HEADERS_SHOWN.join(' or ')}`;
 
 const FUNDINGS: ReadonlyMap<string, CardFunding> = new Map([
   ['credit', 'credit'],
@@ -118,7 +128,7 @@ export class BinImport {
         line: 1,
         column: 1,
         what: 'no header',
-        remedy: 'name the columns in the first line',
+        remedy: NAME_THE_COLUMNS,
       };
     }
     return {
@@ -131,7 +141,13 @@ export class BinImport {
       notUnderstood: this.#notUnderstood,
       brands: this.#brands,
       countries: this.#countries,
+      passedOver: this.#passedOver(),
     };
+  }
+
+  #passedOver(): readonly string[] {
+    const read = new Set<number>(this.#columns === null ? [] : Object.values(this.#columns));
+    return this.#header.map((name) => name.trim()).filter((name, index) => name !== '' && !read.has(index));
   }
 
   #row(fields: readonly string[], line: number): void {
@@ -141,7 +157,7 @@ export class BinImport {
       this.#columns = columnsOf(fields);
       if (this.#columns !== null) return;
       const what = 'no column named BIN or iin_start';
-      this.#unreadable = { line, column: 1, what, remedy: 'name the columns in the first line' };
+      this.#unreadable = { line, column: 1, what, remedy: NAME_THE_COLUMNS };
       return;
     }
     this.#rows += 1;
@@ -200,7 +216,7 @@ export class BinImport {
   #funding(text: string): CardFunding | null {
     if (text === '') return null;
     const funding = FUNDINGS.get(text.toLowerCase()) ?? null;
-    if (funding === null) this.#puzzled('type', text);
+    if (funding === null) this.#puzzled('funding', text);
     return funding;
   }
 
