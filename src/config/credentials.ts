@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 export interface CredentialSources {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly readFile: (path: string) => SecretFile;
+  /** Stands for a secret that is not there, where files are only checked; left out: it is refused. */
+  readonly placeholder?: string;
 }
 
 export type SecretFile =
@@ -38,6 +40,7 @@ export function resolveCredential(
     const secret = value?.trim() ?? '';
     const state = value === undefined ? 'not set' : 'empty or too long';
     if (secret.length > 0 && secret.length <= SECRET_LENGTH_MAX) return { kind: 'resolved', secret };
+    if (sources.placeholder !== undefined) return { kind: 'resolved', secret: sources.placeholder };
     return {
       kind: 'refused',
       what: `the environment variable ${variable} of ${name} is ${state}`,
@@ -50,6 +53,7 @@ export function resolveCredential(
     const file = sources.readFile(path);
     const secret = file.kind === 'read' ? file.text.trim() : '';
     if (secret.length > 0 && secret.length <= SECRET_LENGTH_MAX) return { kind: 'resolved', secret };
+    if (sources.placeholder !== undefined) return { kind: 'resolved', secret: sources.placeholder };
     const state = file.kind === 'read' ? 'empty or too long' : `not readable (${file.code})`;
     return {
       kind: 'refused',

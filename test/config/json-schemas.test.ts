@@ -6,7 +6,7 @@ import { shippedFiles } from './ruleset-files.ts';
 describe('JSON Schemas for editors', () => {
   it.each([...jsonSchemas()])('the committed %s is what the code checks', (name, content) => {
     const committed = readFileSync(new URL(`../../routing-rules/schema/${name}`, import.meta.url), 'utf8');
-    // When this fails: node src/cli/generate-schemas.ts
+    // When this fails: npm run schemas
     expect(committed).toBe(content);
   });
 

@@ -1,0 +1,118 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readSecretFile } from '../config/credentials.ts';
+import { loadDeclineTables } from '../config/decline-tables.ts';
+import { formatRulesetError, type RulesetError } from '../config/ruleset-error.ts';
+import { readRulesetFolder } from '../config/ruleset-folder.ts';
+import { validateRulesetFiles } from '../config/validate-ruleset-files.ts';
+import { readYamlFile } from '../config/yaml-file.ts';
+import type { DeclineTables } from '../core/declines/decline-tables.ts';
+import type { Ruleset } from '../core/rules/ruleset.ts';
+import { systemClock } from '../guards/system-clock.ts';
+import { ProviderSetupError } from '../providers/provider-setup-error.ts';
+import { ProviderRegistry } from '../providers/registry.ts';
+
+const USAGE = `Checks a folder of rules as the gateway would read it, outcomes/ included.
+
+usage: npm run check-rules [-- <folder>]        (default ./routing-rules)
+
+A secret that is not there is a warning, not an error, so that this runs where no secrets are, as in CI; the gateway
+itself refuses to start without it.
+
+exit code  0  the gateway would take the folder
+           1  it would refuse it: every problem is told with file:line:column
+           2  wrong arguments`;
+
+/** What a check found. */
+interface Findings {
+  readonly errors: readonly RulesetError[];
+  /** Secrets that are not there. */
+  readonly warnings: readonly RulesetError[];
+  /** How many rules and providers there are; empty when the folder is refused. */
+  readonly summary: string;
+}
+
+async function findingsIn(folder: string): Promise<Findings> {
+  const outcomes = await loadDeclineTables(folder);
+  const outcomeErrors = outcomes.kind === 'refused' ? outcomes.errors : [];
+  const reading = await readRulesetFolder(folder);
+  if (reading.kind === 'refused') {
+    return { errors: [...reading.errors, ...outcomeErrors], warnings: [], summary: '' };
+  }
+  const sources = { environment: process.env, readFile: readSecretFile };
+  const strict = validateRulesetFiles(reading.files, sources);
+  const lenient = validateRulesetFiles(reading.files, { ...sources, placeholder: 'not-there' });
+  const errors =
+    lenient.kind === 'refused'
+      ? lenient.errors
+      : outcomes.kind === 'read'
+        ? setupErrors(lenient.ruleset, reading.files['providers.yaml'] ?? '', outcomes.tables)
+        : [];
+  // What only the strict reading has against the files is that secrets are missing.
+  const known = new Set(errors.map(formatRulesetError));
+  const all = strict.kind === 'refused' ? strict.errors : [];
+  const warnings = all.filter((error) => !known.has(formatRulesetError(error)));
+  const summary =
+    lenient.kind === 'refused'
+      ? ''
+      : `${counted(lenient.ruleset.rules.length, 'rule')}, ${counted(lenient.ruleset.providers.size, 'provider')}`;
+  return { errors: [...errors, ...outcomeErrors], warnings, summary };
+}
+
+/** Providers of a sound file that no adapter of this version can be built for; nothing is sent to any of them. */
+function setupErrors(ruleset: Ruleset, text: string, tables: DeclineTables): readonly RulesetError[] {
+  const yaml = readYamlFile('providers.yaml', text);
+  if (yaml.kind === 'refused') return yaml.errors;
+  const errors: RulesetError[] = [];
+  for (const [index, [id, contract]] of [...ruleset.providers].entries()) {
+    const registry = new ProviderRegistry({
+      clock: systemClock,
+      declineTables: () => tables,
+      sandboxUrl: () => 'http://127.0.0.1:9',
+    });
+    try {
+      registry.load({ providers: new Map([[id, contract]]) });
+    } catch (error) {
+      if (!(error instanceof ProviderSetupError)) throw error;
+      const path = ['providers', index, 'adapter'];
+      const expected = 'a provider that can be built';
+      errors.push(yaml.file.locate({ path, what: error.message, expected, remedy: 'correct or remove it' }));
+    } finally {
+      registry.close();
+    }
+  }
+  return errors;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** @returns the exit code */
+async function checkRules(folder: string): Promise<number> {
+  const found = await stat(folder).catch(() => null);
+  if (found?.isDirectory() !== true) {
+    console.error(`check-rules: ${folder} is no folder that can be read; expected the folder of RULES_DIR`);
+    return 1;
+  }
+  const { errors, warnings, summary } = await findingsIn(folder);
+  const line = (error: RulesetError) => formatRulesetError({ ...error, file: join(folder, error.file) });
+  for (const warning of warnings) console.error(`warning: ${line(warning)}`);
+  for (const error of errors) console.log(line(error));
+  if (errors.length > 0) {
+    console.error(`refused: ${counted(errors.length, 'problem')} in ${folder}`);
+    return 1;
+  }
+  console.log(`ok: ${summary}`);
+  return 0;
+}
+
+const args = process.argv.slice(2);
+if (args.includes('--help')) {
+  console.log(USAGE);
+} else if (args.length > 1 || args.some((arg) => arg.startsWith('-') || arg === '')) {
+  console.error(USAGE);
+  process.exitCode = 2;
+} else {
+  process.exitCode = await checkRules(args[0] ?? './routing-rules');
+}

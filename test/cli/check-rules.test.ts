@@ -1,0 +1,101 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { shippedFiles } from '../config/ruleset-files.ts';
+import { runScript } from './run-script.ts';
+
+const WITH_SECRETS = `providers:
+  - id: stripe-eu
+    adapter: sandbox
+    credentials: { api_key: "env:STRIPE_KEY", webhook_secret: "file:/nowhere/whsec" }
+    merchants: all
+`;
+const ONE_RULE = 'rules:\n  - name: fallback\n    then: {}\n';
+
+let root = '';
+let folder = '';
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'check-rules-'));
+});
+afterAll(() => rm(root, { recursive: true }));
+beforeEach(async () => {
+  folder = await mkdtemp(join(root, 'rules-'));
+  await write(shippedFiles());
+});
+
+async function write(files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+}
+
+const check = (environment: Readonly<Record<string, string>> = {}) =>
+  runScript('check-rules.ts', [folder], environment);
+
+describe('check-rules', () => {
+  it('takes the shipped folder when none is named', async () => {
+    const ending = await runScript('check-rules.ts');
+    expect(ending).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^ok: \d+ rules, 3 providers\n$/),
+      stderr: '',
+    });
+  });
+
+  it('tells every problem with its place, and ends with 1', async () => {
+    await mkdir(join(folder, 'outcomes'));
+    await write({
+      'rules.yaml':
+        'rules:\n  - name: x\n    wehn: { field: currency, is: EUR }\n    then: { only: [sandbox-z] }\n',
+      'outcomes/stripe.yaml': 'kind: provder\n',
+    });
+    const { code, stdout, stderr } = await check();
+    expect(code).toBe(1);
+    expect(stdout).toContain(`${join(folder, 'rules.yaml')}:3:5  unknown key "wehn"`);
+    expect(stdout).toContain(`${join(folder, 'outcomes/stripe.yaml')}:1:7  `);
+    expect(stderr).toMatch(/^refused: \d problems in /);
+  });
+
+  it('warns of secrets that are not there, and goes on', async () => {
+    await write({ 'providers.yaml': WITH_SECRETS, 'rules.yaml': ONE_RULE });
+    const { code, stdout, stderr } = await check();
+    expect(code).toBe(0);
+    expect(stdout).toBe('ok: 1 rule, 1 provider\n');
+    expect(stderr).toMatch(/^warning: .*providers\.yaml:4:\d+ .*STRIPE_KEY of api_key .* is not set/);
+    expect(stderr).toContain('/nowhere/whsec');
+    const set = await check({ STRIPE_KEY: 'sk_hunter2' });
+    expect(set.stderr).not.toMatch(/STRIPE_KEY|hunter2/);
+  });
+
+  it('still refuses a secret in the file, and keeps it to itself', async () => {
+    await write({
+      'providers.yaml': WITH_SECRETS.replace('env:STRIPE_KEY', 'sk_hunter2'),
+      'rules.yaml': ONE_RULE,
+    });
+    const { code, stdout, stderr } = await check();
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/providers\.yaml:4:\d+ .*perhaps the secret itself/);
+    expect(stdout + stderr).not.toContain('hunter2');
+  });
+
+  it('tells of an adapter that this version does not have', async () => {
+    const live = WITH_SECRETS.replace('sandbox', 'stripe');
+    await write({ 'providers.yaml': live, 'rules.yaml': ONE_RULE });
+    const { code, stdout } = await check();
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/providers\.yaml:3:14 .*adapter 'stripe' is not available in this version/);
+  });
+
+  it('says that there is no such folder, and how it is called', async () => {
+    folder = join(root, 'none');
+    expect(await check()).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${folder} is no folder`),
+    });
+    for (const args of [['--fix'], ['a', 'b']]) {
+      expect(await runScript('check-rules.ts', args)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('npm run check-rules'),
+      });
+    }
+  });
+});
