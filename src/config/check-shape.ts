@@ -47,16 +47,13 @@ function problemsOf(issue: Issue, prefix: FilePath, root: unknown): readonly Rul
   const path = [...prefix, ...issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))];
   const expected = issue.message;
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => {
-      const near = nearestName(key, listed(expected));
-      return {
-        path: [...path, key],
-        atKey: true,
-        what: `unknown key ${shown(key)}`,
-        expected,
-        remedy: near === null ? 'remove it' : `did you mean ${near}?`,
-      };
-    });
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      atKey: true,
+      what: `unknown key ${shown(key)}`,
+      expected,
+      remedy: keyRemedy(key, listed(expected), valueAt(root, [...path, key]), path),
+    }));
   }
   const value = valueAt(root, path);
   if (issue.code === 'invalid_union') {
@@ -85,6 +82,54 @@ function problemsOf(issue: Issue, prefix: FilePath, root: unknown): readonly Rul
       remedy: near === null ? advice(value, expected) : `did you mean ${near}?`,
     },
   ];
+}
+
+/** Words that other programs have for ours; taken only where ours is a key. */
+const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
+  ...['equals', 'equal', 'eq', '==', 'value'].map((word) => [word, 'is'] as const),
+  ...['in', 'any_of', 'values'].map((word) => [word, 'one_of'] as const),
+  ...['not_in', 'nin', 'not_equals', 'not_equal', 'neq', 'ne', '!=', 'is_not'].map(
+    (word) => [word, 'not_one_of'] as const,
+  ),
+  ...['gt', 'greater_than', '>'].map((word) => [word, 'above'] as const),
+  ...['lt', 'less_than', '<'].map((word) => [word, 'below'] as const),
+  ...['gte', 'ge', 'min', '>='].map((word) => [word, 'at_least'] as const),
+  ...['lte', 'le', 'max', '<='].map((word) => [word, 'at_most'] as const),
+  ...['starts_with', 'startswith', 'begins_with'].map((word) => [word, 'prefix'] as const),
+  ...['and'].map((word) => [word, 'all'] as const),
+  ...['or'].map((word) => [word, 'any'] as const),
+  ...['if', 'match', 'condition', 'conditions', 'where'].map((word) => [word, 'when'] as const),
+  ...['do', 'action', 'actions', 'route'].map((word) => [word, 'then'] as const),
+]);
+const LISTS: ReadonlySet<string> = new Set(['one_of', 'not_one_of']);
+
+/** What to write for a key that is not known. */
+function keyRemedy(key: string, known: readonly string[], value: unknown, path: FilePath): string {
+  const [, word = '', rest = ''] = /^([a-z_]+):(.+)$/.exec(key) ?? [];
+  if (known.includes(word))
+    return `put a space after the colon: ${word}: ${valueText(rest.replaceAll(/^"|"$/g, ''), false)}`;
+  const ours = OTHER_WORDS.get(key.toLowerCase());
+  if (ours !== undefined && known.includes(ours))
+    return `write ${ours}: ${valueText(value, LISTS.has(ours))}`;
+  if (key === 'contains' && known.includes('one_of')) {
+    return 'write out the values with one_of: […]; only card.bin is asked about by its start, with prefix:';
+  }
+  const near = nearestName(key, known);
+  if (near !== null) return `did you mean ${near}?`;
+  // A rule or condition that loses what somebody meant to ask would match more than was meant.
+  return path[0] === 'rules' ? 'write one of these instead: without it the rule may match more' : 'remove it';
+}
+
+/** A value as it stands in a file, short; three dots for more than a word or a few. */
+function valueText(value: unknown, asList: boolean): string {
+  const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (items.length > 5 || items.some((item) => typeof item === 'object' || item === undefined)) return '…';
+  const text = items.map((item) => withoutQuotes(shown(item))).join(', ');
+  return asList || Array.isArray(value) ? `[${text}]` : text;
+}
+
+function withoutQuotes(text: string): string {
+  return text.replace(/^"([A-Za-z][\w.-]*)"$/, '$1');
 }
 
 function advice(value: unknown, expected: string): string {

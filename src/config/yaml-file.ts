@@ -79,14 +79,12 @@ export function readYamlFile(name: string, text: string): YamlReading {
   const oddity = findOddity(parsed.contents);
   if (oddity !== null) return refuse(oddity.offset, oddity.what, oddity.expected, oddity.remedy);
   const locate = (problem: RuleProblem): RulesetError => {
-    const { what, expected, remedy } = problem;
-    return {
-      file: name,
-      ...position(offsetOf(parsed, problem.path, problem.atKey === true)),
-      what,
-      expected,
-      remedy,
-    };
+    const { path, atKey = false, what, expected, remedy, other } = problem;
+    const place = position(offsetOf(parsed, path, atKey));
+    if (other === undefined) return { file: name, ...place, what, expected, remedy };
+    const { line, column } = position(offsetOf(parsed, other, false));
+    const where = line === place.line ? `line ${line}, column ${column}` : `line ${line}`;
+    return { file: name, ...place, what: `${what} ${where}`, expected, remedy };
   };
   return { kind: 'read', file: { value: parsed.toJS(), locate } };
 }

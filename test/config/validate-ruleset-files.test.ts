@@ -29,6 +29,31 @@ function errorsOf(files: Record<string, string>): readonly string[] {
 
 type Row = readonly [name: string, text: string, ...expected: readonly RegExp[]];
 
+/** A word of another program, and what is said to write instead. */
+const WORDS_OF_OTHERS: readonly Row[] = (
+  [
+    ['equals: US', 'is: US'],
+    ['eq: "45 1"', 'is: "45 1"'],
+    ['equals: "4111111111111111"', 'is: "…"'],
+    ['in: [DE, FR]', 'one_of: [DE, FR]'],
+    ['in: US', 'one_of: [US]'],
+    ['not_in: [DE]', 'not_one_of: [DE]'],
+    ['gt: 5', 'above: 5'],
+    ['lt: 5', 'below: 5'],
+    ['gte: 5', 'at_least: 5'],
+    ['lte: 5', 'at_most: 5'],
+    ['starts_with: "4571"', 'prefix: "4571"'],
+    [
+      'contains: x',
+      'out the values with one_of: […]; only card.bin is asked about by its start, with prefix:',
+    ],
+  ] as const
+).map(([theirs, ours]): Row => {
+  const name = `${theirs} for ${ours}`;
+  const told = new RegExp(`^rules\\.yaml:2:39 .*; write ${ours.replaceAll(/[.[\]]/g, '\\$&')}$`);
+  return [name, `- { name: x, when: { field: merchant, ${theirs} }, then: {} }`, told];
+});
+
 /** Rules, and what is said about them: place and words. None: they are good. */
 const RULES: readonly Row[] = [
   ['a rule without when', '- { name: x, then: {} }'],
@@ -149,7 +174,49 @@ const RULES: readonly Row[] = [
   [
     'a rule that asks contrary things',
     '- { name: x, when: { all: [{ field: currency, is: EUR }, { field: currency, is: USD }] }, then: {} }',
-    /^rules\.yaml:2:58 .*contradicts what rules\[0\]\.when\.all\[0\] asks about currency/,
+    /^rules\.yaml:2:58 .*contradicts what is asked about currency in line 2, column 28;/,
+  ],
+  [
+    'a rule that asks contrary things, line by line',
+    '- name: x\n  when:\n    all:\n      - { field: currency, is: EUR }\n      - { field: currency, is: USD }\n  then: {}',
+    /^rules\.yaml:6:9 .*contradicts what is asked about currency in line 5;/,
+  ],
+  ...WORDS_OF_OTHERS,
+  ['letters swapped in a short key', '- { name: x, wehn: {}, then: {} }', /"wehn".*; did you mean when\?$/],
+  [
+    'a key of a rule that is like none',
+    '- { name: x, unless: {}, then: {} }',
+    /"unless".*expected one of name, when, then; write one of these instead: without it the rule may match more$/,
+  ],
+  [
+    'another word for when',
+    '- { name: x, if: { field: currency, is: EUR }, then: {} }',
+    /^rules\.yaml:2:14 .*"if".*; write when: …$/,
+  ],
+  [
+    'no space after the colon in braces',
+    '- { name: x, when: { field: currency, is:"EUR" }, then: {} }',
+    /^rules\.yaml:2:39 .*; put a space after the colon: is: EUR$/,
+  ],
+  [
+    'decimals of a currency that has none',
+    '- { name: x, when: { field: amount, currency: JPY, below: "250.00" }, then: {} }',
+    /^rules\.yaml:2:59 .*expected major units of JPY in quotes, without decimals, such as "250"; .*without decimals$/,
+  ],
+  [
+    'too many decimals',
+    '- { name: x, when: { field: amount, currency: KWD, below: "1.2345" }, then: {} }',
+    /at most 3 decimals, such as "250\.000"/,
+  ],
+  [
+    'an amount without quotes',
+    '- { name: x, when: { field: amount, currency: EUR, below: 250 }, then: {} }',
+    /put it in quotes: "250"$/,
+  ],
+  [
+    'a currency in small letters',
+    '- { name: x, when: { field: amount, currency: jpy, below: "250" }, then: {} }',
+    /^rules\.yaml:2:47 .*write currency: JPY$/,
   ],
   ['a key twice', '- { name: x, name: y, then: {} }', /^rules\.yaml:2:14 .*the key "name" a second time/],
   [

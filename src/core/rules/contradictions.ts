@@ -1,6 +1,6 @@
 import type { Condition } from './condition.ts';
 import { type Domain, isImpossible, meet, type NormalForm, normalForm } from './normal-form.ts';
-import { type FilePath, pathText, type RuleProblem } from './rule-problem.ts';
+import type { FilePath, RuleProblem } from './rule-problem.ts';
 
 /** What is already asked about each field, and where. */
 type Asked = ReadonlyMap<string, { readonly domain: Domain; readonly path: FilePath }>;
@@ -47,14 +47,15 @@ function narrowTest(
   const before = asked.get(part.field.key);
   const domain = before === undefined ? part.domain : meet(before.domain, part.domain);
   if (!isImpossible(domain)) return new Map(asked).set(part.field.key, { domain, path: part.path });
+  const impossible = before === undefined || isImpossible(part.domain);
   problems.push({
     path: part.path,
-    what:
-      before === undefined || isImpossible(part.domain)
-        ? `no ${part.field.key} can make this condition true`
-        : `this contradicts what ${pathText(before.path)} asks about ${part.field.key}`,
+    what: impossible
+      ? `no ${part.field.key} can make this condition true`
+      : `this contradicts what is asked about ${part.field.key} in`,
+    ...(impossible ? {} : { other: before.path }),
     expected: 'a condition that can be true',
-    remedy: 'remove one of the two, or put them under any:',
+    remedy: impossible ? 'correct it' : 'remove one of the two, or put them under any:',
   });
   return null;
 }

@@ -1,4 +1,4 @@
-import { isCurrency, parseMajorUnits } from '../money.ts';
+import { currencyExponent, isCurrency, parseMajorUnits } from '../money.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import type { Condition } from './condition.ts';
 import {
@@ -188,7 +188,10 @@ function readAmountTest(
       path: currency === undefined ? path : [...path, 'currency'],
       what: currency === undefined ? 'an amount without currency' : `unknown currency ${shown(currency)}`,
       expected: 'currency: an ISO 4217 code in capitals, such as EUR',
-      remedy: 'write { field: amount, currency: EUR, below: "250.00" }',
+      remedy:
+        currency !== undefined && isCurrency(currency.toUpperCase())
+          ? `write currency: ${currency.toUpperCase()}`
+          : 'write { field: amount, currency: EUR, below: "250.00" }',
     });
     return null;
   }
@@ -330,7 +333,11 @@ function readBounds(
     const result = read(value);
     if (result !== null) return result;
     sound = false;
-    problems.push({ path: place, what: `${shown(value)} for ${field.key}`, ...numberAdvice(field, value) });
+    problems.push({
+      path: place,
+      what: `${shown(value)} for ${field.key}`,
+      ...numberAdvice(field, value, raw.currency ?? ''),
+    });
     return first;
   };
   const choice = choices(raw, path);
@@ -367,12 +374,20 @@ function readBounds(
   return null;
 }
 
-function numberAdvice(field: ConditionField, value: RawValue): Pick<RuleProblem, 'expected' | 'remedy'> {
+function numberAdvice(
+  field: ConditionField,
+  value: RawValue,
+  currency: string,
+): Pick<RuleProblem, 'expected' | 'remedy'> {
   if (field.kind === 'hour')
     return { expected: 'a whole hour from 0 to 23', remedy: 'write it as 17, not 17:00' };
+  const exponent = currencyExponent(currency);
+  const example = exponent === 0 ? '"250"' : `"250.${'0'.repeat(exponent)}"`;
+  const decimals = exponent === 0 ? 'without decimals' : `with at most ${exponent} decimals`;
+  const quoted = typeof value === 'number' && parseMajorUnits(String(value), currency) !== null;
   return {
-    expected: 'major units in quotes, with at most the decimals of the currency, such as "250.00"',
-    remedy: typeof value === 'number' ? `put it in quotes: "${value}"` : 'correct the amount',
+    expected: `major units of ${currency} in quotes, ${decimals}, such as ${example}`,
+    remedy: quoted ? `put it in quotes: "${value}"` : `write it in quotes, ${decimals}`,
   };
 }
 

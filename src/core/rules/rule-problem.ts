@@ -11,13 +11,8 @@ export interface RuleProblem {
   readonly expected: string;
   /** How to mend it. */
   readonly remedy: string;
-}
-
-/** A path as a person writes it: `rules[2].when.all[0]`. */
-export function pathText(path: FilePath): string {
-  return path
-    .map((step, index) => (typeof step === 'number' ? `[${step}]` : index === 0 ? step : `.${step}`))
-    .join('');
+  /** Another place that `what` ends by speaking of; its line is put behind. */
+  readonly other?: FilePath;
 }
 
 /**

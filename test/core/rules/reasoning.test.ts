@@ -6,7 +6,7 @@ import { type Condition, compileCondition, TRUE } from '../../../src/core/rules/
 import { findContradictions } from '../../../src/core/rules/contradictions.ts';
 import { findUnreachable } from '../../../src/core/rules/reachability.ts';
 import { type RawCondition, readCondition } from '../../../src/core/rules/read-condition.ts';
-import { pathText } from '../../../src/core/rules/rule-problem.ts';
+import type { FilePath } from '../../../src/core/rules/rule-problem.ts';
 import { someFacts } from './some-facts.ts';
 
 function read(raw: RawCondition): Condition {
@@ -80,9 +80,14 @@ const CONTRADICTIONS: readonly (readonly [string, RawCondition, string | null])[
   ],
 ];
 
+const pathText = (path: FilePath) =>
+  path
+    .map((step, index) => (typeof step === 'number' ? `[${step}]` : index === 0 ? step : `.${step}`))
+    .join('');
+
 describe('contradictions', () => {
   it.each(CONTRADICTIONS)('%s', (_name, raw, place) => {
-    const found = findContradictions(read(raw)).map((problem) => pathText(problem.path).replace(/^\./, ''));
+    const found = findContradictions(read(raw)).map((problem) => pathText(problem.path));
     expect(found).toEqual(place === null ? [] : [place]);
   });
 });
