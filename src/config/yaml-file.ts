@@ -11,12 +11,11 @@ import {
 } from 'yaml';
 import { type FilePath, type RuleProblem, shown } from '../core/rules/rule-problem.ts';
 import type { RulesetError } from './ruleset-error.ts';
+import { yamlAdvice } from './yaml-advice.ts';
 
 /** Characters of one file; the shipped ones have a few thousand. */
 const FILE_LENGTH_MAX = 512 * 1024;
 const DEPTH_MAX = 40;
-/** Complaints of the parser that are passed on; what comes after the first is often its echo. */
-const ERRORS_MAX = 10;
 
 /** A YAML file that can tell where each of its values stands. */
 export interface YamlFile {
@@ -56,13 +55,10 @@ export function readYamlFile(name: string, text: string): YamlReading {
   const complaints = [...parsed.errors, ...parsed.warnings];
   if (complaints.some((error) => /call stack/.test(error.message))) return tooDeep;
   if (complaints.length > 0) {
-    // One slip makes the parser complain many times at one place: the first says it.
-    const places = new Map<number, (typeof complaints)[number]>();
-    for (const error of complaints) if (!places.has(error.pos[0])) places.set(error.pos[0], error);
-    const first = [...places.values()].slice(0, ERRORS_MAX);
+    const advice = yamlAdvice(complaints, parsed, text);
     return {
       kind: 'refused',
-      errors: first.map((error) => ({ file: name, ...position(error.pos[0]), ...yamlAdvice(error) })),
+      errors: advice.map(({ offset, ...words }) => ({ file: name, ...position(offset), ...words })),
     };
   }
   if (parsed.contents === null || (isScalar(parsed.contents) && parsed.contents.value === null)) {
@@ -99,22 +95,6 @@ function parse(text: string, lineCounter: LineCounter): Document.Parsed | null {
     if (error instanceof RangeError) return null;
     throw error;
   }
-}
-
-function yamlAdvice(error: { readonly code: string; readonly message: string }) {
-  const what = error.message.replaceAll(/\s+/g, ' ').slice(0, 200);
-  if (error.code === 'MULTIPLE_DOCS') {
-    return {
-      what: 'a second document after ---',
-      expected: 'one document',
-      remedy: 'remove the line with ---',
-    };
-  }
-  return {
-    what: `not readable as YAML: ${what}`,
-    expected: 'YAML 1.2',
-    remedy: 'check indents, quotes, brackets',
-  };
 }
 
 /** Constructs of YAML that make a rule hard to read or mean something else than it says. */
