@@ -281,8 +281,14 @@ class Exchange {
     const encoding = response.headers['content-encoding'];
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity') this.#fail('content_encoding');
     else {
+      const { socket } = response;
       response.on('data', (chunk: Buffer) => this.#onData(chunk));
-      response.on('end', () => this.#onEnd(response));
+      response.on('end', () => {
+        this.#onEnd(response);
+        // HTTP/1.1 does not say which request an answer belongs to. A provider in trouble may answer twice, and a
+        // second "not processed" would be taken for the word on the next request here: so there is no next.
+        if (!isSuccess(response.statusCode)) socket.destroy();
+      });
     }
   }
 
@@ -297,9 +303,6 @@ class Exchange {
       this.#fail('truncated_answer');
       return;
     }
-    // HTTP/1.1 does not say which request an answer belongs to. A provider in trouble may answer twice, and a second
-    // "not processed" would be taken for the word on the next request on this connection: so it carries no other.
-    if (!isSuccess(response.statusCode)) response.socket.destroy();
     const [first] = this.#chunks;
     const bytes = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
     this.#settle({

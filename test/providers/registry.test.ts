@@ -14,6 +14,10 @@ const NOT_FOUND = httpAnswer('{"error":{"code":"not_found","message":""}}', '404
   'Content-Type: application/json',
 ]);
 
+/** An answer after which the connection may be used again, unlike an error. */
+const ANSWERED = httpAnswer('{}', '200 OK', ['Content-Type: application/json']);
+
+let reply = NOT_FOUND;
 let server: RawServer;
 let registry: ProviderRegistry;
 let answer: () => void;
@@ -21,10 +25,11 @@ let answer: () => void;
 beforeEach(async () => {
   answer = () => {};
   server = await RawServer.start((socket) => {
-    answer = () => socket.write(NOT_FOUND);
+    answer = () => socket.write(reply);
     if (!held) answer();
   });
   held = false;
+  reply = NOT_FOUND;
   registry = new ProviderRegistry({
     clock: new FakeClock(),
     declineTables: () => declineTables,
@@ -81,6 +86,7 @@ describe('the registry', () => {
     ['the same credentials, written anew', { credentials: { api_key: 'k', webhook_secret: 's' } }],
   ])('keeps an instance with its connections when only this changes: %s', async (_name, change) => {
     const credentials = { webhook_secret: 's', api_key: 'k' };
+    reply = ANSWERED;
     load(contract('sandbox-a', { credentials }));
     const before = provider('sandbox-a');
     await inquire(before);

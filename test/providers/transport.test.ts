@@ -320,6 +320,21 @@ describe('connections', () => {
     expect(server.requests).toHaveLength(5);
   });
 
+  it.each([
+    '429 Too Many Requests',
+    '503 Service Unavailable',
+    '401 Unauthorized',
+    '402 Payment Required',
+    '302 Found',
+  ])("are not used again after %s: a second answer would be taken for the next request's", async (status) => {
+    const server = await serve((socket, request) =>
+      socket.write(httpAnswer('ok', request === 1 ? status : '200 OK')),
+    );
+    expect((await send(server.url)).kind).toBe('response');
+    expect(await send(server.url)).toMatchObject({ status: 200 });
+    expect(server.connections).toBe(2);
+  });
+
   it('that the server ended while idle are not written to', async () => {
     const server = await serve((socket, request) => {
       socket.write(httpAnswer('ok'));
