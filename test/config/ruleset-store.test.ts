@@ -17,6 +17,10 @@ const GOOD = shippedFiles();
 /** The same set with one more attempt, so that its content is another. */
 const EDITED = { ...GOOD, 'rules.yaml': GOOD['rules.yaml'].replace('attempts_max: 3', 'attempts_max: 4') };
 const BROKEN = { ...GOOD, 'rules.yaml': GOOD['rules.yaml'].replace('sandbox-c', 'sandbox-x') };
+const WITHOUT_C = {
+  'providers.yaml': GOOD['providers.yaml'].slice(0, GOOD['providers.yaml'].indexOf('  - id: sandbox-c')),
+  'rules.yaml': GOOD['rules.yaml'].replace(', sandbox-c]', ']'),
+};
 
 let folder: string;
 let clock: FakeClock;
@@ -92,6 +96,103 @@ describe('opening', () => {
     await expect(open({ register: () => Promise.reject(new Error('disk full')) })).rejects.toThrow(
       'disk full',
     );
+  });
+});
+
+describe('opening after an earlier process', () => {
+  const lastGood = () => Promise.resolve({ number: 7, files: GOOD });
+
+  it('takes a good folder, whatever was in force before', async () => {
+    await write(EDITED);
+    const store = await open({ lastGood });
+    expect(attemptsOf(store.current())).toBe(4);
+    expect(store.current().version).toBe(1);
+    expect(rejected).toEqual([]);
+  });
+
+  it.each([
+    ['broken', BROKEN, /unknown provider/],
+    ['empty', { ...GOOD, 'rules.yaml': '' }, /the file is empty/],
+    ['without files', {}, /the file is missing/],
+  ])('starts with the set that was last in force when the folder is %s', async (_what, files, told) => {
+    await write(files);
+    const store = await open({ lastGood });
+    expect(store.current().version).toBe(7);
+    expect(activated).toEqual([7]);
+    expect(registered).toEqual([]);
+    expect(rejected).toHaveLength(1);
+    expect(rejected[0]?.[0]?.what).toMatch(told);
+    expect(store.status().rejected?.errors).toBe(rejected[0]);
+    await write(GOOD);
+    await store.reload();
+    expect(store.status().rejected).toBeNull();
+    expect(store.current().version).toBe(7);
+  });
+
+  it.each([
+    [true, 7, /"sandbox-c" is gone, but has open or refundable money/],
+    [false, 1, null],
+  ])('asks for the money of a provider that was removed meanwhile: %s', async (money, version, told) => {
+    await write(WITHOUT_C);
+    const store = await open({
+      lastGood,
+      hasOpenMoney: (id) => Promise.resolve(money && id === 'sandbox-c'),
+    });
+    expect(store.current().version).toBe(version);
+    expect(store.current().providers.has('sandbox-c')).toBe(money);
+    if (told === null) expect(rejected).toEqual([]);
+    else expect(rejected[0]?.[0]?.what).toMatch(told);
+  });
+
+  it('refuses a bad folder when nothing was in force, or this version refuses what was', async () => {
+    await write(BROKEN);
+    await expect(open({ lastGood: () => Promise.resolve(null) })).rejects.toThrow(/sandbox-x/);
+    const worse = () => Promise.resolve({ number: 7, files: { ...GOOD, 'rules.yaml': 'rules: []' } });
+    await expect(open({ lastGood: worse })).rejects.toThrow(/sandbox-x/);
+    expect(activated).toEqual([]);
+  });
+
+  it('passes on that the last set cannot be looked up', async () => {
+    await write(GOOD);
+    await expect(open({ lastGood: () => Promise.reject(new Error('no journal')) })).rejects.toThrow(
+      'no journal',
+    );
+  });
+
+  it('prepares the set that it starts with, before it is current', async () => {
+    await write(BROKEN);
+    const steps: string[] = [];
+    await open({
+      lastGood,
+      prepare: async (ruleset) => {
+        await Promise.resolve();
+        steps.push(`prepare ${ruleset.version}`);
+      },
+      onActivated: (ruleset) => steps.push(`activate ${ruleset.version}`),
+    });
+    expect(steps).toEqual(['prepare 7', 'activate 7']);
+  });
+
+  it('ends with what the preparation rejects with, and activates nothing', async () => {
+    await write(GOOD);
+    const prepare = () => Promise.reject(new Error('no sandbox'));
+    await expect(open({ prepare })).rejects.toThrow('no sandbox');
+    expect(activated).toEqual([]);
+  });
+
+  it('prepares the first set only', async () => {
+    await write(GOOD);
+    let prepared = 0;
+    const store = await open({
+      prepare: () => {
+        prepared += 1;
+        return Promise.resolve();
+      },
+    });
+    await write(EDITED);
+    await store.reload();
+    expect(store.current().version).toBe(2);
+    expect(prepared).toBe(1);
   });
 });
 
@@ -218,10 +319,6 @@ describe('reload', () => {
 });
 
 describe('a provider with open money', () => {
-  const withoutC = {
-    'providers.yaml': GOOD['providers.yaml'].slice(0, GOOD['providers.yaml'].indexOf('  - id: sandbox-c')),
-    'rules.yaml': GOOD['rules.yaml'].replace(', sandbox-c]', ']'),
-  };
   const elsewhere = {
     ...GOOD,
     'providers.yaml': GOOD['providers.yaml'].replace(
@@ -238,10 +335,10 @@ describe('a provider with open money', () => {
   };
 
   it.each([
-    ['may not be removed', withoutC, true, 1, /"sandbox-c" is gone/, 5],
+    ['may not be removed', WITHOUT_C, true, 1, /"sandbox-c" is gone/, 5],
     ['may not be pointed elsewhere', elsewhere, true, 1, /base_url of "sandbox-c" is another/, 23],
     ['may be disabled', disabled, true, 2, null, 0],
-    ['may be removed when its money is settled', withoutC, false, 2, null, 0],
+    ['may be removed when its money is settled', WITHOUT_C, false, 2, null, 0],
     ['may be pointed elsewhere when its money is settled', elsewhere, false, 2, null, 0],
   ] as const)('%s', async (_name, files, openMoney, version, what, line) => {
     await write(GOOD);
@@ -261,10 +358,60 @@ describe('a provider with open money', () => {
   it('blocks the edit when nobody can tell', async () => {
     await write(GOOD);
     const store = await open({ hasOpenMoney: () => Promise.reject(new Error('no journal')) });
-    await write(withoutC);
+    await write(WITHOUT_C);
     await store.reload();
     expect(store.current().version).toBe(1);
     expect(rejected[0]?.[0]?.what).toContain('no journal');
+  });
+});
+
+describe('roll-back', () => {
+  it('brings the set before back when an attempt began at a provider while it was being removed', async () => {
+    await write(GOOD);
+    let asked = 0;
+    const inForce: { readonly version: number; readonly has: boolean }[] = [];
+    const store = await open({
+      // Nothing stands there when the edit is checked; something does when it is in force.
+      hasOpenMoney: (id) => {
+        asked += 1;
+        return Promise.resolve(id === 'sandbox-c' && asked > 1);
+      },
+      onActivated: ({ version, providers }) => inForce.push({ version, has: providers.has('sandbox-c') }),
+    });
+    const before = store.current();
+    await write(WITHOUT_C);
+    await store.reload();
+    expect(inForce).toEqual([
+      { version: 1, has: true },
+      { version: 2, has: false },
+      { version: 3, has: true },
+    ]);
+    expect(store.current().version).toBe(3);
+    expect(store.current().contentHash).toBe(before.contentHash);
+    // The newest in the journal is the one in force: the next start begins with it.
+    expect(registered.at(-1)).toBe(before.contentHash);
+    expect(rejected).toHaveLength(1);
+    expect(store.status().rejected?.errors[0]?.what).toMatch(/"sandbox-c" is gone, but has open/);
+    // And it does not go back and forth.
+    await store.reload();
+    expect(store.current().version).toBe(3);
+    expect(rejected).toHaveLength(1);
+  });
+
+  it('asks twice, and stays with the edit when there is no money', async () => {
+    await write(GOOD);
+    let asked = 0;
+    const store = await open({
+      hasOpenMoney: () => {
+        asked += 1;
+        return Promise.resolve(false);
+      },
+    });
+    await write(WITHOUT_C);
+    await store.reload();
+    expect(asked).toBe(2);
+    expect(store.current().version).toBe(2);
+    expect(store.status().rejected).toBeNull();
   });
 });
 
