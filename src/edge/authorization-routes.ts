@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
 import type { Authorization } from '../core/authorization.ts';
 import { AUTHORIZATION_STATUSES } from '../core/authorization.ts';
+import type { CandidateExplanation } from '../core/decision.ts';
 import { fingerprintedBody } from '../core/idempotency.ts';
 import type { AuthorizationFilter } from '../gateway/ports.ts';
 import type { AuthorizeResult } from '../gateway/road-results.ts';
@@ -100,7 +101,7 @@ function authorizeReply(result: AuthorizeResult): Reply {
         result.authorizationId,
       );
     case 'no_route':
-      return problem('no-route', 'No provider was eligible and open; no attempt was made.', {
+      return problem('no-route', whyNoRoute(result.reasons), {
         members: { sent: false, rule: result.rule, candidates: result.reasons.map(candidateAnswer) },
         headers: { 'Retry-After': seconds(result.retryAfterMs) },
       });
@@ -110,6 +111,16 @@ function authorizeReply(result: AuthorizeResult): Reply {
         headers: { 'Retry-After': seconds(result.retryAfterMs) },
       });
   }
+}
+
+/** A caller that repeats a request that nobody may take would wait for ever: it is told apart from one that may. */
+function whyNoRoute(reasons: readonly CandidateExplanation[]): string {
+  if (reasons.length === 0)
+    return 'No rule matches, or no provider is configured; repeating this does not help.';
+  const eligible = reasons.filter((candidate) => candidate.eligible);
+  if (eligible.length > 0) return 'Nobody who may take this has room or is open now; no attempt was made.';
+  const listed = reasons.map(({ provider, reason }) => `${provider} ${reason ?? 'not eligible'}`).join(', ');
+  return `No provider may take this as it is: ${listed}. Repeating helps only once request, rules or providers change.`;
 }
 
 function aboutAuthorization(

@@ -101,7 +101,7 @@ export const PROBLEMS = {
     title: 'No provider could be tried',
     status: 503,
     remedy:
-      'Nothing was sent and the key is not used up: repeat after Retry-After. The reasons are in candidates.',
+      'Nothing was sent and the key is not used up. The reasons are in candidates: wait for those that pass, mend those that do not.',
   },
   'journal-unavailable': {
     title: 'The journal cannot be reached',

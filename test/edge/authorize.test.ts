@@ -175,6 +175,33 @@ describe('POST /v1/authorizations: what the road says', () => {
     expect(problem.candidates[0]).toMatchObject({ provider: 'sandbox-a', limit_headroom: 0.8, cost_bps: 32 });
   });
 
+  it.each([
+    [[], /No rule matches/],
+    [[{ eligible: true, reason: 'breaker_open' }], /room or is open now/],
+    [
+      [{ eligible: false, reason: 'no_usable_token' }],
+      /sandbox-a no_usable_token\. Repeating helps only once/,
+    ],
+    [
+      [
+        { eligible: false, reason: 'disabled' },
+        { eligible: true, reason: 'limit_per_second' },
+      ],
+      /room or is open now/,
+    ],
+  ])('says whether repeating helps: %j', async (reasons, detail) => {
+    const [candidate] = AUTHORIZATION.routing.candidates;
+    if (candidate === undefined) throw new Error('the sample has a candidate');
+    fixture.answer = async () => ({
+      kind: 'no_route',
+      reasons: reasons.map((reason) => ({ ...candidate, ...reason })),
+      rule: 'eu-debit',
+      retryAfterMs: 1,
+    });
+    const problem = (await (await send(post())).json()) as { detail: string };
+    expect(problem.detail).toMatch(detail);
+  });
+
   it('replays byte for byte, and says so', async () => {
     const body = '{"id":"auth_b",  "odd":"spacing é"}';
     fixture.answer = async () => ({ ...ANSWERED, body, replayed: true });
