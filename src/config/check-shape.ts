@@ -16,6 +16,25 @@ export function checkShape<Schema extends z.ZodType>(
   return { kind: 'bad', problems: result.error.issues.flatMap((issue) => problemsOf(issue, [], value)) };
 }
 
+/**
+ * The items of a file's list that have their shape, when the file as a whole has not: so that one reading tells what
+ * is wrong with their content too.
+ * @returns null for each item that has not; nothing when there is no list, or more than `most` items
+ */
+export function soundItems<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  key: string,
+  most: number,
+): readonly (z.output<Schema> | null)[] {
+  const list = isRecord(value) && Object.hasOwn(value, key) ? value[key] : null;
+  if (!Array.isArray(list) || list.length > most) return [];
+  return list.map((item) => {
+    const result = schema.safeParse(item);
+    return result.success ? result.data : null;
+  });
+}
+
 const KINDS: Readonly<Record<string, string>> = {
   int: 'a whole number',
   number: 'a number',

@@ -7,15 +7,19 @@ import type { RawProvider } from './ruleset-schemas.ts';
 /** Time that a breaker stays open when the file does not say, milliseconds. */
 const RESET_MS = 5000;
 
-/** Turns providers that have the file's shape into contracts, and adds what is wrong to `problems`. */
+/**
+ * Turns providers that have the file's shape into contracts, and adds what is wrong to `problems`.
+ * @param raw null in the place of one that has not
+ */
 export function readProviders(
-  raw: readonly RawProvider[],
+  raw: readonly (RawProvider | null)[],
   credentials: CredentialSources,
   problems: RuleProblem[],
 ): ReadonlyMap<string, ProviderContract> {
   const contracts = new Map<string, ProviderContract>();
-  const live = raw[0]?.adapter !== 'sandbox';
+  const live = raw.find((provider) => provider !== null)?.adapter !== 'sandbox';
   for (const [index, provider] of raw.entries()) {
+    if (provider === null) continue;
     const path = ['providers', index];
     if (contracts.has(provider.id)) {
       problems.push({

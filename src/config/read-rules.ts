@@ -13,18 +13,19 @@ const PARTS_MAX = 500;
 
 /**
  * Compiles rules that have the file's shape, and adds what is wrong to `problems`.
+ * @param raw null in the place of one that has not
  * @param providers null when their file is wrong: then nothing that hangs on them is checked
  */
 export function readRules(
-  raw: readonly RawRule[],
+  raw: readonly (RawRule | null)[],
   providers: ReadonlyMap<string, ProviderContract> | null,
   problems: RuleProblem[],
 ): readonly Rule[] {
   const names = new Map<string, number>();
   const rules: Rule[] = [];
   const conditions: (Condition | null)[] = [];
-  const before = problems.length;
   for (const [index, rule] of raw.entries()) {
+    if (rule === null) continue;
     if (names.has(rule.name)) {
       problems.push({
         path: ['rules', index, 'name'],
@@ -42,7 +43,7 @@ export function readRules(
     rules.push({ name: rule.name, matches: matcher(condition), action });
   }
   // Only among conditions that are sound by themselves: one that can never be true is in nobody's way.
-  if (problems.length === before) {
+  if (problems.length === 0) {
     for (const { rule, shadowedBy } of findUnreachable(conditions)) {
       problems.push({
         path: ['rules', rule, 'name'],

@@ -13,8 +13,8 @@ import { ADAPTERS, PROVIDER_FEATURES } from '../core/rules/ruleset.ts';
 /**
  * Longest lists and files that are read; far beyond any real set, so that a mistake cannot stop the gateway.
  */
-const RULES_MAX = 1000;
-const PROVIDERS_MAX = 100;
+export const RULES_MAX = 1000;
+export const PROVIDERS_MAX = 100;
 const VALUES_MAX = 10_000;
 
 function wholeNumber(low: number, high: number) {
@@ -95,7 +95,7 @@ const capabilities = z.strictObject({
     .default([]),
 });
 
-const provider = z.strictObject({
+export const providerSchema = z.strictObject({
   id: providerId.describe('Our name for the account: in rules, metrics and tokens.'),
   adapter: z.enum(ADAPTERS),
   base_url: z
@@ -125,11 +125,11 @@ const provider = z.strictObject({
 
 export const providersFileSchema = z.strictObject({
   providers: z
-    .array(provider, { error: 'a list of providers' })
+    .array(providerSchema, { error: 'a list of providers' })
     .min(1, 'at least one provider')
     .max(PROVIDERS_MAX, `at most ${PROVIDERS_MAX} providers`),
 });
-export type RawProvider = z.output<typeof provider>;
+export type RawProvider = z.output<typeof providerSchema>;
 
 // ------------------------------------------------------------ rules.yaml
 
@@ -212,7 +212,7 @@ const action = z.strictObject({
     .describe('Cost of an unknown outcome as a share of the amount.'),
 });
 
-const rule = z.strictObject({
+export const ruleSchema = z.strictObject({
   name: z
     .string({ error: 'the name of the rule' })
     .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'lower-case letters, digits, dashes and underscores, at most 64'),
@@ -223,9 +223,9 @@ const rule = z.strictObject({
 
 export const rulesFileSchema = z.strictObject({
   rules: z
-    .array(rule, { error: 'a list of rules' })
+    .array(ruleSchema, { error: 'a list of rules' })
     .min(1, 'at least one rule')
     .max(RULES_MAX, `at most ${RULES_MAX} rules`),
 });
-export type RawRule = z.output<typeof rule>;
+export type RawRule = z.output<typeof ruleSchema>;
 export type RawAction = z.output<typeof action>;

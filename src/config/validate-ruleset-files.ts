@@ -1,12 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
-import { checkShape } from './check-shape.ts';
+import { checkShape, soundItems } from './check-shape.ts';
 import type { CredentialSources } from './credentials.ts';
 import { readProviders } from './read-providers.ts';
 import { readRules } from './read-rules.ts';
 import type { RulesetError } from './ruleset-error.ts';
-import { providersFileSchema, rulesFileSchema } from './ruleset-schemas.ts';
+import {
+  PROVIDERS_MAX,
+  providerSchema,
+  providersFileSchema,
+  RULES_MAX,
+  ruleSchema,
+  rulesFileSchema,
+} from './ruleset-schemas.ts';
 import { readYamlFile, type YamlFile } from './yaml-file.ts';
 
 /** Files of a ruleset, in the order in which they are read. */
@@ -45,17 +52,26 @@ export function validateRulesetFiles(
 
   let providers: ReturnType<typeof readProviders> | null = null;
   if (providersFile !== null) {
-    const shape = checkShape(providersFileSchema, providersFile.value);
-    const problems: RuleProblem[] = [];
-    if (shape.kind === 'good') providers = readProviders(shape.data.providers, credentials, problems);
-    collect(providersFile, shape.kind === 'good' ? problems : shape.problems);
+    const { value } = providersFile;
+    const shape = checkShape(providersFileSchema, value);
+    const problems = shape.kind === 'good' ? [] : [...shape.problems];
+    const raw =
+      shape.kind === 'good'
+        ? shape.data.providers
+        : soundItems(providerSchema, value, 'providers', PROVIDERS_MAX);
+    const read = readProviders(raw, credentials, problems);
+    // Not those of a file with a bad shape: a rule may name one that could not be read.
+    if (shape.kind === 'good') providers = read;
+    collect(providersFile, problems);
   }
   let rules: ReturnType<typeof readRules> = [];
   if (rulesFile !== null) {
-    const shape = checkShape(rulesFileSchema, rulesFile.value);
-    const problems: RuleProblem[] = [];
-    if (shape.kind === 'good') rules = readRules(shape.data.rules, providers, problems);
-    collect(rulesFile, shape.kind === 'good' ? problems : shape.problems);
+    const { value } = rulesFile;
+    const shape = checkShape(rulesFileSchema, value);
+    const problems = shape.kind === 'good' ? [] : [...shape.problems];
+    const raw = shape.kind === 'good' ? shape.data.rules : soundItems(ruleSchema, value, 'rules', RULES_MAX);
+    rules = readRules(raw, providers, problems);
+    collect(rulesFile, problems);
   }
   if (errors.length > 0 || providers === null) return { kind: 'refused', errors: inOrder(errors, unlisted) };
   const live = [...providers.values()].every((provider) => provider.live);

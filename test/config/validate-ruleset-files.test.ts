@@ -431,6 +431,29 @@ describe('providers.yaml', () => {
     expect(errors.map((error) => error.split(':')[0])).toEqual(['providers.yaml', 'rules.yaml']);
   });
 
+  it('says what is wrong with the shape and with the content of both files at once', () => {
+    const errors = errorsOf({
+      'providers.yaml':
+        'providers:\n' +
+        '  - { id: a, adapter: sandbox, merchants: all, tymeout: 5 }\n' +
+        '  - { id: b, adapter: sandbox, merchants: all, base_url: "http://example.test" }\n',
+      'rules.yaml':
+        'rules:\n' +
+        '  - { name: x, wehn: {}, then: {} }\n' +
+        '  - { name: y, when: { field: card.country, is: UK }, then: { only: [c] } }\n' +
+        '  - { name: y, then: { priority: [a, a], split: { a: 1 } } }\n',
+    });
+    expect(errors.map((error) => error.replace(/; expected.*/, ''))).toEqual([
+      'providers.yaml:2:48  unknown key "tymeout"',
+      expect.stringMatching(/^providers\.yaml:3:\d+ .*http:\/\/ to example\.test/),
+      'rules.yaml:2:16  unknown key "wehn"',
+      expect.stringMatching(/^rules\.yaml:3:\d+ {2}unknown country "UK"/),
+      'rules.yaml:4:13  a second rule "y"',
+      expect.stringMatching(/^rules\.yaml:4:\d+ {2}"a" twice/),
+      expect.stringMatching(/^rules\.yaml:4:\d+ {2}priority and split/),
+    ]);
+  });
+
   it('says which file is missing', () => {
     expect(errorsOf({})).toEqual([
       expect.stringMatching(/^providers\.yaml:1:1 {2}the file is missing/),
