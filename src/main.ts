@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { ApiKeysError, apiKeyLookUp, type LoadedApiKeys, loadApiKeys } from './config/api-keys.ts';
-import { BinFileError } from './config/bin-import.ts';
+import { BinFileError, refusedRowText } from './config/bin-import.ts';
 import { readSecretFile } from './config/credentials.ts';
 import { loadDeclineTables } from './config/decline-tables.ts';
 import { loadBinTable } from './config/default-bin-table.ts';
 import { EnvironmentError, readEnvironment, type Settings } from './config/environment.ts';
 import { formatRulesetError } from './config/ruleset-error.ts';
 import { openRulesetStore, type RulesetStore } from './config/ruleset-store.ts';
+import type { BinImportResult } from './core/cards/bin-import.ts';
 import { TableCardFacts } from './core/cards/card-facts.ts';
 import type { DeclineTables } from './core/declines/decline-tables.ts';
 import type { Ruleset } from './core/rules/ruleset.ts';
@@ -106,9 +107,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
 async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const metrics = createMetrics(VERSION);
   const keys = await loadApiKeys({ ...settings, file: settings.apiKeysFile });
-  const table = await loadBinTable(settings.binTables, (path, { rows, refused }) =>
-    log.info('bin_table', { path, rows, refused }),
-  );
+  const table = await loadBinTable(settings.binTables, (path, result) => tellImport(path, result, log));
   const declineTables = await readDeclineTables(settings);
   const journal = await openWorkerJournal({ directory: settings.dataDir });
   const sandbox: { child: SandboxChild | null } = { child: null };
@@ -214,6 +213,14 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
 function faultReporter(log: Log) {
   return (fault: { readonly traceId: string; readonly route: string; readonly error: unknown }) =>
     log.fault('fault', fault.error, { trace_id: fault.traceId, route: fault.route });
+}
+
+/** A table of the operator's that is read only in part is used, and the rest is told. */
+function tellImport(path: string, result: BinImportResult, log: Log): void {
+  const { rows, refused, refusedFirst, notUnderstood } = result;
+  log.info('bin_table', { path, rows, refused });
+  for (const row of refusedFirst) log.warn('bin_row_refused', { row: refusedRowText(path, row) });
+  for (const [value, count] of notUnderstood) log.warn('bin_value_not_understood', { path, value, count });
 }
 
 /** Code tables are read at the start: a change of what a decline means takes a restart. */

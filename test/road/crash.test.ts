@@ -155,7 +155,7 @@ test('a start that cannot be says why, and leaves nothing behind', async () => {
   const cases = [
     {
       env: { DATA_DIR: first.folders.data },
-      says: /in use by another process\. One gateway per DATA_DIR/,
+      says: /in use by another gateway\. One gateway per DATA_DIR/,
     },
     { env: { PORT: port }, says: /EADDRINUSE.*Set PORT to a free one/ },
     { env: { SANDBOX_PORT: sandboxPort }, says: new RegExp(`port ${sandboxPort} .*SANDBOX_PORT`) },
