@@ -15,6 +15,10 @@ export interface WorkerRunnerOptions {
 
 const BATCH_MAX = 512;
 const QUEUE_MAX = 10_000;
+/** Turns of the event loop for which commands gather, at most. */
+const GATHERING_TURNS = 5;
+/** Commands that are worth a commit: more would save little. */
+const GATHERED_ENOUGH = 64;
 
 interface Waiting {
   readonly command: Command;
@@ -74,7 +78,21 @@ export class WorkerRunner implements CommandRunner {
   #schedule(): void {
     if (this.#scheduled || this.#sent.length > 0) return;
     this.#scheduled = true;
+    this.#gather(1, GATHERING_TURNS);
+  }
+
+  /**
+   * A command that comes alone goes at once. While others come too, it is worth a few turns more to have them in the
+   * same commit: turns are short while there is little to do, and long while there is much.
+   * @param known commands that waited when the turn began
+   */
+  #gather(known: number, turnsLeft: number): void {
     setImmediate(() => {
+      const waiting = this.#queue.length;
+      if (waiting > known && waiting < GATHERED_ENOUGH && turnsLeft > 1) {
+        this.#gather(waiting, turnsLeft - 1);
+        return;
+      }
       this.#scheduled = false;
       this.#send();
     });
@@ -95,8 +113,7 @@ export class WorkerRunner implements CommandRunner {
   #receive({ values, failures, committed }: BatchReply): void {
     const answered = this.#sent;
     this.#sent = [];
-    // The worker goes on with what gathered meanwhile, while we tell the news.
-    this.#send();
+    if (this.#queue.length > 0) this.#schedule();
     this.#observeBatch({ commands: answered.length, committed });
     for (const [index, waiting] of answered.entries()) {
       const failure = failures?.[index] ?? null;

@@ -48,6 +48,33 @@ describe('group commit', () => {
     expect(commits).toBe(3);
   });
 
+  test('one that comes alone goes at once; while several come, the next turn of the event loop may add to them', async () => {
+    const sizes: number[] = [];
+    const journal = await openHere({ observeBatch: (batch) => sizes.push(batch.commands) });
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const alone = journal.ping();
+    await turn();
+    await Promise.all([alone, journal.ping()]);
+    expect(sizes).toEqual([1, 1]);
+    const together = [journal.ping(), journal.ping()];
+    await turn();
+    together.push(journal.ping());
+    await Promise.all(together);
+    expect(sizes).toEqual([1, 1, 3]);
+  });
+
+  test('commands that keep coming do not keep the first ones waiting', async () => {
+    const sizes: number[] = [];
+    const journal = await openHere({ observeBatch: (batch) => sizes.push(batch.commands) });
+    const all = [journal.ping()];
+    for (let count = 0; count < 40; count += 1) {
+      all.push(journal.ping());
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(all);
+    expect(sizes[0]).toBeLessThanOrEqual(6);
+  });
+
   test('a batch is bounded', async () => {
     const sizes: number[] = [];
     const journal = await openHere({ batchMax: 100, observeBatch: (batch) => sizes.push(batch.commands) });
