@@ -82,6 +82,8 @@ interface LoadedSet {
 
 type FolderSet =
   | { readonly kind: 'good'; readonly set: LoadedSet }
+  /** The very content of the set before: nothing to check or to do. */
+  | { readonly kind: 'unchanged' }
   | { readonly kind: 'refused'; readonly errors: readonly RulesetError[] };
 
 /** The set that was in force last, as this version and these secrets read it; null when they refuse it. */
@@ -97,6 +99,8 @@ async function lastGoodSet(options: RulesetStoreOptions): Promise<LoadedSet | nu
 async function readFolder(options: RulesetStoreOptions, before: LoadedSet | null): Promise<FolderSet> {
   const folder = await readRulesetFolder(options.folder);
   if (folder.kind === 'refused') return folder;
+  // Asked first: every look at the folder comes by here, and nearly all find what they know.
+  if (folder.contentHash === before?.ruleset.contentHash) return { kind: 'unchanged' };
   const reading = validateRulesetFiles(folder.files, options.credentials);
   if (reading.kind === 'refused') return reading;
   const set = { ruleset: reading.ruleset, files: folder.files };
@@ -175,7 +179,7 @@ export class RulesetStore implements Rulesets {
       const before = this.#current;
       const reading = await readFolder(this.#options, before);
       if (reading.kind === 'refused') return this.#reject(reading.errors);
-      if (reading.set.ruleset.contentHash === before.ruleset.contentHash) {
+      if (reading.kind === 'unchanged') {
         if (this.#rejected !== null) this.#options.onTakenBack?.();
         this.#rejected = null;
         return;
