@@ -17,6 +17,7 @@ import { renderAuthorization } from './edge/answer.ts';
 import { createApp } from './edge/app.ts';
 import type { ProviderSnapshot } from './edge/edge-deps.ts';
 import { type EdgeServer, SERVER_DEFAULTS, startServer } from './edge/server.ts';
+import { shownOverride } from './edge/shown-override.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { type Journal, JournalError } from './gateway/ports.ts';
 import { Unrecorded } from './gateway/unrecorded.ts';
@@ -376,15 +377,7 @@ function providerSnapshots({ rules, registry, lanes, learner }: Parts): readonly
         breaker,
         since: new Date(sinceMs).toISOString(),
       })),
-      overrides: guard.overrides.map((override) => ({
-        mode: override.mode,
-        brand: override.brand,
-        merchant: override.merchant,
-        reason: override.reason,
-        author: override.author,
-        created_at: new Date(override.createdAtMs).toISOString(),
-        expires_at: override.expiresAtMs === null ? null : new Date(override.expiresAtMs).toISOString(),
-      })),
+      overrides: guard.overrides.map(shownOverride),
     };
   });
 }

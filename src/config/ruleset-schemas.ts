@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { CARD_BRANDS } from '../core/card.ts';
+import { isCountry } from '../core/cards/regions.ts';
 import { isCurrency } from '../core/money.ts';
 import { FIELD_NAMES } from '../core/rules/condition-fields.ts';
-import { isCountryCode } from '../core/rules/country-codes.ts';
 import type { RawCondition } from '../core/rules/read-condition.ts';
 import { ADAPTERS, PROVIDER_FEATURES } from '../core/rules/ruleset.ts';
 
@@ -48,7 +48,7 @@ const currency = z
   .refine(isCurrency, 'an ISO 4217 code in capitals, such as EUR');
 const country = z
   .string({ error: 'an ISO 3166-1 alpha-2 code' })
-  .refine(isCountryCode, 'an ISO 3166-1 alpha-2 code in capitals, such as DE');
+  .refine(isCountry, 'an ISO 3166-1 alpha-2 code in capitals, such as DE');
 const brand = z.enum(CARD_BRANDS).exclude(['unknown']);
 
 // ------------------------------------------------------------ providers.yaml

@@ -10,6 +10,7 @@ import { jsonResponse } from './json-response.ts';
 import { isProblem, type Problem, problem } from './problems.ts';
 import { readJson } from './read-json.ts';
 import { memberNamesOf } from './schema-members.ts';
+import { shownOverride } from './shown-override.ts';
 import { plainText, visibleAscii } from './text-schemas.ts';
 
 export const PROVIDERS = '/v1/providers';
@@ -94,20 +95,9 @@ async function force(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
     expiresAtMs: expiresInS == null ? null : nowMs + expiresInS * 1000,
   };
   const saved = await fromJournal(() => deps.setOverride(override));
-  return isProblem(saved) ? saved : jsonResponse(JSON.stringify(overrideAnswer(override)));
-}
-
-function overrideAnswer(override: ProviderOverride) {
-  return {
-    provider: override.provider,
-    mode: override.mode,
-    brand: override.brand,
-    merchant: override.merchant,
-    reason: override.reason,
-    author: override.author,
-    created_at: new Date(override.createdAtMs).toISOString(),
-    expires_at: override.expiresAtMs === null ? null : new Date(override.expiresAtMs).toISOString(),
-  };
+  return isProblem(saved)
+    ? saved
+    : jsonResponse(JSON.stringify({ provider: override.provider, ...shownOverride(override) }));
 }
 
 function providerOf(exchange: Exchange, deps: EdgeDeps): ProviderSnapshot | Problem {

@@ -2,6 +2,7 @@ import { type AttemptOutcome, breakerSignal } from '../core/attempt.ts';
 import type { AuthorizationRequest } from '../core/authorization.ts';
 import { isScaRegion } from '../core/cards/regions.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
+import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import type { CallBudget, Intent, Permit, Provider } from './ports.ts';
 import type { Road } from './road.ts';
@@ -59,7 +60,7 @@ export async function sendAttempt(
     });
   } catch (error) {
     // An adapter that throws is a bug, but money may have moved: the bug must not look like a negative.
-    deps.observer.alert({ kind: 'adapter_threw', detail: describe(error), authorizationId: null });
+    deps.observer.alert({ kind: 'adapter_threw', detail: describeError(error), authorizationId: null });
     outcome = { kind: 'unknown', code: 'adapter_failed', providerReference: null };
   }
   outcome = await undoWhatMayNotStand(outcome, { intent, admitted, request, budget }, deps);
@@ -130,11 +131,7 @@ async function voidConfirmed(
     });
     return reversal.kind === 'confirmed';
   } catch (error) {
-    deps.observer.alert({ kind: 'adapter_threw', detail: describe(error), authorizationId: null });
+    deps.observer.alert({ kind: 'adapter_threw', detail: describeError(error), authorizationId: null });
     return false;
   }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : 'a value that is no error was thrown';
 }

@@ -1,4 +1,5 @@
 import { authorize } from './authorize.ts';
+import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { recoverLapsed } from './recover.ts';
 import type { AuthorizeCommand, AuthorizeResult } from './road-results.ts';
@@ -66,7 +67,7 @@ export class Gateway {
     this.#cancelTimer = this.#deps.clock.after(HOUSEKEEPING_MS, () => {
       this.#housekeeping = this.housekeep()
         .catch((error: unknown) => {
-          const detail = error instanceof Error ? `${error.name}: ${error.message}` : 'no error was thrown';
+          const detail = describeError(error);
           this.#deps.observer.alert({ kind: 'housekeeping_failed', detail, authorizationId: null });
         })
         .then(() => this.#schedule());

@@ -6,15 +6,24 @@ import { invariant } from '../core/invariant.ts';
 import type { Admitted, AttemptResult } from './attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
-import type { Conclusion, Intent, OpeningResult, OutcomeRecord } from './ports.ts';
+import type { Conclusion, Intent, OpeningResult, OutcomeRecord, RenderAnswer } from './ports.ts';
 import { authorizationOf, type Road, routingOf } from './road.ts';
 import type { AuthorizeResult } from './road-results.ts';
 
-/** How long a caller should wait before it asks for a pending authorization again. */
+/** Least time between an attempt's deadline and the end of its lease. */
 const MARGIN_AFTER_DEADLINE_MS = 1_000;
 
 /** Why the road ended where it did, for the log and the history. */
-export type EndReason = StopReason | BudgetStop | 'retry_budget' | 'no_candidate_left' | 'road_overtaken';
+export type EndReason =
+  | StopReason
+  | BudgetStop
+  | 'retry_budget'
+  | 'no_candidate_left'
+  | 'journal_failed'
+  /** Its lease was declared over; what came back was recorded all the same. */
+  | 'road_overtaken'
+  /** The authorization was moved on by somebody else, and the journal's state is the answer. */
+  | 'overtaken';
 
 export type OpenedRoad =
   | { readonly kind: 'opened'; readonly intent: Intent }
@@ -121,7 +130,10 @@ export async function concludeRoad(
   road.attempts = withOutcome(road.attempts, intent, result);
   const authorization = authorizationOf(road, road.routing);
   observeEnd(road, authorization, reason, deps);
-  const answer = conclusion.frozen ?? deps.renderAnswer(authorization);
+  return answered(road, conclusion.frozen ?? deps.renderAnswer(authorization));
+}
+
+function answered(road: Road, answer: ReturnType<RenderAnswer>): AuthorizeResult {
   return { kind: 'answered', ...answer, replayed: false, authorizationId: road.authorizationId };
 }
 
@@ -133,7 +145,7 @@ function conclusionFor(
   routing: RoutingDecision,
   intent: Intent,
   result: AttemptResult,
-  reason: EndReason | 'journal_failed',
+  reason: EndReason,
   deps: GatewayDeps,
 ): Conclusion {
   const authorization = authorizationOf(
@@ -144,24 +156,20 @@ function conclusionFor(
     authorizationId: road.authorizationId,
     expectedVersion: road.version,
     outcome: outcomeRecord(intent, result, deps),
-    ...conclusionOf(authorization),
-    frozen: isSettled(authorization) ? deps.renderAnswer(authorization) : null,
+    ...conclusionOf(authorization, deps),
     reason,
     actor: 'gateway',
     atMs: deps.clock.wallMs(),
   };
 }
 
-/** The columns of a conclusion that follow from the authorization's state. */
-export function conclusionOf(authorization: Authorization) {
+/** What of a conclusion follows from the authorization's state; the answer is frozen once nothing is left open. */
+export function conclusionOf(authorization: Authorization, deps: Pick<GatewayDeps, 'renderAnswer'>) {
   const { status, authorizedAmount, provider, providerReference, networkTransaction, decline } =
     authorization;
-  return { status, authorizedAmount, provider, providerReference, networkTransaction, decline };
-}
-
-/** Whether an answer may be frozen: nothing about it is still being found out. */
-export function isSettled(authorization: Pick<Authorization, 'status'>): boolean {
-  return authorization.status !== 'pending' && authorization.status !== 'reversing';
+  const isOpen = status === 'pending' || status === 'reversing';
+  const frozen = isOpen ? null : deps.renderAnswer(authorization);
+  return { status, authorizedAmount, provider, providerReference, networkTransaction, decline, frozen };
 }
 
 /**
@@ -183,12 +191,7 @@ function answerUnrecorded(road: Road, deps: GatewayDeps): AuthorizeResult {
     authorizationId: road.authorizationId,
   });
   observeEnd(road, authorization, 'journal_failed', deps);
-  return {
-    kind: 'answered',
-    ...deps.renderAnswer(authorization),
-    replayed: false,
-    authorizationId: road.authorizationId,
-  };
+  return answered(road, deps.renderAnswer(authorization));
 }
 
 /** Somebody else moved the authorization on (its lease was over): the journal's state is the answer. */
@@ -201,20 +204,10 @@ async function answerFromJournal(road: Road, deps: GatewayDeps): Promise<Authori
   });
   if (!found.ok || found.value === null) return answerUnrecorded(road, deps);
   observeEnd(road, found.value, 'overtaken', deps);
-  return {
-    kind: 'answered',
-    ...deps.renderAnswer(found.value),
-    replayed: false,
-    authorizationId: road.authorizationId,
-  };
+  return answered(road, deps.renderAnswer(found.value));
 }
 
-function observeEnd(
-  road: Road,
-  authorization: Authorization,
-  stopped: EndReason | 'overtaken' | 'journal_failed',
-  deps: GatewayDeps,
-): void {
+function observeEnd(road: Road, authorization: Authorization, stopped: EndReason, deps: GatewayDeps): void {
   const { command } = road;
   deps.observer.authorizationEnded({
     authorizationId: authorization.id,

@@ -1,7 +1,7 @@
 import { settled } from '../core/settlement.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
-import { conclusionOf, isSettled } from './record.ts';
+import { conclusionOf } from './record.ts';
 
 /** Authorizations taken up in one run. */
 const BATCH = 200;
@@ -32,8 +32,7 @@ export async function recoverLapsed(
         authorizationId: authorization.id,
         expectedVersion: authorization.version,
         outcome: null,
-        ...conclusionOf(after),
-        frozen: isSettled(after) ? deps.renderAnswer(after) : null,
+        ...conclusionOf(after, deps),
         reason: 'lease_expired',
         actor: 'recovery',
         atMs: deps.clock.wallMs(),

@@ -1,17 +1,7 @@
 import { expect, it } from 'vitest';
-import type { Observer } from '../../src/gateway/ports.ts';
 import { JournalWatch } from '../../src/guards/journal-watch.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-
-const SILENT: Observer = {
-  attemptEnded: () => {},
-  failedOver: () => {},
-  passedOver: () => {},
-  decided: () => {},
-  authorizationEnded: () => {},
-  journalTook: () => {},
-  alert: () => {},
-};
+import { SILENT } from '../support/road-deps.ts';
 
 it.each([
   { writes: 0, failures: 0, reads: 0, failing: null },

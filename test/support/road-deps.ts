@@ -26,7 +26,8 @@ export const VISA_FACTS: CardFacts = {
 
 const NO_ESTIMATE: ApprovalEstimate = { mean: 0.85, low: 0.7, high: 0.95, level: 'prior', n: 0 };
 
-const SILENT: Observer = {
+/** An observer that nobody listens to. */
+export const SILENT: Observer = {
   attemptEnded: () => {},
   failedOver: () => {},
   passedOver: () => {},

@@ -9,10 +9,3 @@ export const COUNTRY_CODES: readonly string[] = (
   'SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG ' +
   'UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW XK'
 ).split(' ');
-
-const CODES: ReadonlySet<string> = new Set(COUNTRY_CODES);
-
-/** Whether `code` is a country code as conditions and capabilities spell it: two capitals. */
-export function isCountryCode(code: string): boolean {
-  return CODES.has(code);
-}

@@ -1,3 +1,4 @@
+import { isCountry } from '../cards/regions.ts';
 import { currencyExponent, isCurrency, parseMajorUnits } from '../money.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import type { Condition } from './condition.ts';
@@ -8,7 +9,6 @@ import {
   FIELD_NAMES,
   isTimeField,
 } from './condition-fields.ts';
-import { isCountryCode } from './country-codes.ts';
 import { type FilePath, type RuleProblem, shown } from './rule-problem.ts';
 import { closed, complement, isEmpty, type Range, rangeSet, type ValueSet, wordSet } from './value-set.ts';
 import { isTimeZone } from './zoned-time.ts';
@@ -294,11 +294,11 @@ function wordProblem(value: RawValue, field: ConditionField): Omit<RuleProblem, 
     };
   }
   if (field.kind === 'country') {
-    if (isCountryCode(value)) return null;
+    if (isCountry(value)) return null;
     return {
       what: `unknown country ${shown(value)}`,
       expected: 'an ISO 3166-1 alpha-2 code in capitals, such as DE',
-      remedy: isCountryCode(value.toUpperCase()) ? `write ${value.toUpperCase()}` : 'correct the code',
+      remedy: isCountry(value.toUpperCase()) ? `write ${value.toUpperCase()}` : 'correct the code',
     };
   }
   const known = 'words' in field.universe ? field.universe.words : null;
