@@ -1,8 +1,9 @@
 import type { CandidateExplanation } from '../core/decision.ts';
 import type { Rule } from '../core/rules/ruleset.ts';
+import { claimScope } from './claim-scope.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal, type JournalCall } from './journal-calls.ts';
-import type { ClaimRecord, ClaimScope } from './ports.ts';
+import type { ClaimRecord } from './ports.ts';
 import type { OpenedRoad } from './record.ts';
 import type { Road } from './road.ts';
 import type { AuthorizeCommand, AuthorizeResult } from './road-results.ts';
@@ -35,13 +36,7 @@ export async function answerOpening(
 }
 
 function findClaim(command: AuthorizeCommand, deps: GatewayDeps): Promise<JournalCall<ClaimRecord | null>> {
-  const scope: ClaimScope = {
-    account: command.account,
-    merchant: command.request.merchant,
-    operation: 'authorize',
-    key: command.idempotencyKey,
-  };
-  return callJournal('find_claim', deps, () => deps.journal.findClaim(scope));
+  return callJournal('find_claim', deps, () => deps.journal.findClaim(claimScope(command)));
 }
 
 /** The same key gives the same answer: frozen when final, the current state while pending. */

@@ -4,6 +4,7 @@ import type { RoutingDecision } from '../core/decision.ts';
 import type { BudgetStop, FailOverReason, StopReason } from '../core/failover.ts';
 import { invariant } from '../core/invariant.ts';
 import type { Admitted, AttemptResult } from './attempt.ts';
+import { claimScope } from './claim-scope.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import type { Conclusion, Intent, OpeningResult, OutcomeRecord, RenderAnswer } from './ports.ts';
@@ -37,12 +38,7 @@ export async function openRoad(road: Road, admitted: Admitted, deps: GatewayDeps
   const intent = intentFor(road, admitted, deps);
   const opened = await callJournal('open', deps, () =>
     deps.journal.open({
-      claim: {
-        account: command.account,
-        merchant: command.request.merchant,
-        operation: 'authorize',
-        key: command.idempotencyKey,
-      },
+      claim: claimScope(command),
       bodyFingerprint: command.bodyFingerprint,
       authorizationId: road.authorizationId,
       request: storableRequest(command.request),
