@@ -9,18 +9,25 @@ import { loadBinTable } from './config/default-bin-table.ts';
 import { EnvironmentError, readEnvironment, type Settings } from './config/environment.ts';
 import { formatRulesetError } from './config/ruleset-error.ts';
 import { openRulesetStore, type RulesetStore } from './config/ruleset-store.ts';
+import { loadSchemeRules } from './config/scheme-limits.ts';
 import type { BinImportResult } from './core/cards/bin-import.ts';
 import { TableCardFacts } from './core/cards/card-facts.ts';
 import type { DeclineTables } from './core/declines/decline-tables.ts';
 import type { Ruleset } from './core/rules/ruleset.ts';
+import { cardIdentity } from './core/scheme/card-identity.ts';
+import type { SchemeRules } from './core/scheme/scheme-rules.ts';
 import { renderAuthorization } from './edge/answer.ts';
 import { createApp } from './edge/app.ts';
 import type { ProviderSnapshot } from './edge/edge-deps.ts';
+import { renderOperation } from './edge/operation-answer.ts';
 import { type EdgeServer, SERVER_DEFAULTS, startServer } from './edge/server.ts';
 import { shownOverride } from './edge/shown-override.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { type Journal, JournalError } from './gateway/ports.ts';
+import { Sightings } from './gateway/sightings.ts';
 import { Unrecorded } from './gateway/unrecorded.ts';
+import { BackgroundPacer } from './guards/background-pacer.ts';
+import { createCardKey } from './guards/card-key.ts';
 import { JournalWatch } from './guards/journal-watch.ts';
 import { Lanes } from './guards/lanes.ts';
 import { OutcomeLearner } from './guards/outcome-learner.ts';
@@ -72,6 +79,9 @@ interface Parts {
   readonly learner: OutcomeLearner;
   readonly lanes: Lanes;
   readonly rules: RulesetStore;
+  readonly schemeRules: SchemeRules;
+  /** Names a card at a merchant for the schemes' ceilings. */
+  readonly cardKey: ReturnType<typeof createCardKey>;
 }
 
 /** Opens everything, takes up what an earlier process left, listens, and ends in order on a signal. */
@@ -95,6 +105,8 @@ async function start(settings: Settings, log: Log): Promise<void> {
     log.info('draining', { signal, under_way: gateway.underWay });
     await drain(server, gateway, stop, settings.drainTimeoutMs);
     await parts.rules.close();
+    // Callers are answered. What is asked beside them is asked again by whoever comes next.
+    stop.abort();
     await gateway.close();
     await parts.journal.close();
     parts.registry.close();
@@ -110,6 +122,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const keys = await loadApiKeys({ ...settings, file: settings.apiKeysFile });
   const table = await loadBinTable(settings.binTables, (path, result) => tellImport(path, result, log));
   const declineTables = await readDeclineTables(settings);
+  const schemeRules = await readSchemeRules(settings);
   const journal = await openWorkerJournal({ directory: settings.dataDir });
   const sandbox: { child: SandboxChild | null } = { child: null };
   const registry = new ProviderRegistry({
@@ -153,26 +166,41 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     learner,
     lanes,
     rules,
+    schemeRules,
+    cardKey: createCardKey(await journal.secret()),
   };
 }
 
 function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
-  const { registry } = parts;
+  const { registry, rules, schemeRules, cardKey } = parts;
   return new Gateway({
     clock,
     randomness,
     journal: parts.journal,
     guards: parts.lanes,
     retryBudget: new SlidingRetryBudget(clock),
+    // At most a tenth (payments reference, invariant 37); what is over is left to the resolver.
+    quickBudget: new SlidingRetryBudget(clock, { ratio: 0.1, floor: 50 }),
     learner: parts.learner,
-    rulesets: parts.rules,
+    rulesets: rules,
     cards: parts.cards,
+    schemeGuard: {
+      rules: () => schemeRules,
+      cardKey: (merchant, card) => cardKey(merchant, cardIdentity(card)),
+    },
+    pacer: new BackgroundPacer((provider) => rules.current().providers.get(provider)?.limits),
     provider: (id) => registry.get(id),
     observer: parts.journalWatch.observing(allObservers(parts.metrics.observer, parts.log.observer)),
     unrecorded: new Unrecorded(),
+    sightings: new Sightings(clock),
     renderAnswer: renderAuthorization,
+    renderOperation,
     owner: `${hostname()}-${process.pid}-${randomness.id('own')}`,
+    // The embedded journal is locked for this process.
+    soleOwner: true,
     leaseMs: parts.settings.leaseMs,
+    resolverSchedule: parts.settings.resolverSchedule,
+    retentionMs: retentionOf(parts.settings),
     stopSignal,
   });
 }
@@ -181,6 +209,9 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
   const { journal, lanes } = parts;
   return createApp({
     authorize: (command) => gateway.authorize(command),
+    operate: (command) => gateway.operate(command),
+    resolve: (command) => gateway.resolve(command),
+    takeNotices: (provider, message) => gateway.takeNotices(provider, message),
     journal,
     findCaller: apiKeyLookUp(parts.keys.keys),
     providers: () => providerSnapshots(parts),
@@ -195,6 +226,7 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
     async metrics() {
       // A scrape must not fail with the journal: then it is the journal's own metrics that tell.
       await journal.countUnsettled().then(parts.metrics.unsettledShown, ignoreJournalError);
+      await journal.countWork(clock.wallMs()).then(parts.metrics.workShown, ignoreJournalError);
       for (const { provider, lanes: shown } of lanes.snapshot()) {
         for (const { brand, breaker } of shown) {
           parts.metrics.breakerShown({ provider, brand, state: breaker });
@@ -209,6 +241,10 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
     requestEnded: parts.metrics.requestEnded,
     version: VERSION,
   });
+}
+
+function retentionOf({ retentionDays }: Settings): number | null {
+  return retentionDays === null ? null : retentionDays * 86_400_000;
 }
 
 function faultReporter(log: Log) {
@@ -229,6 +265,13 @@ async function readDeclineTables(settings: Settings): Promise<DeclineTables> {
   const reading = await loadDeclineTables(settings.rulesDir);
   if (reading.kind === 'refused') throw rulesRefused(settings, reading.errors);
   return reading.tables;
+}
+
+/** Attempt ceilings of the schemes, read at the start as the code tables are. */
+async function readSchemeRules(settings: Settings): Promise<SchemeRules> {
+  const reading = await loadSchemeRules(settings.rulesDir);
+  if (reading.kind === 'refused') throw rulesRefused(settings, reading.errors);
+  return reading.rules;
 }
 
 /** Refuses new work, lets what is open finish, and gives up and records what does not in time. */

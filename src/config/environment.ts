@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_SCHEDULE_MS } from '../core/resolution.ts';
 import { nearestName } from '../core/text/nearest-name.ts';
 
 /** What the environment says, checked and frozen. */
@@ -18,6 +19,10 @@ export interface Settings {
   readonly drainTimeoutMs: number;
   readonly logLevel: LogLevel;
   readonly binTables: readonly string[];
+  /** Delays before the first, second … inquiry about an unknown outcome, milliseconds; afterwards daily. */
+  readonly resolverSchedule: readonly number[];
+  /** Days after which settled authorizations are purged; null: never. */
+  readonly retentionDays: number | null;
   readonly production: boolean;
 }
 
@@ -64,8 +69,11 @@ const schema = z.object({
     .default([]),
   RESOLVER_SCHEDULE_MS: z
     .string()
-    .regex(/^\d{1,9}(,\d{1,9})*$/, 'milliseconds, separated by commas')
-    .optional(),
+    .regex(/^\d{1,9}(,\d{1,9}){0,19}$/, '1 to 20 delays in milliseconds, separated by commas')
+    .transform((list) => list.split(',').map(Number))
+    .refine((delays) => delays.every((delay) => delay >= 1), 'delays of at least 1 millisecond')
+    .default([...DEFAULT_SCHEDULE_MS]),
+  RETENTION_DAYS: integer(30, 36_500, 'days, 30 to 36500').optional(),
   NODE_ENV: z.enum(['production', 'development', 'test'], 'production | development | test').optional(),
 });
 
@@ -108,9 +116,6 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
   }
   if (!parsed.success || errors.length > 0) throw new EnvironmentError(errors.join('\n'));
   const warnings = misspelt(Object.keys(given));
-  if (given['RESOLVER_SCHEDULE_MS'] !== undefined) {
-    warnings.push('RESOLVER_SCHEDULE_MS has no effect: this version asks no provider about unknown outcomes');
-  }
   return { settings: settingsOf(parsed.data), warnings };
 }
 
@@ -128,6 +133,8 @@ function settingsOf(values: z.infer<typeof schema>): Settings {
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     logLevel: values.LOG_LEVEL,
     binTables: Object.freeze(values.BIN_TABLES),
+    resolverSchedule: Object.freeze(values.RESOLVER_SCHEDULE_MS),
+    retentionDays: values.RETENTION_DAYS ?? null,
     production: values.NODE_ENV === 'production',
   });
 }
@@ -138,7 +145,8 @@ function shown(name: string, given: Readonly<Record<string, string | undefined>>
 
 /** Names that are ours as they stand, with the prefixes under which nothing else should be. */
 const OURS = Object.keys(schema.shape);
-const OWN_PREFIX = /^(SANDBOX|RULES|LEASE|DRAIN|API_KEY|DEV_API|BIN_TABLE|DATA_DIR|LOG_LEV)/;
+const OWN_PREFIX =
+  /^(SANDBOX|RULES|LEASE|DRAIN|API_KEY|DEV_API|BIN_TABLE|DATA_DIR|LOG_LEV|RESOLVER|RETENTION)/;
 
 /** Most variables belong to others: only near misses and our own prefixes can be called misspelt. */
 function misspelt(names: readonly string[]): string[] {

@@ -1,4 +1,5 @@
 import type { CardBrand } from '../core/card.ts';
+import type { ProviderSemantics } from '../core/resolution.ts';
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { type CredentialSources, resolveCredential } from './credentials.ts';
@@ -76,7 +77,23 @@ function contractOf(provider: RawProvider, credentials: Readonly<Record<string, 
       resetMs: breaker.reset_ms ?? Math.max(RESET_MS, provider.timeout_ms),
       metricsOnly: breaker.metrics_only,
     },
+    semantics: readSemantics(provider.semantics),
   };
+}
+
+/** Only what was written: everything else is the adapter's to say. */
+function readSemantics(written: RawProvider['semantics']): Partial<ProviderSemantics> {
+  const named: Partial<Record<keyof ProviderSemantics, unknown>> = {
+    inquiry: written.inquiry,
+    notFoundAfterMs: written.not_found_after_ms,
+    replay: written.replay,
+    keyLifetimeMs: written.key_lifetime_ms,
+    cancelByReference: written.cancel_by_reference,
+    operationInquiry: written.operation_inquiry,
+    validityMs: written.validity_ms,
+  };
+  const given = Object.entries(named).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Partial<ProviderSemantics>;
 }
 
 function setOrAll<Value extends string>(list: 'all' | readonly Value[]): 'all' | ReadonlySet<Value> {

@@ -115,6 +115,9 @@ function readAction(
     marginBasisPoints: raw.margin_basis_points,
     costTolerancePp: raw.cost_tolerance_pp,
     unknownCostBasisPoints: raw.unknown_cost_basis_points,
+    afterUnknown: raw.after_unknown,
+    lateApprovalReverseAfterMs: raw.late_approval === 'keep' ? null : raw.late_approval.reverse_after_ms,
+    threeDsReuse: raw.three_ds_reuse,
   };
 }
 

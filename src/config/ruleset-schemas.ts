@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { CARD_BRANDS } from '../core/card.ts';
 import { isCountry } from '../core/cards/regions.ts';
+import { THREE_DS_REUSES } from '../core/failover.ts';
 import { isCurrency } from '../core/money.ts';
 import { FIELD_NAMES } from '../core/rules/condition-fields.ts';
 import type { RawCondition } from '../core/rules/read-condition.ts';
-import { ADAPTERS, PROVIDER_FEATURES } from '../core/rules/ruleset.ts';
+import { ADAPTERS, AFTER_UNKNOWNS, PROVIDER_FEATURES } from '../core/rules/ruleset.ts';
 
 // Shapes of the payments team's files. The message of every check is what was expected; how it came out wrong
 // and how to mend it is added where errors are made (`check-shape.ts`). The JSON Schemas for editors come
@@ -85,6 +86,35 @@ const breaker = z.strictObject({
     .describe('Counts and shows, never blocks.'),
 });
 
+/** Longest time that a provider can be said to keep or need something, milliseconds: a year. */
+const LONGEST_MS = 31_536_000_000;
+
+const semantics = z.strictObject({
+  inquiry: z
+    .enum(['our_reference', 'provider_reference', 'none'], {
+      error: 'our_reference, provider_reference or none',
+    })
+    .optional()
+    .describe('By which reference an attempt can be inquired.'),
+  not_found_after_ms: wholeNumber(0, LONGEST_MS)
+    .nullable()
+    .optional()
+    .describe('Time past the deadline after which "not found" is evidence; null: never.'),
+  replay: z
+    .enum(['same_answer', 'success_only', 'none'], { error: 'same_answer, success_only or none' })
+    .optional()
+    .describe('What a repeat under the same idempotency key gives.'),
+  key_lifetime_ms: wholeNumber(1000, LONGEST_MS)
+    .nullable()
+    .optional()
+    .describe('How long an idempotency key is kept; null: for ever.'),
+  cancel_by_reference: z.boolean({ error: 'true or false' }).optional(),
+  operation_inquiry: z.boolean({ error: 'true or false' }).optional(),
+  validity_ms: wholeNumber(1000, LONGEST_MS)
+    .optional()
+    .describe('How long an authorization that is not captured is good for.'),
+});
+
 const capabilities = z.strictObject({
   currencies: allOr(currency, 'currency').default('all'),
   brands: allOr(brand, 'brand').default('all'),
@@ -121,6 +151,9 @@ export const providerSchema = z.strictObject({
   capabilities: capabilities.prefault({}),
   fees: fees.prefault({}),
   breaker: breaker.prefault({}),
+  semantics: semantics
+    .prefault({})
+    .describe('Where this account differs from what the adapter says of its provider.'),
 });
 
 export const providersFileSchema = z.strictObject({
@@ -210,6 +243,26 @@ const action = z.strictObject({
   unknown_cost_basis_points: numberBetween(0, 1_000_000)
     .default(10_000)
     .describe('Cost of an unknown outcome as a share of the amount.'),
+  after_unknown: z
+    .enum(AFTER_UNKNOWNS, { error: AFTER_UNKNOWNS.join(' or ') })
+    .default('hold')
+    .describe(
+      'hold: wait until the outcome is found out. cancel_then_fail_over: cancel the attempt, and try another provider ' +
+        'once the cancellation is confirmed, while the request is open.',
+    ),
+  late_approval: z
+    .union([z.literal('keep'), z.strictObject({ reverse_after_ms: wholeNumber(1000, 2_592_000_000) })], {
+      error: 'keep, or { reverse_after_ms: 600000 }',
+    })
+    .default('keep')
+    .describe('What happens to an approval that is found long after the caller was told pending.'),
+  three_ds_reuse: z
+    .enum(THREE_DS_REUSES, { error: THREE_DS_REUSES.join(' or ') })
+    .default('not_sent')
+    .describe(
+      'After which outcomes the same 3DS data may go to another provider: not_sent, or also rejected (one that says ' +
+        'it did not process it). Never after a decline.',
+    ),
 });
 
 export const ruleSchema = z.strictObject({

@@ -18,8 +18,8 @@ export type AttemptOutcome =
       readonly providerReference: string;
       readonly authorizedAmount: number;
       readonly networkTransaction: NetworkTransaction | null;
-      /** Whether the provider has confirmed that the partial authorization is undone. */
-      readonly reversal: 'none' | 'confirmed' | 'unconfirmed';
+      /** `confirmed`: the provider says that what it authorized is undone, all of it. */
+      readonly reversal: 'none' | 'confirmed';
     }
   /** A definite "no". */
   | { readonly kind: 'declined'; readonly decline: Decline; readonly providerReference: string | null }
@@ -34,7 +34,7 @@ export type AttemptOutcome =
   /** The provider says that it did not process the request. */
   | {
       readonly kind: 'rejected';
-      readonly reason: 'configuration' | 'rate_limited' | 'transient';
+      readonly reason: RejectionReason;
       readonly code: string;
       /** From `Retry-After` of a 429, milliseconds. */
       readonly retryAfterMs: number | null;
@@ -44,6 +44,12 @@ export type AttemptOutcome =
   | { readonly kind: 'not_sent'; readonly code: string }
   /** Sent, and no trustworthy answer: money may have moved. */
   | { readonly kind: 'unknown'; readonly code: string; readonly providerReference: string | null };
+
+/**
+ * Why nothing was processed. `not_found`: the provider does not know the attempt, and its consistency window is over.
+ * `cancelled`: it was cancelled before an issuer was asked.
+ */
+export type RejectionReason = 'configuration' | 'rate_limited' | 'transient' | 'not_found' | 'cancelled';
 
 export type OutcomeKind = AttemptOutcome['kind'];
 export const OUTCOME_KINDS = [
@@ -63,6 +69,8 @@ export interface Attempt {
   /** 1, 2, … within its authorization. */
   readonly number: number;
   readonly provider: string;
+  /** Idempotency key at the provider. */
+  readonly providerKey: string;
   /** Null while the intent is committed and no outcome is: the request may be on its way. */
   readonly outcome: AttemptOutcome | null;
   /** Probability with which this provider was chosen among the candidates that passed, 0 to 1. */
@@ -71,6 +79,48 @@ export interface Attempt {
   readonly durationMs: number | null;
   /** Wall clock, milliseconds since 1970. */
   readonly startedAtMs: number;
+  /** Wall clock by which the request was given up at the latest. */
+  readonly deadlineAtMs: number;
+}
+
+/** Whether what became of an attempt is still to be found out. */
+export function isUnsettled(outcome: AttemptOutcome | null): boolean {
+  return outcome === null || outcome.kind === 'unknown' || outcome.kind === 'pending';
+}
+
+/** Whether an outcome says that the provider holds money of the cardholder, or may (behind a decline). */
+export function mayHoldMoney(outcome: AttemptOutcome): boolean {
+  switch (outcome.kind) {
+    case 'approved':
+      return true;
+    case 'partially_approved':
+      return outcome.reversal === 'none';
+    case 'declined':
+      return outcome.decline.mayHideApproval;
+    default:
+      return false;
+  }
+}
+
+/**
+ * Whether no money can have moved at the provider, or what moved is confirmed to be undone: the only outcomes after
+ * which another attempt may be made. Narrower questions (a hard decline, the caller's wishes) are the road's.
+ */
+export function isDefiniteNegative(outcome: AttemptOutcome): boolean {
+  switch (outcome.kind) {
+    case 'rejected':
+    case 'not_sent':
+      return true;
+    case 'declined':
+      return !outcome.decline.mayHideApproval;
+    case 'partially_approved':
+      return outcome.reversal === 'confirmed';
+    case 'approved':
+    case 'authentication_required':
+    case 'pending':
+    case 'unknown':
+      return false;
+  }
 }
 
 /** The reference at the provider by which an attempt can be inquired, when there is one. */

@@ -1,9 +1,11 @@
 import type { Attempt } from './attempt.ts';
+import type { CardBrand } from './card.ts';
 import type { RoutingDecision } from './decision.ts';
 import type { Decline } from './declines/decline.ts';
 import type { Amount } from './money.ts';
+import type { Operation } from './operation.ts';
 
-/** States of an authorization. Those that this version reaches by itself come first. */
+/** States of an authorization. Which may follow which: `transitions.ts`. */
 export const AUTHORIZATION_STATUSES = [
   'pending',
   'approved',
@@ -40,6 +42,11 @@ export const HOLDS_PAYMENT: Readonly<Record<AuthorizationStatus, boolean>> = {
   partially_refunded: true,
   expired: false,
 };
+
+/** Whether an answer about an authorization in this state is final: nothing is being found out or undone. */
+export function isAnswerable(status: AuthorizationStatus): boolean {
+  return status !== 'pending' && status !== 'reversing';
+}
 
 export interface CardDetails {
   /** 6 or 8 digits as given by the caller, already truncated to 6 for 15-digit cards. */
@@ -88,7 +95,8 @@ export interface AuthorizationRequest {
   readonly card: CardDetails;
   readonly initiator: 'customer' | 'merchant';
   readonly shopper: { readonly country: string | null; readonly id: string | null };
-  readonly capture: 'manual';
+  /** `automatic`: captured by us, once the authorization is durable. */
+  readonly capture: 'manual' | 'automatic';
   readonly threeDs: ThreeDs | null;
   readonly storedCredential: StoredCredential | null;
   readonly networkTransaction: NetworkTransaction | null;
@@ -104,6 +112,12 @@ export function storableRequest(request: AuthorizationRequest): AuthorizationReq
   return { ...request, threeDs: { ...request.threeDs, cavv: null } };
 }
 
+/** What the rule wanted done with an outcome that comes late; kept with the authorization. */
+export interface LatePolicy {
+  /** An approval found later than this after the request is reversed; milliseconds. Null: it is kept. */
+  readonly reverseAfterMs: number | null;
+}
+
 /** Everything the journal knows about one authorization. Answers are rendered from this and nothing else. */
 export interface Authorization {
   readonly id: string;
@@ -115,6 +129,10 @@ export interface Authorization {
   readonly open: boolean;
   readonly live: boolean;
   readonly request: AuthorizationRequest;
+  /** The brand that providers were told, and whether the issuer's region asks for SCA: a replay must repeat them. */
+  readonly brand: CardBrand;
+  readonly scaRegion: boolean;
+  readonly latePolicy: LatePolicy;
   readonly authorizedAmount: number;
   readonly capturedAmount: number;
   readonly refundedAmount: number;
@@ -124,6 +142,14 @@ export interface Authorization {
   readonly networkTransaction: NetworkTransaction | null;
   readonly decline: Decline | null;
   readonly attempts: readonly Attempt[];
+  /** Captures, voids and refunds, in the order in which they were begun. */
+  readonly operations: readonly Operation[];
+  /** Nothing more will be captured: the validity is over. A final capture says so itself. */
+  readonly captureClosed: boolean;
+  /** Wall clock at which what is not captured is given back; null while or once there is nothing to give back. */
+  readonly expiresAtMs: number | null;
+  /** Whether the answer to the caller is frozen. */
+  readonly answered: boolean;
   readonly routing: RoutingDecision;
   readonly traceId: string;
   /** Wall clock, milliseconds since 1970. */

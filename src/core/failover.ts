@@ -12,7 +12,11 @@ export type StopReason =
   | 'decline_is_final'
   | 'authentication_required'
   | 'pending'
-  | 'unknown';
+  | 'unknown'
+  /** The authentication data was handed to a provider, and may not be handed to another. */
+  | 'authentication_spent'
+  /** A caller asked for a void meanwhile. */
+  | 'void_requested';
 
 export type OutcomeVerdict =
   | { readonly mayFailOver: true; readonly reason: FailOverReason; readonly technical: boolean }
@@ -21,17 +25,21 @@ export type OutcomeVerdict =
 /**
  * Whether an outcome, by itself, permits another provider: only a definite negative does. Attempts left, deadline
  * and retry budget are asked afterwards ({@link moreAttemptsAllowed}).
- * @param acceptPartial whether the caller takes less than the amount asked for
+ * @param how.acceptPartial whether the caller takes less than the amount asked for
+ * @param how.undone whether a void of ours has undone, confirmed, what the outcome stands for
  */
-export function judgeOutcome(outcome: AttemptOutcome, acceptPartial: boolean): OutcomeVerdict {
+export function judgeOutcome(
+  outcome: AttemptOutcome,
+  how: { readonly acceptPartial: boolean; readonly undone: boolean },
+): OutcomeVerdict {
   switch (outcome.kind) {
     case 'approved':
       return { mayFailOver: false, reason: 'approved' };
     case 'partially_approved':
-      if (acceptPartial) return { mayFailOver: false, reason: 'partial_accepted' };
-      return outcome.reversal === 'confirmed'
-        ? { mayFailOver: true, reason: 'partial_reversed', technical: false }
-        : { mayFailOver: false, reason: 'partial_not_reversed' };
+      if (outcome.reversal === 'confirmed' || how.undone) {
+        return { mayFailOver: true, reason: 'partial_reversed', technical: false };
+      }
+      return { mayFailOver: false, reason: how.acceptPartial ? 'partial_accepted' : 'partial_not_reversed' };
     case 'declined':
       return outcome.decline.otherProvider === 'yes_once' && !outcome.decline.mayHideApproval
         ? { mayFailOver: true, reason: 'declined', technical: false }
@@ -70,4 +78,33 @@ export function moreAttemptsAllowed(input: {
   if (input.declines > 1) return 'declined_twice';
   if (input.remainingMs <= 0) return 'deadline';
   return null;
+}
+
+/**
+ * After which outcomes the same authentication data (CAVV) may be handed to another provider: `not_sent` only, where
+ * no provider has seen it; or also after `rejected`, where one has and says that it did not process it. Never after an
+ * issuer may have seen it (payments reference, section 5 and invariant 22).
+ */
+export const THREE_DS_REUSES = ['not_sent', 'rejected'] as const;
+export type ThreeDsReuse = (typeof THREE_DS_REUSES)[number];
+
+/** Whether a request that carries authentication data may be sent to another provider after this outcome. */
+export function mayReuseAuthentication(outcome: AttemptOutcome, reuse: ThreeDsReuse): boolean {
+  return outcome.kind === 'not_sent' || (reuse === 'rejected' && outcome.kind === 'rejected');
+}
+
+/**
+ * Exemptions that rest on the fraud rate of the acquirer that asks for them: another provider would have to work them
+ * out anew, so that they are left out of further attempts (payments reference, section 5).
+ */
+const ACQUIRER_EXEMPTIONS: ReadonlySet<string> = new Set([
+  'tra',
+  'transaction_risk_analysis',
+  'low_risk',
+  'acquirer_tra',
+]);
+
+/** Whether an exemption is the first provider's own and may not be claimed by another. */
+export function isAcquirersExemption(exemption: string | null): boolean {
+  return exemption !== null && ACQUIRER_EXEMPTIONS.has(exemption);
 }

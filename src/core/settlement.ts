@@ -1,71 +1,185 @@
-import { type AttemptOutcome, providerReferenceOf } from './attempt.ts';
-import type { Authorization, AuthorizationStatus } from './authorization.ts';
+import {
+  type Attempt,
+  type AttemptOutcome,
+  isDefiniteNegative,
+  isUnsettled,
+  providerReferenceOf,
+} from './attempt.ts';
+import { type Authorization, type AuthorizationStatus, isAnswerable } from './authorization.ts';
+import { hasUndone, type Operation, sumOf } from './operation.ts';
 
-/** The state of an authorization that its attempts add up to, once no further attempt is made. */
+/** The state of an authorization that its attempts and operations add up to. */
 export interface Settlement {
   readonly status: AuthorizationStatus;
   readonly authorizedAmount: number;
+  readonly capturedAmount: number;
+  readonly refundedAmount: number;
   /** Number of the attempt that the status rests on; null when there is none. */
   readonly restsOn: number | null;
 }
 
-/**
- * Adds the attempts of an authorization up. The order of the checks is the order of what matters about money:
- * an approval, then anything that may still be one, then what still has to be undone, then a decline, then "never
- * processed by anyone".
- */
-export function settle(
-  attempts: Authorization['attempts'],
-  request: { readonly amount: { readonly value: number }; readonly acceptPartial: boolean },
-): Settlement {
-  const found = (test: (outcome: AttemptOutcome | null) => boolean) =>
-    attempts.findLast((attempt) => test(attempt.outcome));
+/** What of an authorization decides its state. */
+type Settled = Pick<Authorization, 'attempts' | 'operations' | 'captureClosed'> & {
+  readonly request: {
+    readonly amount: { readonly value: number };
+    readonly acceptPartial: boolean;
+  };
+};
 
-  const approved = found((outcome) => outcome?.kind === 'approved');
-  if (approved !== undefined) {
-    return { status: 'approved', authorizedAmount: request.amount.value, restsOn: approved.number };
-  }
-  const unsettled = found(
-    (outcome) => outcome === null || outcome.kind === 'unknown' || outcome.kind === 'pending',
-  );
-  if (unsettled !== undefined) return { status: 'pending', authorizedAmount: 0, restsOn: unsettled.number };
+/**
+ * Adds attempts and operations up. The order of the checks is the order of what matters about money: an approval, then
+ * anything that may still be one, then what still has to be undone, then a decline, then "never processed by anyone".
+ */
+export function settle(authorization: Settled): Settlement {
+  const { attempts, request } = authorization;
+  const found = (test: (attempt: Attempt, outcome: AttemptOutcome | null) => boolean) =>
+    attempts.findLast((attempt) => test(attempt, attempt.outcome));
+
+  const approved = found((_, outcome) => outcome?.kind === 'approved');
+  if (approved !== undefined) return standing(authorization, approved, request.amount.value, 'approved');
+
+  const unsettled = found((_, outcome) => isUnsettled(outcome));
+  if (unsettled !== undefined) return without('pending', unsettled);
+
   const partial = found(
-    (outcome) => outcome?.kind === 'partially_approved' && outcome.reversal !== 'confirmed',
+    (attempt, outcome) => outcome?.kind === 'partially_approved' && !isUndone(authorization, attempt),
   );
   if (partial?.outcome?.kind === 'partially_approved') {
-    return {
-      status: request.acceptPartial ? 'partially_approved' : 'reversing',
-      authorizedAmount: partial.outcome.authorizedAmount,
-      restsOn: partial.number,
-    };
+    const status = request.acceptPartial ? 'partially_approved' : 'reversing';
+    return standing(authorization, partial, partial.outcome.authorizedAmount, status);
   }
-  const hidden = found((outcome) => outcome?.kind === 'declined' && outcome.decline.mayHideApproval);
-  if (hidden !== undefined) return { status: 'reversing', authorizedAmount: 0, restsOn: hidden.number };
-  const authentication = found((outcome) => outcome?.kind === 'authentication_required');
-  if (authentication !== undefined) {
-    return { status: 'authentication_required', authorizedAmount: 0, restsOn: authentication.number };
-  }
-  const declined = found((outcome) => outcome?.kind === 'declined');
-  if (declined !== undefined) return { status: 'declined', authorizedAmount: 0, restsOn: declined.number };
-  const reversed = found((outcome) => outcome?.kind === 'partially_approved');
-  if (reversed !== undefined) return { status: 'voided', authorizedAmount: 0, restsOn: reversed.number };
-  return { status: 'failed', authorizedAmount: 0, restsOn: attempts.at(-1)?.number ?? null };
+  const hidden = found(
+    (attempt, outcome) =>
+      outcome?.kind === 'declined' && outcome.decline.mayHideApproval && !isUndone(authorization, attempt),
+  );
+  if (hidden !== undefined) return without('reversing', hidden);
+
+  const authentication = found((_, outcome) => outcome?.kind === 'authentication_required');
+  if (authentication !== undefined) return without('authentication_required', authentication);
+
+  const declined = found((_, outcome) => outcome?.kind === 'declined');
+  if (declined !== undefined) return without('declined', declined);
+
+  const reversed = found((_, outcome) => outcome?.kind === 'partially_approved');
+  if (reversed !== undefined) return without(endOfUndone(authorization, reversed), reversed);
+  return without('failed', attempts.at(-1) ?? null);
 }
 
-/** The authorization with every field that follows from what its attempts add up to. */
+/** What an authorization is called whose money went back: `expired` when that was all that was wrong with it. */
+function endOfUndone(authorization: Settled, attempt: Attempt): AuthorizationStatus {
+  const hasExpired = authorization.operations.some(
+    (operation) =>
+      operation.attemptNumber === attempt.number && operation.purpose === 'expiry' && hasUndone(operation),
+  );
+  return hasExpired ? 'expired' : 'voided';
+}
+
+function without(status: AuthorizationStatus, attempt: Attempt | null): Settlement {
+  const restsOn = attempt?.number ?? null;
+  return { status, authorizedAmount: 0, capturedAmount: 0, refundedAmount: 0, restsOn };
+}
+
+/** What became of an authorization that an attempt obtained. */
+function standing(
+  authorization: Settled,
+  attempt: Attempt,
+  authorizedAmount: number,
+  base: AuthorizationStatus,
+): Settlement {
+  const { operations } = authorization;
+  const void_ = operations.findLast(
+    (operation) => operation.kind === 'void' && operation.attemptNumber === attempt.number,
+  );
+  if (void_ !== undefined && hasUndone(void_)) {
+    return without(endOfUndone(authorization, attempt), attempt);
+  }
+  const capturedAmount = sumOf(operations, 'capture', ['succeeded']);
+  const refundedAmount = sumOf(operations, 'refund', ['succeeded']);
+  const status = ((): AuthorizationStatus => {
+    if (void_?.status === 'pending') return 'reversing';
+    if (refundedAmount > 0) return refundedAmount === capturedAmount ? 'refunded' : 'partially_refunded';
+    if (capturedAmount === 0) return base;
+    return isCaptureClosed(authorization, authorizedAmount, capturedAmount)
+      ? 'captured'
+      : 'partially_captured';
+  })();
+  return { status, authorizedAmount, capturedAmount, refundedAmount, restsOn: attempt.number };
+}
+
+function isCaptureClosed(authorization: Settled, authorizedAmount: number, capturedAmount: number): boolean {
+  return (
+    authorization.captureClosed ||
+    capturedAmount >= authorizedAmount ||
+    authorization.operations.some(
+      (operation) => operation.kind === 'capture' && operation.status === 'succeeded' && operation.final,
+    )
+  );
+}
+
+/** Whether what an attempt obtained is confirmed to be undone: by its own outcome, or by a void of ours. */
+export function isUndone(authorization: Pick<Authorization, 'operations'>, attempt: Attempt): boolean {
+  const { outcome } = attempt;
+  if (outcome?.kind === 'partially_approved' && outcome.reversal === 'confirmed') return true;
+  return authorization.operations.some(
+    (operation) => operation.attemptNumber === attempt.number && hasUndone(operation),
+  );
+}
+
+/** Whether no money can stand at the provider of an attempt: only then may another one be made. */
+export function isNegative(authorization: Pick<Authorization, 'operations'>, attempt: Attempt): boolean {
+  const { outcome } = attempt;
+  if (outcome === null || outcome.kind === 'authentication_required' || isUnsettled(outcome)) return false;
+  return isDefiniteNegative(outcome) || isUndone(authorization, attempt);
+}
+
+/** The void that waits for its confirmation, or for the outcome of its attempt; at most one for each attempt. */
+export function pendingVoid(
+  authorization: Pick<Authorization, 'operations'>,
+  attemptNumber: number,
+): Operation | null {
+  return (
+    authorization.operations.find(
+      ({ kind, status, attemptNumber: of }) =>
+        kind === 'void' && status === 'pending' && of === attemptNumber,
+    ) ?? null
+  );
+}
+
+/** Whether something about it is still to be found out, done or undone, by whoever works beside the road. */
+export function hasWork(authorization: Pick<Authorization, 'attempts' | 'operations'>): boolean {
+  return (
+    authorization.attempts.some(({ outcome }) => isUnsettled(outcome)) ||
+    authorization.operations.some(({ status }) => status === 'pending')
+  );
+}
+
+/** States in which what was authorized may still be captured, and so may expire. */
+const MAY_EXPIRE: ReadonlySet<AuthorizationStatus> = new Set([
+  'approved',
+  'partially_approved',
+  'partially_captured',
+  'reversing',
+]);
+
+/**
+ * The authorization with every field that follows from what its attempts and operations add up to. While its road is
+ * open it is `pending` or `reversing`, whatever is known already: its answer is not given yet.
+ */
 export function settled(authorization: Authorization): Authorization {
-  const settlement = settle(authorization.attempts, authorization.request);
+  const settlement = settle(authorization);
   const attempt = authorization.attempts.find((candidate) => candidate.number === settlement.restsOn);
   const outcome = attempt?.outcome ?? null;
   const hasMoney = outcome?.kind === 'approved' || outcome?.kind === 'partially_approved';
   return {
     ...authorization,
-    open: false,
-    status: settlement.status,
+    status: authorization.open && isAnswerable(settlement.status) ? 'pending' : settlement.status,
     authorizedAmount: settlement.authorizedAmount,
+    capturedAmount: settlement.capturedAmount,
+    refundedAmount: settlement.refundedAmount,
     provider: attempt?.provider ?? null,
     providerReference: outcome === null ? null : providerReferenceOf(outcome),
     networkTransaction: hasMoney ? outcome.networkTransaction : null,
     decline: settlement.status === 'declined' && outcome?.kind === 'declined' ? outcome.decline : null,
+    expiresAtMs: MAY_EXPIRE.has(settlement.status) ? authorization.expiresAtMs : null,
   };
 }

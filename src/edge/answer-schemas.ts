@@ -2,6 +2,8 @@ import { z } from '@hono/zod-openapi';
 import { OUTCOME_KINDS } from '../core/attempt.ts';
 import { AUTHORIZATION_STATUSES } from '../core/authorization.ts';
 import { DECLINE_CATEGORIES } from '../core/declines/decline.ts';
+import { FOLLOW_ON_REFUSALS } from '../core/follow-on.ts';
+import { OPERATION_KINDS, OPERATION_PURPOSES, OPERATION_STATUSES } from '../core/operation.ts';
 import { amountSchema } from './authorization-body.ts';
 
 const nullableText = z.string().nullable();
@@ -79,19 +81,66 @@ const routingSchema = z
   })
   .openapi('Routing');
 
+const amountsSchema = z
+  .strictObject({
+    requested: minorUnits,
+    authorized: minorUnits,
+    captured: minorUnits,
+    refunded: minorUnits,
+    currency: z.string(),
+  })
+  .openapi('Amounts');
+
+/** Like an amount, but may be 0: of a void that had nothing to undo. */
+const operationAmountSchema = z.strictObject({ value: minorUnits, currency: z.string() });
+
+const PURPOSE_MEANINGS =
+  'Why it was begun. requested: by a caller. automatic_capture: by capture: automatic. Voids of our own: ' +
+  'partial_approval, hidden_approval (behind a decline), late_approval, quarantine (an answer about something else), ' +
+  'unknown_outcome (so that another attempt may be made), expiry. external: done by somebody else at the provider.';
+
+const operationMembers = {
+  id: z.string().openapi({ example: 'cap_bcdfghjkmnpqrstvwxyzB_1' }),
+  type: z.enum(OPERATION_KINDS),
+  purpose: z.enum(OPERATION_PURPOSES).openapi({ description: PURPOSE_MEANINGS }),
+  status: z.enum(OPERATION_STATUSES).openapi({
+    description:
+      'pending: it is not known yet whether the provider did it. succeeded: the provider confirmed it. ' +
+      'failed: it definitely did not take place.',
+  }),
+  amount: operationAmountSchema.openapi({
+    description: 'Of a void: what it undoes; 0 when it found nothing to undo.',
+  }),
+  final: z.boolean().openapi({ description: 'Of a capture: nothing more will be captured.' }),
+  code: nullableText.openapi({
+    description:
+      "The provider's code for why it failed. nothing_to_void: a void that succeeded because there was nothing to " +
+      'undo, since the provider holds no money of it. Of a void behind a decline no code of the provider is shown.',
+  }),
+  provider_reference: nullableText,
+  created_at: z.iso.datetime(),
+  settled_at: z.iso.datetime().nullable().openapi({ description: 'Null while pending.' }),
+};
+
+const operationSchema = z.strictObject(operationMembers).openapi('Operation');
+
+/** The answer about a capture, void or refund. */
+export const operationAnswerSchema = z
+  .strictObject({
+    ...operationMembers,
+    authorization: z
+      .strictObject({ id: z.string(), status: z.enum(AUTHORIZATION_STATUSES), amounts: amountsSchema })
+      .openapi({ description: 'What it belongs to, as it was when the operation was answered.' }),
+  })
+  .openapi('OperationAnswer');
+
 /** The answer about an authorization. */
 export const authorizationAnswerSchema = z
   .strictObject({
     id: z.string().openapi({ example: 'auth_bcdfghjkmnpqrstvwxyzB' }),
     status: z.enum(AUTHORIZATION_STATUSES),
     live: z.boolean().openapi({ description: 'False for sandbox providers: no money moved.' }),
-    amounts: z.strictObject({
-      requested: minorUnits,
-      authorized: minorUnits,
-      captured: minorUnits,
-      refunded: minorUnits,
-      currency: z.string(),
-    }),
+    amounts: amountsSchema,
     reference: z.string(),
     merchant: z.string(),
     amount: amountSchema,
@@ -100,8 +149,14 @@ export const authorizationAnswerSchema = z
     network_transaction: z.strictObject({ id: z.string(), network: z.string(), date: z.string() }).nullable(),
     decline: declineSchema.nullable(),
     attempts: z.array(attemptSchema),
+    operations: z
+      .array(operationSchema)
+      .openapi({ description: 'Captures, voids and refunds, in the order in which they were begun.' }),
     routing: routingSchema,
     created_at: z.iso.datetime(),
+    expires_at: z.iso.datetime().nullable().openapi({
+      description: 'When what is not captured is given back; null when there is nothing to give back.',
+    }),
   })
   .openapi('Authorization');
 
@@ -172,6 +227,15 @@ export const problemSchema = z
       .openapi({ description: 'Every field that does not match, for invalid-request.' }),
     sent: z.boolean().optional().openapi({ description: 'False: no provider was sent anything.' }),
     authorization_id: z.string().optional(),
+    reason: z
+      .enum(FOLLOW_ON_REFUSALS)
+      .optional()
+      .openapi({ description: 'Why, for operation-not-possible; the detail says what can be done instead.' }),
+    authorization_status: z.enum(AUTHORIZATION_STATUSES).optional(),
+    amounts: amountsSchema.optional(),
+    left: amountSchema.optional().openapi({ description: 'What may still be captured or refunded.' }),
+    attempt_id: z.string().optional(),
+    outcome: z.enum(OUTCOME_KINDS).nullable().optional(),
     rule: nullableText.optional(),
     candidates: z.array(candidateSchema).optional(),
   })

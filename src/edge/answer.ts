@@ -3,6 +3,8 @@ import type { Authorization } from '../core/authorization.ts';
 import type { CandidateExplanation, RoutingDecision } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import { maskDecline } from '../core/declines/mask-decline.ts';
+import { shownAmounts } from './shown-amounts.ts';
+import { shownOperation } from './shown-operation.ts';
 
 /**
  * The answer about an authorization: the body that is frozen, replayed, read and listed, from what the journal holds
@@ -20,19 +22,13 @@ export function renderAuthorization(authorization: Authorization): {
 }
 
 function authorizationAnswer(authorization: Authorization) {
-  const { request } = authorization;
+  const { request, expiresAtMs } = authorization;
   const { value, currency } = request.amount;
   return {
     id: authorization.id,
     status: authorization.status,
     live: authorization.live,
-    amounts: {
-      requested: value,
-      authorized: authorization.authorizedAmount,
-      captured: authorization.capturedAmount,
-      refunded: authorization.refundedAmount,
-      currency,
-    },
+    amounts: shownAmounts(authorization),
     reference: request.reference,
     merchant: request.merchant,
     amount: { value, currency },
@@ -41,8 +37,10 @@ function authorizationAnswer(authorization: Authorization) {
     network_transaction: networkTransactionAnswer(authorization.networkTransaction),
     decline: declineAnswer(authorization.decline),
     attempts: authorization.attempts.map(attemptAnswer),
+    operations: authorization.operations.map((operation) => shownOperation(authorization, operation)),
     routing: routingAnswer(authorization.routing),
     created_at: new Date(authorization.createdAtMs).toISOString(),
+    expires_at: expiresAtMs === null ? null : new Date(expiresAtMs).toISOString(),
   };
 }
 

@@ -1,12 +1,15 @@
 import { type Context, Hono } from 'hono';
+import { attemptRoutes } from './attempt-routes.ts';
 import { authorizationRoutes } from './authorization-routes.ts';
 import { documentRoutes } from './document-routes.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import type { EdgeEnv } from './endpoint.ts';
+import { followOnRoutes } from './follow-on-routes.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { problem, problemResponse } from './problems.ts';
 import { providerRoutes } from './provider-routes.ts';
 import { traceContextOf } from './trace-context.ts';
+import { webhookRoutes } from './webhook-routes.ts';
 
 /**
  * The HTTP interface: every route, and a problem for everything else. `fetch` of the returned app takes a request;
@@ -15,7 +18,10 @@ import { traceContextOf } from './trace-context.ts';
 export function createApp(deps: EdgeDeps): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>();
   authorizationRoutes(app, deps);
+  followOnRoutes(app, deps);
+  attemptRoutes(app, deps);
   providerRoutes(app, deps);
+  webhookRoutes(app, deps);
   operationRoutes(app, deps);
   documentRoutes(app, deps);
   refuseOtherMethods(app, deps);

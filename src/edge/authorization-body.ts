@@ -8,8 +8,9 @@ import { plainText, visibleAscii } from './text-schemas.ts';
 
 const digits = (pattern: RegExp, expected: string) => z.string().regex(pattern, expected);
 
-const CAPTURE_ONLY_MANUAL =
-  'manual: automatic capture is not available in this version, capture at the provider';
+const SEVERAL_TOKENS =
+  "the card's identity across tokens: scheme limits count by it; " +
+  'card.id or card.account_reference, unless only one token is given';
 const METADATA_ENTRIES_MAX = 20;
 const TOKENS_MAX = 20;
 
@@ -51,7 +52,14 @@ const cardSchema = z
         description: 'Provider id to token; wins over token. Names that match no provider are ignored.',
         example: { 'sandbox-a': 'tok_visa' },
       }),
-    id: visibleAscii(255).nullish().openapi({ description: "The card's identity across tokens." }),
+    id: visibleAscii(255)
+      .nullish()
+      .openapi({
+        description:
+          "The card's identity across tokens. With several distinct tokens, this or account_reference is required: " +
+          'scheme limits count by it.',
+        example: 'card-77',
+      }),
     account_reference: visibleAscii(64)
       .nullish()
       .openapi({ description: 'Payment account reference (PAR).' }),
@@ -66,6 +74,9 @@ const cardSchema = z
         message: 'at least one token, in card.tokens or card.token',
       });
     }
+    if (card.id == null && card.account_reference == null && hasSeveralTokens(card)) {
+      context.addIssue({ code: 'custom', path: ['id'], message: SEVERAL_TOKENS });
+    }
     if ((card.expiry_month == null) !== (card.expiry_year == null)) {
       context.addIssue({
         code: 'custom',
@@ -75,6 +86,16 @@ const cardSchema = z
     }
   })
   .openapi('Card');
+
+/** One token valid at several providers is still one: the card is told by it. */
+function hasSeveralTokens(card: {
+  readonly token?: string | null | undefined;
+  readonly tokens?: Readonly<Record<string, string>> | null | undefined;
+}): boolean {
+  const distinct = new Set(Object.values(card.tokens ?? {}));
+  if (card.token != null) distinct.add(card.token);
+  return distinct.size > 1;
+}
 
 const threeDsSchema = z
   .strictObject({
@@ -123,7 +144,10 @@ export const authorizationBodySchema = z
         id: plainText(255).nullish(),
       })
       .nullish(),
-    capture: z.enum(['manual'], CAPTURE_ONLY_MANUAL).nullish().openapi({ default: 'manual' }),
+    capture: z.enum(['manual', 'automatic']).nullish().openapi({
+      default: 'manual',
+      description: 'automatic: what is authorized is captured in full, once it is certain.',
+    }),
     three_ds: threeDsSchema.nullish(),
     stored_credential: storedCredentialSchema.nullish(),
     network_transaction: networkTransactionSchema.nullish(),
@@ -155,7 +179,7 @@ export function authorizationRequestOf(body: AuthorizationBody): AuthorizationRe
     card: cardOf(body.card),
     initiator: body.initiator ?? 'customer',
     shopper: { country: body.shopper?.country ?? null, id: body.shopper?.id ?? null },
-    capture: 'manual',
+    capture: body.capture ?? 'manual',
     threeDs: threeDsOf(body.three_ds),
     storedCredential: body.stored_credential ?? null,
     networkTransaction: body.network_transaction ?? null,

@@ -7,6 +7,13 @@ import type { CandidateExplanation } from '../core/decision.ts';
 import { fingerprintedBody } from '../core/idempotency.ts';
 import type { AuthorizationFilter } from '../gateway/ports.ts';
 import type { AuthorizeResult } from '../gateway/road-results.ts';
+import {
+  aboutAuthorization,
+  answeredResponse,
+  isAuthorizationId,
+  noSuchAuthorization,
+  seconds,
+} from './about-authorization.ts';
 import { candidateAnswer, renderAuthorization } from './answer.ts';
 import { authorizationBodySchema, authorizationRequestOf } from './authorization-body.ts';
 import type { EdgeDeps } from './edge-deps.ts';
@@ -22,9 +29,6 @@ import { visibleAscii } from './text-schemas.ts';
 
 export const AUTHORIZATIONS = '/v1/authorizations';
 export const AUTHORIZATION = '/v1/authorizations/{id}';
-
-/** Seconds after which a pending authorization is worth a second look. */
-const PENDING_RETRY_AFTER_S = 2;
 
 /** Authorize, read, list. */
 export function authorizationRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
@@ -74,19 +78,10 @@ async function authorize(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
 function authorizeReply(result: AuthorizeResult): Reply {
   switch (result.kind) {
     case 'answered':
-      return new Response(result.body, {
-        status: result.httpStatus,
-        headers: {
-          'Content-Type': 'application/json',
-          'Cache-Control': 'no-store',
-          Location: locationOf(result.authorizationId),
-          ...(result.replayed ? { 'Idempotent-Replayed': 'true' } : {}),
-          ...(result.httpStatus === 202 ? { 'Retry-After': String(PENDING_RETRY_AFTER_S) } : {}),
-        },
-      });
+      return answeredResponse(result);
     case 'in_flight':
       return aboutAuthorization('in-flight', 'Its outcome is not known yet.', result.authorizationId, {
-        'Retry-After': seconds(result.retryAfterMs),
+        headers: { 'Retry-After': seconds(result.retryAfterMs) },
       });
     case 'other_body':
       return aboutAuthorization(
@@ -123,39 +118,12 @@ function whyNoRoute(reasons: readonly CandidateExplanation[]): string {
   return `No provider may take this as it is: ${listed}. Repeating helps only once request, rules or providers change.`;
 }
 
-function aboutAuthorization(
-  name: 'in-flight' | 'idempotency-key-reused' | 'payment-live',
-  detail: string,
-  authorizationId: string,
-  headers: Record<string, string> = {},
-): Problem {
-  return problem(name, detail, {
-    members: { authorization_id: authorizationId },
-    headers: { Location: locationOf(authorizationId), ...headers },
-  });
-}
-
-function locationOf(authorizationId: string): string {
-  return `/v1/authorizations/${authorizationId}`;
-}
-
-/** Whole seconds for `Retry-After`, rounded up, at least 1. */
-function seconds(milliseconds: number): string {
-  return String(Math.max(1, Math.ceil(milliseconds / 1000)));
-}
-
-const AUTHORIZATION_ID = /^auth_[A-Za-z]{1,64}$/;
-
 async function read(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   const id = exchange.context.req.param('id') ?? '';
   // A malformed id, an unknown one and one of others' look the same.
-  const found = AUTHORIZATION_ID.test(id)
-    ? await fromJournal(() => deps.journal.findAuthorization(id))
-    : null;
+  const found = isAuthorizationId(id) ? await fromJournal(() => deps.journal.findAuthorization(id)) : null;
   if (isProblem(found)) return found;
-  if (found === null || !mayRead(exchange, found)) {
-    return problem('not-found', 'There is no such authorization for this key.');
-  }
+  if (found === null || !mayRead(exchange, found)) return noSuchAuthorization();
   return jsonResponse(renderAuthorization(found).body);
 }
 

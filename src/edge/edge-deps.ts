@@ -1,5 +1,8 @@
 import type { BreakerState } from '../core/decision.ts';
+import type { KeepResult } from '../gateway/notices.ts';
+import type { OperateCommand, OperateResult } from '../gateway/operate.ts';
 import type { Clock, Journal, ProviderOverride, Randomness } from '../gateway/ports.ts';
+import type { ResolveCommand, ResolveResult } from '../gateway/resolve-by-person.ts';
 import type { AuthorizeCommand, AuthorizeResult } from '../gateway/road-results.ts';
 
 /** What an API key may do. */
@@ -61,7 +64,16 @@ interface RequestEnded {
 /** What the edge needs from the rest; handed over by whoever wires the process. */
 export interface EdgeDeps {
   readonly authorize: (command: AuthorizeCommand) => Promise<AuthorizeResult>;
+  /** Captures, voids and refunds. */
+  readonly operate: (command: OperateCommand) => Promise<OperateResult>;
+  /** A person closes what could not be found out. */
+  readonly resolve: (command: ResolveCommand) => Promise<ResolveResult>;
   readonly journal: Pick<Journal, 'findAuthorization' | 'listAuthorizations'>;
+  /** Takes what a provider sent by itself. */
+  readonly takeNotices: (
+    provider: string,
+    message: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
+  ) => Promise<KeepResult>;
   readonly findCaller: (presentedKey: string) => Caller | null;
   readonly providers: () => readonly ProviderSnapshot[];
   readonly setOverride: (override: ProviderOverride) => Promise<void>;

@@ -1,15 +1,36 @@
 import type { z } from '@hono/zod-openapi';
+import type { OperationKind } from '../core/operation.ts';
 import {
   authorizationAnswerSchema,
   authorizationPageSchema,
+  operationAnswerSchema,
   overrideAnswerSchema,
   providerListSchema,
   providerSchema,
 } from './answer-schemas.ts';
+import { RESOLUTIONS_OF_ATTEMPT, resolutionBodySchema } from './attempt-routes.ts';
 import { authorizationBodySchema } from './authorization-body.ts';
 import { AUTHORIZATION, AUTHORIZATIONS, listQuerySchema } from './authorization-routes.ts';
+import {
+  CAPTURES,
+  captureBodySchema,
+  REFUNDS,
+  refundBodySchema,
+  VOIDS,
+  voidBodySchema,
+} from './follow-on-routes.ts';
 import type { ProblemName } from './problems.ts';
 import { overrideBodySchema, PROVIDER, PROVIDER_OVERRIDE, PROVIDERS } from './provider-routes.ts';
+import { WEBHOOKS } from './webhook-routes.ts';
+
+/** One answer that is no error. */
+interface Answer {
+  readonly meaning: string;
+  readonly schema?: z.ZodType;
+  readonly type?: string;
+  /** Parsed by the schema in a test. */
+  readonly example?: object;
+}
 
 /** One operation of the interface, with everything that it may answer. */
 export interface Operation {
@@ -22,11 +43,15 @@ export interface Operation {
   readonly scopes: readonly string[] | null;
   readonly idempotencyKey?: boolean;
   readonly query?: z.ZodObject;
-  readonly body?: z.ZodType;
+  readonly body?: {
+    readonly schema: z.ZodType;
+    /** Parsed by the schema in a test. */
+    readonly example: object;
+    /** Left out, and no Content-Type: an empty object. */
+    readonly optional?: boolean;
+  };
   /** Answers that are no errors: status to what it means and, for JSON, its schema. */
-  readonly answers: Readonly<
-    Record<number, { readonly meaning: string; readonly schema?: z.ZodType; readonly type?: string }>
-  >;
+  readonly answers: Readonly<Record<number, Answer>>;
   readonly problems: readonly ProblemName[];
 }
 
@@ -39,7 +64,101 @@ const BODIED = [
   'request-timeout',
 ] as const;
 
+const IDEMPOTENT = [
+  'idempotency-key-missing',
+  'idempotency-key-malformed',
+  'idempotency-key-reused',
+] as const;
+
+const AUTHORIZATION_EXAMPLE = {
+  reference: 'order-7781',
+  merchant: 'acme-eu',
+  amount: { value: 4999, currency: 'EUR' },
+  card: {
+    bin: '45717360',
+    last4: '0007',
+    expiry_month: 9,
+    expiry_year: 2029,
+    tokens: { 'sandbox-a': 'tok_visa', 'sandbox-b': 'tok_visa' },
+    id: 'card-77',
+  },
+  shopper: { country: 'DE', id: 'cust-9' },
+  deadline_ms: 8000,
+  metadata: { channel: 'web' },
+};
+
 const authorization = (meaning: string) => ({ meaning, schema: authorizationAnswerSchema });
+
+const OPERATION_PREFIX: Readonly<Record<OperationKind, string>> = {
+  capture: 'cap',
+  void: 'void',
+  refund: 'ref',
+};
+
+/** An operation over the whole of {@link AUTHORIZATION_EXAMPLE}, done or pending. */
+function operationExample(type: OperationKind, status: 'succeeded' | 'pending') {
+  const done = status === 'succeeded';
+  const before = { capture: 'approved', void: 'reversing', refund: 'captured' } as const;
+  const after = { capture: 'captured', void: 'voided', refund: 'refunded' } as const;
+  return {
+    id: `${OPERATION_PREFIX[type]}_bcdfghjkmnpqrstvwxyzB_${type === 'refund' ? 2 : 1}`,
+    type,
+    purpose: 'requested',
+    status,
+    amount: { value: 4999, currency: 'EUR' },
+    final: false,
+    code: null,
+    provider_reference: done ? 'sbx_byjepvBsraaaaac' : null,
+    created_at: '2026-11-24T09:00:00.000Z',
+    settled_at: done ? '2026-11-24T09:00:00.120Z' : null,
+    authorization: {
+      id: 'auth_bcdfghjkmnpqrstvwxyzB',
+      status: (done ? after : before)[type],
+      amounts: {
+        requested: 4999,
+        authorized: done && type === 'void' ? 0 : 4999,
+        captured: type === 'refund' || (done && type === 'capture') ? 4999 : 0,
+        refunded: done && type === 'refund' ? 4999 : 0,
+        currency: 'EUR',
+      },
+    },
+  };
+}
+
+/** Capture, void and refund have all in common but their body. */
+const followOn = (
+  kind: OperationKind,
+  what: Pick<Operation, 'path' | 'operationId' | 'summary' | 'body'> & { readonly description: string },
+): Operation => ({
+  ...what,
+  method: 'post',
+  description:
+    `${what.description} It goes to the provider that authorized, whatever its breaker says. Repeat a request whose ` +
+    'answer was lost with the same Idempotency-Key: it is never carried out twice.',
+  scopes: ['authorize'],
+  idempotencyKey: true,
+  answers: {
+    201: {
+      meaning:
+        'It has ended: succeeded or failed. With Idempotent-Replayed: true, the answer as first given.',
+      schema: operationAnswerSchema,
+      example: operationExample(kind, 'succeeded'),
+    },
+    202: {
+      meaning: 'Whether it took place is not known yet: read the Location after Retry-After.',
+      schema: operationAnswerSchema,
+      example: operationExample(kind, 'pending'),
+    },
+  },
+  problems: [
+    ...KEYED,
+    ...BODIED,
+    ...IDEMPOTENT,
+    'not-found',
+    'operation-not-possible',
+    'journal-unavailable',
+  ],
+});
 
 /** Every operation, in the order of the document. */
 export const OPERATIONS: readonly Operation[] = [
@@ -53,7 +172,7 @@ export const OPERATIONS: readonly Operation[] = [
       'Idempotency-Key: it is never executed twice.',
     scopes: ['authorize'],
     idempotencyKey: true,
-    body: authorizationBodySchema,
+    body: { schema: authorizationBodySchema, example: AUTHORIZATION_EXAMPLE },
     answers: {
       201: authorization('The outcome is final. With Idempotent-Replayed: true, the answer as first given.'),
       202: authorization('The outcome is not known yet: read the Location after Retry-After.'),
@@ -61,11 +180,9 @@ export const OPERATIONS: readonly Operation[] = [
     problems: [
       ...KEYED,
       ...BODIED,
-      'idempotency-key-missing',
-      'idempotency-key-malformed',
+      ...IDEMPOTENT,
       'in-flight',
       'payment-live',
-      'idempotency-key-reused',
       'no-route',
       'journal-unavailable',
     ],
@@ -90,6 +207,57 @@ export const OPERATIONS: readonly Operation[] = [
     scopes: ['read', 'authorize'],
     answers: { 200: authorization('The current state.') },
     problems: [...KEYED, 'not-found', 'journal-unavailable'],
+  },
+  followOn('capture', {
+    path: CAPTURES,
+    operationId: 'captureAuthorization',
+    summary: 'Take the money of an authorization, or a part of it',
+    description:
+      'Captures together never exceed what was authorized; whether a part can be captured is up to the provider.',
+    body: {
+      schema: captureBodySchema,
+      example: { amount: { value: 2000, currency: 'EUR' }, final: false },
+      optional: true,
+    },
+  }),
+  followOn('void', {
+    path: VOIDS,
+    operationId: 'voidAuthorization',
+    summary: 'Undo an authorization of which nothing is captured',
+    description:
+      'Accepted while the outcome is not known, too: no other provider is tried then, and whatever is found is undone. ' +
+      'When nothing has to be undone it succeeds with the code nothing_to_void.',
+    body: { schema: voidBodySchema, example: {}, optional: true },
+  }),
+  followOn('refund', {
+    path: REFUNDS,
+    operationId: 'refundAuthorization',
+    summary: 'Give back what was captured, or a part of it',
+    description: 'Refunds together never exceed what was captured.',
+    body: {
+      schema: refundBodySchema,
+      example: { amount: { value: 2000, currency: 'EUR' } },
+      optional: true,
+    },
+  }),
+  {
+    method: 'post',
+    path: RESOLUTIONS_OF_ATTEMPT,
+    operationId: 'resolveAttempt',
+    summary: 'Close an attempt whose outcome could not be found out',
+    description:
+      'For a person who asked the provider. Taken for an attempt that is unknown or pending once its request is over, ' +
+      'and (undone only) for one whose reversal is not confirmed.',
+    scopes: ['ops'],
+    body: {
+      schema: resolutionBodySchema,
+      example: {
+        resolution: 'not_processed',
+        evidence: "ticket 4711: not in the provider's settlement report of 2026-11-24",
+      },
+    },
+    answers: { 200: authorization('It is recorded: the authorization as it is now.') },
+    problems: [...KEYED, ...BODIED, 'not-found', 'attempt-not-open', 'journal-unavailable'],
   },
   {
     method: 'get',
@@ -116,9 +284,31 @@ export const OPERATIONS: readonly Operation[] = [
     summary: 'Force a provider in or out',
     description: 'For the whole provider, or for one brand or merchant. Kept in the journal with its author.',
     scopes: ['ops'],
-    body: overrideBodySchema,
+    body: {
+      schema: overrideBodySchema,
+      example: { mode: 'force_open', reason: 'incident 42: timeouts since 10:00', expires_in_s: 60 },
+    },
     answers: { 200: { meaning: 'The override is durable and in force.', schema: overrideAnswerSchema } },
     problems: [...KEYED, ...BODIED, 'not-found', 'journal-unavailable'],
+  },
+  {
+    method: 'post',
+    path: WEBHOOKS,
+    operationId: 'takeWebhook',
+    summary: 'Take an event of a provider',
+    description:
+      'Signed by the provider over the raw body. Acknowledged once it is durable; a repeat is acknowledged again and has ' +
+      'no further effect.',
+    scopes: null,
+    answers: { 200: { meaning: 'Kept.', type: 'application/json' } },
+    problems: [
+      'not-found',
+      'webhook-refused',
+      'body-too-large',
+      'request-timeout',
+      'journal-unavailable',
+      'internal',
+    ],
   },
   {
     method: 'get',

@@ -9,20 +9,22 @@ const idempotencyKeySchema = z.string().openapi({
   example: 'order-7781-1',
 });
 
-const EXAMPLE_BODY = {
-  reference: 'order-7781',
-  merchant: 'acme-eu',
-  amount: { value: 4999, currency: 'EUR' },
-  card: {
-    bin: '45717360',
-    last4: '0007',
-    expiry_month: 9,
-    expiry_year: 2029,
-    tokens: { 'sandbox-a': 'tok_visa', 'sandbox-b': 'tok_visa' },
+/** What some kinds of problem carry besides, in their examples. */
+const EXAMPLE_MEMBERS: Partial<Record<ProblemName, object>> = {
+  'operation-not-possible': {
+    detail: 'Money of it is captured, and what is captured cannot be voided: refund it.',
+    authorization_id: 'auth_bcdfghjkmnpqrstvwxyzB',
+    reason: 'already_captured',
+    authorization_status: 'captured',
+    amounts: { requested: 4999, authorized: 4999, captured: 4999, refunded: 0, currency: 'EUR' },
   },
-  shopper: { country: 'DE', id: 'cust-9' },
-  deadline_ms: 8000,
-  metadata: { channel: 'web' },
+  'attempt-not-open': {
+    detail: 'Its outcome is known, approved: there is nothing to resolve.',
+    authorization_id: 'auth_bcdfghjkmnpqrstvwxyzB',
+    attempt_id: 'att_bcdfghjkmnpqrstvwxyzB_1',
+    outcome: 'approved',
+    authorization_status: 'approved',
+  },
 };
 
 /** The OpenAPI 3.1 document, made from the schemas that validate. */
@@ -56,7 +58,7 @@ export function openApiDocument(version: string): object {
         'without ever charging twice. Amounts are in minor units; errors are RFC 9457 problems.',
     },
     servers: [{ url: '/' }],
-    tags: [{ name: 'authorizations' }, { name: 'providers' }, { name: 'operations' }],
+    tags: ['authorizations', 'attempts', 'webhooks', 'providers', 'operations'].map((name) => ({ name })),
   });
 }
 
@@ -75,23 +77,24 @@ function requestOf(operation: Operation) {
     ...(parameters.length === 0 ? {} : { params: z.object(Object.fromEntries(parameters)) }),
     ...(operation.query === undefined ? {} : { query: operation.query }),
     ...(operation.idempotencyKey ? { headers: [idempotencyKeySchema] } : {}),
-    ...(operation.body === undefined ? {} : { body: bodyOf(operation, operation.body) }),
+    ...(operation.body === undefined ? {} : { body: bodyOf(operation.body) }),
   };
 }
 
-function bodyOf(operation: Operation, schema: z.ZodType) {
-  const example =
-    operation.operationId === 'authorize'
-      ? EXAMPLE_BODY
-      : { mode: 'force_open', reason: 'incident 42: timeouts since 10:00', expires_in_s: 60 };
-  return { required: true, content: { 'application/json': { schema, example } } };
+function bodyOf({ schema, example, optional = false }: NonNullable<Operation['body']>) {
+  return { required: !optional, content: { 'application/json': { schema, example } } };
 }
 
 function answersOf(operation: Operation) {
   return Object.fromEntries(
-    Object.entries(operation.answers).map(([status, { meaning, schema, type }]) => [
+    Object.entries(operation.answers).map(([status, { meaning, schema = z.unknown(), type, example }]) => [
       status,
-      { description: meaning, content: { [type ?? 'application/json']: { schema: schema ?? z.unknown() } } },
+      {
+        description: meaning,
+        content: {
+          [type ?? 'application/json']: { schema, ...(example === undefined ? {} : { example }) },
+        },
+      },
     ]),
   );
 }
@@ -126,5 +129,6 @@ function exampleOf(name: ProblemName) {
     instance: `urn:pointsman:trace:${traceId}`,
     trace_id: traceId,
     remedy,
+    ...EXAMPLE_MEMBERS[name],
   };
 }

@@ -72,6 +72,16 @@ export const PROBLEMS = {
     status: 409,
     remedy: 'Read the authorization at Location; a reference is good for one payment.',
   },
+  'operation-not-possible': {
+    title: 'The authorization as it stands does not allow this operation',
+    status: 409,
+    remedy: 'The detail says what can be done instead. Nothing was sent, and the key is not used up.',
+  },
+  'attempt-not-open': {
+    title: 'There is nothing to resolve about this attempt',
+    status: 409,
+    remedy: 'Read the authorization at Location: it shows what became of each attempt.',
+  },
   'body-too-large': {
     title: 'The body is too large',
     status: 413,
@@ -91,6 +101,11 @@ export const PROBLEMS = {
     title: 'The headers are too large',
     status: 431,
     remedy: 'Send at most 16384 bytes of headers.',
+  },
+  'webhook-refused': {
+    title: 'The event is not accepted',
+    status: 401,
+    remedy: 'Sign the raw body with the secret that is configured for the provider, within five minutes.',
   },
   internal: {
     title: 'The gateway failed',

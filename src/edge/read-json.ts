@@ -6,12 +6,17 @@ import { readBody } from './read-body.ts';
 /**
  * Reads a JSON object, in this order: size (413), card numbers (400), content type (415), JSON (400). The guard comes
  * first, so that a card number is called by its name in whatever wrapping it comes.
+ * @param optional no body at all, and none declared, is an empty object
  */
-export async function readJson(exchange: Exchange): Promise<Record<string, unknown> | Problem> {
+export async function readJson(
+  exchange: Exchange,
+  { optional = false }: { readonly optional?: boolean } = {},
+): Promise<Record<string, unknown> | Problem> {
   const { context } = exchange;
   const { headers } = context.req.raw;
   const text = await readBody(context.env?.incoming, context.req.raw);
   if (isProblem(text)) return text;
+  if (optional && text === '' && headers.get('content-type') === null) return {};
   const body = parsed(text);
   const carried = isProblem(body) ? guardText(text) : guardBody(body, context.req.raw, context.env?.incoming);
   if (carried !== null) return carried;

@@ -1,10 +1,11 @@
 import { type AttemptOutcome, breakerSignal } from '../core/attempt.ts';
-import type { AuthorizationRequest } from '../core/authorization.ts';
-import { isScaRegion } from '../core/cards/regions.ts';
+import type { Authorization, AuthorizationRequest } from '../core/authorization.ts';
+import { isAcquirersExemption } from '../core/failover.ts';
+import { quickResolution } from '../core/resolution.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
-import type { CallBudget, Intent, Permit, Provider } from './ports.ts';
+import type { AuthorizeCall, CallBudget, InquiryAnswer, Intent, Permit, Provider } from './ports.ts';
 import type { Road } from './road.ts';
 
 /** A provider that holds a place in its limit and breaker, ready to be tried. */
@@ -28,8 +29,9 @@ export interface AttemptResult {
 }
 
 /**
- * Sends one attempt whose intent is already durable, and reads its outcome. Tells breaker, limiter and learner how
- * it went. Never throws for anything that a provider or the network does.
+ * Sends one attempt whose intent is already durable, and reads its outcome; of an unknown one, tries once to find it
+ * out while the caller waits. Tells breaker, limiter and learner how it went. Never throws for anything that a provider
+ * or the network does.
  */
 export async function sendAttempt(
   intent: Intent,
@@ -39,34 +41,14 @@ export async function sendAttempt(
 ): Promise<AttemptResult> {
   const { facts, rule } = road;
   deps.observer.decided({ rule: rule.name, strategy: rule.action.strategy.kind, provider: intent.provider });
-  const { request, traceparent } = road.command;
   const startedMs = deps.clock.monotonicMs();
-  const budget: CallBudget = {
-    deadlineMs: admitted.deadlineMs,
-    connectTimeoutMs: admitted.contract.connectTimeoutMs,
-    signal: deps.stopSignal,
-    traceparent,
-  };
-  let outcome: AttemptOutcome;
-  try {
-    outcome = await admitted.provider.authorize({
-      attemptId: intent.attemptId,
-      providerKey: intent.providerKey,
-      request,
-      token: admitted.token,
-      brand: facts.cardBrand,
-      scaRegion: isScaRegion(facts.cardCountry),
-      budget,
-    });
-  } catch (error) {
-    // An adapter that throws is a bug, but money may have moved: the bug must not look like a negative.
-    deps.observer.alert({ kind: 'adapter_threw', detail: describeError(error), authorizationId: null });
-    outcome = { kind: 'unknown', code: 'adapter_failed', providerReference: null };
-  }
-  outcome = await undoWhatMayNotStand(outcome, { intent, admitted, request, budget }, deps);
+  const call = callFor(intent, admitted, road, deps);
+  const first = await guarded(() => admitted.provider.authorize(call), deps);
+  const retryAfterMs = first.kind === 'rejected' ? first.retryAfterMs : null;
+  // The lane is told what the provider did at first, however well it can be found out afterwards.
+  admitted.permit.report(breakerSignal(first), retryAfterMs);
+  const outcome = first.kind === 'unknown' ? await findOutQuickly(first, call, admitted, road, deps) : first;
   const durationMs = deps.clock.monotonicMs() - startedMs;
-  const retryAfterMs = outcome.kind === 'rejected' ? outcome.retryAfterMs : null;
-  admitted.permit.report(breakerSignal(outcome), retryAfterMs);
   deps.observer.attemptEnded({ provider: intent.provider, brand: facts.cardBrand, outcome, durationMs });
   deps.learner.observe({
     provider: intent.provider,
@@ -74,64 +56,126 @@ export async function sendAttempt(
     attemptNumber: intent.number,
     outcome,
     durationMs,
+    resolvedLater: false,
   });
   return { outcome, durationMs };
 }
 
-interface AttemptContext {
-  readonly intent: Intent;
-  readonly admitted: Admitted;
-  readonly request: AuthorizationRequest;
-  readonly budget: CallBudget;
+function callFor(intent: Intent, admitted: Admitted, road: Road, deps: GatewayDeps): AuthorizeCall {
+  const { command, current } = road;
+  return {
+    attemptId: intent.attemptId,
+    providerKey: intent.providerKey,
+    request: requestFor(command.request, intent.number),
+    token: admitted.token,
+    brand: current.brand,
+    scaRegion: current.scaRegion,
+    budget: {
+      deadlineMs: admitted.deadlineMs,
+      connectTimeoutMs: admitted.contract.connectTimeoutMs,
+      signal: deps.stopSignal,
+      traceparent: command.traceparent,
+    },
+  };
 }
 
+/** What a further attempt may claim: not the exemption that the first provider would have answered for. */
+export function requestFor(request: AuthorizationRequest, attemptNumber: number): AuthorizationRequest {
+  const { threeDs } = request;
+  if (attemptNumber === 1 || threeDs === null || !isAcquirersExemption(threeDs.exemption)) return request;
+  return { ...request, threeDs: { ...threeDs, exemption: null } };
+}
+
+/** An adapter that throws is a bug, but money may have moved: the bug must not look like a negative. */
+async function guarded(
+  call: () => Promise<AttemptOutcome>,
+  deps: Pick<GatewayDeps, 'observer'>,
+): Promise<AttemptOutcome> {
+  try {
+    return await call();
+  } catch (error) {
+    deps.observer.alert({ kind: 'adapter_threw', detail: describeError(error), authorizationId: null });
+    return { kind: 'unknown', code: 'adapter_failed', providerReference: null };
+  }
+}
+
+/** Least time left for which it is worth to ask at once, milliseconds. */
+const WORTH_ASKING_MS = 50;
+
 /**
- * Undoes an authorization that may not stand: one for less than was asked, when the caller does not take less, and
- * the approval that a decline may hide. Only a confirmation counts; an acknowledgement does not. A crash before the
- * outcome is recorded leaves the attempt unknown, and an inquiry finds what the void came to.
+ * One inquiry, or one replay under the same key, where the provider's semantics make it safe and time remains. "Not
+ * found" is no evidence here: the request may still arrive.
  */
-async function undoWhatMayNotStand(
-  outcome: AttemptOutcome,
-  context: AttemptContext,
+async function findOutQuickly(
+  first: Extract<AttemptOutcome, { kind: 'unknown' }>,
+  call: AuthorizeCall,
+  admitted: Admitted,
+  road: Road,
   deps: GatewayDeps,
 ): Promise<AttemptOutcome> {
-  // An answer may already tell of a void, which is as good as one that we asked for.
-  if (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') return outcome;
-  if (outcome.kind === 'partially_approved' && !context.request.acceptPartial) {
-    const undone = await voidConfirmed(outcome.providerReference, outcome.authorizedAmount, context, deps);
-    return { ...outcome, reversal: undone ? 'confirmed' : 'unconfirmed' };
-  }
-  if (outcome.kind === 'declined' && outcome.decline.mayHideApproval && outcome.providerReference !== null) {
-    const undone = await voidConfirmed(
-      outcome.providerReference,
-      context.request.amount.value,
-      context,
-      deps,
-    );
-    return undone
-      ? { ...outcome, decline: { ...outcome.decline, mayHideApproval: false, otherProvider: 'no' } }
-      : outcome;
-  }
+  const { provider, contract } = admitted;
+  const way = quickResolution(first, provider.semantics);
+  const nowMs = deps.clock.monotonicMs();
+  const isWorthIt = road.deadlineMs - nowMs >= WORTH_ASKING_MS && !deps.stopSignal.aborted;
+  if (way === 'none' || !isWorthIt || !deps.quickBudget.withdraw()) return first;
+  const budget: CallBudget = {
+    ...call.budget,
+    deadlineMs: Math.min(road.deadlineMs, nowMs + contract.timeoutMs),
+  };
+  const outcome =
+    way === 'replay'
+      ? await guarded(() => provider.authorize({ ...call, budget }), deps)
+      : outcomeOf(await inquire(provider, road.current, call, first.providerReference, budget, deps));
+  // A replay that never left says nothing about the first request, which did.
+  const says = outcome !== null && outcome.kind !== 'not_sent' && !isRejectedReplay(way, outcome);
+  if (!says || outcome.kind === 'unknown') return first;
+  deps.observer.resolved({
+    authorizationId: road.authorizationId,
+    provider: provider.id,
+    subject: 'attempt',
+    by: way === 'replay' ? 'replay' : 'inquiry',
+    result: outcome.kind,
+    ageMs: deps.clock.monotonicMs() - nowMs,
+  });
   return outcome;
 }
 
-async function voidConfirmed(
-  providerReference: string,
-  value: number,
-  { intent, admitted, request, budget }: AttemptContext,
-  deps: GatewayDeps,
-): Promise<boolean> {
+/**
+ * A repeat that the provider turned away (rate limited, credentials, "not processed") is about the repeat: what became
+ * of the first request is as unknown as before.
+ */
+function isRejectedReplay(way: 'inquire' | 'replay', outcome: AttemptOutcome): boolean {
+  return way === 'replay' && outcome.kind === 'rejected';
+}
+
+function outcomeOf(answer: InquiryAnswer): AttemptOutcome | null {
+  return answer.kind === 'found' ? answer.outcome : null;
+}
+
+/** Asks a provider about an attempt. An adapter that throws has no answer. */
+export async function inquire(
+  provider: Provider,
+  authorization: Authorization,
+  attempt: Pick<AuthorizeCall, 'attemptId'>,
+  providerReference: string | null,
+  budget: CallBudget,
+  deps: Pick<GatewayDeps, 'observer'>,
+): Promise<InquiryAnswer> {
   try {
-    const reversal = await admitted.provider.void({
-      attemptId: intent.attemptId,
+    return await provider.inquire({
+      attemptId: attempt.attemptId,
       providerReference,
-      providerKey: `${intent.providerKey}_void`,
-      amount: { value, currency: request.amount.currency },
+      request: authorization.request,
+      brand: authorization.brand,
+      scaRegion: authorization.scaRegion,
       budget,
     });
-    return reversal.kind === 'confirmed';
   } catch (error) {
-    deps.observer.alert({ kind: 'adapter_threw', detail: describeError(error), authorizationId: null });
-    return false;
+    deps.observer.alert({
+      kind: 'adapter_threw',
+      detail: describeError(error),
+      authorizationId: authorization.id,
+    });
+    return { kind: 'no_answer', code: 'adapter_failed' };
   }
 }

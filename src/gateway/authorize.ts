@@ -1,11 +1,27 @@
-import type { AttemptOutcome } from '../core/attempt.ts';
-import { type FailOverReason, judgeOutcome, moreAttemptsAllowed } from '../core/failover.ts';
+import {
+  type FailOverReason,
+  judgeOutcome,
+  mayReuseAuthentication,
+  moreAttemptsAllowed,
+} from '../core/failover.ts';
+import { invariant } from '../core/invariant.ts';
 import { matchRule } from '../core/rules/ruleset.ts';
+import { isUndone } from '../core/settlement.ts';
 import { type Admitted, sendAttempt } from './attempt.ts';
 import { admitNext, decide } from './candidates.ts';
 import { answerNoRoute, answerOpening } from './earlier-answers.ts';
+import { finishAttempt } from './finish-attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
-import { concludeRoad, type EndReason, failOverRoad, openRoad } from './record.ts';
+import {
+  concludeRoad,
+  type EndReason,
+  failOverRoad,
+  find,
+  findingOf,
+  lastAttempt,
+  openRoad,
+  refuseByScheme,
+} from './record.ts';
 import { beginRoad, type Road } from './road.ts';
 import type { AuthorizeCommand, AuthorizeResult } from './road-results.ts';
 import { routingFacts } from './routing-facts.ts';
@@ -30,20 +46,27 @@ export async function authorize(command: AuthorizeCommand, deps: GatewayDeps): P
   const opening = await openRoad(road, admitted, deps);
   if (opening.kind !== 'opened') {
     admitted.permit.release();
-    return answerOpening(opening, road, deps);
+    const refusal = opening.kind === 'scheme_stop' ? await refuseByScheme(road, opening.stop, deps) : opening;
+    return refusal.kind === 'answered' ? refusal : answerOpening(refusal, road, deps);
   }
   deps.retryBudget.deposit();
+  deps.quickBudget.deposit();
 
   let intent = opening.intent;
   for (;;) {
     const result = await sendAttempt(intent, admitted, road, deps);
-    const next = await nextProvider(road, result.outcome, deps);
-    if ('stop' in next) return concludeRoad(road, intent, result, next.stop, deps);
+    find(road, findingOf(result, intent.number, admitted.provider.semantics.validityMs), deps);
+    // What may not stand is undone, and what is to be captured is captured, each durably intended before it is sent.
+    const stop = await finishAttempt(road, admitted, deps);
+    if (stop !== null) return concludeRoad(road, stop, deps);
 
-    const step = await failOverRoad(road, intent, result, next, deps);
+    const next = await nextProvider(road, deps);
+    if ('stop' in next) return concludeRoad(road, next.stop, deps);
+
+    const step = await failOverRoad(road, next, deps);
     if (step.kind !== 'written') {
       next.admitted.permit.release();
-      return step.answer;
+      return concludeRoad(road, STOPPED[step.kind], deps);
     }
     deps.observer.failedOver({ from: intent.provider, to: step.intent.provider, reason: next.reason });
     intent = step.intent;
@@ -51,24 +74,39 @@ export async function authorize(command: AuthorizeCommand, deps: GatewayDeps): P
   }
 }
 
+/** Why a road ends whose next attempt could not be intended. */
+const STOPPED = {
+  overtaken: 'overtaken',
+  failed: 'journal_failed',
+  scheme_stop: 'scheme_limit',
+} as const satisfies Record<string, EndReason>;
+
 /**
- * Judges an outcome and finds who takes the next attempt: only after a definite negative, and only while attempts,
- * time and the retry budget last.
+ * Judges the last outcome and finds who takes the next attempt: only after a definite negative, and only while
+ * attempts, time and the retry budget last.
  * @returns the provider, holding a place in its limit and breaker, or why the road stops
  */
 async function nextProvider(
   road: Road,
-  outcome: AttemptOutcome,
   deps: GatewayDeps,
 ): Promise<{ readonly admitted: Admitted; readonly reason: FailOverReason } | { readonly stop: EndReason }> {
-  const verdict = judgeOutcome(outcome, road.command.request.acceptPartial);
+  const last = lastAttempt(road);
+  invariant(last !== null && last.outcome !== null, 'an attempt has come back');
+  const { request } = road.command;
+  const { action } = road.rule;
+  const verdict = judgeOutcome(last.outcome, {
+    acceptPartial: request.acceptPartial,
+    undone: isUndone(road.current, last),
+  });
   if (!verdict.mayFailOver) return { stop: verdict.reason };
-
-  const declinesBefore = road.attempts.filter((attempt) => attempt.outcome?.kind === 'declined').length;
+  const carriesCavv = (request.threeDs?.cavv ?? null) !== null;
+  if (carriesCavv && !mayReuseAuthentication(last.outcome, action.threeDsReuse)) {
+    return { stop: 'authentication_spent' };
+  }
   const stop = moreAttemptsAllowed({
-    made: road.attempts.length,
-    attemptsMax: road.rule.action.attemptsMax,
-    declines: declinesBefore + (verdict.reason === 'declined' ? 1 : 0),
+    made: road.current.attempts.length,
+    attemptsMax: action.attemptsMax,
+    declines: road.current.attempts.filter(({ outcome }) => outcome?.kind === 'declined').length,
     remainingMs: road.deadlineMs - deps.clock.monotonicMs(),
   });
   if (stop !== null) return { stop };

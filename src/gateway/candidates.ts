@@ -41,7 +41,7 @@ export const NOTHING_DECIDED: Decision = {
 export function decide(road: Road, deps: GatewayDeps): Decision {
   const { request } = road.command;
   const { facts, rule } = road;
-  const attemptNumber = road.attempts.length + 1;
+  const attemptNumber = road.current.attempts.length + 1;
   const eligible: RankCandidate[] = [];
   const ineligible: { readonly provider: string; readonly reason: string }[] = [];
   const usable = new Map<string, Omit<Candidate, 'propensity'>>();
@@ -49,7 +49,7 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
   const borrowing = new Set<string>();
   for (const contract of road.ruleset.providers.values()) {
     const { id } = contract;
-    if (road.attempts.some((attempt) => attempt.provider === id)) continue;
+    if (road.current.attempts.some((attempt) => attempt.provider === id)) continue;
     const reason = eligibilityReason(contract, facts, request, rule.action);
     const provider = deps.provider(id);
     const ownToken = tokenFor(contract, request.card);
@@ -72,7 +72,7 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
     facts,
     rule: rule.name,
     action: rule.action,
-    attemptsLeft: Math.max(1, rule.action.attemptsMax - road.attempts.length),
+    attemptsLeft: Math.max(1, rule.action.attemptsMax - road.current.attempts.length),
     candidates: eligible,
     ineligible,
   });
@@ -133,7 +133,7 @@ export async function admitNext(road: Road, deps: GatewayDeps): Promise<Admitted
     const { id, timeoutMs } = candidate.contract;
     const remainingMs = road.deadlineMs - deps.clock.monotonicMs();
     const neededMs =
-      road.attempts.length === 0 ? 0 : (deps.learner.latencyP99Ms(id) ?? timeoutMs * NEEDED_SHARE);
+      road.current.attempts.length === 0 ? 0 : (deps.learner.latencyP99Ms(id) ?? timeoutMs * NEEDED_SHARE);
     if (remainingMs <= neededMs) {
       passOver(road, id, 'deadline_too_close', null, deps);
       continue;

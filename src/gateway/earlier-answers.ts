@@ -15,7 +15,7 @@ const UNAVAILABLE_RETRY_MS = 1_000;
 
 /** What to answer when the road could not be opened. Nothing was sent. */
 export async function answerOpening(
-  opening: Exclude<OpenedRoad, { readonly kind: 'opened' }>,
+  opening: Exclude<OpenedRoad, { readonly kind: 'opened' | 'scheme_stop' }>,
   road: Road,
   deps: GatewayDeps,
 ): Promise<AuthorizeResult> {

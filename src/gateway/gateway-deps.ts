@@ -5,34 +5,51 @@ import type {
   Journal,
   Learner,
   Observer,
+  Pacer,
   Provider,
   Randomness,
   RenderAnswer,
+  RenderOperation,
   RetryBudget,
   Rulesets,
+  SchemeGuard,
 } from './ports.ts';
+import type { Sightings } from './sightings.ts';
 import type { Unrecorded } from './unrecorded.ts';
 
-/** Everything the road needs from outside. */
+/** Everything the road and the work beside it need from outside. */
 export interface GatewayDeps {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly journal: Journal;
   readonly guards: Guards;
   readonly retryBudget: RetryBudget;
+  /** Budget of replays and inquiries within the request: a provider in trouble must not be asked twice as often. */
+  readonly quickBudget: RetryBudget;
   readonly learner: Learner;
   readonly rulesets: Rulesets;
   readonly cards: CardTable;
+  readonly schemeGuard: SchemeGuard;
+  readonly pacer: Pacer;
   /** The provider account of that id, if the active ruleset has it. */
   readonly provider: (id: string) => Provider | undefined;
   readonly observer: Observer;
   /** What this process knows and the journal could not write yet. */
   readonly unrecorded: Unrecorded;
+  /** Since when this process has seen things unsettled, by its own monotonic clock. */
+  readonly sightings: Sightings;
   readonly renderAnswer: RenderAnswer;
+  readonly renderOperation: RenderOperation;
   /** This process, as attempts name it. */
   readonly owner: string;
+  /** Whether nobody else can write the journal while this process lives: other owners are dead. */
+  readonly soleOwner: boolean;
   /** Least time that an attempt belongs to its owner, milliseconds. */
   readonly leaseMs: number;
+  /** Delays before the first, second … inquiry about what is unsettled, milliseconds; afterwards daily. */
+  readonly resolverSchedule: readonly number[];
+  /** Age from which settled authorizations are no longer kept, milliseconds; null: they are kept for ever. */
+  readonly retentionMs: number | null;
   /** Aborted when a drain runs out of time: attempts under way end as `unknown` or `not_sent` and are recorded. */
   readonly stopSignal: AbortSignal;
 }

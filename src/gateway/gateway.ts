@@ -1,76 +1,167 @@
 import { authorize } from './authorize.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
-import { recoverLapsed } from './recover.ts';
+import { callJournal } from './journal-calls.ts';
+import { purgeHistory, sealHistory } from './keep-history.ts';
+import { type KeepResult, keepNotices, workOutNotices } from './notices.ts';
+import { type OperateCommand, type OperateResult, operate } from './operate.ts';
+import { expireDue, recoverLapsed } from './recover.ts';
+import { Resolver } from './resolve.ts';
+import { type ResolveCommand, type ResolveResult, resolveAttempt } from './resolve-by-person.ts';
 import type { AuthorizeCommand, AuthorizeResult } from './road-results.ts';
 
-/** Time between two runs of the housekeeping. */
+/** Time between two runs of the housekeeping, at most. */
 const HOUSEKEEPING_MS = 1_000;
+/** Time between two seals of the history. */
+const SEAL_MS = 60_000;
+/** Time between two looks at what is no longer kept. */
+const PURGE_MS = 3_600_000;
+/** At least, however short the schedule is. */
+const HOUSEKEEPING_MIN_MS = 50;
 
 /** The road with what a process does beside it: counting what is under way, and taking up what was left. */
 export class Gateway {
   readonly #deps: GatewayDeps;
   #underWay = 0;
   #onIdle: (() => void)[] = [];
-  #cancelTimer: () => void = () => {};
-  #housekeeping: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #loops: Loop[] = [];
+  readonly #resolver: Resolver;
+  #noticeLoop: Loop | null = null;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
+    this.#resolver = new Resolver(deps);
   }
 
-  /** Authorizations whose road is not over. */
+  /** Requests of callers that are not answered. */
   get underWay(): number {
     return this.#underWay;
   }
 
   /** Takes an authorization along its road. The road goes on when the caller hangs up. */
-  async authorize(command: AuthorizeCommand): Promise<AuthorizeResult> {
+  authorize(command: AuthorizeCommand): Promise<AuthorizeResult> {
+    return this.#counted(() => authorize(command, this.#deps));
+  }
+
+  /** Captures, voids or refunds. What was begun is finished and recorded when the caller hangs up. */
+  operate(command: OperateCommand): Promise<OperateResult> {
+    return this.#counted(() => operate(command, this.#deps));
+  }
+
+  /** A person closes what could not be found out. */
+  resolve(command: ResolveCommand): Promise<ResolveResult> {
+    return this.#counted(() => resolveAttempt(command, this.#deps));
+  }
+
+  /** Takes what a provider sent by itself; once this resolves to `kept`, it may be acknowledged. */
+  async takeNotices(
+    provider: string,
+    message: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
+  ): Promise<KeepResult> {
+    const kept = await this.#counted(() => keepNotices(provider, message, this.#deps));
+    if (kept.kind === 'kept' && kept.isNew) this.#noticeLoop?.hurry();
+    return kept;
+  }
+
+  async #counted<T>(work: () => Promise<T>): Promise<T> {
     this.#underWay += 1;
     try {
-      return await authorize(command, this.#deps);
+      return await work();
     } finally {
       this.#underWay -= 1;
       if (this.#underWay === 0) for (const tell of this.#onIdle.splice(0)) tell();
     }
   }
 
-  /** Runs the housekeeping at once, and from then on every second, until {@link close}. */
+  /** Runs the housekeeping at once, then it and the resolver regularly, until {@link close}. */
   async start(): Promise<void> {
+    const { soleOwner, journal, owner } = this.#deps;
+    // What a dead process had in hand is taken up at once.
+    if (soleOwner) await callJournal('free_work', this.#deps, () => journal.freeWork(owner));
     await this.housekeep();
-    this.#schedule();
+    const first = this.#deps.resolverSchedule[0] ?? HOUSEKEEPING_MS;
+    const resolverMs = Math.min(HOUSEKEEPING_MS, Math.max(HOUSEKEEPING_MIN_MS, first / 2));
+    this.#noticeLoop = new Loop(this.#deps, HOUSEKEEPING_MS, () => workOutNotices(this.#deps));
+    this.#loops.push(
+      this.#noticeLoop,
+      new Loop(this.#deps, HOUSEKEEPING_MS, () => this.housekeep()),
+      new Loop(this.#deps, SEAL_MS, () => sealHistory(this.#deps)),
+      new Loop(this.#deps, PURGE_MS, () => purgeHistory(this.#deps)),
+      // Apart from the housekeeping: a provider that hangs must not hold up what records and recovers.
+      new Loop(this.#deps, resolverMs, () => this.#resolver.takeUp()),
+    );
   }
 
-  /** Records what could not be recorded before, and takes up what a dead process left behind. */
+  /** Records what could not be recorded before, takes up what a dead process left, and lets expire what is over. */
   async housekeep(): Promise<void> {
     await this.#deps.unrecorded.retry(this.#deps);
     await recoverLapsed(this.#deps);
+    await expireDue(this.#deps);
   }
 
-  /** Resolves when no road is under way. */
+  /** Resolves when no request is under way. */
   idle(): Promise<void> {
     if (this.#underWay === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** Ends the housekeeping, after a last try to record what is still unrecorded. */
+  /** Ends what runs beside the road, after a last try to record what is still unrecorded. */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#cancelTimer();
-    await this.#housekeeping;
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
+    await this.#resolver.idle();
     await this.#deps.unrecorded.retry(this.#deps);
+    await sealHistory(this.#deps);
+  }
+}
+
+/** Runs something again and again, never twice at once; a failure is told and does not end it. */
+class Loop {
+  readonly #deps: Pick<GatewayDeps, 'clock' | 'observer'>;
+  readonly #everyMs: number;
+  readonly #run: () => Promise<unknown>;
+  #cancelTimer: () => void = () => {};
+  #running: Promise<unknown> = Promise.resolve();
+  #isRunning = false;
+  #hurried = false;
+  #stopped = false;
+
+  constructor(deps: Pick<GatewayDeps, 'clock' | 'observer'>, everyMs: number, run: () => Promise<unknown>) {
+    this.#deps = deps;
+    this.#everyMs = everyMs;
+    this.#run = run;
+    this.#schedule();
+  }
+
+  /** Runs at once, or again as soon as the run under way is over. */
+  hurry(): void {
+    this.#hurried = true;
+    this.#cancelTimer();
+    if (!this.#isRunning) this.#start();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTimer();
+    await this.#running;
   }
 
   #schedule(): void {
-    if (this.#closed) return;
-    this.#cancelTimer = this.#deps.clock.after(HOUSEKEEPING_MS, () => {
-      this.#housekeeping = this.housekeep()
-        .catch((error: unknown) => {
-          const detail = describeError(error);
-          this.#deps.observer.alert({ kind: 'housekeeping_failed', detail, authorizationId: null });
-        })
-        .then(() => this.#schedule());
-    });
+    if (this.#stopped) return;
+    if (this.#hurried) this.#start();
+    else this.#cancelTimer = this.#deps.clock.after(this.#everyMs, () => this.#start());
+  }
+
+  #start(): void {
+    this.#hurried = false;
+    this.#isRunning = true;
+    this.#running = this.#run()
+      .catch((error: unknown) => {
+        const detail = describeError(error);
+        this.#deps.observer.alert({ kind: 'housekeeping_failed', detail, authorizationId: null });
+      })
+      .then(() => {
+        this.#isRunning = false;
+        this.#schedule();
+      });
   }
 }

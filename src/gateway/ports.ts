@@ -3,20 +3,19 @@ import type {
   Authorization,
   AuthorizationRequest,
   AuthorizationStatus,
-  NetworkTransaction,
+  CardDetails,
 } from '../core/authorization.ts';
 import type { CardBrand, CardFacts } from '../core/card.ts';
-import type {
-  ApprovalEstimate,
-  BreakerState,
-  CandidateExplanation,
-  RoutingDecision,
-} from '../core/decision.ts';
+import type { ApprovalEstimate, BreakerState } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import type { RoutingFacts } from '../core/facts.ts';
 import type { FailOverReason } from '../core/failover.ts';
+import type { Remark } from '../core/lifecycle.ts';
 import type { Amount } from '../core/money.ts';
+import type { Operation, OperationKind } from '../core/operation.ts';
+import type { ProviderSemantics, WorkProgress } from '../core/resolution.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
+import type { SchemeRules, WindowLimit } from '../core/scheme/scheme-rules.ts';
 
 /** Two clocks: monotonic for durations and deadlines, wall for timestamps and leases. */
 export interface Clock {
@@ -41,7 +40,7 @@ export interface Randomness {
 export interface ClaimScope {
   readonly account: string;
   readonly merchant: string;
-  /** Operation and path id, such as `authorize`. */
+  /** Operation and path id, such as `authorize` or `capture auth_…`. */
   readonly operation: string;
   readonly key: string;
 }
@@ -51,7 +50,7 @@ export interface Intent {
   readonly attemptId: string;
   readonly number: number;
   readonly provider: string;
-  /** Idempotency key at the provider: a pure function of authorization, attempt number and operation. */
+  /** Idempotency key at the provider: a pure function of authorization and attempt number. */
   readonly providerKey: string;
   /** SHA-256 of the caller's body, hex: with provider and attempt id it determines the request that is sent. */
   readonly fingerprint: string;
@@ -61,8 +60,22 @@ export interface Intent {
   readonly deadlineAtMs: number;
   /** The process that may send it. */
   readonly owner: string;
-  /** Wall clock from which anybody may declare the attempt unknown; later than `deadlineAtMs`. */
-  readonly leaseUntilMs: number;
+}
+
+/** The ceilings that an attempt must keep, checked and reserved in the transaction of its intent. */
+export interface SchemeCheck {
+  /** The card at the merchant, as a keyed hash: never a token, never reversible. */
+  readonly cardKey: string;
+  readonly limits: readonly WindowLimit[];
+  readonly nowMs: number;
+}
+
+/** Why an attempt may not be made with this card at this merchant now. */
+export interface SchemeStop {
+  /** Name of the ceiling, or why the card is blocked. */
+  readonly reason: string;
+  /** Wall clock from which an attempt may be made again. */
+  readonly retryAtMs: number;
 }
 
 /** Claim, authorization, decision and first intent: one transaction. */
@@ -70,75 +83,112 @@ export interface Opening {
   readonly claim: ClaimScope;
   /** SHA-256 of the canonical body without `deadline_ms`, hex. */
   readonly bodyFingerprint: string;
-  readonly authorizationId: string;
-  readonly request: AuthorizationRequest;
-  readonly live: boolean;
-  readonly routing: RoutingDecision;
-  readonly traceId: string;
-  readonly createdAtMs: number;
-  readonly intent: Intent;
+  /** At version 1: open with its first attempt, or concluded without one (a scheme's stop). */
+  readonly authorization: Authorization;
+  /** Null when nothing is to be sent. */
+  readonly intent: Intent | null;
+  /** Null when nothing is to be sent, or the scheme guard does not apply. */
+  readonly scheme: SchemeCheck | null;
+  /** Until when the road holds the authorization, wall clock; not used without an intent. */
+  readonly leaseUntilMs: number;
+  /** The answer, when it is concluded at once. */
+  readonly frozen: FrozenAnswer | null;
+}
+
+export interface FrozenAnswer {
+  readonly httpStatus: number;
+  readonly body: string;
 }
 
 export type OpeningResult =
   | { readonly kind: 'opened' }
   | { readonly kind: 'claimed'; readonly claim: ClaimRecord }
   /** Another authorization holds the payment (merchant, reference). */
-  | { readonly kind: 'payment_live'; readonly authorizationId: string };
+  | { readonly kind: 'payment_live'; readonly authorizationId: string }
+  /** A scheme forbids it; nothing was written. */
+  | { readonly kind: 'scheme_stop'; readonly stop: SchemeStop };
 
 /** What an idempotency key was used for before. */
 export interface ClaimRecord {
   readonly authorizationId: string;
+  /** Number of the operation that it began; null for the authorization itself. */
+  readonly operationNumber: number | null;
   readonly bodyFingerprint: string;
-  /** Under way: no answer was given yet, as far as the journal knows. */
+  /** Of an authorization: under way, no answer was given yet, as far as the journal knows. */
   readonly open: boolean;
-  /** The answer as given, once it is final; null while open or pending. */
-  readonly frozen: { readonly httpStatus: number; readonly body: string } | null;
+  /** The answer as given, once it is final; null before. */
+  readonly frozen: FrozenAnswer | null;
 }
 
-export interface OutcomeRecord {
-  readonly attemptId: string;
-  readonly outcome: AttemptOutcome;
-  readonly durationMs: number;
-  readonly atMs: number;
-}
-
-/** Outcome of one attempt and intent of the next: one transaction. */
-export interface FailOverStep {
-  readonly authorizationId: string;
-  /** The version that the road saw last. */
-  readonly expectedVersion: number;
-  readonly outcome: OutcomeRecord;
-  readonly reason: FailOverReason;
-  /** The order of candidates that this attempt was chosen from, for the history. */
-  readonly candidates: readonly CandidateExplanation[];
-  readonly intent: Intent;
-}
-
-/** Last outcome and state of the authorization: one transaction, after which the road is over. */
-export interface Conclusion {
-  readonly authorizationId: string;
-  readonly expectedVersion: number;
-  /** Null when recovery closes an authorization whose outcomes are all recorded. */
-  readonly outcome: OutcomeRecord | null;
-  readonly status: AuthorizationStatus;
-  readonly authorizedAmount: number;
-  readonly provider: string | null;
-  readonly providerReference: string | null;
-  readonly networkTransaction: NetworkTransaction | null;
-  readonly decline: Decline | null;
-  /** The answer to freeze; null while the status is `pending` or `reversing`. */
-  readonly frozen: { readonly httpStatus: number; readonly body: string } | null;
-  /** Why the road ended there, for the history. */
-  readonly reason: string;
-  readonly actor: string;
-  readonly atMs: number;
+/** When somebody must look at an authorization again, and who does so now. */
+export interface WorkPlan extends WorkProgress {
+  /** Wall clock; null: never by itself, a person has to close it. */
+  readonly dueAtMs: number | null;
+  /** Set while this process works on it: nobody else takes it up before. `keep`: whoever has it goes on. */
+  readonly lease: { readonly owner: string; readonly untilMs: number } | 'keep' | null;
 }
 
 /**
- * `stale`: the authorization is no longer as the caller believes (another version, an earlier attempt that is not
- * definitely negative, a lease taken over); nothing was written.
+ * One change of an authorization: one transaction, written only if its version is still that of `before`. The journal
+ * writes what differs between the two, and refuses (JournalError) what may never be: a definite outcome that changes,
+ * a further attempt beside one that is not negative, a state that may not follow, sums that exceed.
  */
-export type StepResult = { readonly kind: 'written'; readonly version: number } | { readonly kind: 'stale' };
+export interface Step {
+  readonly before: Authorization;
+  readonly after: Authorization;
+  /** Of the attempt that `after` has more than `before`; null when it has none. */
+  readonly intent: Intent | null;
+  readonly scheme: SchemeCheck | null;
+  /** While `after` is open: until when its road holds it, wall clock; null: unchanged. */
+  readonly leaseUntilMs: number | null;
+  /** What changed outcomes mean for the card's ceilings, by attempt number. */
+  readonly outcomeScheme: ReadonlyMap<number, OutcomeScheme>;
+  /** The key that began the operation which `after` has more than `before`. */
+  readonly claim: { readonly scope: ClaimScope; readonly bodyFingerprint: string } | null;
+  /** The answer of the authorization, when this change settles it for the first time. */
+  readonly frozen: FrozenAnswer | null;
+  /** Answers of operations that this change settles, by number. */
+  readonly operationAnswers: ReadonlyMap<number, FrozenAnswer>;
+  /** `unchanged`: no work is begun or ended by this; null: there is none any more. */
+  readonly work: WorkPlan | 'unchanged' | null;
+  readonly event: EventRecord;
+}
+
+/** What the outcome of an attempt means for further attempts with its card at its merchant. */
+export interface OutcomeScheme {
+  /** Whether it counts against the ceilings. */
+  readonly counts: boolean;
+  /** Wall clock until which the card may not be tried again there; null: it may. */
+  readonly blockedUntilMs: number | null;
+  readonly reason: string | null;
+}
+
+/** What the history keeps of a change: who, what, when, by what evidence. */
+export interface EventRecord {
+  readonly kind: string;
+  /** The process's part, or the account of a person. */
+  readonly actor: string;
+  readonly atMs: number;
+  /** Why, and the evidence; never card data. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export type StepResult =
+  | { readonly kind: 'written'; readonly version: number }
+  /** The authorization is no longer as the caller read it; nothing was written. */
+  | { readonly kind: 'stale' }
+  /** The key of the operation was used before; nothing was written. */
+  | { readonly kind: 'claimed'; readonly claim: ClaimRecord }
+  /** A scheme forbids the attempt; nothing was written. */
+  | { readonly kind: 'scheme_stop'; readonly stop: SchemeStop };
+
+/** An authorization with something to find out, do or undo, taken up under a lease. */
+export interface WorkItem extends WorkProgress {
+  readonly authorization: Authorization;
+  /** Wall clock from which it is unsettled. */
+  readonly sinceMs: number;
+  readonly lease: { readonly owner: string; readonly untilMs: number };
+}
 
 /** The journal could not write or read. Whether the write took effect is not known. */
 export class JournalError extends Error {
@@ -170,28 +220,37 @@ export interface HistoryEvent {
  */
 export interface Journal {
   open(opening: Opening): Promise<OpeningResult>;
-  /**
-   * Records a definite negative and the next intent. Writes only if the version is the expected one, the
-   * authorization is open, the attempt has no outcome yet, and every earlier attempt is definitely negative.
-   */
-  failOver(step: FailOverStep): Promise<StepResult>;
-  /**
-   * Ends the road. When the attempt was declared `unknown` meanwhile (its lease expired while its owner was still
-   * alive), its owner may still replace that declaration by what it saw, as long as only the declaration came
-   * between.
-   */
-  conclude(conclusion: Conclusion): Promise<StepResult>;
+  advance(step: Step): Promise<StepResult>;
   findClaim(scope: ClaimScope): Promise<ClaimRecord | null>;
   findAuthorization(id: string): Promise<Authorization | null>;
   /** Newest first. */
   listAuthorizations(filter: AuthorizationFilter): Promise<AuthorizationPage>;
   /** Append-only history of one authorization, oldest first. */
   history(authorizationId: string): Promise<readonly HistoryEvent[]>;
+  /** Authorizations whose road is open and whose lease ended by `nowMs`, oldest first, at most `limit`. */
+  listLapsed(nowMs: number, limit: number): Promise<readonly Lapsed[]>;
+  /** Authorizations that are not captured and whose validity ended by `nowMs`, at most `limit`. */
+  listExpired(nowMs: number, limit: number): Promise<readonly Authorization[]>;
   /**
-   * Declares attempts unknown whose lease ended by `nowMs`, and closes their authorizations as pending, at most
-   * `limit`. Running it twice changes nothing more.
+   * Takes up work that is due by `nowMs` and under nobody's lease, at most `limit`, the longest due first. Of two that
+   * ask at once, one gets an item.
    */
-  lapse(nowMs: number, limit: number): Promise<Lapsed>;
+  takeWork(nowMs: number, limit: number, lease: WorkItem['lease']): Promise<readonly WorkItem[]>;
+  /**
+   * Frees work that is under the lease of anybody but this owner: for a process that knows that all others are dead.
+   * @returns how many items were freed
+   */
+  freeWork(owner: string): Promise<number>;
+  /** Puts work back for later. Changes nothing when the lease is no longer that of the caller. */
+  postponeWork(authorizationId: string, owner: string, plan: WorkPlan): Promise<void>;
+  /** Keeps a notice before it is acknowledged; `known`: it was kept before, and is not kept twice. */
+  keepNotice(provider: string, notice: Notice, atMs: number): Promise<'kept' | 'known'>;
+  /** Notices that nobody has dealt with yet, oldest first, at most `limit`. */
+  openNotices(limit: number): Promise<readonly KeptNotice[]>;
+  /** Says what became of a notice; it stays. */
+  settleNotice(sequence: number, result: string): Promise<void>;
+  /** How much is unsettled, for metrics. */
+  countWork(nowMs: number): Promise<WorkCounts>;
   /** The content that was registered last, with its number; null before the first. */
   newestRuleset(): Promise<RegisteredRuleset | null>;
   /** The number of this ruleset content: a new one when it is not the newest known. */
@@ -210,6 +269,21 @@ export interface Journal {
   hasOpenMoney(provider: string): Promise<boolean>;
   /** Authorizations whose road is over and whose money is still to be found out or undone. */
   countUnsettled(): Promise<number>;
+  /**
+   * Seals events that no seal covers yet, at most `limit`: a digest over their hashes and the seal before. Whoever keeps
+   * a seal elsewhere (a log) can prove later that nothing before it was changed or taken away.
+   * @returns the newest seal when one was made, else null
+   */
+  seal(nowMs: number, limit: number): Promise<Seal | null>;
+  /**
+   * Removes what is no longer kept of settled authorizations created before `beforeMs`, at most `limit`: requests,
+   * events, answers and idempotency keys; of those that hold their payment a row stays, so that the payment stays
+   * refused. Never touches one that is open, unsettled, has work, or may still be captured or refunded by its state.
+   * @returns how many authorizations were purged
+   */
+  purge(beforeMs: number, limit: number): Promise<number>;
+  /** A secret of this journal's own, made once, for keyed hashes that must outlive a restart; 32 bytes. */
+  secret(): Promise<Uint8Array>;
   /** Resolves when the store can be written now: it writes a little. */
   ping(): Promise<void>;
   /** Finishes what was begun, then frees everything. Calls after it are refused. */
@@ -224,12 +298,31 @@ export interface RegisteredRuleset {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** What {@link Journal.lapse} found. */
+/** An authorization whose road was left. */
 export interface Lapsed {
-  /** Authorizations that are now pending, with the attempt that became unknown. */
-  readonly lapsed: readonly { readonly authorizationId: string; readonly provider: string }[];
-  /** Open authorizations whose outcomes are all recorded and whose lease is over, for the caller to conclude. */
-  readonly unconcluded: readonly Authorization[];
+  readonly authorization: Authorization;
+  readonly owner: string;
+  /** From its last change to the end of its lease, by the clock of the process that held it; milliseconds. */
+  readonly leaseMs: number;
+}
+
+/** A digest over all events up to one. */
+export interface Seal {
+  readonly number: number;
+  /** Sequence number of the last event that it covers. */
+  readonly throughEvent: number;
+  /** SHA-256, hex. */
+  readonly digest: string;
+  readonly atMs: number;
+}
+
+export interface WorkCounts {
+  /** Scheduled or under way. */
+  readonly waiting: number;
+  /** Due by now and not taken up. */
+  readonly overdue: number;
+  /** Given up by the schedule: a person has to close it. */
+  readonly parked: number;
 }
 
 export interface AuthorizationFilter {
@@ -286,22 +379,73 @@ export type InquiryAnswer =
   /** The inquiry itself failed: no evidence either way. */
   | { readonly kind: 'no_answer'; readonly code: string };
 
-/** A void, capture or refund. */
+/** What became of a void, capture or refund that was asked for. */
 export type OperationOutcome =
   | { readonly kind: 'confirmed'; readonly providerReference: string | null }
   /** Acknowledged only: no evidence. */
   | { readonly kind: 'accepted' }
+  /** It definitely did not take place, and will not when it is repeated. */
   | { readonly kind: 'refused'; readonly code: string }
+  /** The provider says that it did not process it: it may be repeated. */
+  | { readonly kind: 'rejected'; readonly code: string; readonly retryAfterMs: number | null }
   | { readonly kind: 'not_sent'; readonly code: string }
-  | { readonly kind: 'unknown'; readonly code: string };
+  | { readonly kind: 'unknown'; readonly code: string }
+  /** The provider does not know what is to be voided. Evidence only after its consistency window. */
+  | { readonly kind: 'not_found' };
 
 export interface OperationCall {
+  /** Our name for the operation, told to the provider. */
+  readonly operationId: string;
   readonly attemptId: string;
-  readonly providerReference: string;
+  /** The authorization's id at the provider; null: cancel by our own reference, where the provider can. */
+  readonly providerReference: string | null;
   /** Idempotency key of the operation. */
   readonly providerKey: string;
   readonly amount: Amount;
   readonly budget: CallBudget;
+}
+
+/** What an inquiry about one operation found out. */
+export type OperationInquiry =
+  | { readonly kind: 'confirmed'; readonly providerReference: string | null }
+  | { readonly kind: 'failed'; readonly code: string }
+  /** The provider is still working on it. */
+  | { readonly kind: 'pending' }
+  /** The provider knows the authorization, and not the operation. */
+  | { readonly kind: 'not_found' }
+  | { readonly kind: 'no_answer'; readonly code: string };
+
+/** A message that a provider sent by itself (a webhook), verified to be its own. */
+export interface Notice {
+  /** Its id at the provider: the same when it is sent again. */
+  readonly eventId: string;
+  /** The provider's word for it, for the history. */
+  readonly type: string;
+  /** Our attempt that it is about; null when it names none. */
+  readonly attemptId: string | null;
+  /** What it says, as the same adapter understands it: plain JSON without card data. */
+  readonly data: unknown;
+}
+
+export type NoticeReading =
+  | { readonly kind: 'read'; readonly notices: readonly Notice[] }
+  /** Not from the provider, too old, or nothing that it sends. */
+  | { readonly kind: 'refused'; readonly reason: 'signature' | 'stale' | 'malformed' | 'not_configured' };
+
+/** What a notice says about an attempt or one of its operations. */
+export type NoticeEvidence =
+  | { readonly kind: 'attempt'; readonly outcome: AttemptOutcome }
+  | { readonly kind: 'operation'; readonly operationId: string; readonly inquiry: OperationInquiry }
+  /** It is about our attempt, and not about what was asked: amount, currency or merchant differ. */
+  | { readonly kind: 'mismatch' }
+  /** Of no consequence. */
+  | { readonly kind: 'nothing' };
+
+/** A notice as the journal keeps it. */
+export interface KeptNotice extends Notice {
+  readonly sequence: number;
+  readonly provider: string;
+  readonly receivedAtMs: number;
 }
 
 /** A code of the provider, read by its table. */
@@ -318,6 +462,8 @@ export interface ProviderCode {
 export interface Provider {
   readonly id: string;
   readonly live: boolean;
+  readonly semantics: ProviderSemantics;
+  /** The same call under the same key is a replay: the same bytes, unless it carries what is never stored (a CAVV). */
   authorize(call: AuthorizeCall): Promise<AttemptOutcome>;
   inquire(query: {
     readonly attemptId: string;
@@ -330,6 +476,22 @@ export interface Provider {
   capture(call: OperationCall): Promise<OperationOutcome>;
   void(call: OperationCall): Promise<OperationOutcome>;
   refund(call: OperationCall): Promise<OperationOutcome>;
+  inquireOperation(call: OperationCall & { readonly operation: OperationKind }): Promise<OperationInquiry>;
+  /** Verifies what came in under the provider's name, by its raw bytes, and takes it apart. Never throws. */
+  readNotices(message: {
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string;
+  }): NoticeReading;
+  /** What a notice of this provider says about an attempt. Never throws. */
+  evidenceIn(
+    notice: Pick<Notice, 'type' | 'data'>,
+    asked: {
+      readonly attemptId: string;
+      readonly request: AuthorizationRequest;
+      readonly brand: CardBrand;
+      readonly scaRegion: boolean;
+    },
+  ): NoticeEvidence;
   /** Reads a decline code; an unknown one is `unmapped` and never fails over. */
   classify(code: ProviderCode): Decline;
   /** Frees sockets. */
@@ -400,6 +562,8 @@ export interface LearnedOutcome {
   readonly attemptNumber: number;
   readonly outcome: AttemptOutcome;
   readonly durationMs: number;
+  /** Found out later, of an attempt that was observed as unknown or pending before: says nothing about health. */
+  readonly resolvedLater: boolean;
 }
 
 /** What was learned from outcomes: approval, health, latency. Reads are synchronous and never throw. */
@@ -416,6 +580,19 @@ export interface Learner {
 }
 
 // ---------------------------------------------------------------------------------------------- the rest
+
+/** Paces work beside the road: inquiries, replays, reversals, so that it never takes a provider from payments. */
+export interface Pacer {
+  /** Runs the task when the provider's share for such work allows; in order. Rejects only as the task does. */
+  run<T>(provider: string, task: () => Promise<T>): Promise<T>;
+}
+
+/** The attempt ceilings of the card schemes, and how a card is named for them. */
+export interface SchemeGuard {
+  rules(): SchemeRules;
+  /** The card at the merchant as a keyed hash; letters only. */
+  cardKey(merchant: string, card: CardDetails): string;
+}
 
 export interface Rulesets {
   /** The active ruleset. */
@@ -460,6 +637,28 @@ export interface Observer {
     readonly durationMs: number;
     readonly traceId: string;
   }): void;
+  /** An attempt or an operation was settled beside the road, or could not be yet. */
+  resolved(event: {
+    readonly authorizationId: string;
+    readonly provider: string;
+    readonly subject: 'attempt' | OperationKind;
+    /** By what: `inquiry`, `replay`, `cancellation`, `webhook`, `person`, `answer`. */
+    readonly by: string;
+    /** What it is now: the kind of an outcome, the state of an operation, `no_answer`, `not_found`. */
+    readonly result: string;
+    /** Since it became unsettled, milliseconds. */
+    readonly ageMs: number;
+  }): void;
+  /** The history was sealed up to an event: worth keeping elsewhere. */
+  sealed(seal: Seal): void;
+  /** Authorizations that are no longer kept. */
+  purged(count: number): void;
+  /** Something was found out that an operator must know. */
+  remarked(event: {
+    readonly remark: Remark;
+    readonly provider: string;
+    readonly authorizationId: string;
+  }): void;
   journalTook(event: {
     readonly operation: string;
     readonly durationMs: number;
@@ -472,6 +671,9 @@ export interface Observer {
     readonly authorizationId: string | null;
   }): void;
 }
+
+/** Builds the answer about an operation. */
+export type RenderOperation = (authorization: Authorization, operation: Operation) => FrozenAnswer;
 
 /** Builds the answer to freeze from what the journal will hold. */
 export type RenderAnswer = (authorization: Authorization) => {

@@ -1,18 +1,30 @@
-import type { Attempt } from '../core/attempt.ts';
-import { type Authorization, storableRequest } from '../core/authorization.ts';
-import type { RoutingDecision } from '../core/decision.ts';
+import type { Authorization } from '../core/authorization.ts';
 import type { BudgetStop, FailOverReason, StopReason } from '../core/failover.ts';
-import { invariant } from '../core/invariant.ts';
+import { limitsInForce } from '../core/scheme/scheme-rules.ts';
+import { settled } from '../core/settlement.ts';
 import type { Admitted, AttemptResult } from './attempt.ts';
 import { claimScope } from './claim-scope.ts';
+import { applyFindings } from './findings.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
-import type { Conclusion, Intent, OpeningResult, OutcomeRecord, RenderAnswer } from './ports.ts';
-import { authorizationOf, type Road, routingOf } from './road.ts';
+import { NO_INTENT, planFor, type StepDetails, stepOf } from './journal-step.ts';
+import type {
+  FrozenAnswer,
+  Intent,
+  OpeningResult,
+  RenderAnswer,
+  SchemeCheck,
+  SchemeStop,
+  Step,
+} from './ports.ts';
+import { tellRemarks } from './remarks.ts';
+import { type Finding, type Road, routingOf } from './road.ts';
 import type { AuthorizeResult } from './road-results.ts';
 
-/** Least time between an attempt's deadline and the end of its lease. */
+/** Least time between the end of what a road does and the end of its lease. */
 const MARGIN_AFTER_DEADLINE_MS = 1_000;
+/** Times that a road tries to end against what others write meanwhile. */
+const TRIES_MAX = 8;
 
 /** Why the road ended where it did, for the log and the history. */
 export type EndReason =
@@ -20,10 +32,9 @@ export type EndReason =
   | BudgetStop
   | 'retry_budget'
   | 'no_candidate_left'
+  | 'scheme_limit'
   | 'journal_failed'
-  /** Its lease was declared over; what came back was recorded all the same. */
-  | 'road_overtaken'
-  /** The authorization was moved on by somebody else, and the journal's state is the answer. */
+  /** Somebody else had moved the authorization on; what came back was recorded all the same. */
   | 'overtaken';
 
 export type OpenedRoad =
@@ -34,173 +45,271 @@ export type OpenedRoad =
 /** Claim, authorization, decision and first intent in one transaction, before anything is sent. */
 export async function openRoad(road: Road, admitted: Admitted, deps: GatewayDeps): Promise<OpenedRoad> {
   const { command } = road;
-  const routing = routingOf(road, admitted.propensity);
   const intent = intentFor(road, admitted, deps);
+  const authorization: Authorization = {
+    ...road.current,
+    version: 1,
+    routing: routingOf(road, admitted.propensity),
+    attempts: [attemptOf(intent)],
+  };
   const opened = await callJournal('open', deps, () =>
     deps.journal.open({
       claim: claimScope(command),
       bodyFingerprint: command.bodyFingerprint,
-      authorizationId: road.authorizationId,
-      request: storableRequest(command.request),
-      live: road.ruleset.live,
-      routing,
-      traceId: command.traceId,
-      createdAtMs: road.createdAtMs,
+      authorization,
       intent,
+      scheme: schemeCheck(road, deps),
+      leaseUntilMs: leaseFor(road, deps),
+      frozen: null,
     }),
   );
   if (!opened.ok) {
     // It may have been written after all. Only this process knows for certain that nothing was sent.
-    const unsent = { ...road, routing, version: 1, attempts: [attemptOf(intent)] };
-    deps.unrecorded.add([conclusionFor(unsent, routing, intent, NEVER_SENT, 'journal_failed', deps)]);
+    deps.unrecorded.add({
+      authorizationId: authorization.id,
+      findings: [neverSent(intent.number)],
+    });
     return { kind: 'journal_failed' };
   }
   if (opened.value.kind !== 'opened') return opened.value;
-  road.routing = routing;
-  road.version = 1;
-  road.attempts = [attemptOf(intent)];
+  road.recorded = authorization;
+  road.current = authorization;
   return { kind: 'opened', intent };
+}
+
+/** A scheme forbids the first attempt: the refusal is durable and final, and nothing is sent. */
+export async function refuseByScheme(
+  road: Road,
+  stop: SchemeStop,
+  deps: GatewayDeps,
+): Promise<
+  | Extract<AuthorizeResult, { readonly kind: 'answered' }>
+  | Exclude<OpenedRoad, { readonly kind: 'opened' | 'scheme_stop' }>
+> {
+  const { command } = road;
+  const authorization: Authorization = {
+    ...road.current,
+    version: 1,
+    open: false,
+    status: 'declined',
+    routing: routingOf(road, 0),
+    answered: true,
+    decline: {
+      category: 'scheme_blocked',
+      code: stop.reason,
+      networkCode: null,
+      advice: null,
+      retryNotBefore: new Date(stop.retryAtMs).toISOString(),
+      otherProvider: 'never',
+      mayHideApproval: false,
+    },
+  };
+  const frozen = deps.renderAnswer(authorization);
+  const opened = await callJournal('open', deps, () =>
+    deps.journal.open({
+      claim: claimScope(command),
+      bodyFingerprint: command.bodyFingerprint,
+      authorization,
+      intent: null,
+      scheme: null,
+      leaseUntilMs: 0,
+      frozen,
+    }),
+  );
+  if (!opened.ok) return { kind: 'journal_failed' };
+  if (opened.value.kind === 'opened') {
+    observeEnd(road, authorization, 'scheme_limit', deps);
+    return answered(road, frozen);
+  }
+  // Nothing was checked, so that nothing can have stopped it again.
+  return opened.value.kind === 'scheme_stop' ? { kind: 'journal_failed' } : opened.value;
+}
+
+/** Takes a finding into what the road knows; it becomes durable with the next step. */
+export function find(road: Road, finding: Finding, deps: Pick<GatewayDeps, 'clock' | 'observer'>): void {
+  const change = applyFindings(road.current, [finding], deps.clock.wallMs());
+  road.current = change.authorization;
+  road.findings = [...road.findings, finding];
+  tellRemarks(change.remarks, road.current, deps);
+}
+
+export type Recorded = 'written' | 'overtaken' | 'failed' | 'scheme_stop';
+
+/** Makes durable what the road knows, before it does something that rests on it. */
+export async function recordRoad(
+  road: Road,
+  kind: string,
+  data: Readonly<Record<string, unknown>>,
+  deps: GatewayDeps,
+): Promise<Recorded> {
+  return write(
+    road,
+    road.current,
+    {
+      ...NO_INTENT,
+      leaseUntilMs: leaseFor(road, deps),
+      work: 'unchanged',
+      event: { kind, actor: 'gateway', atMs: deps.clock.wallMs(), data },
+    },
+    deps,
+  );
 }
 
 export type FailedOver =
   | { readonly kind: 'written'; readonly intent: Intent }
-  /** Not written, or not known to be: nothing more may be sent. */
-  | { readonly kind: 'stopped'; readonly answer: AuthorizeResult };
+  | { readonly kind: Exclude<Recorded, 'written'> };
 
 /** Records a definite negative together with the intent of the next attempt. */
 export async function failOverRoad(
   road: Road,
-  intent: Intent,
-  result: AttemptResult,
   next: { readonly admitted: Admitted; readonly reason: FailOverReason },
   deps: GatewayDeps,
 ): Promise<FailedOver> {
-  invariant(road.routing !== null, 'a road is opened before it fails over');
-  const nextIntent = intentFor(road, next.admitted, deps);
-  const attempts = [...withOutcome(road.attempts, intent, result), attemptOf(nextIntent)];
-  const written = await callJournal('fail_over', deps, () =>
-    deps.journal.failOver({
-      authorizationId: road.authorizationId,
-      expectedVersion: road.version,
-      outcome: outcomeRecord(intent, result, deps),
-      reason: next.reason,
-      candidates: road.decision.explain(),
-      intent: nextIntent,
-    }),
+  const intent = intentFor(road, next.admitted, deps);
+  const after = settled({ ...road.current, attempts: [...road.current.attempts, attemptOf(intent)] });
+  const result = await write(
+    road,
+    after,
+    {
+      intent,
+      scheme: schemeCheck(road, deps),
+      leaseUntilMs: leaseFor(road, deps),
+      claim: null,
+      work: 'unchanged',
+      event: {
+        kind: 'failed_over',
+        actor: 'gateway',
+        atMs: deps.clock.wallMs(),
+        data: { reason: next.reason, provider: intent.provider, candidates: road.decision.explain() },
+      },
+    },
+    deps,
   );
-  if (!written.ok) {
-    // Either nothing was written, or all of it; in both cases the next attempt was never sent.
-    const ahead = { ...road, version: road.version + 1, attempts };
-    deps.unrecorded.add([
-      conclusionFor(road, road.routing, intent, result, 'journal_failed', deps),
-      conclusionFor(ahead, road.routing, nextIntent, NEVER_SENT, 'journal_failed', deps),
-    ]);
-    return { kind: 'stopped', answer: answerUnrecorded(road, deps) };
-  }
-  if (written.value.kind === 'stale') {
-    // Its lease was declared over meanwhile (the wall clock jumped): no more attempts, but what came back is known.
-    const answer = await concludeRoad(road, intent, result, 'road_overtaken', deps);
-    return { kind: 'stopped', answer };
-  }
-  road.version = written.value.version;
-  road.attempts = attempts;
-  return { kind: 'written', intent: nextIntent };
+  if (result === 'written') return { kind: 'written', intent };
+  // Perhaps all of it was written; in both cases the next attempt was never sent.
+  if (result === 'failed') road.findings = [...road.findings, neverSent(intent.number)];
+  return { kind: result };
 }
 
-/** Records the last outcome and the state that all attempts add up to, and answers. */
+async function write(
+  road: Road,
+  after: Authorization,
+  details: StepDetails,
+  deps: GatewayDeps,
+): Promise<Recorded> {
+  const step: Step = stepOf(road.recorded, after, details, deps);
+  const written = await callJournal('advance', deps, () => deps.journal.advance(step));
+  if (!written.ok) return 'failed';
+  switch (written.value.kind) {
+    case 'written':
+      road.recorded = { ...step.after, version: written.value.version };
+      road.current = road.recorded;
+      road.findings = [];
+      road.frozen ??= step.frozen;
+      return 'written';
+    case 'scheme_stop':
+      return 'scheme_stop';
+    default:
+      return 'overtaken';
+  }
+}
+
+/**
+ * Records the last findings and the state that everything adds up to, and answers. When somebody else has moved the
+ * authorization on (a webhook, a void, a resolver after the lease), their state is read and what came back here is
+ * added to it: nothing that was found out is lost, and nothing definite is replaced.
+ */
 export async function concludeRoad(
   road: Road,
-  intent: Intent,
-  result: AttemptResult,
   reason: EndReason,
   deps: GatewayDeps,
 ): Promise<AuthorizeResult> {
-  invariant(road.routing !== null, 'a road is opened before it is concluded');
-  const conclusion = conclusionFor(road, road.routing, intent, result, reason, deps);
-  const written = await callJournal('conclude', deps, () => deps.journal.conclude(conclusion));
-  if (!written.ok) {
-    deps.unrecorded.add([conclusion]);
-    return answerUnrecorded(road, deps);
+  let why = reason;
+  for (let turn = 0; turn < TRIES_MAX; turn += 1) {
+    const after = settled({ ...road.current, open: false });
+    const isAsRecorded = !road.recorded.open && road.current === road.recorded;
+    if (isAsRecorded) break;
+    const result = await write(road, after, endOf(road, after, why, deps), deps);
+    if (result === 'written') break;
+    if (result === 'failed') return answerUnrecorded(road, deps);
+    why = 'overtaken';
+    if (!(await catchUp(road, deps))) return answerUnrecorded(road, deps);
   }
-  if (written.value.kind === 'stale') return answerFromJournal(road, deps);
-  road.attempts = withOutcome(road.attempts, intent, result);
-  const authorization = authorizationOf(road, road.routing);
-  observeEnd(road, authorization, reason, deps);
-  return answered(road, conclusion.frozen ?? deps.renderAnswer(authorization));
+  observeEnd(road, road.recorded, why, deps);
+  return answered(road, await finalAnswer(road, deps));
 }
 
-function answered(road: Road, answer: ReturnType<RenderAnswer>): AuthorizeResult {
-  return { kind: 'answered', ...answer, replayed: false, authorizationId: road.authorizationId };
+/** The answer as it was frozen, whoever froze it; the current state while it is open. */
+async function finalAnswer(road: Road, deps: GatewayDeps): Promise<FrozenAnswer> {
+  if (road.frozen !== null) return road.frozen;
+  if (road.recorded.answered) {
+    const scope = claimScope(road.command);
+    const claim = await callJournal('find_claim', deps, () => deps.journal.findClaim(scope));
+    if (claim.ok && claim.value?.frozen != null) return claim.value.frozen;
+  }
+  return deps.renderAnswer(road.recorded);
 }
 
-const NEVER_SENT: AttemptResult = { outcome: { kind: 'not_sent', code: 'journal_failed' }, durationMs: 0 };
-
-/** The last outcome, the state that all attempts add up to, and the answer to freeze when nothing is left open. */
-function conclusionFor(
-  road: Road,
-  routing: RoutingDecision,
-  intent: Intent,
-  result: AttemptResult,
-  reason: EndReason,
-  deps: GatewayDeps,
-): Conclusion {
-  const authorization = authorizationOf(
-    { ...road, attempts: withOutcome(road.attempts, intent, result) },
-    routing,
-  );
+function endOf(road: Road, after: Authorization, reason: EndReason, deps: GatewayDeps): StepDetails {
+  const nowMs = deps.clock.wallMs();
+  const plan = planFor(after, nowMs, deps.resolverSchedule);
   return {
-    authorizationId: road.authorizationId,
-    expectedVersion: road.version,
-    outcome: outcomeRecord(intent, result, deps),
-    ...conclusionOf(authorization, deps),
-    reason,
-    actor: 'gateway',
-    atMs: deps.clock.wallMs(),
+    ...NO_INTENT,
+    // A road that nobody overtook has no work to end.
+    work: plan ?? (road.overtaken ? null : 'unchanged'),
+    event: {
+      kind: 'concluded',
+      actor: 'gateway',
+      atMs: nowMs,
+      data: { status: after.status, reason, provider: after.provider },
+    },
   };
 }
 
-/** What of a conclusion follows from the authorization's state; the answer is frozen once nothing is left open. */
-export function conclusionOf(authorization: Authorization, deps: Pick<GatewayDeps, 'renderAnswer'>) {
-  const { status, authorizedAmount, provider, providerReference, networkTransaction, decline } =
-    authorization;
-  const isOpen = status === 'pending' || status === 'reversing';
-  const frozen = isOpen ? null : deps.renderAnswer(authorization);
-  return { status, authorizedAmount, provider, providerReference, networkTransaction, decline, frozen };
+/** Reads what others made of the authorization, and adds what was found out here. */
+export async function catchUp(road: Road, deps: GatewayDeps): Promise<boolean> {
+  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(road.authorizationId));
+  if (!found.ok || found.value === null) return false;
+  const change = applyFindings(found.value, road.findings, deps.clock.wallMs());
+  tellRemarks(change.remarks, change.authorization, deps);
+  road.recorded = found.value;
+  road.current = change.authorization;
+  road.overtaken = true;
+  return true;
+}
+
+function answered(
+  road: Road,
+  answer: ReturnType<RenderAnswer>,
+): Extract<AuthorizeResult, { readonly kind: 'answered' }> {
+  return { kind: 'answered', ...answer, replayed: false, authorizationId: road.authorizationId };
+}
+
+function neverSent(number: number): Finding {
+  const outcome = { kind: 'not_sent', code: 'journal_failed' } as const;
+  return { about: 'attempt', number, outcome, durationMs: 0, validityMs: 0 };
 }
 
 /**
  * The journal could not record what came back. The caller is told `pending`, never more and never less: the attempt
- * stands as sent in the journal and will be found out.
+ * stands as sent in the journal, and is recorded by a later try or found out.
  */
 function answerUnrecorded(road: Road, deps: GatewayDeps): AuthorizeResult {
-  invariant(road.routing !== null, 'a road is opened before an outcome can fail to be recorded');
-  const last = road.attempts.length;
-  const attempts = road.attempts.map((attempt) =>
-    attempt.number === last
+  deps.unrecorded.add({ authorizationId: road.authorizationId, findings: road.findings });
+  const last = road.recorded.attempts.at(-1);
+  const attempts = road.recorded.attempts.map((attempt) =>
+    attempt.number === last?.number
       ? { ...attempt, outcome: { kind: 'unknown' as const, code: 'not_recorded', providerReference: null } }
       : attempt,
   );
-  const authorization = authorizationOf({ ...road, attempts }, road.routing);
+  const authorization = settled({ ...road.recorded, open: false, attempts, operations: [] });
   deps.observer.alert({
     kind: 'outcome_not_recorded',
-    detail: `attempt ${last} at ${attempts.at(-1)?.provider ?? 'no provider'} came back, but could not be recorded`,
+    detail: `attempt ${last?.number} at ${last?.provider ?? 'no provider'} came back, but could not be recorded`,
     authorizationId: road.authorizationId,
   });
   observeEnd(road, authorization, 'journal_failed', deps);
   return answered(road, deps.renderAnswer(authorization));
-}
-
-/** Somebody else moved the authorization on (its lease was over): the journal's state is the answer. */
-async function answerFromJournal(road: Road, deps: GatewayDeps): Promise<AuthorizeResult> {
-  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(road.authorizationId));
-  deps.observer.alert({
-    kind: 'road_overtaken',
-    detail: 'the authorization was no longer as its road had left it; nothing more was sent',
-    authorizationId: road.authorizationId,
-  });
-  if (!found.ok || found.value === null) return answerUnrecorded(road, deps);
-  observeEnd(road, found.value, 'overtaken', deps);
-  return answered(road, deps.renderAnswer(found.value));
 }
 
 function observeEnd(road: Road, authorization: Authorization, stopped: EndReason, deps: GatewayDeps): void {
@@ -223,12 +332,32 @@ function observeEnd(road: Road, authorization: Authorization, stopped: EndReason
   });
 }
 
+/** The ceilings that the next attempt must keep: checked and reserved where its intent is written. */
+function schemeCheck(road: Road, deps: GatewayDeps): SchemeCheck {
+  const { merchant, card } = road.command.request;
+  const nowMs = deps.clock.wallMs();
+  return {
+    cardKey: deps.schemeGuard.cardKey(merchant, card),
+    limits: limitsInForce(deps.schemeGuard.rules(), road.facts.cardBrand, nowMs),
+    nowMs,
+  };
+}
+
+/**
+ * Until when the road holds its authorization. A lease that ended before the road does would let others declare its
+ * attempt unknown while it is sent.
+ */
+function leaseFor(road: Road, deps: GatewayDeps): number {
+  const remainingMs = Math.max(0, road.deadlineMs - deps.clock.monotonicMs());
+  return deps.clock.wallMs() + Math.max(deps.leaseMs, Math.ceil(remainingMs) + MARGIN_AFTER_DEADLINE_MS);
+}
+
 /**
  * The intent of the next attempt. Its id is the authorization's with the attempt's number, and is the idempotency
  * key and the reference at the provider too: a pure function of authorization and number, at most 30 characters.
  */
 function intentFor(road: Road, admitted: Admitted, deps: GatewayDeps): Intent {
-  const number = road.attempts.length + 1;
+  const number = road.current.attempts.length + 1;
   const attemptId = `att_${road.authorizationId.slice('auth_'.length)}_${number}`;
   const startedAtMs = deps.clock.wallMs();
   const deadlineAtMs = startedAtMs + Math.max(0, Math.ceil(admitted.deadlineMs - deps.clock.monotonicMs()));
@@ -242,40 +371,29 @@ function intentFor(road: Road, admitted: Admitted, deps: GatewayDeps): Intent {
     startedAtMs,
     deadlineAtMs,
     owner: deps.owner,
-    // A lease that ended before its attempt is given up would let others declare it unknown while it is sent.
-    leaseUntilMs: Math.max(startedAtMs + deps.leaseMs, deadlineAtMs + MARGIN_AFTER_DEADLINE_MS),
   };
 }
 
-function attemptOf(intent: Intent): Attempt {
+function attemptOf(intent: Intent) {
   return {
     id: intent.attemptId,
     number: intent.number,
     provider: intent.provider,
+    providerKey: intent.providerKey,
     outcome: null,
     propensity: intent.propensity,
     durationMs: null,
     startedAtMs: intent.startedAtMs,
+    deadlineAtMs: intent.deadlineAtMs,
   };
 }
 
-function withOutcome(
-  attempts: readonly Attempt[],
-  intent: Intent,
-  result: AttemptResult,
-): readonly Attempt[] {
-  return attempts.map((attempt) =>
-    attempt.number === intent.number
-      ? { ...attempt, outcome: result.outcome, durationMs: result.durationMs }
-      : attempt,
-  );
+/** What the road knows of an attempt that came back. */
+export function findingOf(result: AttemptResult, number: number, validityMs: number): Finding {
+  return { about: 'attempt', number, outcome: result.outcome, durationMs: result.durationMs, validityMs };
 }
 
-function outcomeRecord(intent: Intent, result: AttemptResult, deps: GatewayDeps): OutcomeRecord {
-  return {
-    attemptId: intent.attemptId,
-    outcome: result.outcome,
-    durationMs: result.durationMs,
-    atMs: deps.clock.wallMs(),
-  };
+/** The attempt that is under way or came back last. */
+export function lastAttempt(road: Road) {
+  return road.current.attempts.at(-1) ?? null;
 }

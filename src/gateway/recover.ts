@@ -1,51 +1,87 @@
+import type { AttemptOutcome } from '../core/attempt.ts';
+import type { Authorization } from '../core/authorization.ts';
+import { applyExpiry, applyOutcome, type Change } from '../core/lifecycle.ts';
 import { settled } from '../core/settlement.ts';
+import { changeAuthorization } from './change.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
-import { conclusionOf } from './record.ts';
 
 /** Authorizations taken up in one run. */
 const BATCH = 200;
 
+/** What is known of an attempt whose lease ended before anybody told its outcome. */
+export const LAPSED_OUTCOME: AttemptOutcome = {
+  kind: 'unknown',
+  code: 'lease_expired',
+  providerReference: null,
+};
+
 /**
- * Takes up what a crashed process left: attempts whose lease is over become unknown, and open authorizations
- * without a lease are finalised from what is recorded, never resumed. Safe to run at any time, in every process,
- * as often as wanted.
+ * Takes up what a dead process left: attempts without an outcome become unknown, and open authorizations are finalised
+ * from what is recorded, never resumed. Safe to run at any time, in every process, as often as wanted. A lease counts
+ * as over only when it also was seen to be over for its whole length by our own monotonic clock: a wall clock that
+ * jumps, or one of another machine that is ahead, must not take an attempt from a process that is still sending it.
+ * Where nobody else can write the journal, other owners are dead for certain, and only our own roads need that care.
  * @returns how many authorizations were taken up
  */
-export async function recoverLapsed(
-  deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer' | 'renderAnswer'>,
-): Promise<number> {
-  const found = await callJournal('lapse', deps, () => deps.journal.lapse(deps.clock.wallMs(), BATCH));
+export async function recoverLapsed(deps: GatewayDeps): Promise<number> {
+  const nowMs = deps.clock.wallMs();
+  const found = await callJournal('list_lapsed', deps, () => deps.journal.listLapsed(nowMs, BATCH));
   if (!found.ok) return 0;
-  for (const { authorizationId, provider } of found.value.lapsed) {
-    deps.observer.alert({
-      kind: 'lease_expired',
-      detail: `its process left an attempt at ${provider} without an outcome; it is unknown`,
-      authorizationId,
-    });
-  }
-  let taken = found.value.lapsed.length;
-  for (const authorization of found.value.unconcluded) {
-    const after = settled(authorization);
-    const written = await callJournal('conclude', deps, () =>
-      deps.journal.conclude({
-        authorizationId: authorization.id,
-        expectedVersion: authorization.version,
-        outcome: null,
-        ...conclusionOf(after, deps),
-        reason: 'lease_expired',
-        actor: 'recovery',
-        atMs: deps.clock.wallMs(),
-      }),
+  let taken = 0;
+  for (const { authorization, owner, leaseMs } of found.value) {
+    const sighting = `lease ${authorization.id} ${authorization.version}`;
+    const isDead = deps.soleOwner && owner !== deps.owner;
+    if (!isDead && deps.sightings.seenForMs(sighting) < leaseMs) continue;
+    const result = await changeAuthorization(
+      authorization,
+      (current) => closeLapsed(current, nowMs),
+      {
+        event: { kind: 'lapsed', actor: 'recovery', data: { reason: 'lease_expired', owner } },
+      },
+      deps,
     );
-    // Stale: its road or another process concluded it first, which is as good.
-    if (!written.ok || written.value.kind === 'stale') continue;
+    if (result.kind === 'failed') continue;
+    deps.sightings.forget(sighting);
+    if (result.kind !== 'written') continue;
     taken += 1;
     deps.observer.alert({
       kind: 'lease_expired',
-      detail: `an authorization was left open by its process and is now ${after.status}`,
+      detail: `its process left it open; it is now ${result.authorization.status}`,
       authorizationId: authorization.id,
     });
+  }
+  return taken;
+}
+
+function closeLapsed(current: Authorization, nowMs: number): Change {
+  if (!current.open) return { authorization: current, remarks: [], changed: false };
+  const last = current.attempts.at(-1);
+  const change: Change =
+    last !== undefined && last.outcome === null
+      ? applyOutcome(current, last.number, LAPSED_OUTCOME, { nowMs, validityMs: 0, durationMs: null })
+      : { authorization: current, remarks: [], changed: true };
+  return { ...change, authorization: settled({ ...change.authorization, open: false }), changed: true };
+}
+
+/**
+ * Gives back what was never captured within its validity: an authorization that is neither captured nor reversed costs
+ * the cardholder, and the merchant a fee of the scheme. It is `expired` once the provider has confirmed it.
+ * @returns how many authorizations were taken up
+ */
+export async function expireDue(deps: GatewayDeps): Promise<number> {
+  const nowMs = deps.clock.wallMs();
+  const found = await callJournal('list_expired', deps, () => deps.journal.listExpired(nowMs, BATCH));
+  if (!found.ok) return 0;
+  let taken = 0;
+  for (const authorization of found.value) {
+    const result = await changeAuthorization(
+      authorization,
+      (current) => applyExpiry(current, { nowMs }),
+      { event: { kind: 'expired', actor: 'recovery', data: { expires_at_ms: authorization.expiresAtMs } } },
+      deps,
+    );
+    if (result.kind === 'written') taken += 1;
   }
   return taken;
 }

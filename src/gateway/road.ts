@@ -1,14 +1,27 @@
-import type { Attempt } from '../core/attempt.ts';
-import type { Authorization } from '../core/authorization.ts';
-import { storableRequest } from '../core/authorization.ts';
+import type { AttemptOutcome } from '../core/attempt.ts';
+import { type Authorization, storableRequest } from '../core/authorization.ts';
 import type { CardFacts } from '../core/card.ts';
+import { isScaRegion } from '../core/cards/regions.ts';
 import type { RoutingDecision } from '../core/decision.ts';
 import type { RoutingFacts } from '../core/facts.ts';
+import type { OperationEnd } from '../core/lifecycle.ts';
 import type { Rule, Ruleset } from '../core/rules/ruleset.ts';
-import { settled } from '../core/settlement.ts';
 import { type Decision, NOTHING_DECIDED } from './candidates.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import type { FrozenAnswer } from './ports.ts';
 import type { AuthorizeCommand } from './road-results.ts';
+
+/** What came to be known and is not in the journal yet. */
+export type Finding =
+  | {
+      readonly about: 'attempt';
+      readonly number: number;
+      readonly outcome: AttemptOutcome;
+      readonly durationMs: number | null;
+      /** How long an authorization at that provider is good for; milliseconds. */
+      readonly validityMs: number;
+    }
+  | { readonly about: 'operation'; readonly number: number; readonly end: OperationEnd };
 
 /** State of one authorization on its road. Only the functions of the road change it, one after the other. */
 export interface Road {
@@ -18,17 +31,20 @@ export interface Road {
   readonly ruleset: Ruleset;
   readonly rule: Rule;
   readonly authorizationId: string;
-  /** Wall clock. */
-  readonly createdAtMs: number;
   /** Monotonic clock by which everything must be over. */
   readonly deadlineMs: number;
   /** The order of candidates for the attempt that comes next. */
   decision: Decision;
-  /** What the first decision was, as the journal holds it; null before it is opened. */
-  routing: RoutingDecision | null;
-  /** Version that the journal last confirmed. */
-  version: number;
-  attempts: readonly Attempt[];
+  /** As the journal last confirmed it; at version 0 before it is opened. */
+  recorded: Authorization;
+  /** {@link Road.recorded} with what has been found out since. */
+  current: Authorization;
+  /** What {@link Road.current} has more than {@link Road.recorded}. */
+  findings: readonly Finding[];
+  /** The answer as this road froze it; null while it has not. */
+  frozen: FrozenAnswer | null;
+  /** Somebody else has moved the authorization on: nothing more is sent. */
+  overtaken: boolean;
 }
 
 /** Sets out on the road: nothing is durable yet. */
@@ -41,21 +57,61 @@ export function beginRoad(
   deps: Pick<GatewayDeps, 'clock' | 'randomness'>,
 ): Road {
   const asked = command.request.deadlineMs ?? rule.action.deadlineMs;
+  const authorizationId = deps.randomness.id('auth');
+  const authorization: Authorization = {
+    id: authorizationId,
+    account: command.account,
+    status: 'pending',
+    version: 0,
+    open: true,
+    live: ruleset.live,
+    request: storableRequest(command.request),
+    brand: facts.cardBrand,
+    scaRegion: isScaRegion(facts.cardCountry),
+    latePolicy: { reverseAfterMs: rule.action.lateApprovalReverseAfterMs },
+    authorizedAmount: 0,
+    capturedAmount: 0,
+    refundedAmount: 0,
+    provider: null,
+    providerReference: null,
+    networkTransaction: null,
+    decline: null,
+    attempts: [],
+    operations: [],
+    captureClosed: false,
+    expiresAtMs: null,
+    answered: false,
+    routing: NO_ROUTING,
+    traceId: command.traceId,
+    createdAtMs: deps.clock.wallMs(),
+  };
   return {
     command,
     card,
     facts,
     ruleset,
     rule,
-    authorizationId: deps.randomness.id('auth'),
-    createdAtMs: deps.clock.wallMs(),
+    authorizationId,
     deadlineMs: command.receivedAtMs + Math.min(asked, rule.action.deadlineMs),
     decision: NOTHING_DECIDED,
-    routing: null,
-    version: 0,
-    attempts: [],
+    recorded: authorization,
+    current: authorization,
+    findings: [],
+    frozen: null,
+    overtaken: false,
   };
 }
+
+/** Before the decision is known. */
+const NO_ROUTING: RoutingDecision = {
+  ruleset: 0,
+  rule: '',
+  strategy: 'score',
+  experiment: null,
+  propensity: 0,
+  candidates: [],
+  notes: [],
+};
 
 /** The explanation of a decision as it is stored and answered. */
 export function routingOf(road: Road, propensity: number): RoutingDecision {
@@ -83,29 +139,4 @@ function sourceOf(card: CardFacts): string {
     case 'none':
       return 'default, nobody says';
   }
-}
-
-/** The authorization as its attempts so far add up to, for answers and for the journal. */
-export function authorizationOf(road: Road, routing: RoutingDecision): Authorization {
-  const { request, account, traceId } = road.command;
-  return settled({
-    id: road.authorizationId,
-    account,
-    status: 'pending',
-    version: road.version,
-    open: true,
-    live: road.ruleset.live,
-    request: storableRequest(request),
-    authorizedAmount: 0,
-    capturedAmount: 0,
-    refundedAmount: 0,
-    provider: null,
-    providerReference: null,
-    networkTransaction: null,
-    decline: null,
-    attempts: road.attempts,
-    routing,
-    traceId,
-    createdAtMs: road.createdAtMs,
-  });
 }

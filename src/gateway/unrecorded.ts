@@ -1,8 +1,22 @@
-import type { GatewayDeps } from './gateway-deps.ts';
+import { applyOperationEnd, type OperationEnd } from '../core/lifecycle.ts';
+import { settled } from '../core/settlement.ts';
+import { changeAuthorization } from './change.ts';
+import { applyFindings } from './findings.ts';
 import { callJournal } from './journal-calls.ts';
-import type { Conclusion } from './ports.ts';
+import type { ClaimScope } from './ports.ts';
+import type { Finding } from './road.ts';
 
 const FAILURES_IN_A_ROW = 10;
+
+/** What a road knew when the journal failed. */
+interface UnrecordedRoad {
+  readonly authorizationId: string;
+  readonly findings: readonly Finding[];
+  /** The key of an operation whose intent may or may not have been written, and which was never sent. */
+  readonly neverSent?: ClaimScope;
+}
+
+type RetryDeps = Parameters<typeof changeAuthorization>[3];
 
 /**
  * What this process knows and the journal could not write. While the process lives it tries again: an outcome that
@@ -11,7 +25,7 @@ const FAILURES_IN_A_ROW = 10;
  */
 export class Unrecorded {
   readonly #capacity: number;
-  #waiting: (readonly Conclusion[])[] = [];
+  #waiting: UnrecordedRoad[] = [];
 
   /** @param capacity entries kept; beyond it the newest are left to the lease */
   constructor(capacity = 10_000) {
@@ -22,34 +36,31 @@ export class Unrecorded {
     return this.#waiting.length;
   }
 
-  /**
-   * Keeps conclusions of one authorization, of which the first that fits the journal's state is written: after a
-   * failed write it is not known which state the journal is in.
-   */
-  add(alternatives: readonly Conclusion[]): void {
-    if (this.#waiting.length < this.#capacity) this.#waiting.push(alternatives);
+  /** Keeps what a road found out. Findings that do not fit the journal's state, whatever it is, are left out later. */
+  add(road: UnrecordedRoad): void {
+    if (this.#waiting.length < this.#capacity) this.#waiting.push(road);
   }
 
   /**
    * Tries everything once, until the journal has failed {@link FAILURES_IN_A_ROW} times in a row: then it is down, and
    * asking on would fill the log with thousands of alerts a second. What failed goes behind the rest, so that nothing
-   * stands in the others' way for ever. What the journal refuses as stale is settled by somebody else and is dropped.
+   * stands in the others' way for ever.
    * @returns how many were written
    */
-  async retry(deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer'>): Promise<number> {
+  async retry(deps: RetryDeps): Promise<number> {
     const taken = this.#waiting;
     this.#waiting = [];
-    const failed: (readonly Conclusion[])[] = [];
+    const failed: UnrecordedRoad[] = [];
     let written = 0;
     let tried = 0;
     let failuresInARow = 0;
-    for (const alternatives of taken) {
+    for (const road of taken) {
       if (failuresInARow === FAILURES_IN_A_ROW) break;
-      const result = await writeFirstThatFits(alternatives, deps);
+      const result = await writeFindings(road, deps);
       tried += 1;
       failuresInARow = result === 'failed' ? failuresInARow + 1 : 0;
       if (result === 'written') written += 1;
-      if (result === 'failed') failed.push(alternatives);
+      if (result === 'failed') failed.push(road);
     }
     // Before what was added meanwhile: beyond the capacity the newest are left to the lease.
     this.#waiting = [...taken.slice(tried), ...failed, ...this.#waiting].slice(0, this.#capacity);
@@ -57,14 +68,48 @@ export class Unrecorded {
   }
 }
 
-async function writeFirstThatFits(
-  alternatives: readonly Conclusion[],
-  deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer'>,
-): Promise<'written' | 'stale' | 'failed'> {
-  for (const conclusion of alternatives) {
-    const step = await callJournal('conclude', deps, () => deps.journal.conclude(conclusion));
-    if (!step.ok) return 'failed';
-    if (step.value.kind === 'written') return 'written';
-  }
-  return 'stale';
+/** The road is over: what is left open by it is closed with what it found out. */
+async function writeFindings(
+  { authorizationId, findings, neverSent }: UnrecordedRoad,
+  deps: RetryDeps,
+): Promise<'written' | 'unchanged' | 'failed'> {
+  if (neverSent !== undefined) return endNeverSent(authorizationId, neverSent, deps);
+  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(authorizationId));
+  if (!found.ok) return 'failed';
+  // It was never opened: nothing was sent, and there is nothing to record.
+  if (found.value === null) return 'unchanged';
+  const result = await changeAuthorization(
+    found.value,
+    (current) => {
+      const change = applyFindings(current, findings, deps.clock.wallMs());
+      if (!current.open) return change;
+      return { ...change, authorization: settled({ ...change.authorization, open: false }), changed: true };
+    },
+    { event: { kind: 'concluded', actor: 'gateway', data: { reason: 'journal_failed' } } },
+    deps,
+  );
+  return result.kind;
+}
+
+/** The caller was told that nothing was sent, and nothing may be sent later: the operation ends as failed. */
+async function endNeverSent(
+  authorizationId: string,
+  scope: ClaimScope,
+  deps: RetryDeps,
+): Promise<'written' | 'unchanged' | 'failed'> {
+  const claim = await callJournal('find_claim', deps, () => deps.journal.findClaim(scope));
+  if (!claim.ok) return 'failed';
+  const number = claim.value?.operationNumber ?? null;
+  // The key was not used: the intent was not written.
+  if (number === null) return 'unchanged';
+  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(authorizationId));
+  if (!found.ok || found.value === null) return 'failed';
+  const end: OperationEnd = { status: 'failed', code: 'journal_failed', providerReference: null };
+  const result = await changeAuthorization(
+    found.value,
+    (current) => applyOperationEnd(current, number, end, { nowMs: deps.clock.wallMs() }),
+    { event: { kind: 'operation_ended', actor: 'gateway', data: { number, reason: 'journal_failed' } } },
+    deps,
+  );
+  return result.kind;
 }

@@ -3,7 +3,7 @@ import { RollingWindow } from './rolling-window.ts';
 
 const WINDOW_MS = 10_000;
 /** Operations that only read, or nearly always do: they work on a disk that is full. */
-const READS: ReadonlySet<string> = new Set(['find', 'find_claim', 'lapse']);
+const READS: ReadonlySet<string> = new Set(['find', 'find_claim', 'list_lapsed', 'list_expired']);
 
 /**
  * Whether the journal's writes fail in practice. A small write may succeed on a full disk, where SQLite reuses space

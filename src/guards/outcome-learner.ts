@@ -33,8 +33,11 @@ export class OutcomeLearner implements Learner {
     return this.#health.latencyP99Ms(provider, this.#clock.monotonicMs());
   }
 
-  observe({ provider, facts, attemptNumber, outcome, durationMs }: LearnedOutcome): void {
-    this.#health.observe(provider, facts, outcome, durationMs, this.#clock.monotonicMs());
+  observe({ provider, facts, attemptNumber, outcome, durationMs, resolvedLater }: LearnedOutcome): void {
+    // Health was told when the attempt ended unknown: how it was found out later is no second sample.
+    if (!resolvedLater) {
+      this.#health.observe(provider, facts, outcome, durationMs, this.#clock.monotonicMs());
+    }
     const reward = learnerReward(outcome);
     if (reward !== null) this.#approval.observe(provider, facts, attemptNumber, reward === 1);
   }

@@ -6,8 +6,9 @@ import { faultBody } from './faults.ts';
 import { helpText } from './help-text.ts';
 import { readJson, sendAnswer } from './http-exchange.ts';
 import { describeIssues } from './request-bodies.ts';
+import { traitsBody } from './traits.ts';
 import { issuerDecline, type Verdict } from './verdict.ts';
-import { webhookBody } from './webhooks.ts';
+import { PAST_EVENTS_MAX, resendBody, type WebhookSender, webhookBody } from './webhooks.ts';
 import { worldBody } from './world.ts';
 
 /** More rows in one answer would only make it slow; ask with a filter, or read the totals. */
@@ -22,6 +23,11 @@ const ledgerQuery = z.strictObject({
   merchant_reference: z.string().optional(),
   live: z.enum(['true', 'false']).optional(),
   limit: z.coerce.number().int().min(0).max(LEDGER_ROWS_MAX).default(LEDGER_ROWS_MAX),
+});
+
+/** Query of `GET /webhooks/events`. */
+const eventsQuery = z.strictObject({
+  limit: z.coerce.number().int().min(0).max(PAST_EVENTS_MAX).default(100),
 });
 
 /** Body of `POST /settlements`. */
@@ -54,7 +60,7 @@ type Handler = (call: ControlCall) => Answer | Promise<Answer>;
 const DONE: Answer = { status: 204, body: '' };
 
 /**
- * The control port: ledger, faults, world and webhooks, for tests and for people who learn. No key, loopback
+ * The control port: ledger, faults, traits, world and webhooks, for tests and for people who learn. No key, loopback
  * only.
  */
 export function createControlServer(controls: Controls): Server {
@@ -62,8 +68,8 @@ export function createControlServer(controls: Controls): Server {
   const answer = async (request: IncomingMessage): Promise<Answer | null> => {
     const url = new URL(request.url ?? '/', 'http://sandbox');
     const [, collection = '', id = ''] = url.pathname.split('/');
-    const name = `${request.method} /${collection}${id === '' ? '' : '/{id}'}`;
-    const handler = handlers.get(name);
+    const name = `${request.method} /${collection}`;
+    const handler = handlers.get(id === '' ? name : `${name}/${id}`) ?? handlers.get(`${name}/{id}`);
     const body = await readJson(request);
     if (handler === undefined) {
       const message = `${request.method} ${url.pathname} does not exist; GET / explains what does`;
@@ -112,28 +118,21 @@ function handlersOf(controls: Controls): ReadonlyMap<string, Handler> {
       },
     ],
     ['DELETE /faults/{id}', (call) => removeFault(controls, call)],
+    ['GET /traits', () => jsonAnswer(200, { traits: controls.traits.list() })],
+    ['PUT /traits', (call) => setTraits(controls, call)],
+    [
+      'DELETE /traits',
+      () => {
+        controls.traits.clear();
+        return DONE;
+      },
+    ],
     ['GET /world', () => jsonAnswer(200, { world: controls.worldPlan })],
     ['PUT /world', (call) => setWorld(controls, call)],
     [
       'DELETE /world',
       async () => {
         await controls.clearWorld();
-        return DONE;
-      },
-    ],
-    ['GET /webhooks', () => jsonAnswer(200, controls.webhooks.status())],
-    [
-      'PUT /webhooks',
-      ({ body }) =>
-        checked(webhookBody, body, (subscription) => {
-          controls.webhooks.subscribe(subscription);
-          return jsonAnswer(200, controls.webhooks.status());
-        }),
-    ],
-    [
-      'DELETE /webhooks',
-      () => {
-        controls.webhooks.subscribe(null);
         return DONE;
       },
     ],
@@ -145,7 +144,52 @@ function handlersOf(controls: Controls): ReadonlyMap<string, Handler> {
         return DONE;
       },
     ],
+    ...webhookHandlers(controls),
   ]);
+}
+
+function webhookHandlers({ webhooks }: Controls): readonly (readonly [string, Handler])[] {
+  return [
+    ['GET /webhooks', () => jsonAnswer(200, webhooks.status())],
+    [
+      'PUT /webhooks',
+      ({ body }) =>
+        checked(webhookBody, body, (subscription) => {
+          webhooks.subscribe(subscription);
+          return jsonAnswer(200, webhooks.status());
+        }),
+    ],
+    [
+      'DELETE /webhooks',
+      () => {
+        webhooks.subscribe(null);
+        return DONE;
+      },
+    ],
+    [
+      'GET /webhooks/events',
+      ({ query }) =>
+        checked(eventsQuery, Object.fromEntries(query), ({ limit }) => {
+          const events = webhooks.pastEvents(limit).map((event): unknown => JSON.parse(event.body));
+          return jsonAnswer(200, { events });
+        }),
+    ],
+    ['POST /webhooks/resend', (call) => resend(webhooks, call)],
+  ];
+}
+
+function resend(webhooks: WebhookSender, call: ControlCall): Answer | Promise<Answer> {
+  return checked(resendBody, call.body, async ({ id, age_s: ageS }) => {
+    const sent = await webhooks.resend(id, ageS);
+    switch (sent) {
+      case 'not_found':
+        return errorAnswer(404, 'not_found', `no event has the id ${id}; GET /webhooks/events lists them`);
+      case 'nobody_listens':
+        return errorAnswer(409, 'invalid_state', 'nobody listens: PUT /webhooks says where events go');
+      default:
+        return jsonAnswer(200, { id, signed_at: sent.signedAt, status: sent.status });
+    }
+  });
 }
 
 /** Hands a valid body on; answers 400 with every problem of another. */
@@ -199,6 +243,15 @@ function addFault(controls: Controls, call: ControlCall): Answer | Promise<Answe
 async function removeFault(controls: Controls, call: ControlCall): Promise<Answer> {
   if (await controls.removeFault(call.id)) return DONE;
   return errorAnswer(404, 'not_found', `no fault has the id ${call.id}; a fault ends with its last time`);
+}
+
+function setTraits(controls: Controls, call: ControlCall): Answer | Promise<Answer> {
+  return checked(traitsBody, call.body, (body) => {
+    const refused = unknownProvider(controls, [body.provider]);
+    if (refused !== null) return refused;
+    controls.traits.set(body);
+    return jsonAnswer(200, { traits: controls.traits.list() });
+  });
 }
 
 function setWorld(controls: Controls, call: ControlCall): Answer | Promise<Answer> {

@@ -5,6 +5,7 @@ import { type LedgerReport, ledgerEntry } from './ledger-view.ts';
 import type { ProviderListener } from './provider-listener.ts';
 import type { PspAccount } from './psp-account.ts';
 import type { SandboxClock } from './sandbox-clock.ts';
+import type { TraitBook } from './traits.ts';
 import type { Verdict } from './verdict.ts';
 import type { WebhookSender } from './webhooks.ts';
 import { World, type WorldPlan, worldBody } from './world.ts';
@@ -18,10 +19,11 @@ export interface SimulatedProvider {
 /** A timer may fire a little before the wall clock says so. */
 const TIMER_MARGIN_MS = 5;
 
-/** What can be asked of a running sandbox from outside: faults, world, reset, ledger. */
+/** What can be asked of a running sandbox from outside: faults, traits, world, reset, ledger. */
 export class Controls {
   readonly providers: ReadonlyMap<string, SimulatedProvider>;
   readonly webhooks: WebhookSender;
+  readonly traits: TraitBook;
   readonly #ledger: Ledger;
   readonly #faults: FaultBook;
   readonly #clock: SandboxClock;
@@ -34,6 +36,7 @@ export class Controls {
     readonly providers: ReadonlyMap<string, SimulatedProvider>;
     readonly ledger: Ledger;
     readonly faults: FaultBook;
+    readonly traits: TraitBook;
     readonly webhooks: WebhookSender;
     readonly clock: SandboxClock;
     readonly seed: string;
@@ -41,6 +44,7 @@ export class Controls {
   }) {
     this.providers = options.providers;
     this.webhooks = options.webhooks;
+    this.traits = options.traits;
     this.#ledger = options.ledger;
     this.#faults = options.faults;
     this.#clock = options.clock;
@@ -101,11 +105,13 @@ export class Controls {
     await this.#applyRefusals();
   }
 
-  /** Empties ledger, keys, faults and world. Webhooks stay. */
+  /** Empties ledger, keys, faults, traits, world and past events. Who gets the webhooks stays. */
   async reset(): Promise<void> {
     this.#ledger.clear();
     for (const { account } of this.providers.values()) account.clear();
     this.#faults.clear();
+    this.traits.clear();
+    this.webhooks.forgetEvents();
     await this.clearWorld();
   }
 

@@ -17,16 +17,27 @@ const ANSWER_FAULTS = [
   'rate_limited',
   'error',
   'truncated',
+  'wrong_length',
   'garbage',
+  'gzip_bomb',
   'wrong_amount',
+  'wrong_currency',
   'wrong_reference',
   'unauthorized',
+  'refused',
 ] as const;
 
 /** Faults of the event that follows; they leave the answer alone. */
 const EVENT_FAULTS = ['duplicate', 'webhook_first', 'webhook_late', 'webhook_twice'] as const;
 
 const LONGEST_DELAY_MS = 600_000;
+
+const REFUSED_OPERATIONS = 'refused is an answer to void, capture and refund only';
+
+/** A refusal says that the state of an authorization does not allow an operation. */
+function canStrike(kind: string, operation: Operation): boolean {
+  return kind !== 'refused' || operation === 'void' || operation === 'capture' || operation === 'refund';
+}
 
 const common = {
   /** Of `late`, `slow`, `slow_drip` and `webhook_late`. */
@@ -68,6 +79,10 @@ export const faultBody = z
   .refine((fault) => !isEventFault(fault.kind) || fault.operation !== 'inquire', {
     path: ['operation'],
     message: 'an inquiry has no event',
+  })
+  .refine((fault) => canStrike(fault.kind, fault.operation), {
+    path: ['operation'],
+    message: REFUSED_OPERATIONS,
   });
 
 export type FaultBody = z.input<typeof faultBody>;
@@ -98,6 +113,10 @@ export const outageBody = z
   .refine((outage) => outage.kind !== 'refuse' || outage.share === 1, {
     path: ['share'],
     message: 'a port is closed for everybody: refuse needs share 1',
+  })
+  .refine((outage) => outage.operations.every((operation) => canStrike(outage.kind, operation)), {
+    path: ['operations'],
+    message: REFUSED_OPERATIONS,
   });
 
 /** What a fault may ask about a request. */

@@ -31,6 +31,7 @@ TOKENS
   tok_partial_40              approved for 40 percent
   tok_3ds                     the cardholder must authenticate
   tok_pending                 pending until POST /settlements;  tok_pending_1500: approved after 1.5 s
+  tok_capture_fails           approved; captures are refused with 409 capture_refused, voids work
   tok_risk                    blocked by the provider's risk engine
   tok_not_supported           422, not processed               tok_invalid: 400, not processed
 
@@ -40,14 +41,23 @@ ASK AND FOLLOW ON (the last four need their own Idempotency-Key)
   POST /v1/authorizations/{id}/refunds    the same
   POST /v1/authorizations/{id}/voids      {}
   POST /v1/voids                          {"reference":"attempt-1"}
+  curl -X POST {url}/v1/voids -H 'Authorization: Bearer sandbox-key' \\
+    -H 'Idempotency-Key: key-2' -d '{"reference":"attempt-1","operation_reference":"void-1"}'
+  The first three take a "reference" of yours, 1 to 64 visible ASCII; POST /v1/voids takes it as
+  "operation_reference". Answers: 200 {id, authorization_id, status: confirmed, reference, amount}; 409 when the
+  state does not allow it. The inquiry shows "operations": [{id, operation, reference, status, amount}] with the
+  status pending, confirmed or failed; at most 100 for an authorization. Replays of the authorization show none.
 
 ON THIS PORT
   GET  /ledger                what the providers really did; filters: provider reference reference_prefix
                               merchant merchant_reference live=true limit (limit=0: only totals)
-  GET  /providers             id, url, state                   POST /reset   empties ledger, faults and world
+  GET  /providers             id, url, state
+  POST /reset                 empties ledger, keys, faults, traits, world and past events
   POST /faults                GET /faults     DELETE /faults     DELETE /faults/<id>
+  PUT  /traits                GET /traits     DELETE /traits
   PUT  /world                 GET /world      DELETE /world
   PUT  /webhooks              GET /webhooks   DELETE /webhooks
+  POST /webhooks/resend       GET /webhooks/events?limit=100     past events, oldest first
   POST /settlements           {"reference":"attempt-1","status":"authorized"}, or declined with network_code
 
 FAULTS
@@ -66,16 +76,39 @@ FAULTS
   unauthorized      401, not processed
   error             "status" (default 500). "processed": true: kept and repeated under the key.
                     Otherwise X-Not-Processed: true, unless "ambiguous": true or the payment was known before
+  refused           409 invalid_state, not processed (void, capture and refund only); a repeat of what was
+                    carried out is answered as ever
   truncated         processed; half of the answer, then the end
+  wrong_length      processed; all of the answer under a greater Content-Length, then the end
   garbage           processed; 200 with HTML
+  gzip_bomb         processed; 200, less than 100 kB of gzip that become the answer after 64 MiB of blanks
   wrong_amount      processed; the answer shows another amount
+  wrong_currency    processed; the answer shows another currency
   wrong_reference   processed; the answer names another reference
   duplicate         arrives twice under its key: processed once, "asked" is 2, the event comes twice
-  webhook_first     the event comes before the answer
+  webhook_first     the event comes before the answer; no matter for operations that are "received"
   webhook_late      the event comes after "delay_ms"
   webhook_twice     the event comes twice
-  reset_after, hang, late, slow_drip, truncated and garbage spoil the way, not the truth: a replay or an
-  inquiry tells it.
+  reset_after, hang, late, slow_drip, truncated, wrong_length, garbage and gzip_bomb spoil the way, not the
+  truth: a replay or an inquiry tells it.
+
+TRAITS: how a provider behaves by contract. Left out: the default, which comes first. They hold from when they
+are set, also for what is there already; an operation keeps those of its answer.
+  curl -X PUT {control}/traits -d '{"provider":"{first}","operations":"received","operation_delay_ms":2000}'
+  replay                      same_answer: answers are kept and repeated under their key, 5xx after processing too
+                              success_only: 4xx and 5xx are not kept; the same key again is a NEW payment
+  key_lifetime_ms             null; after it a key is forgotten, and the same key is a NEW payment
+  inquiry_delay_ms            0; inquiries show no authorization, operation or effect of one that is younger
+  operations                  confirmed: voids, captures and refunds take effect, then answer 200
+                              received: they answer 202 with the status received and take effect, or fail,
+                              later; the inquiry shows them as pending until then, an event tells the end
+  operation_delay_ms          500; of received: how much later
+  operation_result            confirmed; failed, of received: they fail. One that another one overtook fails too
+  void_unknown                not_found: POST /v1/voids for a reference that is not known answers 404
+                              ok: 200 {"status":"nothing_found"}, also for one that is still in progress, which
+                              then lands; its key stays free
+  authorization_validity_ms   null; after it an authorization without a capture is expired: not live, 409 for
+                              operations. No event tells it
 
 WORLD (seeded: the same seed, provider and reference meet the same fate, in any order)
   curl -X PUT {control}/world -d '{"seed":7,"approval":0.9,"latency":{"p50_ms":80,"p95_ms":200},
@@ -88,5 +121,10 @@ WORLD (seeded: the same seed, provider and reference meet the same fate, in any 
 WEBHOOKS (to this machine only)
   curl -X PUT {control}/webhooks -d '{"url":"http://127.0.0.1:8080/v1/webhooks/{provider}","secret":"whsec"}'
   Sandbox-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>" with the secret>
-  Types: authorization.<status>, void.confirmed, capture.confirmed, refund.confirmed. Up to 5 tries.
+  Types: authorization.<status>, void.confirmed, void.failed, the same of capture and refund. Up to 5 tries.
+  Body: {id, type, created, provider, data}. Data of authorizations: the inquiry and "merchant". Of operations:
+  {id, authorization_id, status, reference, amount, authorization_reference}.
+  curl -X POST {control}/webhooks/resend -d '{"id":"<id of an event>","age_s":400}'
+  sends one of the last 10000 once more, signed as if "age_s" seconds ago, once; answers {id, signed_at, status}
+  with the status that the receiver gave, null when it gave none.
 `;

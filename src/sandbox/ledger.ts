@@ -7,19 +7,28 @@ export type WireStatus =
   | 'declined'
   | 'authentication_required'
   | 'pending'
-  | 'voided';
+  | 'voided'
+  | 'expired';
 
 export interface WireAmount {
   readonly value: number;
   readonly currency: string;
 }
 
-/** A void, capture or refund that was carried out. */
+/** A void, capture or refund that was taken on. */
 export interface LedgerOperation {
   readonly id: string;
   readonly operation: 'void' | 'capture' | 'refund';
   readonly key: string;
-  readonly amount: number;
+  /** The caller's own name for it. */
+  readonly reference: string | null;
+  readonly createdAtMs: number;
+  /** Pending: answered, and without effect until it is settled. */
+  status: 'pending' | 'confirmed' | 'failed';
+  /** When it was confirmed or failed; null until then. */
+  settledAtMs: number | null;
+  /** Minor units. */
+  amount: number;
   /** How often it was asked for under its key; more than 1 after replays. */
   asked: number;
 }
@@ -71,10 +80,11 @@ export interface ProviderTotals {
   /** Now pending, those in processing included. */
   pending: number;
   voided: number;
+  expired: number;
   /** Number of captures and refunds. */
   captures: number;
   refunds: number;
-  /** Authorized, in full or in part, and not voided, now. */
+  /** Authorized, in full or in part, and neither voided nor expired, now. */
   live: number;
 }
 
@@ -90,15 +100,14 @@ function emptyTotals(): ProviderTotals {
     authentication_required: 0,
     pending: 0,
     voided: 0,
+    expired: 0,
     captures: 0,
     refunds: 0,
     live: 0,
   };
 }
 
-/**
- * Money is held or was taken: authorized, in full or in part, and not voided. The sandbox lets none expire.
- */
+/** Money is held or was taken: authorized, in full or in part, and neither voided nor expired. */
 export function isLive(row: LedgerRow): boolean {
   return row.status === 'authorized' || row.status === 'partially_authorized';
 }
@@ -115,7 +124,7 @@ export interface LedgerFilter {
 
 /**
  * What the providers really did: the truth that tests compare with. Bounded: over `rowsMax` rows the one that
- * was declined or voided longest ago goes first, live and pending rows last; what went is counted.
+ * was declined, voided or expired longest ago goes first, live and pending rows last; what went is counted.
  */
 export class Ledger {
   readonly #rowsMax: number;
@@ -128,20 +137,28 @@ export class Ledger {
   #issued = 0;
   #dropped = 0;
   readonly #onDrop: (row: LedgerRow) => void;
+  readonly #nowMs: () => number;
+  readonly #validityMs: (provider: string) => number | null;
 
   /**
    * @param startedAtMs wall clock; part of every id, so that ids of an earlier run are never given again
+   * @param nowMs wall clock
+   * @param validityMs how long authorizations of a provider are valid without a capture; null: for ever
    * @param onDrop told about each row that had to go, so that what refers to it can go too
    */
   constructor(options: {
     readonly providers: readonly string[];
     readonly startedAtMs: number;
     readonly rowsMax: number;
+    readonly nowMs: () => number;
+    readonly validityMs: (provider: string) => number | null;
     readonly onDrop: (row: LedgerRow) => void;
   }) {
     this.#rowsMax = options.rowsMax;
     this.#idStart = inLetters(options.startedAtMs, 9);
     this.#onDrop = options.onDrop;
+    this.#nowMs = options.nowMs;
+    this.#validityMs = options.validityMs;
     this.#arrival = new RowQueue(options.rowsMax);
     this.#settled = new RowQueue(options.rowsMax);
     this.clear(options.providers);
@@ -171,6 +188,10 @@ export class Ledger {
 
   /** Counters by provider, as a copy. */
   totals(): Record<string, ProviderTotals> {
+    // Nobody looked at them since: they are expired all the same.
+    if ([...this.#totals.keys()].some((provider) => this.#validityMs(provider) !== null)) {
+      for (const row of this.#rows.values()) this.expireIfDue(row);
+    }
     return Object.fromEntries([...this.#totals].map(([provider, totals]) => [provider, { ...totals }]));
   }
 
@@ -223,19 +244,46 @@ export class Ledger {
     row.status = status;
     row.totals[status] += 1;
     row.totals.live += Number(isLive(row)) - Number(wasLive);
-    const held = this.#rows.get(row.id) === row;
-    if (held && (status === 'declined' || status === 'voided')) this.#settled.push(row);
+    const isOver = status === 'declined' || status === 'voided' || status === 'expired';
+    if (isOver && this.holds(row)) this.#settled.push(row);
+  }
+
+  /**
+   * Expires a row whose time is over. Told when somebody looks, so that it follows the clock and the validity of
+   * now. An operation that was taken on in time is still carried out.
+   */
+  expireIfDue(row: LedgerRow): void {
+    if (!isLive(row) || row.capturedAmount > 0) return;
+    const validityMs = this.#validityMs(row.provider);
+    if (validityMs === null || this.#nowMs() - row.createdAtMs < validityMs) return;
+    if (row.operations.some((operation) => operation.status === 'pending')) return;
+    this.move(row, 'expired');
+  }
+
+  /** False once the row was dropped or a reset came. */
+  holds(row: LedgerRow): boolean {
+    return this.#rows.get(row.id) === row;
   }
 
   /** The authorization with this id at this provider. */
   byId(provider: string, id: string): LedgerRow | null {
     const row = this.#rows.get(id);
-    return row !== undefined && row.provider === provider ? row : null;
+    if (row === undefined || row.provider !== provider) return null;
+    this.expireIfDue(row);
+    return row;
   }
 
-  /** The authorization with this reference: the live one when several have it, else the newest. */
-  byReference(provider: string, reference: string): LedgerRow | null {
-    const rows = this.#references.get(provider)?.get(reference) ?? [];
+  /**
+   * The authorization with this reference: the live one when several have it, else the newest.
+   * @param isSeen others are passed over
+   */
+  byReference(
+    provider: string,
+    reference: string,
+    isSeen: (row: LedgerRow) => boolean = () => true,
+  ): LedgerRow | null {
+    const rows = (this.#references.get(provider)?.get(reference) ?? []).filter(isSeen);
+    for (const row of rows) this.expireIfDue(row);
     return rows.find(isLive) ?? rows.at(-1) ?? null;
   }
 
@@ -249,6 +297,7 @@ export class Ledger {
       if (filter.merchantReference !== undefined && row.merchantReference !== filter.merchantReference) {
         continue;
       }
+      this.expireIfDue(row);
       if (filter.live !== undefined && isLive(row) !== filter.live) continue;
       yield row;
     }

@@ -5,16 +5,18 @@ import type { FaultBook, Operation, RequestFacts, Strike, Strikes } from './faul
 import { readJson, sendAnswer } from './http-exchange.ts';
 import type { Ledger, LedgerRow } from './ledger.ts';
 import { authorizationView } from './ledger-view.ts';
+import type { OperationCall, StrayCall } from './operations.ts';
 import { PortGate } from './port-gate.ts';
 import type { AccountCall, AccountEvent, PspAccount } from './psp-account.ts';
 import {
-  amountBody,
   authorizationBody,
   describeIssues,
   idempotencyKey,
+  operationBody,
   voidByReferenceBody,
 } from './request-bodies.ts';
 import type { SandboxClock } from './sandbox-clock.ts';
+import type { Traits } from './traits.ts';
 import type { WebhookSender } from './webhooks.ts';
 import type { World } from './world.ts';
 
@@ -26,6 +28,7 @@ export interface ProviderListenerDeps {
   readonly ledger: Ledger;
   readonly faults: FaultBook;
   readonly world: () => World;
+  readonly traits: () => Traits;
   readonly webhooks: WebhookSender;
   readonly clock: SandboxClock;
 }
@@ -110,20 +113,43 @@ export class ProviderListener {
       if (!body.success) return errorAnswer(400, 'invalid_request', describeIssues(body.error));
       return { operation: 'authorize', key: key.data, body: body.data };
     }
-    const { provider, ledger } = this.#deps;
-    if (route.id === null) {
-      const body = voidByReferenceBody.safeParse(value);
-      if (!body.success) return errorAnswer(400, 'invalid_request', describeIssues(body.error));
-      const row = ledger.byReference(provider, body.data.reference);
-      if (row === null) return notFound(`no authorization has the reference ${body.data.reference}`);
-      return { operation: 'void', key: key.data, row, amount: null };
-    }
-    const row = ledger.byId(provider, route.id);
-    if (row === null) return notFound(`no authorization has the id ${route.id}`);
-    const body = amountBody.safeParse(value);
+    return route.id === null
+      ? this.#voidByReference(key.data, value)
+      : this.#operationOf(route.operation, route.id, key.data, value);
+  }
+
+  #voidByReference(key: string, value: unknown): OperationCall | StrayCall | Answer {
+    const { ledger, provider, traits } = this.#deps;
+    const body = voidByReferenceBody.safeParse(value);
     if (!body.success) return errorAnswer(400, 'invalid_request', describeIssues(body.error));
-    const amount = route.operation === 'void' ? null : (body.data.amount ?? null);
-    return { operation: route.operation, key: key.data, row, amount };
+    const { reference, operation_reference: own } = body.data;
+    const answersOk = traits().void_unknown === 'ok';
+    // Such a provider does not know yet what is still being processed: it lands after the void.
+    const isKnown = (row: LedgerRow): boolean => !answersOk || row.firstStatus !== null;
+    const row = ledger.byReference(provider, reference, isKnown);
+    if (row !== null) return { operation: 'void', key, row, amount: null, reference: own ?? null };
+    const answer = answersOk
+      ? jsonAnswer(200, { status: 'nothing_found', reference })
+      : notFound(`no authorization has the reference ${reference}`);
+    return { operation: 'void', key, row: null, named: reference, answer };
+  }
+
+  #operationOf(
+    operation: OperationCall['operation'],
+    id: string,
+    key: string,
+    value: unknown,
+  ): OperationCall | StrayCall | Answer {
+    const { ledger, provider } = this.#deps;
+    const row = ledger.byId(provider, id);
+    if (row === null) {
+      const answer = notFound(`no authorization has the id ${id}`);
+      return { operation, key, row: null, named: null, answer };
+    }
+    const body = operationBody.safeParse(value);
+    if (!body.success) return errorAnswer(400, 'invalid_request', describeIssues(body.error));
+    const amount = operation === 'void' ? null : (body.data.amount ?? null);
+    return { operation, key, row, amount, reference: body.data.reference ?? null };
   }
 
   /** Every operation that moves money, with whatever fault strikes it. */
@@ -133,7 +159,7 @@ export class ProviderListener {
     const name = call.operation === 'authorize' ? call.body.reference : `${call.operation} ${call.key}`;
     const asked = faults.take(facts);
     const strike = asked.answer ?? this.#outage(call.operation, name);
-    if (this.#keepsOut(call, facts, strike, response)) return;
+    if (this.#keepsOut(call, strike, response)) return;
 
     const begun = account.begin(call);
     // The request comes a second time, as from a proxy that repeats it: the key keeps it from being processed
@@ -142,19 +168,16 @@ export class ProviderListener {
     const worksMs = begun.kind === 'working' || strike?.kind === 'slow' ? this.#latencyMs(strike, name) : 0;
     if (worksMs > 0) await clock.pause(worksMs);
     if (begun.kind === 'answered') return deliver(response, begun.answer, strike, clock);
-    const { answer, event } = begun.finish(answerChange(strike));
+    const { answer, event } = begun.finish(answerChange(strike), (later) =>
+      this.#tellLater(later, asked.event),
+    );
     await this.#tell(event, { answer: strike, event: asked.event }, () =>
       deliver(response, answer, strike, clock),
     );
   }
 
   /** Answers what a fault keeps from being processed; false when the request goes on. */
-  #keepsOut(
-    call: AccountCall,
-    facts: RequestFacts,
-    strike: Strike | null,
-    response: ServerResponse,
-  ): boolean {
+  #keepsOut(call: AccountCall, strike: Strike | null, response: ServerResponse): boolean {
     const early = strike === null ? null : earlyAnswer(strike);
     if (early !== null) {
       sendAnswer(response, early);
@@ -164,19 +187,25 @@ export class ProviderListener {
       reset(response);
       return true;
     }
+    const { account } = this.#deps;
+    // Said of an operation that was carried out, it would be read as true of that one: the repeat is answered.
+    if (strike?.kind === 'refused' && !account.knows(call)) {
+      sendAnswer(response, errorAnswer(409, 'invalid_state', 'the sandbox was asked to refuse this'));
+      return true;
+    }
     if (strike === null || strike.processed) return false;
     if (strike.kind === 'hang') return true;
     if (strike.kind !== 'error') return false;
-    sendAnswer(response, this.#unprocessedError(call, facts, strike));
+    sendAnswer(response, this.#unprocessedError(call, strike));
     return true;
   }
 
-  #unprocessedError(call: AccountCall, facts: RequestFacts, strike: Strike): Answer {
+  #unprocessedError(call: AccountCall, strike: Strike): Answer {
     const { account } = this.#deps;
     if (strike.ambiguous) return account.fail(call, failure(strike, {}));
     // True of this request, yet a caller would read it as true of the key: never said of one that is known.
-    const known = account.knows(call.key, call.operation === 'authorize' ? facts.reference : null);
-    return failure(strike, known || strike.status < 500 ? {} : { 'x-not-processed': 'true' });
+    const isSaid = strike.status >= 500 && !account.knows(call);
+    return failure(strike, isSaid ? { 'x-not-processed': 'true' } : {});
   }
 
   /** Answers and sends the event: after the answer, unless a fault wants it otherwise. */
@@ -205,14 +234,24 @@ export class ProviderListener {
     }
   }
 
+  /** Sends an event that comes by itself, after the answer, as the fault of its request wants it. */
+  #tellLater(event: AccountEvent, strike: Strike | null): void {
+    const { clock, webhooks } = this.#deps;
+    const composed = webhooks.compose(event);
+    if (composed === null) return;
+    const send = (): void => void webhooks.send(composed);
+    if (strike?.kind === 'webhook_late') {
+      clock.after(strike.delay_ms, send);
+      return;
+    }
+    send();
+    if (strike?.kind === 'webhook_twice' || strike?.kind === 'duplicate') send();
+  }
+
   async #inquire(route: Route & { readonly operation: 'inquire' }, response: ServerResponse): Promise<void> {
     const { clock, faults, ledger, provider } = this.#deps;
     ledger.totalsOf(provider).inquiries += 1;
-    const find = (): LedgerRow | null =>
-      route.id === null
-        ? ledger.byReference(provider, route.reference ?? '')
-        : ledger.byId(provider, route.id);
-    const known = find();
+    const known = this.#find(route);
     const reference = known?.reference ?? route.reference;
     const facts: RequestFacts = {
       provider,
@@ -229,12 +268,31 @@ export class ProviderListener {
     if (strike?.kind === 'reset_before') return reset(response);
     const latencyMs = this.#latencyMs(strike, name);
     if (latencyMs > 0) await clock.pause(latencyMs);
-    const row = find();
-    const truth =
-      row === null
-        ? notFound(`no authorization has this ${route.id === null ? 'reference' : 'id'}`)
-        : jsonAnswer(200, authorizationView(row));
-    return deliver(response, answerChange(strike)?.(truth) ?? truth, strike, clock);
+    const told = this.#tellInquiry(route);
+    return deliver(response, answerChange(strike)?.(told) ?? told, strike, clock);
+  }
+
+  /** What an inquiry shows: the truth, or that of some time ago. */
+  #tellInquiry(route: Route & { readonly operation: 'inquire' }): Answer {
+    const { clock, traits } = this.#deps;
+    const delayMs = traits().inquiry_delay_ms;
+    const seenUpToMs = delayMs === 0 ? Number.POSITIVE_INFINITY : clock.nowMs() - delayMs;
+    const row = this.#find(route, seenUpToMs);
+    return row === null
+      ? notFound(`no authorization has this ${route.id === null ? 'reference' : 'id'}`)
+      : jsonAnswer(200, authorizationView(row, seenUpToMs));
+  }
+
+  /** @param seenUpToMs wall clock; authorizations that are younger are passed over */
+  #find(
+    route: Route & { readonly operation: 'inquire' },
+    seenUpToMs: number = Number.POSITIVE_INFINITY,
+  ): LedgerRow | null {
+    const { ledger, provider } = this.#deps;
+    const isSeen = (row: LedgerRow): boolean => row.createdAtMs <= seenUpToMs;
+    if (route.id === null) return ledger.byReference(provider, route.reference ?? '', isSeen);
+    const row = ledger.byId(provider, route.id);
+    return row !== null && isSeen(row) ? row : null;
   }
 
   #outage(operation: Operation, name: string): Strike | null {
@@ -286,8 +344,12 @@ function notFound(message: string): Answer {
   return errorAnswer(404, 'not_found', message);
 }
 
-/** What faults can match on: for operations, the facts of their authorization. */
+/** What faults can match on: for operations, the facts of their authorization, as far as it is known. */
 function factsOf(call: AccountCall, provider: string): RequestFacts {
+  if (call.operation !== 'authorize' && call.row === null) {
+    const { operation, named } = call;
+    return { provider, operation, token: null, brand: null, reference: named, merchant: null };
+  }
   const { token, brand, reference, merchant } = call.operation === 'authorize' ? call.body : call.row;
   return { provider, operation: call.operation, token, brand, reference, merchant };
 }

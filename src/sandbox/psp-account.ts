@@ -1,22 +1,23 @@
 import { hash } from 'node:crypto';
 import { type Answer, errorAnswer, jsonAnswer } from './answer.ts';
-import { isLive, type Ledger, type LedgerOperation, type LedgerRow, type WireAmount } from './ledger.ts';
+import { KeyBook } from './key-book.ts';
+import type { Ledger, LedgerOperation, LedgerRow } from './ledger.ts';
 import { authorizationView, firstAuthorizationView } from './ledger-view.ts';
+import { applyOperation, type OperationCall, operationAmount, type StrayCall } from './operations.ts';
 import type { AuthorizationBody } from './request-bodies.ts';
 import type { SandboxClock } from './sandbox-clock.ts';
+import type { Traits } from './traits.ts';
 import { magicVerdict, type Verdict } from './verdict.ts';
 import type { World } from './world.ts';
 
+interface AuthorizeCall {
+  readonly operation: 'authorize';
+  readonly key: string;
+  readonly body: AuthorizationBody;
+}
+
 /** What is asked of the account, under an idempotency key. */
-export type AccountCall =
-  | { readonly operation: 'authorize'; readonly key: string; readonly body: AuthorizationBody }
-  | {
-      readonly operation: 'void' | 'capture' | 'refund';
-      readonly key: string;
-      readonly row: LedgerRow;
-      /** Null: all that is left. */
-      readonly amount: WireAmount | null;
-    };
+export type AccountCall = AuthorizeCall | OperationCall | StrayCall;
 
 /** An event of the account, as webhooks tell it. */
 export interface AccountEvent {
@@ -27,9 +28,12 @@ export interface AccountEvent {
 
 interface Finished {
   readonly answer: Answer;
-  /** Null when nothing happened. */
+  /** Null when nothing happened, or has not yet. */
   readonly event: AccountEvent | null;
 }
+
+/** Told of an event that comes by itself, after the answer. */
+type EventListener = (event: AccountEvent) => void;
 
 /**
  * Changes the answer before it is kept under the key: a provider that answers wrongly does so in its replays
@@ -43,20 +47,11 @@ export type AnswerChange = (answer: Answer) => Answer;
  */
 export type Begun =
   | { readonly kind: 'answered'; readonly answer: Answer }
-  | { readonly kind: 'working'; finish(change?: AnswerChange): Finished };
-
-/** What an idempotency key was used for. */
-interface KeyRecord {
-  readonly fingerprint: string;
-  /** What it made; null for a failure that was answered without processing. */
-  readonly made: LedgerRow | LedgerOperation | null;
-  running: boolean;
-  /** The kept answer; null when it is told from the row, which takes less memory. */
-  answer: Answer | null;
-}
-
-/** Failures kept under a key without a row, at most; the oldest goes first. */
-const ROWLESS_KEYS_MAX = 10_000;
+  | {
+      readonly kind: 'working';
+      /** @param onLater told how an operation went that was answered before it took effect */
+      finish(change?: AnswerChange, onLater?: EventListener): Finished;
+    };
 
 /** One account at one provider: the authorization state machine and its idempotency keys. */
 export class PspAccount {
@@ -64,12 +59,13 @@ export class PspAccount {
   readonly #ledger: Ledger;
   readonly #clock: SandboxClock;
   readonly #world: () => World;
-  readonly #onSettled: (event: AccountEvent) => void;
-  #keys = new Map<string, KeyRecord>();
-  #rowlessKeys: string[] = [];
+  readonly #traits: () => Traits;
+  readonly #onSettled: EventListener;
+  readonly #keys: KeyBook;
 
   /**
    * @param world says what becomes of authorizations without a magic token
+   * @param traits how the provider behaves by contract
    * @param onSettled told when a pending authorization is settled later
    */
   constructor(options: {
@@ -77,35 +73,46 @@ export class PspAccount {
     readonly ledger: Ledger;
     readonly clock: SandboxClock;
     readonly world: () => World;
-    readonly onSettled: (event: AccountEvent) => void;
+    readonly traits: () => Traits;
+    readonly onSettled: EventListener;
   }) {
     this.#provider = options.provider;
     this.#ledger = options.ledger;
     this.#clock = options.clock;
     this.#world = options.world;
+    this.#traits = options.traits;
     this.#onSettled = options.onSettled;
+    this.#keys = new KeyBook(options.clock, options.traits);
   }
 
   /** Forgets all keys. The ledger is cleared apart. */
   clear(): void {
-    this.#keys = new Map();
-    this.#rowlessKeys = [];
+    this.#keys.clear();
   }
 
   /** Forgets the keys of a row that the ledger dropped. */
   forget(row: LedgerRow): void {
-    this.#keys.delete(row.key);
-    for (const operation of row.operations) this.#keys.delete(operation.key);
+    this.#keys.forget(row);
   }
 
-  /** Whether anything was ever taken on under this key, or an authorization under this reference. */
-  knows(key: string, reference: string | null): boolean {
-    if (this.#keys.has(key)) return true;
-    return reference !== null && this.#ledger.byReference(this.#provider, reference) !== null;
+  /** Whether anything was ever taken on under this key, or for the same authorization or operation. */
+  knows(call: AccountCall): boolean {
+    if (call.operation !== 'authorize' && call.row === null) return false;
+    if (this.#keys.find(call.key) !== null) return true;
+    if (call.operation === 'authorize') {
+      return this.#ledger.byReference(this.#provider, call.body.reference) !== null;
+    }
+    return call.row.operations.some(
+      ({ key, reference }) => key === call.key || (reference !== null && reference === call.reference),
+    );
   }
 
   /** Takes a call on: replays, refuses, or enters it. */
   begin(call: AccountCall): Begun {
+    if (call.operation !== 'authorize' && call.row === null) {
+      const { answer } = call;
+      return { kind: 'working', finish: (change) => ({ answer: change?.(answer) ?? answer, event: null }) };
+    }
     const known = this.#replay(call);
     if (known !== null) return { kind: 'answered', answer: known };
     return call.operation === 'authorize' ? this.#beginAuthorization(call) : this.#beginOperation(call);
@@ -113,11 +120,10 @@ export class PspAccount {
 
   /** Keeps a failure under the key, as a provider does that failed after it took the key. */
   fail(call: AccountCall, answer: Answer): Answer {
+    if (call.operation !== 'authorize' && call.row === null) return answer;
     const known = this.#replay(call);
     if (known !== null) return known;
-    this.#keys.set(call.key, { fingerprint: fingerprintOf(call), made: null, running: false, answer });
-    this.#rowlessKeys.push(call.key);
-    if (this.#rowlessKeys.length > ROWLESS_KEYS_MAX) this.#keys.delete(this.#rowlessKeys.shift() ?? '');
+    this.#keys.fail(call.key, fingerprintOf(call), answer);
     return answer;
   }
 
@@ -130,14 +136,15 @@ export class PspAccount {
     return true;
   }
 
-  #replay(call: AccountCall): Answer | null {
-    const known = this.#keys.get(call.key);
-    if (known === undefined) return null;
+  #replay(call: AuthorizeCall | OperationCall): Answer | null {
+    const known = this.#keys.find(call.key);
+    if (known === null) return null;
     if (known.fingerprint !== fingerprintOf(call)) {
       const message = 'this Idempotency-Key was used with another body; a new payment needs a new key';
       return errorAnswer(422, 'idempotency_mismatch', message);
     }
-    if (known.made !== null) known.made.asked += 1;
+    if (known.made === null) known.repeats += 1;
+    else known.made.asked += 1;
     if (known.running) {
       const message = 'the first request with this Idempotency-Key is still running; repeat it later';
       return errorAnswer(409, 'in_progress', message);
@@ -147,7 +154,7 @@ export class PspAccount {
     return jsonAnswer(200, firstAuthorizationView(known.made as LedgerRow));
   }
 
-  #beginAuthorization(call: AccountCall & { readonly operation: 'authorize' }): Begun {
+  #beginAuthorization(call: AuthorizeCall): Begun {
     const { body, key } = call;
     const verdict =
       magicVerdict(body.token) ?? this.#world().verdict(this.#provider, body, this.#clock.nowMs());
@@ -168,18 +175,16 @@ export class PspAccount {
       key,
       createdAtMs: this.#clock.nowMs(),
     });
-    const record: KeyRecord = { fingerprint: fingerprintOf(call), made: row, running: true, answer: null };
-    this.#keys.set(key, record);
+    const record = this.#keys.start(key, fingerprintOf(call), row, row);
     return {
       kind: 'working',
       finish: (change) => {
         // A void that came meanwhile holds: what was cancelled is not authorized afterwards.
         if (row.status === 'pending') this.#decide(row, verdict);
         row.firstStatus = row.status;
-        record.running = false;
-        const answer = jsonAnswer(200, authorizationView(row));
+        const answer = jsonAnswer(200, firstAuthorizationView(row));
         const changed = change?.(answer) ?? answer;
-        if (changed !== answer) record.answer = changed;
+        this.#keys.finish(key, record, changed.status, changed === answer ? null : changed);
         return { answer: changed, event: this.#authorizationEvent(row) };
       },
     };
@@ -213,99 +218,97 @@ export class PspAccount {
     this.#ledger.move(row, inFull ? 'authorized' : verdict.kind);
   }
 
-  #beginOperation(call: Exclude<AccountCall, { readonly operation: 'authorize' }>): Begun {
-    const running: KeyRecord = {
-      fingerprint: fingerprintOf(call),
-      made: null,
-      running: true,
-      answer: null,
-    };
-    this.#keys.set(call.key, running);
+  #beginOperation(call: OperationCall): Begun {
+    const { key, row } = call;
+    const record = this.#keys.start(key, fingerprintOf(call), row, null);
     return {
       kind: 'working',
-      finish: (change) => {
-        const done = this.#operate(call);
-        if (typeof done === 'string') {
+      finish: (change, onLater) => {
+        this.#ledger.expireIfDue(row);
+        const amount = operationAmount(call);
+        if (typeof amount !== 'number') {
           // Nothing happened, so that the key stays free.
-          this.#keys.delete(call.key);
-          return { answer: errorAnswer(409, 'invalid_state', done), event: null };
+          this.#keys.drop(key, record);
+          return { answer: amount, event: null };
         }
-        const data = {
-          id: done.id,
-          authorization_id: call.row.id,
-          status: 'confirmed',
-          amount: { value: done.amount, currency: call.row.amount.currency },
-        };
-        const answer = jsonAnswer(200, data);
+        const made = this.#enter(call, amount, record.repeats);
+        record.made = made;
+        const { operations } = this.#traits();
+        if (operations === 'confirmed') this.#land(row, made, 'confirmed');
+        else this.#landLater(row, made, onLater ?? this.#onSettled);
+        const answer =
+          operations === 'confirmed'
+            ? jsonAnswer(200, operationData(row, made))
+            : jsonAnswer(202, { ...operationData(row, made), status: 'received' });
         const kept = change?.(answer) ?? answer;
-        // Unless a reset came between.
-        if (this.#keys.get(call.key) === running) {
-          this.#keys.set(call.key, { ...running, made: done, running: false, answer: kept });
-        }
-        const event = {
-          provider: this.#provider,
-          type: `${call.operation}.confirmed`,
-          data: { ...data, reference: call.row.reference },
-        };
-        return { answer: kept, event };
+        this.#keys.finish(key, record, kept.status, kept);
+        return { answer: kept, event: operations === 'confirmed' ? this.#operationEvent(row, made) : null };
       },
     };
   }
 
-  /** Carries an operation out; a text says why it cannot be. */
-  #operate(call: Exclude<AccountCall, { readonly operation: 'authorize' }>): LedgerOperation | string {
-    const { row, operation } = call;
-    const amount = operationAmount(call);
-    if (typeof amount === 'string') return amount;
-    if (operation === 'void') {
-      // A decline stays one: only the hold behind it goes.
-      if (row.status !== 'declined') this.#ledger.move(row, 'voided');
-    } else if (operation === 'capture') {
-      row.capturedAmount += amount;
-      row.totals.captures += 1;
-    } else {
-      row.refundedAmount += amount;
-      row.totals.refunds += 1;
-    }
-    const id = this.#ledger.nextId('op');
-    const done: LedgerOperation = { id, operation, key: call.key, amount, asked: 1 };
-    row.operations.push(done);
-    return done;
+  /** Takes an operation on; it has no effect yet. */
+  #enter(call: OperationCall, amount: number, repeats: number): LedgerOperation {
+    const { operation, key, reference, row } = call;
+    const made: LedgerOperation = {
+      id: this.#ledger.nextId('op'),
+      operation,
+      key,
+      reference,
+      createdAtMs: this.#clock.nowMs(),
+      status: 'pending',
+      settledAtMs: null,
+      amount,
+      asked: 1 + repeats,
+    };
+    row.operations.push(made);
+    return made;
+  }
+
+  /** Gives an operation its effect, unless it is to fail or another one came first. */
+  #land(row: LedgerRow, made: LedgerOperation, result: 'confirmed' | 'failed'): void {
+    const isDone = result === 'confirmed' && applyOperation(this.#ledger, row, made);
+    made.status = isDone ? 'confirmed' : 'failed';
+    made.settledAtMs = this.#clock.nowMs();
+  }
+
+  /** As the traits say at the time of the answer. */
+  #landLater(row: LedgerRow, made: LedgerOperation, onLater: EventListener): void {
+    const { operation_delay_ms: delayMs, operation_result: result } = this.#traits();
+    this.#clock.after(delayMs, () => {
+      // A reset came between, or the row had to go: there is nobody to tell.
+      if (!this.#ledger.holds(row)) return;
+      this.#land(row, made, result);
+      onLater(this.#operationEvent(row, made));
+    });
+  }
+
+  #operationEvent(row: LedgerRow, made: LedgerOperation): AccountEvent {
+    return {
+      provider: this.#provider,
+      type: `${made.operation}.${made.status}`,
+      data: { ...operationData(row, made), authorization_reference: row.reference },
+    };
   }
 
   #authorizationEvent(row: LedgerRow): AccountEvent {
     return {
       provider: this.#provider,
       type: `authorization.${row.status}`,
-      data: authorizationView(row),
+      data: { ...authorizationView(row), merchant: row.merchant },
     };
   }
 }
 
-/** Minor units that an operation moves; a text says why it cannot be carried out. */
-function operationAmount(call: Exclude<AccountCall, { readonly operation: 'authorize' }>): number | string {
-  const { row, operation, amount } = call;
-  if (operation === 'void') {
-    if (row.capturedAmount > 0) return 'captured money cannot be voided: refund it';
-    if (isLive(row) || row.status === 'pending' || holdsBehindDecline(row)) return row.authorizedAmount;
-    return `an authorization that is ${row.status} cannot be voided`;
-  }
-  if (!isLive(row)) return `an authorization that is ${row.status} has nothing to ${operation}`;
-  if (amount !== null && amount.currency !== row.amount.currency) {
-    return `the authorization is in ${row.amount.currency}, not in ${amount.currency}`;
-  }
-  const captures = operation === 'capture';
-  const left = captures ? row.authorizedAmount - row.capturedAmount : row.capturedAmount - row.refundedAmount;
-  if (left === 0) return `nothing is left to ${operation}`;
-  if (amount !== null && amount.value > left) {
-    return `only ${left} minor units are left to ${operation}, not ${amount.value}`;
-  }
-  return amount?.value ?? left;
-}
-
-/** Declined after the issuer had approved, and the issuer's hold was not taken back yet. */
-function holdsBehindDecline(row: LedgerRow): boolean {
-  return row.decline?.after_approval === true && row.operations.length === 0;
+/** An operation as its answer and its event show it. */
+function operationData(row: LedgerRow, made: LedgerOperation): Readonly<Record<string, unknown>> {
+  return {
+    id: made.id,
+    authorization_id: row.id,
+    status: made.status,
+    reference: made.reference,
+    amount: { value: made.amount, currency: row.amount.currency },
+  };
 }
 
 /** Whole percent of an amount, rounded down, exact for every safe integer. */
@@ -314,7 +317,7 @@ function percentOf(value: number, percent: number): number {
 }
 
 /** Two calls with the same key must have the same fingerprint. */
-function fingerprintOf(call: AccountCall): string {
-  const target = call.operation === 'authorize' ? call.body : [call.row.id, call.amount];
+function fingerprintOf(call: AuthorizeCall | OperationCall): string {
+  const target = call.operation === 'authorize' ? call.body : [call.row.id, call.amount, call.reference];
   return hash('sha256', `${call.operation} ${JSON.stringify(target)}`, 'base64');
 }

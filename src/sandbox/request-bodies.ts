@@ -46,14 +46,22 @@ export const authorizationBody = z.object({
 
 export type AuthorizationBody = z.infer<typeof authorizationBody>;
 
-/** Body of captures and refunds: without an amount, all that is left. */
-export const amountBody = z.object({ amount: amount.nullish() });
+const VISIBLE_ASCII = /^[\x21-\x7e]{1,64}$/;
 
-/** Body of `POST /v1/voids`. */
-export const voidByReferenceBody = z.object({ reference: text(128) });
+/** The caller's own name for an operation: what it finds it by in the inquiry of the authorization. */
+const operationReference = z.string().regex(VISIBLE_ASCII, '1 to 64 visible ASCII characters').nullish();
+
+/** Body of captures, refunds and voids: without an amount, all that is left. A void takes all in any case. */
+export const operationBody = z.object({ amount: amount.nullish(), reference: operationReference });
+
+/** Body of `POST /v1/voids`. The reference is that of the authorization. */
+export const voidByReferenceBody = z.object({
+  reference: text(128),
+  operation_reference: operationReference,
+});
 
 /** 1 to 64 visible ASCII characters. */
-export const idempotencyKey = z.string().regex(/^[\x21-\x7e]{1,64}$/);
+export const idempotencyKey = z.string().regex(VISIBLE_ASCII);
 
 /** What is wrong with a body, in one line: path, problem; path, problem. */
 export function describeIssues(error: z.ZodError): string {

@@ -7,6 +7,7 @@ import { PortGate } from './port-gate.ts';
 import { ProviderListener } from './provider-listener.ts';
 import { PspAccount } from './psp-account.ts';
 import { createSandboxClock } from './sandbox-clock.ts';
+import { TraitBook, type Traits } from './traits.ts';
 import { WebhookSender } from './webhooks.ts';
 
 /** How to run a sandbox. */
@@ -95,10 +96,13 @@ function assemble(
 ): Controls {
   const seed = options.seed ?? DEFAULT_SEED;
   const providers = new Map<string, SimulatedProvider>();
+  const traitBook = new TraitBook(ids);
   const ledger = new Ledger({
     providers: ids,
     startedAtMs: clock.nowMs(),
     rowsMax: options.ledgerRowsMax ?? LEDGER_ROWS_MAX,
+    nowMs: clock.nowMs,
+    validityMs: (provider) => traitBook.of(provider).authorization_validity_ms,
     onDrop: (row) => providers.get(row.provider)?.account.forget(row),
   });
   const faults = new FaultBook(seed);
@@ -107,6 +111,7 @@ function assemble(
     providers,
     ledger,
     faults,
+    traits: traitBook,
     webhooks,
     clock,
     seed,
@@ -114,18 +119,21 @@ function assemble(
   });
   const world = (): Controls['world'] => controls.world;
   for (const provider of ids) {
+    const traits = (): Traits => traitBook.of(provider);
     const account = new PspAccount({
       provider,
       ledger,
       clock,
       world,
+      traits,
       onSettled: (event) => {
         const composed = webhooks.compose(event);
         if (composed !== null) void webhooks.send(composed);
       },
     });
-    const deps = { provider, apiKey: options.apiKey, account, ledger, faults, world, webhooks, clock };
-    providers.set(provider, { account, listener: new ProviderListener(deps) });
+    const shared = { ledger, faults, world, traits, webhooks, clock };
+    const listener = new ProviderListener({ provider, apiKey: options.apiKey, account, ...shared });
+    providers.set(provider, { account, listener });
   }
   return controls;
 }

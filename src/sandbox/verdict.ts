@@ -35,9 +35,18 @@ function providerDecline(code: string, afterApproval: boolean): Verdict {
   };
 }
 
+/** Authorized, yet whoever captures is refused. */
+const CAPTURE_FAILS = 'tok_capture_fails';
+
+/** Whether captures of an authorization with this token are refused. */
+export function failsCaptures(token: string): boolean {
+  return token === CAPTURE_FAILS;
+}
+
 const FIXED: ReadonlyMap<string, Verdict> = new Map<string, Verdict>([
   ['tok_decline_hidden', providerDecline('declined_after_approval', true)],
   ['tok_risk', providerDecline('risk_blocked', false)],
+  [CAPTURE_FAILS, { kind: 'authorized' }],
   ['tok_3ds', { kind: 'authentication_required' }],
   ['tok_pending', { kind: 'pending', settlesAfterMs: null }],
   ['tok_not_supported', { kind: 'not_supported', message: 'this account does not support this payment' }],
@@ -47,7 +56,7 @@ const FIXED: ReadonlyMap<string, Verdict> = new Map<string, Verdict>([
 const DECLINE = /^tok_decline_([0-9A-Za-z]{2,3})(?:_mac_(\d{2}))?$/;
 const PARTIAL = /^tok_partial_([1-9]\d?)$/;
 const PENDING = /^tok_pending_(\d{1,6})$/;
-const MAGIC_PREFIX = /^tok_(decline|partial|pending)_/;
+const MAGIC_PREFIX = /^tok_(decline|partial|pending|capture)_/;
 
 /**
  * The verdict that a magic token asks for; null for every other token. A token that begins like a magic one
@@ -64,6 +73,6 @@ export function magicVerdict(token: string): Verdict | null {
   const pending = PENDING.exec(token);
   if (pending !== null) return { kind: 'pending', settlesAfterMs: Number(pending[1]) };
   if (!MAGIC_PREFIX.test(token)) return null;
-  const known = 'tok_decline_<code>[_mac_<nn>], tok_partial_<1-99> or tok_pending_<ms>';
+  const known = 'tok_decline_<code>[_mac_<nn>], tok_partial_<1-99>, tok_pending_<ms> or tok_capture_fails';
   return { kind: 'invalid', message: `token: ${token} is no magic token; expected ${known}` };
 }

@@ -24,6 +24,14 @@ export const webhookBody = z.strictObject({
   secret: z.string().min(1).max(256),
 });
 
+/** Body of `POST /webhooks/resend`. */
+export const resendBody = z.strictObject({
+  /** Of an event that was sent before. */
+  id: z.string().min(1),
+  /** How many seconds ago it is said to have been signed. */
+  age_s: z.int().min(0).max(315_360_000).default(0),
+});
+
 export type Subscription = z.infer<typeof webhookBody>;
 
 /** How the deliveries went. */
@@ -36,7 +44,7 @@ export interface WebhookCounts {
   readonly waiting: number;
 }
 
-/** An event on its way. */
+/** An event on its way, or one of the past. */
 export interface WebhookEvent {
   readonly provider: string;
   readonly id: string;
@@ -49,6 +57,8 @@ const FIRST_RETRY_MS = 200;
 const CONNECTIONS_MAX = 16;
 /** Events on their way at once; more are dropped and counted. */
 const WAITING_MAX = 10_000;
+/** Past events that can be sent again; the oldest goes first. */
+export const PAST_EVENTS_MAX = 10_000;
 
 const PLACE_OF_PROVIDER = '{provider}';
 
@@ -66,6 +76,8 @@ export class WebhookSender {
   readonly #clock: SandboxClock;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS_MAX });
   readonly #nextId: () => string;
+  /** By id, oldest first. */
+  readonly #past = new Map<string, WebhookEvent>();
   #subscription: Subscription | null = null;
   #counts = { delivered: 0, failed: 0, dropped: 0, waiting: 0 };
 
@@ -83,13 +95,26 @@ export class WebhookSender {
     return { url: this.#subscription?.url ?? null, ...this.#counts };
   }
 
-  /** Null when nobody listens. */
+  /** Past events, oldest first: at most the newest `limit`. */
+  pastEvents(limit: number): readonly WebhookEvent[] {
+    return limit === 0 ? [] : [...this.#past.values()].slice(-limit);
+  }
+
+  forgetEvents(): void {
+    this.#past.clear();
+  }
+
+  /** Makes an event, which can be sent again from then on. Null when nobody listens. */
   compose(event: AccountEvent): WebhookEvent | null {
     if (this.#subscription === null) return null;
     const id = this.#nextId();
-    const created = Math.floor(this.#clock.nowMs() / 1000);
+    const created = this.#nowSeconds();
     const { provider, type, data } = event;
-    return { provider, id, body: JSON.stringify({ id, type, created, provider, data }) };
+    const composed = { provider, id, body: JSON.stringify({ id, type, created, provider, data }) };
+    this.#past.set(id, composed);
+    const [oldest] = this.#past.keys();
+    if (this.#past.size > PAST_EVENTS_MAX && oldest !== undefined) this.#past.delete(oldest);
+    return composed;
   }
 
   /** Sends until it is taken or the tries are used up. Never throws; resolves after the first try. */
@@ -102,6 +127,24 @@ export class WebhookSender {
     await this.#try(event, 1);
   }
 
+  /**
+   * Sends a past event once more, byte for byte, with a signature of its own. Tried once, and not counted.
+   * @param ageS how many seconds ago it is said to have been signed
+   */
+  async resend(
+    id: string,
+    ageS: number,
+  ): Promise<
+    /** `status`: what the receiver answered; null when there was no answer. */
+    { readonly signedAt: number; readonly status: number | null } | 'not_found' | 'nobody_listens'
+  > {
+    const event = this.#past.get(id);
+    if (event === undefined) return 'not_found';
+    if (this.#subscription === null) return 'nobody_listens';
+    const signedAt = this.#nowSeconds() - ageS;
+    return { signedAt, status: await this.#post(this.#subscription, event, signedAt) };
+  }
+
   close(): void {
     this.#subscription = null;
     this.#agent.destroy();
@@ -109,7 +152,8 @@ export class WebhookSender {
 
   async #try(event: WebhookEvent, number: number): Promise<void> {
     const subscription = this.#subscription;
-    const taken = subscription !== null && (await this.#post(subscription, event));
+    const status = subscription === null ? null : await this.#post(subscription, event, this.#nowSeconds());
+    const taken = status !== null && status >= 200 && status < 300;
     if (!taken && subscription !== null && number < TRIES_MAX) {
       this.#clock.after(FIRST_RETRY_MS * 2 ** (number - 1), () => void this.#try(event, number + 1));
       return;
@@ -118,9 +162,12 @@ export class WebhookSender {
     this.#counts[taken ? 'delivered' : 'failed'] += 1;
   }
 
-  /** Whether the receiver answered 2xx. */
-  #post(subscription: Subscription, event: WebhookEvent): Promise<boolean> {
-    const seconds = Math.floor(this.#clock.nowMs() / 1000);
+  #nowSeconds(): number {
+    return Math.floor(this.#clock.nowMs() / 1000);
+  }
+
+  /** The status that the receiver answered; null when there was no answer. @param signedAt unix seconds */
+  #post(subscription: Subscription, event: WebhookEvent, signedAt: number): Promise<number | null> {
     return new Promise((resolve) => {
       const outgoing = request(
         subscription.url.replace(PLACE_OF_PROVIDER, encodeURIComponent(event.provider)),
@@ -131,19 +178,18 @@ export class WebhookSender {
           headers: {
             'content-type': 'application/json',
             'content-length': Buffer.byteLength(event.body),
-            'sandbox-signature': signWebhook(subscription.secret, seconds, event.body),
+            'sandbox-signature': signWebhook(subscription.secret, signedAt, event.body),
           },
         },
       );
       outgoing.on('response', (response) => {
         response.resume();
-        const status = response.statusCode ?? 0;
-        resolve(status >= 200 && status < 300);
+        resolve(response.statusCode ?? null);
       });
       outgoing.on('timeout', () => outgoing.destroy());
       // Whatever went wrong: it was not taken, and is tried again.
-      outgoing.on('close', () => resolve(false));
-      outgoing.on('error', () => resolve(false));
+      outgoing.on('close', () => resolve(null));
+      outgoing.on('error', () => resolve(null));
       outgoing.end(event.body);
     });
   }

@@ -3,10 +3,14 @@ import type {
   Authorization,
   AuthorizationRequest,
   AuthorizationStatus,
+  LatePolicy,
   NetworkTransaction,
 } from '../core/authorization.ts';
+import type { CardBrand } from '../core/card.ts';
 import type { RoutingDecision } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
+import type { Operation } from '../core/operation.ts';
+import type { Changes } from './stored-changes.ts';
 
 /** An authorization as the store's columns hold it. */
 export interface AuthorizationRow {
@@ -24,9 +28,12 @@ export interface AuthorizationRow {
   readonly provider_reference: string | null;
   readonly network_transaction: string | null;
   readonly decline: string | null;
+  readonly capture_closed: number;
+  readonly expires_at_ms: number | null;
+  readonly answered: number;
   readonly trace_id: string;
   readonly created_at_ms: number;
-  /** Data of the event that opened it: request and routing. */
+  /** Data of the event that opened it: request, routing and what else never changes. */
   readonly opened: string;
 }
 
@@ -34,23 +41,57 @@ export interface AttemptRow {
   readonly id: string;
   readonly number: number;
   readonly provider: string;
+  readonly provider_key: string;
   readonly outcome: string | null;
   readonly propensity: number;
   readonly duration_ms: number | null;
   readonly started_at_ms: number;
+  readonly deadline_at_ms: number;
+}
+
+export interface OperationRow {
+  readonly id: string;
+  readonly number: number;
+  readonly kind: Operation['kind'];
+  readonly purpose: Operation['purpose'];
+  readonly attempt_number: number;
+  readonly target: string | null;
+  readonly amount: number;
+  readonly final: number;
+  readonly status: Operation['status'];
+  readonly code: string | null;
+  readonly provider_key: string;
+  readonly provider_reference: string | null;
+  readonly created_at_ms: number;
+  readonly settled_at_ms: number | null;
+}
+
+/** Rows of an authorization; attempts and operations in the order of their numbers. */
+export interface FoundAuthorization {
+  readonly row: AuthorizationRow;
+  readonly attempts: readonly AttemptRow[];
+  readonly operations: readonly OperationRow[];
 }
 
 /** What the event `opened` keeps: with the rows that change, the whole of an authorization. */
 export interface OpenedData {
-  readonly attempt: string;
-  readonly provider: string;
+  readonly account: string;
+  readonly live: boolean;
+  readonly traceId: string;
   readonly request: AuthorizationRequest;
+  readonly brand: CardBrand;
+  readonly scaRegion: boolean;
+  readonly latePolicy: LatePolicy;
   readonly routing: RoutingDecision;
+  readonly changes: Changes;
 }
 
-/** Puts an authorization together again. `attempts` in the order of their numbers. */
-export function authorizationFrom(row: AuthorizationRow, attempts: readonly AttemptRow[]): Authorization {
-  const opened: OpenedData = JSON.parse(row.opened);
+/** What was opened before these were kept. */
+const EARLIER = { brand: 'unknown', scaRegion: false, latePolicy: { reverseAfterMs: null } } as const;
+
+/** Puts an authorization together again. */
+export function authorizationFrom({ row, attempts, operations }: FoundAuthorization): Authorization {
+  const opened: Pick<OpenedData, 'request' | 'routing'> & Partial<OpenedData> = JSON.parse(row.opened);
   return {
     id: row.id,
     account: row.account,
@@ -59,6 +100,9 @@ export function authorizationFrom(row: AuthorizationRow, attempts: readonly Atte
     open: row.open === 1,
     live: row.live === 1,
     request: opened.request,
+    brand: opened.brand ?? EARLIER.brand,
+    scaRegion: opened.scaRegion ?? EARLIER.scaRegion,
+    latePolicy: opened.latePolicy ?? EARLIER.latePolicy,
     authorizedAmount: row.authorized_amount,
     capturedAmount: row.captured_amount,
     refundedAmount: row.refunded_amount,
@@ -67,6 +111,10 @@ export function authorizationFrom(row: AuthorizationRow, attempts: readonly Atte
     networkTransaction: parsed<NetworkTransaction>(row.network_transaction),
     decline: parsed<Decline>(row.decline),
     attempts: attempts.map(attemptFrom),
+    operations: operations.map(operationFrom),
+    captureClosed: row.capture_closed === 1,
+    expiresAtMs: row.expires_at_ms,
+    answered: row.answered === 1,
     routing: opened.routing,
     traceId: row.trace_id,
     createdAtMs: row.created_at_ms,
@@ -78,10 +126,31 @@ function attemptFrom(row: AttemptRow): Attempt {
     id: row.id,
     number: row.number,
     provider: row.provider,
+    providerKey: row.provider_key,
     outcome: parsed<AttemptOutcome>(row.outcome),
     propensity: row.propensity,
     durationMs: row.duration_ms,
     startedAtMs: row.started_at_ms,
+    deadlineAtMs: row.deadline_at_ms,
+  };
+}
+
+function operationFrom(row: OperationRow): Operation {
+  return {
+    id: row.id,
+    number: row.number,
+    kind: row.kind,
+    purpose: row.purpose,
+    attemptNumber: row.attempt_number,
+    target: row.target,
+    amount: row.amount,
+    final: row.final === 1,
+    status: row.status,
+    code: row.code,
+    providerKey: row.provider_key,
+    providerReference: row.provider_reference,
+    createdAtMs: row.created_at_ms,
+    settledAtMs: row.settled_at_ms,
   };
 }
 

@@ -15,8 +15,8 @@ export interface Log {
   error(event: string, fields?: LogFields): void;
   /** An exception: its message and stack, scrubbed. */
   fault(event: string, error: unknown, fields?: LogFields): void;
-  /** Tells each authorization that ended in one line, and each alert. */
-  readonly observer: Pick<Observer, 'authorizationEnded' | 'alert'>;
+  /** Tells each authorization that ended in one line, each look at what was unsettled, and each alert. */
+  readonly observer: Pick<Observer, 'authorizationEnded' | 'alert' | 'resolved' | 'sealed' | 'purged'>;
   /** Writes what is buffered; before the process ends. */
   flush(): void;
 }
@@ -89,6 +89,20 @@ export function createLog(settings: LogSettings): Log {
     fault: (event, error, fields) => logger.error({ event, ...scrubbed(fields), ...faultFields(error) }),
     observer: {
       authorizationEnded: (ended) => logger.info(authorizationLine(ended)),
+      resolved: ({ authorizationId, provider, subject, by, result, ageMs }) =>
+        logger.info({
+          event: 'resolution',
+          authorization_id: authorizationId,
+          provider,
+          subject,
+          by,
+          result: scrub(result),
+          age_ms: Math.round(ageMs),
+        }),
+      // A log that is kept elsewhere can vouch for the journal by these lines.
+      sealed: ({ number, throughEvent, digest }) =>
+        logger.info({ event: 'seal', number, through_event: throughEvent, digest }),
+      purged: (count) => logger.info({ event: 'purged', authorizations: count }),
       alert: ({ kind, detail, authorizationId }) =>
         logger.error({
           event: 'alert',

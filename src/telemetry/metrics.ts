@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { BreakerState } from '../core/decision.ts';
-import type { Observer } from '../gateway/ports.ts';
+import type { Observer, WorkCounts } from '../gateway/ports.ts';
 import { LabelCache } from './label-cache.ts';
 
 /** Series of one metric at most; labels come from configuration, so that this is a safety net. */
@@ -20,6 +20,8 @@ const MISNAMED_DEFAULTS = [
 const PROVIDER_SECONDS = [0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60];
 /** A durable write takes well under a millisecond on a good disk. */
 const JOURNAL_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2];
+/** From within the request to the last look of the schedule. */
+const RESOLUTION_SECONDS = [0.1, 1, 5, 10, 30, 60, 300, 3600, 86_400, 604_800];
 const REQUEST_SECONDS = [0.001, 0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
 /** Numbers of breaker states, in the order of how much they let through. */
@@ -49,6 +51,8 @@ export interface Metrics {
   }): void;
   /** Authorizations pending or reversing, with nobody working on them; told before a scrape. */
   unsettledShown(count: number): void;
+  /** What is worked on beside the road; told before a scrape. */
+  workShown(counts: WorkCounts): void;
   rulesetActivated(version: number): void;
   rulesetRejected(): void;
   /** The folder holds the active ruleset again. */
@@ -80,6 +84,7 @@ export function createMetrics(version: string): Metrics {
   return {
     observer: roadMetrics(registry),
     unsettledShown: unsettledMetric(registry),
+    workShown: workMetric(registry),
     ...rulesetMetrics(registry),
     ...breakerMetrics(registry),
     ...requestMetrics(registry),
@@ -164,9 +169,64 @@ function roadMetrics(registry: Registry): Observer {
       journalSeconds.get(operation).observe(durationMs / 1000);
       if (failed) journalFailures.get(operation).inc();
     },
+    ...resolutionMetrics(registry),
     alert: ({ kind }) => alerts.get(kind).inc(),
   };
 }
+
+/** What is found out, done and undone beside the road. */
+function resolutionMetrics(
+  registry: Registry,
+): Pick<Observer, 'resolved' | 'remarked' | 'sealed' | 'purged'> {
+  const resolutions = counter(
+    registry,
+    'resolutions_total',
+    'Looks at what was unsettled, by what they came to.',
+    ['provider', 'subject', 'by', 'result'],
+  );
+  const resolutionSeconds = histogram(
+    registry,
+    'resolution_age_seconds',
+    'Age of what was unsettled when it was settled.',
+    ['subject'],
+    RESOLUTION_SECONDS,
+  );
+  const remarks = counter(registry, 'remarks_total', 'Late approvals, contradictions and quarantines.', [
+    'remark',
+    'provider',
+  ]);
+  const purged = new Counter({
+    name: 'pointsman_purged_authorizations_total',
+    help: 'Authorizations that are no longer kept.',
+    registers: [registry],
+  });
+  return {
+    sealed: () => {},
+    purged: (count) => purged.inc(count),
+    resolved({ provider, subject, by, result, ageMs }) {
+      // Of a failure only its kind: its code may be anything.
+      const [kind = result] = result.split(' ');
+      resolutions.get(provider, subject, by, kind).inc();
+      // Of an attempt `rejected` is an end, of an operation it is one more try.
+      const isSettled = !UNSETTLED_RESULTS.has(kind) || (subject === 'attempt' && kind === 'rejected');
+      if (isSettled) resolutionSeconds.get(subject).observe(ageMs / 1000);
+    },
+    remarked: ({ remark, provider }) => remarks.get(remark, provider).inc(),
+  };
+}
+
+/** Looks that settled nothing. */
+const UNSETTLED_RESULTS: ReadonlySet<string> = new Set([
+  'pending',
+  'unknown',
+  'not_found',
+  'no_answer',
+  'not_sent',
+  'rejected',
+  'accepted',
+  'no_way_to_ask',
+  'provider_not_connected',
+]);
 
 /** The reasons of `Admission` that name the limit and not the breaker. */
 const LIMIT_REASONS: ReadonlySet<string> = new Set([
@@ -183,6 +243,20 @@ function unsettledMetric(registry: Registry): Metrics['unsettledShown'] {
     registers: [registry],
   });
   return (count) => unsettled.set(count);
+}
+
+function workMetric(registry: Registry): Metrics['workShown'] {
+  const work = new Gauge({
+    name: 'pointsman_unsettled_work',
+    help: 'Authorizations with something to find out, do or undo: waiting, overdue, or parked until a person closes it.',
+    labelNames: ['state'],
+    registers: [registry],
+  });
+  return ({ waiting, overdue, parked }) => {
+    work.set({ state: 'waiting' }, waiting);
+    work.set({ state: 'overdue' }, overdue);
+    work.set({ state: 'parked' }, parked);
+  };
 }
 
 function rulesetMetrics(

@@ -40,7 +40,14 @@ const rows = [2, 10, 50].map((count) => {
       const approved = { kind: 'approved', providerReference: 'p', networkTransaction: null } as const;
       const notSent = { kind: 'not_sent', code: 'ECONNREFUSED' } as const;
       const outcome = random.chance(0.9) ? approved : notSent;
-      learner.observe({ provider: id, facts, attemptNumber: 1, outcome, durationMs: 80 });
+      learner.observe({
+        provider: id,
+        facts,
+        attemptNumber: 1,
+        outcome,
+        resolvedLater: false,
+        durationMs: 80,
+      });
     }
   }
   const journal = openInProcessJournal(':memory:');

@@ -1,9 +1,11 @@
+import { hash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { SchemeCheck } from '../../src/gateway/ports.ts';
 import { openWorkerJournal } from '../../src/stores/sqlite/worker-journal.ts';
-import { sampleConclusion, sampleOpening } from '../contracts/journal-fixtures.ts';
+import { OUTCOMES, sampleConclusion, sampleOpening, T0 } from '../contracts/journal-fixtures.ts';
 import { printTable } from './ratio-table.ts';
 
 /**
@@ -12,6 +14,14 @@ import { printTable } from './ratio-table.ts';
  */
 const AUTHORIZATIONS = 3_000;
 const folder = mkdtempSync(join(tmpdir(), 'pointsman-journal-bench-'));
+
+/** Every payment with a card of its own and one ceiling, as a brand has that counts attempts. */
+const schemeCheckOf = (id: string): SchemeCheck => ({
+  cardKey: hash('sha256', id, 'hex'),
+  limits: [{ name: 'visa_30_days', windowMs: 30 * 24 * 60 * 60_000, max: 15, sameAmount: false }],
+  nowMs: T0,
+});
+const NOT_COUNTED = new Map([[1, { counts: false, blockedUntilMs: null, reason: null }]]);
 
 async function durableWritesPerSecond(): Promise<number> {
   const file = await open(join(folder, 'plain'), 'w');
@@ -37,10 +47,13 @@ async function measure(callers: number): Promise<readonly [number, number]> {
   let next = 0;
   const caller = async () => {
     while (next < AUTHORIZATIONS) {
-      const id = `bench_${next++}`;
-      const opened = await journal.open(sampleOpening(id));
+      const id = `auth_bench${next++}`;
+      const opening = sampleOpening(id, { scheme: schemeCheckOf(id) });
+      const opened = await journal.open(opening);
       if (opened.kind !== 'opened') throw new Error(`${id} was not opened: ${opened.kind}`);
-      const concluded = await journal.conclude(sampleConclusion(id));
+      const concluded = await journal.advance(
+        sampleConclusion(opening.authorization, OUTCOMES.approved, { outcomeScheme: NOT_COUNTED }),
+      );
       if (concluded.kind !== 'written') throw new Error(`${id} was not concluded`);
     }
   };

@@ -27,6 +27,8 @@ describe('readEnvironment', () => {
       drainTimeoutMs: 10_000,
       logLevel: 'info',
       binTables: [],
+      resolverSchedule: [5_000, 30_000, 120_000, 300_000, 3_600_000, 86_400_000],
+      retentionDays: null,
       production: false,
     });
     expect(Object.isFrozen(settings)).toBe(true);
@@ -120,7 +122,12 @@ describe('readEnvironment', () => {
     expect(warnings[0]).toMatch(hint);
   });
 
-  it('says that a schedule has no effect yet', () => {
-    expect(readEnvironment({ RESOLVER_SCHEDULE_MS: '100,200' }).warnings[0]).toMatch(/no effect/);
+  it('reads a schedule', () => {
+    const { settings, warnings } = readEnvironment({ RESOLVER_SCHEDULE_MS: '100,200' });
+    expect(settings.resolverSchedule).toEqual([100, 200]);
+    expect(warnings).toEqual([]);
+    for (const wrong of ['0', '5,', 'soon', '1,2,x', Array.from({ length: 21 }, () => '5').join(',')]) {
+      expect(refusal({ RESOLVER_SCHEDULE_MS: wrong })).toMatch(/RESOLVER_SCHEDULE_MS/);
+    }
   });
 });

@@ -261,6 +261,9 @@ describe('rules.yaml', () => {
       marginBasisPoints: 10_000,
       costTolerancePp: null,
       unknownCostBasisPoints: 10_000,
+      afterUnknown: 'hold',
+      lateApprovalReverseAfterMs: null,
+      threeDsReuse: 'not_sent',
     });
     const { limits, breaker, capabilities } = reading.ruleset.providers.get('a') ?? {};
     expect(limits).toEqual({ perSecond: 100, concurrent: 50 });

@@ -238,6 +238,7 @@ export function providerContract(name: string, harness: ProviderHarness): void {
       const providerReference = outcome.kind === 'approved' ? outcome.providerReference : '';
       const { amount } = call.request;
       const operation = {
+        operationId: 'op_1',
         attemptId: call.attemptId,
         providerReference,
         providerKey: `${call.providerKey}_op`,
@@ -271,7 +272,9 @@ export function providerContract(name: string, harness: ProviderHarness): void {
         }
         const outcome = await answer;
         expect(outcome).toMatchObject({ kind: expected.kind });
-        expect(judgeOutcome(outcome, false).mayFailOver).toBe(expected.mayFailOver);
+        expect(judgeOutcome(outcome, { acceptPartial: false, undone: false }).mayFailOver).toBe(
+          expected.mayFailOver,
+        );
         expected.more?.(outcome);
         expect(tested.requests(), 'requests').toBe(expected.requests);
         expect(live(), 'live authorizations').toHaveLength(expected.live);
@@ -432,17 +435,21 @@ export function providerContract(name: string, harness: ProviderHarness): void {
         expect(await tested.provider.capture(tooMuch)).toMatchObject({ kind: 'refused' });
         expect(await tested.provider.refund(operation)).toMatchObject({ kind: 'refused' });
         const nowhere = { ...operation, providerReference: 'no-such-id', providerKey: 'v2' };
-        expect(await tested.provider.void(nowhere)).toMatchObject({ kind: 'refused' });
+        // What is to be undone may still be on its way there: no evidence that there is nothing.
+        expect(await tested.provider.void(nowhere)).toEqual({ kind: 'not_found' });
+        expect(await tested.provider.capture({ ...nowhere, providerKey: 'c2' })).toMatchObject({
+          kind: 'refused',
+        });
       });
 
       it.for(['void', 'capture', 'refund'] as const)(
-        '%s: lost is unknown, unprocessed is refused',
+        '%s: lost is unknown, unprocessed may be repeated',
         async (name, test) => {
           const { operation } = await approved(test);
           if (name === 'refund') await tested.provider.capture({ ...operation, providerKey: 'c' });
           await tested.fail(name, 'unprocessed');
           const first = { ...operation, providerKey: 'k1' };
-          expect(await tested.provider[name](first)).toMatchObject({ kind: 'refused' });
+          expect(await tested.provider[name](first)).toMatchObject({ kind: 'rejected' });
           await tested.fail(name, 'lost');
           const second = { ...operation, providerKey: 'k2' };
           expect(await tested.provider[name](second)).toMatchObject({ kind: 'unknown' });
@@ -450,6 +457,45 @@ export function providerContract(name: string, harness: ProviderHarness): void {
           expect(await tested.provider[name](second)).toMatchObject({ kind: 'confirmed' });
         },
       );
+
+      it.for(['void', 'capture', 'refund'] as const)(
+        '%s: an inquiry tells what became of it, by our own name for it',
+        async (name, test) => {
+          const { operation } = await approved(test);
+          if (!tested.provider.semantics.operationInquiry) test.skip('this provider has no such inquiry');
+          if (name === 'refund') await tested.provider.capture({ ...operation, operationId: 'op_0' });
+          const call = { ...operation, operationId: 'op_7', providerKey: 'k7' };
+          const ask = () => tested.provider.inquireOperation({ ...call, operation: name, budget: budget() });
+          expect(await ask()).toEqual({ kind: 'not_found' });
+          await tested.fail(name, 'lost');
+          expect(await tested.provider[name](call)).toMatchObject({ kind: 'unknown' });
+          expect(await ask()).toMatchObject({ kind: 'confirmed' });
+          await tested.fail('inquire', 'lost');
+          expect(await ask()).toMatchObject({ kind: 'no_answer' });
+        },
+      );
+
+      it('cancels by our reference what it knows, and says when it knows nothing', async (test) => {
+        const call = callFor(await arrange('reset_processed', test));
+        if (!tested.provider.semantics.cancelByReference) test.skip('this provider cannot');
+        const cancel = (attemptId: string, providerKey: string): OperationCall => ({
+          operationId: 'op_1',
+          attemptId,
+          providerReference: null,
+          providerKey,
+          amount: call.request.amount,
+          budget: budget(),
+        });
+        expect(await tested.provider.void(cancel('att_nobody_1', 'v1'))).toEqual({ kind: 'not_found' });
+        expect((await tested.provider.authorize(call)).kind).toBe('unknown');
+        expect(live()).toHaveLength(1);
+        expect(await tested.provider.void(cancel(call.attemptId, 'v2'))).toMatchObject({ kind: 'confirmed' });
+        expect(live()).toHaveLength(0);
+        expect(await inquire(call, null)).toMatchObject({
+          kind: 'found',
+          outcome: { kind: 'partially_approved', reversal: 'confirmed' },
+        });
+      });
 
       it('without a connection nothing is sent', async (test) => {
         const { operation } = await approved(test);

@@ -52,6 +52,7 @@ describe('renderAuthorization', () => {
             duration_ms: 84,
           },
         ],
+        operations: [],
         routing: {
           ruleset: 12,
           rule: 'eu-debit',
@@ -75,6 +76,7 @@ describe('renderAuthorization', () => {
           notes: [],
         },
         created_at: '2026-11-23T10:00:00.000Z',
+        expires_at: null,
       }),
     );
   });

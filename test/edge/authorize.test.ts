@@ -93,6 +93,11 @@ describe('POST /v1/authorizations: what reaches the road', () => {
     });
   });
 
+  it('hands over that the caller wants it captured by us', async () => {
+    await send(post({ ...BODY, capture: 'automatic' }));
+    expect(fixture.commands[0]?.request.capture).toBe('automatic');
+  });
+
   it('keeps six digits of a BIN of a 15-digit card (T50)', async () => {
     await send(post({ ...BODY, card: { token: 't', bin: '37828224' } }));
     expect(fixture.commands[0]?.request.card.bin).toBe('378282');
@@ -311,7 +316,14 @@ describe('POST /v1/authorizations: fields', () => {
   const { card, shopper } = BODY;
   const refused: [change: object, path: string, expected: RegExp][] = [
     [{ amout: 1 }, 'amout', /amount/],
-    [{ capture: 'automatic' }, 'capture', /not available in this version/],
+    [{ capture: 'auto' }, 'capture', /manual \| automatic/],
+    [
+      { card: { token: 't', tokens: { stripe: 'pm_1' } } },
+      'card.id',
+      /identity across tokens: scheme limits/,
+    ],
+    [{ card: { tokens: { stripe: 'pm_1', adyen: '8415' } } }, 'card.id', /unless only one token is given/],
+    [{ card: { tokens: { stripe: 'pm_1', adyen: '8415' }, id: null } }, 'card.id', /card\.account_reference/],
     [{ reference: '' }, 'reference', /1 to 255/],
     [{ reference: 'r'.repeat(256) }, 'reference', /1 to 255/],
     [{ reference: 'a b' }, 'reference', /ASCII/],
@@ -393,7 +405,11 @@ describe('POST /v1/authorizations: fields', () => {
     },
     { deadline_ms: 100 },
     { deadline_ms: 60_000 },
+    { capture: 'automatic' },
     { card: { ...card, tokens: { 'no-such-provider': 'x', 'sandbox-a': 'y' } } },
+    { card: { token: 't', tokens: { 'sandbox-a': 't', 'sandbox-b': 't' } } },
+    { card: { token: 't', tokens: { stripe: 'pm_1' }, id: 'card-77' } },
+    { card: { token: 't', tokens: { stripe: 'pm_1' }, account_reference: 'V0010013022298169667504231315' } },
     { network_transaction: { id: '016150703802094', network: 'visa', date: '2026-02-28' } },
   ];
   it.each(accepted)('takes %j', async (change) => {

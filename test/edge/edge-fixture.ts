@@ -1,9 +1,14 @@
 import { connect } from 'node:net';
 import type { Authorization } from '../../src/core/authorization.ts';
+import type { Operation } from '../../src/core/operation.ts';
+import { settled } from '../../src/core/settlement.ts';
 import { createApp } from '../../src/edge/app.ts';
 import type { Caller, EdgeDeps, ProviderSnapshot } from '../../src/edge/edge-deps.ts';
+import { renderOperation } from '../../src/edge/operation-answer.ts';
 import { type EdgeServer, type ServerSettings, startServer } from '../../src/edge/server.ts';
+import type { OperateCommand, OperateResult } from '../../src/gateway/operate.ts';
 import type { Clock, ProviderOverride } from '../../src/gateway/ports.ts';
+import type { ResolveCommand, ResolveResult } from '../../src/gateway/resolve-by-person.ts';
 import type { AuthorizeCommand, AuthorizeResult } from '../../src/gateway/road-results.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
 import { systemRandomness } from '../../src/guards/system-randomness.ts';
@@ -96,6 +101,9 @@ export const AUTHORIZATION: Authorization = {
     deadlineMs: 8000,
     metadata: {},
   },
+  brand: 'visa',
+  scaRegion: true,
+  latePolicy: { reverseAfterMs: null },
   authorizedAmount: 4999,
   capturedAmount: 0,
   refundedAmount: 0,
@@ -108,21 +116,29 @@ export const AUTHORIZATION: Authorization = {
       id: 'att_b',
       number: 1,
       provider: 'sandbox-a',
+      providerKey: 'att_b',
       outcome: { kind: 'not_sent', code: 'ECONNREFUSED' },
       propensity: 0.94,
       durationMs: 2.4,
       startedAtMs: Date.UTC(2026, 10, 23, 10),
+      deadlineAtMs: Date.UTC(2026, 10, 23, 10, 0, 8),
     },
     {
       id: 'att_c',
       number: 2,
       provider: 'sandbox-b',
+      providerKey: 'att_c',
       outcome: { kind: 'approved', providerReference: 'psp_b', networkTransaction: null },
       propensity: 0.7123456789,
       durationMs: 84.3,
       startedAtMs: Date.UTC(2026, 10, 23, 10),
+      deadlineAtMs: Date.UTC(2026, 10, 23, 10, 0, 8),
     },
   ],
+  operations: [],
+  captureClosed: false,
+  expiresAtMs: null,
+  answered: true,
   routing: {
     ruleset: 12,
     rule: 'eu-debit',
@@ -149,10 +165,38 @@ export const AUTHORIZATION: Authorization = {
   createdAtMs: Date.UTC(2026, 10, 23, 10),
 };
 
+/** A capture of all of {@link AUTHORIZATION}, done. */
+export const CAPTURE: Operation = {
+  id: 'cap_bcdfghjkmnpqrstvwxyzB_1',
+  number: 1,
+  kind: 'capture',
+  purpose: 'requested',
+  attemptNumber: 2,
+  target: null,
+  amount: 4999,
+  final: false,
+  status: 'succeeded',
+  code: null,
+  providerKey: 'att_c_c1',
+  providerReference: 'psp_cap',
+  createdAtMs: Date.UTC(2026, 10, 24, 9),
+  settledAtMs: Date.UTC(2026, 10, 24, 9, 0, 1),
+};
+
+/** {@link AUTHORIZATION} with these operations, and what they add up to. */
+export function withOperations(...operations: readonly Partial<Operation>[]): Authorization {
+  return settled({
+    ...AUTHORIZATION,
+    operations: operations.map((operation, index) => ({ ...CAPTURE, number: index + 1, ...operation })),
+  });
+}
+
 /** What the edge told the rest, and what the rest answers. */
 export interface EdgeFixture {
   readonly deps: EdgeDeps;
   readonly commands: AuthorizeCommand[];
+  readonly operations: OperateCommand[];
+  readonly resolutions: ResolveCommand[];
   readonly overrides: ProviderOverride[];
   readonly faults: { readonly traceId: string; readonly route: string; readonly error: unknown }[];
   /** Everything handed to log and metrics sinks. */
@@ -160,6 +204,8 @@ export interface EdgeFixture {
   draining: boolean;
   ready: boolean;
   answer: (command: AuthorizeCommand) => Promise<AuthorizeResult>;
+  operated: (command: OperateCommand) => Promise<OperateResult>;
+  resolved: (command: ResolveCommand) => Promise<ResolveResult>;
 }
 
 export const ANSWERED: AuthorizeResult = {
@@ -170,21 +216,41 @@ export const ANSWERED: AuthorizeResult = {
   authorizationId: 'auth_b',
 };
 
+export const OPERATED: Extract<OperateResult, { readonly kind: 'answered' }> = {
+  kind: 'answered',
+  ...renderOperation(withOperations(CAPTURE), CAPTURE),
+  replayed: false,
+  authorizationId: AUTHORIZATION.id,
+};
+
 /** An edge whose road is `fixture.answer`. */
 export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = systemClock): EdgeFixture {
   const fixture: EdgeFixture = {
     commands: [],
+    operations: [],
+    resolutions: [],
     overrides: [],
     faults: [],
     told: [],
     draining: false,
     ready: true,
     answer: async () => ANSWERED,
+    operated: async () => OPERATED,
+    resolved: async () => ({ kind: 'resolved', authorization: AUTHORIZATION }),
     deps: {
       authorize: (command) => {
         fixture.commands.push(command);
         return fixture.answer(command);
       },
+      operate: (command) => {
+        fixture.operations.push(command);
+        return fixture.operated(command);
+      },
+      resolve: (command) => {
+        fixture.resolutions.push(command);
+        return fixture.resolved(command);
+      },
+      takeNotices: async () => ({ kind: 'kept', isNew: true }),
       journal: {
         findAuthorization: async (id) => (id === AUTHORIZATION.id ? AUTHORIZATION : null),
         listAuthorizations: async () => ({ data: [AUTHORIZATION], nextCursor: null }),

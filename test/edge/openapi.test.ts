@@ -3,18 +3,32 @@ import { problemSchema } from '../../src/edge/answer-schemas.ts';
 import { createApp } from '../../src/edge/app.ts';
 import type { EdgeDeps } from '../../src/edge/edge-deps.ts';
 import { OPERATIONS } from '../../src/edge/interface.ts';
+import { renderOperation } from '../../src/edge/operation-answer.ts';
 import { PROBLEMS, type ProblemName } from '../../src/edge/problems.ts';
 import { BODY_BYTES_MAX } from '../../src/edge/read-body.ts';
+import type { OperateResult } from '../../src/gateway/operate.ts';
 import { JournalError } from '../../src/gateway/ports.ts';
 import type { AuthorizeResult } from '../../src/gateway/road-results.ts';
-import { AUTHORIZATION, BODY, edgeFixture, post } from './edge-fixture.ts';
+import { AUTHORIZATION, BODY, CAPTURE, edgeFixture, post, withOperations } from './edge-fixture.ts';
+
+interface Media {
+  example?: unknown;
+  examples?: Record<string, { value: unknown }>;
+}
+
+interface DocumentedOperation {
+  operationId: string;
+  tags: string[];
+  security: unknown[];
+  parameters?: { name: string; in: string; required?: boolean }[];
+  requestBody?: { required: boolean; content: Record<string, Media> };
+  responses: Record<string, { content: Record<string, Media> }>;
+}
 
 interface Document {
   openapi: string;
-  paths: Record<
-    string,
-    Record<string, { operationId: string; security: unknown[]; responses: Record<string, unknown> }>
-  >;
+  tags: { name: string }[];
+  paths: Record<string, Record<string, DocumentedOperation>>;
   components: { schemas: Record<string, unknown>; securitySchemes: Record<string, unknown> };
 }
 
@@ -49,6 +63,57 @@ describe('/openapi.json', () => {
     expect(documented.sort()).toEqual(served.sort());
   });
 
+  it('declares every tag and no other', () => {
+    const used = new Set(operations.flatMap(({ operation }) => operation.tags));
+    expect(new Set(document.tags.map(({ name }) => name))).toEqual(used);
+  });
+
+  it('declares every parameter of a path, and the Idempotency-Key where it is required', async () => {
+    for (const { path, method, operation } of operations) {
+      const parameters = operation.parameters ?? [];
+      const inPath = parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name);
+      expect([path, inPath]).toEqual([path, [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1])]);
+      const { idempotencyKey = false } =
+        OPERATIONS.find(({ operationId }) => operationId === operation.operationId) ?? {};
+      const declared = parameters.some(({ name, required }) => name === 'Idempotency-Key' && required);
+      expect([method, path, declared]).toEqual([method, path, idempotencyKey]);
+    }
+  });
+
+  it('gives examples of bodies that its schemas take, and says which bodies may be left out', () => {
+    const bodied = OPERATIONS.filter((operation) => operation.body !== undefined);
+    expect(bodied.length).toBeGreaterThan(5);
+    for (const { operationId, body: taken, path, method } of bodied) {
+      expect([operationId, taken?.schema.safeParse(taken.example).error]).toEqual([operationId, undefined]);
+      const documented = document.paths[path]?.[method]?.requestBody;
+      expect([operationId, documented?.required]).toEqual([operationId, taken?.optional !== true]);
+      expect(documented?.content['application/json']?.example).toEqual(taken?.example);
+    }
+  });
+
+  it('gives examples of answers that its schemas take', () => {
+    const examples = OPERATIONS.flatMap(({ operationId, answers }) =>
+      Object.values(answers).flatMap(({ example, schema }) =>
+        example === undefined ? [] : [{ operationId, error: schema?.safeParse(example).error }],
+      ),
+    );
+    expect(examples.length).toBeGreaterThan(5);
+    for (const { operationId, error } of examples)
+      expect([operationId, error]).toEqual([operationId, undefined]);
+  });
+
+  it('gives examples of problems that its schema takes', () => {
+    for (const { operation } of operations) {
+      for (const response of Object.values(operation.responses)) {
+        const { examples = {} } = response.content['application/problem+json'] ?? {};
+        for (const [name, { value }] of Object.entries(examples)) {
+          expect([name, problemSchema.safeParse(value).error]).toEqual([name, undefined]);
+          expect(value).toMatchObject({ type: `/problems/${name}` });
+        }
+      }
+    }
+  });
+
   it('asks for a key exactly where one is needed', async () => {
     for (const { path, method, operation } of operations) {
       const response = await app.request(path.replace('{id}', 'x'), { method: method.toUpperCase() });
@@ -80,6 +145,7 @@ const bug = () => {
   throw new Error('bug');
 };
 const road = (result: AuthorizeResult): Case => ({ deps: { authorize: async () => result } });
+const operating = (result: OperateResult): Case => ({ deps: { operate: async () => result } });
 const header = (name: string, value: string | null): Case => ({
   init: (init) => {
     const headers = new Headers(init.headers);
@@ -97,7 +163,7 @@ const CASES: Record<ProblemName, Case> = {
   'request-timeout': { socketOnly: 'server.test.ts' },
   'method-not-allowed': { socketOnly: 'reads.test.ts' },
   'malformed-json': body('{'),
-  'invalid-request': body('{}'),
+  'invalid-request': body('{"amout":1}'),
   'card-number': header('x-note', '4111111111111111'),
   'idempotency-key-missing': header('idempotency-key', null),
   'idempotency-key-malformed': header('idempotency-key', 'a b'),
@@ -105,10 +171,22 @@ const CASES: Record<ProblemName, Case> = {
   'out-of-scope': {
     deps: { findCaller: () => ({ account: 'a', merchants: 'all', scopes: new Set(['rules']) }) },
   },
-  'not-found': { path: 'nobody' },
+  'not-found': { path: 'nobody', deps: { takeNotices: async () => ({ kind: 'no_such_provider' }) } },
   'in-flight': road({ kind: 'in_flight', authorizationId, retryAfterMs: 1 }),
   'payment-live': road({ kind: 'payment_live', authorizationId }),
-  'idempotency-key-reused': road({ kind: 'other_body', authorizationId }),
+  'operation-not-possible': operating({
+    kind: 'refused',
+    refusal: 'amount_too_large',
+    leftAmount: 2999,
+    authorization: AUTHORIZATION,
+  }),
+  'attempt-not-open': { deps: { resolve: async () => ({ kind: 'not_open', authorization: AUTHORIZATION }) } },
+  'idempotency-key-reused': {
+    deps: {
+      authorize: async () => ({ kind: 'other_body', authorizationId }),
+      operate: async () => ({ kind: 'other_body', authorizationId }),
+    },
+  },
   'no-route': road({
     kind: 'no_route',
     reasons: AUTHORIZATION.routing.candidates,
@@ -118,15 +196,26 @@ const CASES: Record<ProblemName, Case> = {
   'body-too-large': body(' '.repeat(BODY_BYTES_MAX + 1)),
   'unsupported-media-type': header('content-type', 'text/plain'),
   internal: {
-    deps: { authorize: bug, providers: bug, journal: { findAuthorization: bug, listAuthorizations: bug } },
+    deps: {
+      authorize: bug,
+      operate: bug,
+      resolve: bug,
+      takeNotices: bug,
+      providers: bug,
+      journal: { findAuthorization: bug, listAuthorizations: bug },
+    },
   },
   'journal-unavailable': {
     deps: {
       authorize: async () => ({ kind: 'journal_unavailable', retryAfterMs: 1 }),
+      operate: async () => ({ kind: 'journal_unavailable', retryAfterMs: 1 }),
+      takeNotices: async () => ({ kind: 'journal_unavailable' }),
+      resolve: async () => ({ kind: 'journal_unavailable' }),
       setOverride: broken,
       journal: { findAuthorization: broken, listAuthorizations: broken },
     },
   },
+  'webhook-refused': { deps: { takeNotices: async () => ({ kind: 'refused', reason: 'signature' }) } },
   'not-ready': { deps: { readiness: async () => ({ ready: false, detail: {} }) } },
 };
 
@@ -137,6 +226,14 @@ function requestOf(operationId: string, id: string): [path: string, init: Reques
     authorize: ['/v1/authorizations', post(BODY)],
     listAuthorizations: ['/v1/authorizations', get],
     getAuthorization: [`/v1/authorizations/${id || AUTHORIZATION.id}`, get],
+    captureAuthorization: [`/v1/authorizations/${id || AUTHORIZATION.id}/captures`, post({})],
+    voidAuthorization: [`/v1/authorizations/${id || AUTHORIZATION.id}/voids`, post({})],
+    refundAuthorization: [`/v1/authorizations/${id || AUTHORIZATION.id}/refunds`, post({})],
+    resolveAttempt: [
+      `/v1/attempts/${id || 'att_bcdfghjkmnpqrstvwxyzB_2'}/resolutions`,
+      post({ resolution: 'undone', evidence: 'ticket 4711, refunded by hand' }),
+    ],
+    takeWebhook: [`/v1/webhooks/${id || 'sandbox-a'}`, { method: 'POST', body: '{}' }],
     listProviders: ['/v1/providers', get],
     getProvider: [`/v1/providers/${id || 'sandbox-a'}`, get],
     overrideProvider: [`/v1/providers/${id || 'sandbox-a'}/override`, { ...override, method: 'PUT' }],
@@ -166,7 +263,13 @@ describe('every documented answer can be had', () => {
       replayed: false,
       authorizationId,
     };
-    const served = createApp(edgeFixture({ authorize: async () => result }).deps);
+    const operation = { ...CAPTURE, status: status === 202 ? ('pending' as const) : ('succeeded' as const) };
+    const operated: OperateResult = {
+      ...result,
+      ...renderOperation(withOperations(operation), operation),
+    };
+    const deps = { authorize: async () => result, operate: async () => operated };
+    const served = createApp(edgeFixture(deps).deps);
     const response = await served.request(...requestOf(operationId, ''));
     expect(response.status).toBe(status);
     expect(response.headers.get('content-type')).toContain(answer.type ?? 'application/json');

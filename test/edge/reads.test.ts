@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AUTHORIZATION_STATUSES } from '../../src/core/authorization.ts';
 import { createApp } from '../../src/edge/app.ts';
 import { type AuthorizationFilter, JournalError } from '../../src/gateway/ports.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -85,6 +86,12 @@ describe('GET /v1/authorizations', () => {
     const { app, filters } = withJournal();
     expect((await app.request(`/v1/authorizations?${query}`, as('key-all'))).status).toBe(200);
     expect(filters[0]).toMatchObject(filter);
+  });
+
+  it.each(AUTHORIZATION_STATUSES)('lists what is %s', async (status) => {
+    const { app, filters } = withJournal();
+    expect((await app.request(`/v1/authorizations?status=${status}`, as('key-read'))).status).toBe(200);
+    expect(filters[0]?.status).toBe(status);
   });
 
   const refused: [query: string, path: string][] = [
@@ -296,6 +303,8 @@ describe('operations', () => {
       '/docs/',
       '/docs/../package.json',
       '/v1/authorizations/',
+      `/v1/authorizations/${AUTHORIZATION.id}/capture`,
+      '/v1/attempts/att_b_1',
     ]) {
       expect((await app.request(path)).headers.get('content-type')).toBe('application/problem+json');
       expect((await app.request(path)).status).toBe(404);
@@ -304,6 +313,10 @@ describe('operations', () => {
       ['DELETE', '/v1/authorizations', 'GET, HEAD, POST'],
       ['POST', `/v1/authorizations/${AUTHORIZATION.id}`, 'GET, HEAD'],
       ['GET', '/v1/providers/sandbox-a/override', 'PUT'],
+      ['GET', `/v1/authorizations/${AUTHORIZATION.id}/captures`, 'POST'],
+      ['DELETE', `/v1/authorizations/${AUTHORIZATION.id}/voids`, 'POST'],
+      ['PUT', `/v1/authorizations/${AUTHORIZATION.id}/refunds`, 'POST'],
+      ['GET', '/v1/attempts/att_b_1/resolutions', 'POST'],
       ['OPTIONS', '/healthz', 'GET, HEAD'],
     ] as const) {
       const response = await app.request(path, { method });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { BODY_BYTES_MAX } from '../../src/edge/read-body.ts';
-import { ANSWERED, BODY, edgeFixture, post, raw, startEdge } from './edge-fixture.ts';
+import { ANSWERED, AUTHORIZATION, BODY, edgeFixture, post, raw, startEdge } from './edge-fixture.ts';
 
 const HEAD =
   'POST /v1/authorizations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer key-all\r\n' +
@@ -67,6 +67,25 @@ describe('the size of a body', () => {
     const { edge } = await started();
     const answer = await raw(edge.port, `${HEAD}Content-Length: 1000000000\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1.1 413 /);
+  });
+});
+
+describe('no body', () => {
+  const head = (path: string) =>
+    `POST ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer key-all\r\nIdempotency-Key: k\r\nConnection: close\r\n`;
+  const path = `/v1/authorizations/${AUTHORIZATION.id}/voids`;
+  const cases: [name: string, request: string, status: number][] = [
+    ['nor a length', `${head(path)}\r\n`, 201],
+    ['a length of 0', `${head(path)}Content-Length: 0\r\n\r\n`, 201],
+    ['no chunk', `${head(path)}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 201],
+    ['declared as JSON', `${head(path)}Content-Type: application/json\r\nContent-Length: 0\r\n\r\n`, 400],
+    ['where one is required', `${head('/v1/authorizations')}Content-Length: 0\r\n\r\n`, 415],
+    ['but a blank', `${head(path)}Content-Length: 1\r\n\r\n `, 415],
+  ];
+  it.each(cases)('%s', async (_, request, status) => {
+    const { edge, fixture } = await started();
+    expect(await raw(edge.port, request)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(fixture.operations.length + fixture.commands.length).toBe(status === 201 ? 1 : 0);
   });
 });
 

@@ -92,6 +92,7 @@ test('a provider that refuses connections is left alone after a while, and comes
 
 test('a provider that answers nothing: each is pending, none is tried elsewhere, new ones are', async () => {
   await gateway.sandbox.addFault({ provider: 'silent-a', kind: 'hang', processed: true, times: null });
+  await gateway.sandbox.addFault({ provider: 'silent-a', kind: 'hang', operation: 'inquire', times: null });
   const first = await Promise.all(Array.from({ length: 5 }, () => authorize('silent')));
   for (const { answer } of first) {
     expect(answer.status).toBe(202);

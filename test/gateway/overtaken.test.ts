@@ -16,8 +16,10 @@ it.each<[ScriptStep, string, string]>([
   // These would have been tried elsewhere. The road was declared over meanwhile, but what came back is known.
   ['decline_soft', 'declined', 'declined'],
   ['rejected', 'failed', 'rejected'],
-  ['partial_reversible', 'voided', 'partially_approved'],
-  ['unknown_processed', 'pending', 'unknown'],
+  // What is to be undone is undone beside the road.
+  ['partial', 'reversing', 'partially_approved'],
+  // Found out at once, by a replay.
+  ['unknown_processed', 'approved', 'approved'],
 ])(
   'an outcome that comes after its lease was declared over is recorded, and nobody else is asked: %s',
   async (step, status, outcome) => {
@@ -60,7 +62,10 @@ it.each<[ScriptStep, string, string]>([
     while (seen().length === 0) await new Promise((resolve) => setImmediate(resolve));
     // The machine's clock is put right while the request is at the provider.
     clock.jumpWall(AN_HOUR_MS);
-    expect(await recoverLapsed(deps)).toBe(1);
+    // Its own clock says that it is still sending.
+    expect(await recoverLapsed(deps)).toBe(0);
+    // Another process, on the same journal, is certain that it is dead.
+    expect(await recoverLapsed({ ...deps, owner: 'process-2', soleOwner: true })).toBe(1);
     while (result === null) {
       await new Promise((resolve) => setImmediate(resolve));
       clock.fireNext();

@@ -1,19 +1,21 @@
 import { expect, it } from 'vitest';
-import { type Conclusion, type Journal, JournalError } from '../../src/gateway/ports.ts';
+import { type Journal, JournalError } from '../../src/gateway/ports.ts';
 import { Unrecorded } from '../../src/gateway/unrecorded.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { roadDeps } from '../support/road-deps.ts';
+import { sampleAuthorization } from '../support/sample-authorization.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 
-/** A list of `count` conclusions, and a journal that fails for those that `fails` picks. */
+/** A list of `count` roads that could not be recorded, and a journal that fails for those that `fails` picks. */
 function setUp(count: number, fails: (authorizationId: string) => boolean) {
   const asked: string[] = [];
   const journal = {
-    async conclude({ authorizationId }: Conclusion) {
-      asked.push(authorizationId);
-      if (fails(authorizationId)) throw new JournalError('disk full');
-      return { kind: 'written', version: 2 } as const;
+    async findAuthorization(id: string) {
+      asked.push(id);
+      if (fails(id)) throw new JournalError('disk full');
+      return { ...sampleAuthorization([null], { open: true }), id };
     },
+    advance: async () => ({ kind: 'written', version: 3 }) as const,
   } as unknown as Journal;
   const alerts: string[] = [];
   const deps = roadDeps({
@@ -25,7 +27,7 @@ function setUp(count: number, fails: (authorizationId: string) => boolean) {
   });
   const unrecorded = new Unrecorded();
   for (let index = 0; index < count; index += 1) {
-    unrecorded.add([{ authorizationId: `auth_${index}` } as unknown as Conclusion]);
+    unrecorded.add({ authorizationId: `auth_${index}`, findings: [] });
   }
   return { asked, alerts, deps, unrecorded };
 }

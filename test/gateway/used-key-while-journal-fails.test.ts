@@ -77,13 +77,13 @@ function setUp(step: ScriptStep) {
 it.each<JournalFault>(['before', 'after'])(
   'a key whose request was sent is never told that nothing was, while the journal fails (%s)',
   async (how) => {
-    const { ask, failOpening, provider } = setUp('unknown_processed');
+    const { ask, failOpening, provider } = setUp('hang_unprocessed');
     const first = await ask();
     expect(first).toMatchObject({ kind: 'answered', httpStatus: 202, replayed: false });
     failOpening(how);
     expect(await ask()).toEqual({ ...first, replayed: true });
     expect(await ask({ bodyFingerprint: 'e'.repeat(64) })).toMatchObject({ kind: 'other_body' });
-    expect(provider.books).toHaveLength(1);
+    expect(provider.seen).toHaveLength(1);
   },
 );
 

@@ -14,7 +14,15 @@ describe('the learner', () => {
     const learner = new OutcomeLearner(clock);
     const observe = (outcome: AttemptOutcome, times: number) => {
       for (let time = 0; time < times; time += 1) {
-        learner.observe({ provider: 'a', facts: FACTS, attemptNumber: 1, outcome, durationMs: 200 });
+        const resolvedLater = false;
+        learner.observe({
+          provider: 'a',
+          facts: FACTS,
+          attemptNumber: 1,
+          outcome,
+          durationMs: 200,
+          resolvedLater,
+        });
       }
     };
     expect(learner.approval('a', FACTS, 1)).toMatchObject({ mean: 0.85, level: 'prior' });
@@ -30,5 +38,15 @@ describe('the learner', () => {
     await clock.advance(600_000);
     expect(learner.health('a', FACTS).unknown).toBeLessThan(0.05);
     expect(learner.approval('a', FACTS, 1)).toEqual(estimate);
+  });
+
+  it('an outcome that was found out later teaches approval, and is no second sample of health', () => {
+    const learner = new OutcomeLearner(new FakeClock());
+    const told = { provider: 'a', facts: FACTS, attemptNumber: 1, durationMs: 200 };
+    learner.observe({ ...told, outcome: unknown, resolvedLater: false });
+    const health = learner.health('a', FACTS);
+    learner.observe({ ...told, outcome: approved, resolvedLater: true });
+    expect(learner.health('a', FACTS)).toEqual(health);
+    expect(learner.approval('a', FACTS, 1).n).toBeGreaterThan(0);
   });
 });

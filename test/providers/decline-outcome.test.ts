@@ -47,4 +47,13 @@ describe('a reading of the decline tables', () => {
     const code = { code: 'c', networkCode: '05', advice: null, scaRegion: false, threeDsPresent: false };
     expect(declineOfReading(reading, { ...code, brand: 'visa' })).toEqual(read);
   });
+
+  it('of a kind that there is not is a bug of ours', () => {
+    const reading = { kind: 'approved' } as never;
+    const code = { code: 'c', networkCode: null, advice: null, brand: 'visa' } as const;
+    expect(() => outcomeOfReading(reading, 'ref')).toThrow('unreachable case');
+    expect(() => declineOfReading(reading, { ...code, scaRegion: false, threeDsPresent: false })).toThrow(
+      'unreachable case',
+    );
+  });
 });

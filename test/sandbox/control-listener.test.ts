@@ -17,7 +17,14 @@ describe('the control port', () => {
     const seen = await control('GET', '/');
     if (seen.kind !== 'answered') throw new Error('no answer');
     expect(seen.headers['content-type']).toContain('text/plain');
-    for (const words of ['tok_decline_51', 'reset_after', 'PUT  /world', 'Sandbox-Signature', '409']) {
+    for (const words of [
+      'tok_decline_51',
+      'reset_after',
+      'PUT  /world',
+      'Sandbox-Signature',
+      'TRAITS',
+      '409',
+    ]) {
       expect(seen.text).toContain(words);
     }
     expect(seen.text).toContain(sandbox.url('sandbox-b'));
@@ -30,14 +37,14 @@ describe('the control port', () => {
     const seen = await control('GET', '/');
     if (seen.kind !== 'answered') throw new Error('no answer');
     const examples = [...seen.text.matchAll(/curl -X (\w+) (\S+)[^']*?(?:-H '[^']*'[^']*?)*-d '([^']*)'/g)];
-    expect(examples).toHaveLength(4);
+    expect(examples).toHaveLength(7);
     for (const [, method = '', url = '', raw = ''] of examples) {
       const { origin, pathname } = new URL(url);
-      const answer = await send(origin, { method, path: pathname, raw, key: 'key-1' });
-      expect([url, answer.kind === 'answered' && answer.status]).toEqual([
-        url,
-        pathname === '/faults' ? 201 : 200,
-      ]);
+      const answer = await send(origin, { method, path: pathname, raw, key: pathname });
+      // The id of an event is for the reader to fill in.
+      const others: Record<string, number> = { '/faults': 201, '/webhooks/resend': 404 };
+      const expected = [url, others[pathname] ?? 200];
+      expect([url, answer.kind === 'answered' && answer.status]).toEqual(expected);
     }
     await sandbox.control('DELETE', '/webhooks');
   });
@@ -114,6 +121,24 @@ describe('the control port', () => {
       '400 invalid_request',
       'no event',
     ],
+    [
+      'POST',
+      '/faults',
+      '{"provider":"*","kind":"refused"}',
+      '400 invalid_request',
+      'void, capture and refund',
+    ],
+    [
+      'PUT',
+      '/world',
+      '{"outages":[{"provider":"*","from_ms":0,"for_ms":1,"kind":"refused","operations":["inquire"]}]}',
+      '400 invalid_request',
+      'void, capture and refund',
+    ],
+    ['POST', '/webhooks/resend', '{"id":"evt_none"}', '404 not_found', 'GET /webhooks/events'],
+    ['POST', '/webhooks/resend', '{"id":"x","age_s":-1}', '400 invalid_request', 'age_s'],
+    ['GET', '/webhooks/nothing', '', '404 not_found', 'GET / explains'],
+    ['GET', '/webhooks/events?limit=10001', '', '400 invalid_request', 'limit'],
     ['PUT', '/world', '{"providers":{"sandbox-z":{}}}', '400 invalid_request', 'sandbox-z'],
     ['PUT', '/world', `{"seed":"${'x'.repeat(300_000)}"}`, '413 too_large', '262144'],
     ['POST', '/settlements', '{"status":"authorized"}', '400 invalid_request', 'by id or by reference'],

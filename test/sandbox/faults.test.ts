@@ -139,6 +139,27 @@ const table: readonly {
     replay: '200 authorized',
   },
   {
+    name: 'wrong_length',
+    fault: { kind: 'wrong_length' },
+    seen: 'ECONNRESET',
+    truth: 'authorized',
+    replay: '200 authorized',
+  },
+  {
+    name: 'gzip_bomb',
+    fault: { kind: 'gzip_bomb' },
+    seen: '200 not JSON',
+    truth: 'authorized',
+    replay: '200 authorized',
+  },
+  {
+    name: 'wrong_currency',
+    fault: { kind: 'wrong_currency' },
+    seen: '200 authorized',
+    truth: 'authorized',
+    replay: '200 authorized',
+  },
+  {
     name: 'garbage',
     fault: { kind: 'garbage' },
     seen: '200 not JSON',
@@ -216,6 +237,32 @@ describe('on the wire', () => {
     const promised = Number(/content-length: (\d+)/.exec(head)?.[1]);
     expect([end, body.length]).toEqual(['FIN', promised >> 1]);
   });
+
+  it('wrong_length sends the whole body, promises more, and ends', async () => {
+    await sandbox.addFault({ provider: 'sandbox-a', kind: 'wrong_length' });
+    const { end, text } = await ending('att');
+    const [head = '', body = ''] = text.split('\r\n\r\n');
+    const promised = Number(/content-length: (\d+)/.exec(head)?.[1]);
+    expect(JSON.parse(body)).toMatchObject({ reference: 'att', status: 'authorized' });
+    expect([end, promised]).toEqual(['FIN', Buffer.byteLength(body) + 16]);
+  });
+
+  it('gzip_bomb is small on the way and large when it is read', async () => {
+    await sandbox.addFault({ provider: 'sandbox-a', kind: 'gzip_bomb' });
+    const response = await fetch(`${sandbox.url('sandbox-a')}/v1/authorizations`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${SANDBOX_KEY}`, 'idempotency-key': 'key-att' },
+      body: JSON.stringify(authorization('att')),
+    });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-encoding')).toBe('gzip');
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(Number(response.headers.get('content-length'))).toBeLessThan(100_000);
+    const text = await response.text();
+    expect(text.length).toBeGreaterThan(50_000_000);
+    // Who is that patient hears the truth.
+    expect(JSON.parse(text)).toMatchObject({ reference: 'att', status: 'authorized' });
+  });
 });
 
 describe('the details of a fault', () => {
@@ -288,6 +335,8 @@ describe('the details of a fault', () => {
     expect(wrong).toMatchObject({ amount: { value: 5000, currency: 'EUR' }, authorized_amount: 5000 });
     expect(bodyOf(await authorize(sandbox, 'amount'))).toEqual(wrong);
     expect(bodyOf(await inquire(sandbox, 'amount'))['amount']).toEqual({ value: 4999, currency: 'EUR' });
+    await add({ kind: 'wrong_currency' });
+    expect(bodyOf(await authorize(sandbox, 'currency'))['amount']).toEqual({ value: 4999, currency: 'USD' });
     await add({ kind: 'wrong_reference' });
     expect(bodyOf(await authorize(sandbox, 'name'))['reference']).toBe('name-of-another');
     expect(bodyOf(await inquire(sandbox, 'name'))['reference']).toBe('name');
@@ -328,7 +377,9 @@ describe('the details of a fault', () => {
     [{ kind: 'error', status: 503 }, '503 provider_error'],
     [{ kind: 'error', status: 404 }, '404 not_found'],
     [{ kind: 'truncated' }, 'ECONNRESET'],
+    [{ kind: 'wrong_length' }, 'ECONNRESET'],
     [{ kind: 'garbage' }, '200 not JSON'],
+    [{ kind: 'gzip_bomb' }, '200 not JSON'],
   ];
   it.each(inquiries)('an inquiry struck by %j', async (fault, seen) => {
     await authorize(sandbox, 'att');
@@ -337,6 +388,31 @@ describe('the details of a fault', () => {
     const patience = seen === 'gave_up' ? impatience(() => inquiries() === 1) : {};
     expect(glance(await inquire(sandbox, 'att', patience))).toBe(seen);
     expect(glance(await inquire(sandbox, 'att'))).toBe('200 authorized');
+  });
+});
+
+describe('inquiries that answer wrongly', () => {
+  const ask = async (kind: 'wrong_amount' | 'wrong_currency' | 'wrong_reference') => {
+    const id = bodyOf(await authorize(sandbox, 'att'))['id'];
+    const path = `/v1/authorizations/${id}/captures`;
+    await send(sandbox.url('sandbox-a'), { path, key: 'c', body: {} });
+    await sandbox.addFault({ provider: 'sandbox-a', kind, operation: 'inquire' });
+    return bodyOf(await inquire(sandbox, 'att'));
+  };
+
+  it('in every amount', async () => {
+    const amount = { value: 5000, currency: 'EUR' };
+    const wrong = { amount, authorized_amount: 5000, operations: [{ amount }] };
+    expect(await ask('wrong_amount')).toMatchObject(wrong);
+  });
+
+  it('in every currency', async () => {
+    const amount = { value: 4999, currency: 'USD' };
+    expect(await ask('wrong_currency')).toMatchObject({ amount, operations: [{ amount }] });
+  });
+
+  it('in the reference', async () => {
+    expect(await ask('wrong_reference')).toMatchObject({ reference: 'att-of-another' });
   });
 });
 

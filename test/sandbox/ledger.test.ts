@@ -6,7 +6,9 @@ import { authorize, glance, inquire } from './sandbox-client.ts';
 function smallLedger(rowsMax: number) {
   const dropped: LedgerRow[] = [];
   const onDrop = (row: LedgerRow): void => void dropped.push(row);
-  const ledger = new Ledger({ providers: ['a'], startedAtMs: 1_700_000_000_000, rowsMax, onDrop });
+  const startedAtMs = 1_700_000_000_000;
+  const plain = { nowMs: () => startedAtMs, validityMs: () => null };
+  const ledger = new Ledger({ providers: ['a'], startedAtMs, rowsMax, onDrop, ...plain });
   const open = (reference: string) =>
     ledger.open({
       provider: 'a',
@@ -82,6 +84,8 @@ describe('ids', () => {
       providers: ['a'],
       startedAtMs: 1_700_000_000_001,
       rowsMax: 1,
+      nowMs: () => 0,
+      validityMs: () => null,
       onDrop: () => {},
     });
     expect(ids).not.toContain(other.nextId('sbx'));

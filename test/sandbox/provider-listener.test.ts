@@ -232,6 +232,7 @@ describe('voids, captures and refunds', () => {
       id: expect.any(String),
       authorization_id: id,
       status: 'confirmed',
+      reference: null,
       amount: { value: 1000, currency: 'EUR' },
     });
     expect(glance(await operate(`${id}/captures`, 'c2', eur(4000)))).toBe('409 invalid_state');
@@ -272,7 +273,15 @@ describe('voids, captures and refunds', () => {
     expect(glance(await operate(`${id}/captures`, 'key-att', {}))).toBe('422 idempotency_mismatch');
     expect(bodyOf(await inquire(sandbox, 'att'))['captured_amount']).toBe(1000);
     expect(sandbox.ledger().authorizations[0]?.operations).toEqual([
-      { id: first['id'], operation: 'capture', key: 'c1', amount: 1000, asked: 2 },
+      {
+        id: first['id'],
+        operation: 'capture',
+        reference: null,
+        status: 'confirmed',
+        key: 'c1',
+        amount: 1000,
+        asked: 2,
+      },
     ]);
   });
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { createSandboxClock } from '../../src/sandbox/sandbox-clock.ts';
 import { signWebhook, WebhookSender } from '../../src/sandbox/webhooks.ts';
 import { startSandbox, type TestSandbox } from '../support/start-sandbox.ts';
-import { authorize, bodyOf, eventually, glance, send } from './sandbox-client.ts';
+import { authorize, bodyOf, eventually, glance, inquire, send } from './sandbox-client.ts';
 
 const SECRET = 'whsec-test';
 
@@ -85,10 +85,10 @@ describe('webhooks', () => {
       type: 'authorization.authorized',
       created: expect.any(Number),
       provider: 'sandbox-a',
-      data: authorized,
+      data: { ...authorized, merchant: 'acme-eu' },
     });
     const capture = events().find((event) => event['type'] === 'capture.confirmed');
-    expect(capture?.['data']).toEqual({ ...captured, reference: 'att' });
+    expect(capture?.['data']).toEqual({ ...captured, authorization_reference: 'att' });
     for (const { path, signature, body } of received) {
       expect(path).toBe('/v1/webhooks/sandbox-a');
       const seconds = /^t=(\d+),v1=[0-9a-f]{64}$/.exec(signature)?.[1] ?? '';
@@ -183,6 +183,101 @@ describe('webhooks', () => {
       'authorization.pending',
       'authorization.authorized',
     ]);
+  });
+
+  it('tell how a received operation went, as the fault of its request wants it', async () => {
+    const id = bodyOf(await authorize(sandbox, 'att'))['id'];
+    const path = `/v1/authorizations/${id}/captures`;
+    const traits = { provider: '*', operations: 'received', operation_delay_ms: 30 } as const;
+    await sandbox.setTraits({ ...traits, operation_result: 'failed' });
+    const capture = (key: string) =>
+      send(sandbox.url('sandbox-a'), { path, key, body: { reference: `ref-${key}` } });
+    const failed = bodyOf(await capture('one'));
+    await eventually(() => received.length).toBe(2);
+    expect(events()[1]).toMatchObject({
+      type: 'capture.failed',
+      data: { ...failed, status: 'failed', authorization_reference: 'att' },
+    });
+    await sandbox.setTraits(traits);
+    await sandbox.addFault({ provider: 'sandbox-a', kind: 'webhook_twice', operation: 'capture' });
+    await capture('two');
+    await eventually(() => received.length).toBe(4);
+    expect(events()[2]).toMatchObject({ type: 'capture.confirmed', data: { reference: 'ref-two' } });
+    expect(events()[3]).toEqual(events()[2]);
+    await authorize(sandbox, 'gone');
+    await sandbox.addFault({
+      provider: 'sandbox-a',
+      kind: 'webhook_late',
+      delay_ms: 600,
+      operation: 'void',
+    });
+    await send(sandbox.url('sandbox-a'), { path: '/v1/voids', key: 'v', body: { reference: 'gone' } });
+    await eventually(async () => glance(await inquire(sandbox, 'gone'))).toBe('200 voided');
+    expect(events().map((event) => event['type'])).not.toContain('void.confirmed');
+    await eventually(() => events().at(-1)?.['type']).toBe('void.confirmed');
+  });
+
+  it('show the operations of an authorization that is settled', async () => {
+    const id = bodyOf(await authorize(sandbox, 'att', { token: 'tok_pending' }))['id'];
+    await sandbox.setTraits({ provider: '*', operations: 'received', operation_delay_ms: 600_000 });
+    const path = `/v1/authorizations/${id}/voids`;
+    await send(sandbox.url('sandbox-a'), { path, key: 'v', body: { reference: 'void-1' } });
+    await sandbox.control('POST', '/settlements', { reference: 'att', status: 'authorized' });
+    await eventually(() => received.length).toBe(2);
+    expect(events()[1]).toMatchObject({
+      data: { merchant: 'acme-eu', operations: [{ reference: 'void-1', status: 'pending' }] },
+    });
+  });
+
+  it('are sent again on demand, byte for byte, with a signature of any age', async () => {
+    await authorize(sandbox, 'att');
+    await eventually(() => received.length).toBe(1);
+    const list = (await sandbox.control('GET', '/webhooks/events')) as { readonly events: unknown[] };
+    expect(list.events).toEqual(events());
+    const id = events()[0]?.['id'];
+    const again = await sandbox.control('POST', '/webhooks/resend', { id });
+    expect(again).toEqual({ id, signed_at: expect.any(Number), status: 204 });
+    statuses = [400];
+    const old = await sandbox.control('POST', '/webhooks/resend', { id, age_s: 400 });
+    expect(old).toMatchObject({ id, status: 400 });
+    // Refused, and not tried again.
+    expect(received).toHaveLength(3);
+    expect(new Set(received.map((one) => one.body)).size).toBe(1);
+    const [signed, aged] = [again, old].map((one) => (one as { readonly signed_at: number }).signed_at);
+    expect(signed).toBeGreaterThanOrEqual((aged ?? 0) + 400);
+    expect(received[2]?.signature).toBe(signWebhook(SECRET, aged ?? 0, received[0]?.body ?? ''));
+    expect(await sandbox.control('GET', '/webhooks')).toMatchObject({ delivered: 1, failed: 0, waiting: 0 });
+  });
+
+  it('are not sent again to nobody, and are forgotten by a reset', async () => {
+    await authorize(sandbox, 'att');
+    await eventually(() => received.length).toBe(1);
+    const id = events()[0]?.['id'];
+    server.close();
+    server.closeAllConnections();
+    expect(await sandbox.control('POST', '/webhooks/resend', { id })).toMatchObject({ status: null });
+    await sandbox.control('DELETE', '/webhooks');
+    await expect(sandbox.control('POST', '/webhooks/resend', { id })).rejects.toThrow('PUT /webhooks');
+    await sandbox.control('POST', '/reset');
+    await expect(sandbox.control('POST', '/webhooks/resend', { id })).rejects.toThrow('404');
+  });
+
+  it('are kept up to 10,000, the newest', () => {
+    let issued = 0;
+    const nextId = () => {
+      issued += 1;
+      return `evt_${issued}`;
+    };
+    const sender = new WebhookSender(createSandboxClock(), nextId);
+    onTestFinished(() => sender.close());
+    sender.subscribe({ url: 'http://127.0.0.1:9/', secret: SECRET });
+    for (let number = 0; number < 10_005; number += 1) {
+      sender.compose({ provider: 'sandbox-a', type: 'void.confirmed', data: {} });
+    }
+    const past = sender.pastEvents(20_000);
+    expect([past.length, past[0]?.id, past.at(-1)?.id]).toEqual([10_000, 'evt_6', 'evt_10005']);
+    expect(sender.pastEvents(2).map((event) => event.id)).toEqual(['evt_10004', 'evt_10005']);
+    expect(sender.pastEvents(0)).toEqual([]);
   });
 
   it('go nowhere once they are switched off, and never tell the secret', async () => {

@@ -1,6 +1,6 @@
-import type { Attempt } from '../../src/core/attempt.ts';
 import { providerReferenceOf } from '../../src/core/attempt.ts';
-import type { AuthorizationRequest } from '../../src/core/authorization.ts';
+import type { Authorization, AuthorizationRequest } from '../../src/core/authorization.ts';
+import { isNegative } from '../../src/core/settlement.ts';
 import { authorize } from '../../src/gateway/authorize.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import type { AuthorizeCall, Journal, Provider } from '../../src/gateway/ports.ts';
@@ -177,7 +177,7 @@ export class SimulatedWorld {
       this.broken.push(`promise 2: ${call.attemptId} sent after its outcome`);
     const earlier = found?.attempts.filter((candidate) => candidate.number < (attempt?.number ?? 0)) ?? [];
     for (const before of earlier) {
-      if (!isDefiniteNegative(before)) {
+      if (found === null || !isNegative(found, before)) {
         this.broken.push(`promise 1: ${call.attemptId} sent after ${before.outcome?.kind ?? 'no outcome'}`);
       }
     }
@@ -355,7 +355,7 @@ export class SimulatedWorld {
     });
     for (const authorization of page.data) {
       if (authorization.open) this.broken.push(`${authorization.id} is still open after every lease is over`);
-      this.#checkAttempts(authorization.id, authorization.attempts);
+      this.#checkAttempts(authorization);
       this.#checkAgainstBooks(authorization.id, authorization);
     }
     const references = new Set(page.data.map((authorization) => authorization.request.reference));
@@ -367,7 +367,8 @@ export class SimulatedWorld {
   }
 
   /** Promises 1 and 4 on the record: only definite negatives before the last attempt, and a hard decline stops. */
-  #checkAttempts(authorizationId: string, attempts: readonly Attempt[]): void {
+  #checkAttempts(authorization: Authorization): void {
+    const { id: authorizationId, attempts } = authorization;
     if (attempts.length > 1) this.work.failovers += attempts.length - 1;
     attempts.forEach((attempt, index) => {
       if (attempt.outcome?.kind === 'unknown') this.work.unknowns += 1;
@@ -375,7 +376,7 @@ export class SimulatedWorld {
         this.work.lapsed += 1;
       if (attempt.outcome === null) this.broken.push(`${attempt.id} never got an outcome`);
       if (index === attempts.length - 1) return;
-      if (!isDefiniteNegative(attempt)) {
+      if (!isNegative(authorization, attempt)) {
         this.broken.push(
           `promise 1: ${authorizationId} went on after ${attempt.outcome?.kind ?? 'no outcome'}`,
         );
@@ -392,18 +393,5 @@ export class SimulatedWorld {
       if (!reference?.includes(attempt.id))
         this.broken.push(`${attempt.id} carries ${reference}, another's reference`);
     }
-  }
-}
-
-function isDefiniteNegative(attempt: Attempt): boolean {
-  switch (attempt.outcome?.kind) {
-    case 'declined':
-    case 'rejected':
-    case 'not_sent':
-      return true;
-    case 'partially_approved':
-      return attempt.outcome.reversal === 'confirmed';
-    default:
-      return false;
   }
 }

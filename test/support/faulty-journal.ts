@@ -4,7 +4,8 @@ import { JournalError } from '../../src/gateway/ports.ts';
 /** What happens to one journal call. */
 export type JournalFault = 'none' | 'before' | 'after';
 
-const WRITES = ['open', 'failOver', 'conclude', 'lapse'] as const;
+const WRITES = ['open', 'advance', 'takeWork', 'postponeWork'] as const;
+const READS = ['findClaim', 'findAuthorization', 'listLapsed', 'listExpired'] as const;
 
 /**
  * A journal that fails on demand: `before` the write took effect, or `after` it did and the caller is not told.
@@ -16,7 +17,7 @@ export function faultyJournal(
   dead: () => boolean,
 ): Journal {
   const faulty: Record<string, unknown> = {};
-  for (const name of ['open', 'failOver', 'conclude', 'lapse', 'findClaim', 'findAuthorization'] as const) {
+  for (const name of [...WRITES, ...READS]) {
     faulty[name] = async (...args: unknown[]): Promise<unknown> => {
       if (dead()) return never();
       const fault = (WRITES as readonly string[]).includes(name) ? faultOf(name) : 'none';

@@ -5,20 +5,26 @@ export interface SandboxProviderOptions {
   readonly timeoutMs?: number;
   readonly baseUrl?: string;
   readonly enabled?: boolean;
+  /** The contract's `semantics:`, as the file writes them. */
+  readonly semantics?: Readonly<Record<string, unknown>>;
 }
 
 /** Text of `providers.yaml` with simulated providers whose limits and breakers stay out of the way. */
 export function providersYaml(providers: readonly SandboxProviderOptions[]): string {
-  const entries = providers.map(({ id, merchants, timeoutMs = 2000, baseUrl, enabled = true }) => ({
-    id,
-    adapter: 'sandbox',
-    ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
-    enabled,
-    merchants: merchants ?? 'all',
-    timeout_ms: timeoutMs,
-    limits: { per_second: 10_000, concurrent: 1000 },
-    breaker: { volume: 100_000, reset_ms: timeoutMs },
-  }));
+  const entries = providers.map(
+    ({ id, merchants, timeoutMs = 2000, baseUrl, enabled = true, semantics = {} }) => ({
+      id,
+      adapter: 'sandbox',
+      ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
+      enabled,
+      merchants: merchants ?? 'all',
+      timeout_ms: timeoutMs,
+      limits: { per_second: 10_000, concurrent: 1000 },
+      breaker: { volume: 100_000, reset_ms: timeoutMs },
+      capabilities: { features: ['partial_capture'] },
+      semantics,
+    }),
+  );
   // JSON is YAML too.
   return JSON.stringify({ providers: entries }, null, 2);
 }
@@ -38,7 +44,15 @@ export function paymentBody(reference: string, more: Readonly<Record<string, unk
     reference,
     merchant: 'acme-eu',
     amount: { value: 4999, currency: 'EUR' },
-    card: { bin: '45717360', last4: '0007', expiry_month: 9, expiry_year: 2029, token: 'tok_visa' },
+    // A card of its own for each payment: the schemes' ceilings are another test's matter.
+    card: {
+      bin: '45717360',
+      last4: '0007',
+      expiry_month: 9,
+      expiry_year: 2029,
+      token: 'tok_visa',
+      id: `card-${reference}`,
+    },
     initiator: 'customer',
     shopper: { country: 'DE' },
     capture: 'manual',

@@ -1,9 +1,13 @@
 import type { Authorization } from '../../src/core/authorization.ts';
 import type { CardFacts } from '../../src/core/card.ts';
 import type { ApprovalEstimate } from '../../src/core/decision.ts';
+import type { Operation } from '../../src/core/operation.ts';
+import { DEFAULT_SCHEDULE_MS } from '../../src/core/resolution.ts';
 import type { RuleAction, Ruleset } from '../../src/core/rules/ruleset.ts';
+import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import type { Admission, Guards, Journal, Learner, Observer, Provider } from '../../src/gateway/ports.ts';
+import { Sightings } from '../../src/gateway/sightings.ts';
 import { Unrecorded } from '../../src/gateway/unrecorded.ts';
 import type { FakeClock } from './fake-clock.ts';
 import { sampleAction, sampleContract, sampleRuleset } from './sample-ruleset.ts';
@@ -24,6 +28,9 @@ export const VISA_FACTS: CardFacts = {
   matchLength: 8,
 };
 
+/** For tests that are not about the schemes' ceilings. */
+const NO_CEILINGS: SchemeRules = { limits: [], hardDeclineBlockMs: 30 * 24 * 60 * 60_000 };
+
 const NO_ESTIMATE: ApprovalEstimate = { mean: 0.85, low: 0.7, high: 0.95, level: 'prior', n: 0 };
 
 /** An observer that nobody listens to. */
@@ -32,6 +39,10 @@ export const SILENT: Observer = {
   failedOver: () => {},
   passedOver: () => {},
   decided: () => {},
+  resolved: () => {},
+  remarked: () => {},
+  sealed: () => {},
+  purged: () => {},
   authorizationEnded: () => {},
   journalTook: () => {},
   alert: () => {},
@@ -50,6 +61,9 @@ export function roadDeps(options: {
   readonly action?: Partial<RuleAction>;
   readonly observer?: Partial<Observer>;
   readonly guards?: Guards;
+  readonly resolverSchedule?: readonly number[];
+  readonly soleOwner?: boolean;
+  readonly schemeRules?: SchemeRules;
 }): GatewayDeps {
   const { clock, random } = options;
   const ruleset =
@@ -80,15 +94,29 @@ export function roadDeps(options: {
     journal: options.journal,
     guards: options.guards ?? openGuards(options.refuse ?? (() => false)),
     retryBudget: { deposit: () => {}, withdraw: () => true },
+    quickBudget: { deposit: () => {}, withdraw: () => true },
     learner,
     rulesets: { current: () => ruleset },
     cards: { factsOf: () => VISA_FACTS },
     provider: options.provider,
     observer: { ...SILENT, ...options.observer },
+    schemeGuard: {
+      rules: () => options.schemeRules ?? NO_CEILINGS,
+      cardKey: (merchant, card) => `${merchant} ${card.accountReference ?? card.id ?? card.token ?? 'none'}`,
+    },
+    pacer: { run: (_provider, task) => task() },
     unrecorded: new Unrecorded(),
+    sightings: new Sightings(clock),
+    resolverSchedule: options.resolverSchedule ?? DEFAULT_SCHEDULE_MS,
+    soleOwner: options.soleOwner ?? false,
+    retentionMs: null,
     renderAnswer: (authorization: Authorization) => ({
       httpStatus: authorization.status === 'pending' || authorization.status === 'reversing' ? 202 : 201,
       body: JSON.stringify(authorization),
+    }),
+    renderOperation: (authorization: Authorization, operation: Operation) => ({
+      httpStatus: operation.status === 'pending' ? 202 : 201,
+      body: JSON.stringify({ ...operation, authorization: authorization.status }),
     }),
     owner: options.owner ?? 'process-1',
     leaseMs: options.leaseMs ?? 15_000,

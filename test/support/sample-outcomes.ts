@@ -27,7 +27,6 @@ export const SAMPLE_OUTCOMES = {
   approved: { kind: 'approved', providerReference: 'p1', networkTransaction: null },
   partial: { ...partial, reversal: 'none' },
   partialReversed: { ...partial, reversal: 'confirmed' },
-  partialNotReversed: { ...partial, reversal: 'unconfirmed' },
   declinedSoft: { kind: 'declined', decline: sampleDecline(), providerReference: 'p1' },
   declinedHard: {
     kind: 'declined',
@@ -77,9 +76,17 @@ export const SAMPLE_OUTCOMES = {
     retryAfterMs: null,
     providerReference: null,
   },
+  rejectedNotFound: {
+    kind: 'rejected',
+    reason: 'not_found',
+    code: 'not_found',
+    retryAfterMs: null,
+    providerReference: null,
+  },
   notSent: { kind: 'not_sent', code: 'ECONNREFUSED' },
   notSentDeadline: { kind: 'not_sent', code: 'deadline_passed' },
   unknown: { kind: 'unknown', code: 'ECONNRESET', providerReference: null },
+  unknownMismatch: { kind: 'unknown', code: 'answer_mismatch', providerReference: 'p1' },
 } as const satisfies Record<string, AttemptOutcome>;
 
 export type SampleOutcome = keyof typeof SAMPLE_OUTCOMES;

@@ -23,6 +23,7 @@ export function sampleContract(id: string, over: Partial<ProviderContract> = {})
       resetMs: 5_000,
       metricsOnly: false,
     },
+    semantics: {},
     ...over,
   };
 }
@@ -39,6 +40,9 @@ export function sampleAction(over: Partial<RuleAction> = {}): RuleAction {
     marginBasisPoints: 10_000,
     costTolerancePp: null,
     unknownCostBasisPoints: 10_000,
+    afterUnknown: 'hold',
+    lateApprovalReverseAfterMs: null,
+    threeDsReuse: 'not_sent',
     ...over,
   };
 }

@@ -70,6 +70,7 @@ export interface AuthorizationView {
     readonly code: string | null;
     readonly duration_ms: number | null;
   }[];
+  readonly operations: readonly { readonly id: string; readonly kind: string; readonly status: string }[];
   readonly routing: {
     readonly rule: string;
     readonly candidates: readonly { readonly provider: string; readonly reason: string | null }[];

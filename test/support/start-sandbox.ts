@@ -5,6 +5,7 @@ import {
   type SandboxServer,
   startSandbox as startServer,
 } from '../../src/sandbox/sandbox-server.ts';
+import type { TraitsBody } from '../../src/sandbox/traits.ts';
 import type { WorldBody } from '../../src/sandbox/world.ts';
 
 /** The key of every provider port of a test's sandbox. */
@@ -19,6 +20,8 @@ export interface TestSandbox extends SandboxServer, AsyncDisposable {
   removeFault(id: string): Promise<void>;
   clearFaults(): Promise<void>;
   setWorld(world: WorldBody): Promise<void>;
+  /** How a provider behaves by contract; traits that are left out have their defaults. */
+  setTraits(traits: TraitsBody): Promise<void>;
   /** Calls the control port; throws when it refuses. Resolves to the parsed body, null when there is none. */
   control(method: string, path: string, body?: unknown): Promise<unknown>;
   /**
@@ -71,6 +74,9 @@ export async function startSandbox(
     },
     async setWorld(world) {
       await control('PUT', '/world', world);
+    },
+    async setTraits(traits) {
+      await control('PUT', '/traits', traits);
     },
     liveAuthorizations(referencePrefix) {
       return server.ledger({ live: true, referencePrefix }).authorizations;

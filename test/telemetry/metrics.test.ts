@@ -97,7 +97,13 @@ describe('the metrics', () => {
   it('carry neither reference nor merchant nor amount of an authorization', async () => {
     const metrics = createMetrics('0.1.0');
     const told: string[] = [];
-    const log = { authorizationEnded: () => told.push('ended'), alert: () => told.push('alert') };
+    const log = {
+      authorizationEnded: () => told.push('ended'),
+      resolved: () => {},
+      sealed: () => {},
+      purged: () => {},
+      alert: () => told.push('alert'),
+    };
     const both = allObservers(metrics.observer, log);
     both.authorizationEnded(ENDED);
     both.alert({ kind: 'k', detail: 'order-7781', authorizationId: 'auth_b' });

@@ -153,8 +153,10 @@ export function strictness(meaning: CodeMeaning): number {
     case 'authentication_required':
       return 2;
     case 'not_processed':
-    case 'see_network':
       return 0;
+    case 'see_network':
+      // Says nothing by itself: whatever the network says is heard above it.
+      return -1;
     default:
       return unreachable(meaning);
   }

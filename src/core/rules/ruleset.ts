@@ -1,6 +1,8 @@
 import type { CardBrand } from '../card.ts';
 import type { RoutingFacts } from '../facts.ts';
+import type { ThreeDsReuse } from '../failover.ts';
 import type { Amount } from '../money.ts';
+import type { ProviderSemantics } from '../resolution.ts';
 
 /** What a provider can do. `all` or a closed set. */
 export interface Capabilities {
@@ -48,6 +50,8 @@ export interface ProviderContract {
     readonly crossBorderBasisPoints: number;
   };
   readonly breaker: BreakerSettings;
+  /** Where this account differs from what its adapter says of the provider. */
+  readonly semantics: Partial<ProviderSemantics>;
 }
 
 export interface BreakerSettings {
@@ -88,7 +92,19 @@ export interface RuleAction {
   readonly costTolerancePp: number | null;
   /** Cost of an unknown outcome in basis points of the amount. */
   readonly unknownCostBasisPoints: number;
+  /**
+   * After an unknown outcome: `hold` waits until it is found out; `cancel_then_fail_over` cancels the attempt, and
+   * tries another provider once the cancellation is confirmed, while the request is open.
+   */
+  readonly afterUnknown: AfterUnknown;
+  /** An approval that is found later than this after the request is reversed, milliseconds; null: it is kept. */
+  readonly lateApprovalReverseAfterMs: number | null;
+  /** After which outcomes authentication data (CAVV) may be handed to another provider. */
+  readonly threeDsReuse: ThreeDsReuse;
 }
+
+export const AFTER_UNKNOWNS = ['hold', 'cancel_then_fail_over'] as const;
+export type AfterUnknown = (typeof AFTER_UNKNOWNS)[number];
 
 export interface Rule {
   readonly name: string;

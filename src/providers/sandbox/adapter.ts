@@ -1,11 +1,17 @@
 import type { AttemptOutcome } from '../../core/attempt.ts';
 import type { Decline } from '../../core/declines/decline.ts';
+import type { OperationKind } from '../../core/operation.ts';
+import type { ProviderSemantics } from '../../core/resolution.ts';
 import type { ProviderContract } from '../../core/rules/ruleset.ts';
 import type {
   AuthorizeCall,
   CallBudget,
   InquiryAnswer,
+  Notice,
+  NoticeEvidence,
+  NoticeReading,
   OperationCall,
+  OperationInquiry,
   OperationOutcome,
   Provider,
   ProviderCode,
@@ -23,16 +29,32 @@ import {
   outcomeOfError,
   readSandboxDecline,
 } from './codes.ts';
+import { readSandboxNotices, sandboxEvidence, webhookSecretsOf } from './notices.ts';
 import {
   amountBody,
   authorizationBody,
   readAuthorization,
   readErrorCode,
   readOperation,
+  voidBody,
 } from './transformers.ts';
 
 type HttpAnswer = Extract<TransportResult, { kind: 'response' }>;
 type InquireQuery = Parameters<Provider['inquire']>[0];
+
+/**
+ * What the sandbox promises, unless its traits say otherwise: it answers inquiries by our reference at once, keeps every
+ * answer under its key for ever, and cancels by our reference.
+ */
+export const SANDBOX_SEMANTICS: ProviderSemantics = {
+  inquiry: 'our_reference',
+  notFoundAfterMs: 2_000,
+  replay: 'same_answer',
+  keyLifetimeMs: null,
+  cancelByReference: true,
+  operationInquiry: true,
+  validityMs: 7 * 24 * 60 * 60_000,
+};
 
 /** The key that the sandbox takes when none is configured. */
 const DEFAULT_API_KEY = 'sandbox-key';
@@ -65,14 +87,18 @@ export function createSandboxProvider(contract: ProviderContract, deps: AdapterD
 class SandboxProvider implements Provider {
   readonly id: string;
   readonly live: boolean;
+  readonly semantics: ProviderSemantics;
   readonly #authorization: string;
   readonly #transport: Transport;
+  readonly #webhookSecrets: readonly string[];
   readonly #deps: AdapterDeps;
 
   constructor(contract: ProviderContract, authorization: string, transport: Transport, deps: AdapterDeps) {
     this.id = contract.id;
     this.live = contract.live;
+    this.semantics = { ...SANDBOX_SEMANTICS, ...contract.semantics };
     this.#authorization = authorization;
+    this.#webhookSecrets = webhookSecretsOf(contract);
     this.#transport = transport;
     this.#deps = deps;
   }
@@ -111,15 +137,43 @@ class SandboxProvider implements Provider {
   }
 
   capture(call: OperationCall): Promise<OperationOutcome> {
-    return this.#operate('captures', call, amountBody(call.amount));
+    return this.#operate('captures', call, amountBody(call));
   }
 
   void(call: OperationCall): Promise<OperationOutcome> {
-    return this.#operate('voids', call, '{}');
+    return this.#operate('voids', call, voidBody(call));
   }
 
   refund(call: OperationCall): Promise<OperationOutcome> {
-    return this.#operate('refunds', call, amountBody(call.amount));
+    return this.#operate('refunds', call, amountBody(call));
+  }
+
+  async inquireOperation(
+    call: OperationCall & { readonly operation: OperationKind },
+  ): Promise<OperationInquiry> {
+    const { providerReference, budget } = call;
+    const path =
+      providerReference === null
+        ? `/v1/authorizations?reference=${encodeURIComponent(call.attemptId)}`
+        : `/v1/authorizations/${encodeURIComponent(providerReference)}`;
+    const headers = this.#headers(budget);
+    const answer = await this.#transport.send({ method: 'GET', path, headers, body: null, budget });
+    if (answer.kind !== 'response') return { kind: 'no_answer', code: answer.code };
+    if (answer.status === 200) return operationIn(answer, call);
+    const { errorCode, status } = errorAnswerOf(answer);
+    // A provider that forgot the authorization says nothing about what was done with it.
+    return { kind: 'no_answer', code: errorCode ?? `http_${status}` };
+  }
+
+  readNotices(message: {
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string;
+  }): NoticeReading {
+    return readSandboxNotices(message, this.#webhookSecrets, this.#deps.clock.wallMs());
+  }
+
+  evidenceIn(notice: Pick<Notice, 'type' | 'data'>, asked: Asked): NoticeEvidence {
+    return sandboxEvidence(notice, asked, this.#deps);
   }
 
   classify(code: ProviderCode): Decline {
@@ -135,20 +189,30 @@ class SandboxProvider implements Provider {
     call: OperationCall,
     body: string,
   ): Promise<OperationOutcome> {
-    const path = `/v1/authorizations/${encodeURIComponent(call.providerReference)}/${operation}`;
-    const answer = await this.#post(path, call.providerKey, body, call.budget);
+    const { providerReference } = call;
+    const path =
+      providerReference === null
+        ? '/v1/voids'
+        : `/v1/authorizations/${encodeURIComponent(providerReference)}/${operation}`;
+    // Another request than the void by id that may follow: it needs a key of its own.
+    const key = providerReference === null ? `${call.providerKey}r` : call.providerKey;
+    const answer = await this.#post(path, key, body, call.budget);
     if (answer.kind !== 'response') return answer;
-    if (answer.status !== 200) return operationOutcomeOfError(errorAnswerOf(answer));
+    if (answer.status !== 200 && answer.status !== 202) {
+      return operationOutcomeOfError(errorAnswerOf(answer), operation, this.#deps);
+    }
     const done = isJson(answer) ? readOperation(answer.body) : null;
     if (done === null) return { kind: 'unknown', code: 'answer_malformed' };
+    if (done.status === 'nothing_found') return { kind: 'not_found' };
     // A void undoes all that there is; what that is, the caller may not know exactly.
     const asAsked =
       operation === 'voids' ||
       (done.amount.value === call.amount.value && done.amount.currency === call.amount.currency);
-    if (done.authorization_id !== call.providerReference || !asAsked) {
-      return { kind: 'unknown', code: 'answer_mismatch' };
-    }
-    return { kind: 'confirmed', providerReference: done.id };
+    const isOurs = providerReference === null || done.authorization_id === providerReference;
+    if (!isOurs || !asAsked) return { kind: 'unknown', code: 'answer_mismatch' };
+    return done.status === 'received'
+      ? { kind: 'accepted' }
+      : { kind: 'confirmed', providerReference: done.id };
   }
 
   #post(path: string, key: string, body: string, budget: CallBudget): Promise<TransportResult> {
@@ -161,6 +225,31 @@ class SandboxProvider implements Provider {
     const headers = ['authorization', this.#authorization, 'accept', 'application/json'];
     if (budget.traceparent !== null) headers.push('traceparent', budget.traceparent);
     return headers;
+  }
+}
+
+/** What an authorization as the sandbox tells it says about one of its operations. */
+function operationIn(
+  answer: HttpAnswer,
+  call: OperationCall & { readonly operation: OperationKind },
+): OperationInquiry {
+  const wire = isJson(answer) ? readAuthorization(answer.body) : null;
+  if (wire === null) return { kind: 'no_answer', code: 'answer_malformed' };
+  if (wire.reference !== call.attemptId) return { kind: 'no_answer', code: 'answer_mismatch' };
+  const told = wire.operations.find(({ reference }) => reference === call.operationId);
+  // However it came about, nothing stands there any more.
+  const isUndone = wire.status === 'voided' || wire.status === 'expired';
+  if (call.operation === 'void' && isUndone)
+    return { kind: 'confirmed', providerReference: told?.id ?? null };
+  switch (told?.status) {
+    case undefined:
+      return { kind: 'not_found' };
+    case 'confirmed':
+      return { kind: 'confirmed', providerReference: told?.id ?? null };
+    case 'failed':
+      return { kind: 'failed', code: 'operation_failed' };
+    case 'pending':
+      return { kind: 'pending' };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AttemptOutcome } from '../../core/attempt.ts';
+import type { AttemptOutcome, RejectionReason } from '../../core/attempt.ts';
 import type { AuthorizationRequest, NetworkTransaction, ThreeDs } from '../../core/authorization.ts';
 import type { CardBrand } from '../../core/card.ts';
 import { classifyDecline, type DeclineReading } from '../../core/declines/classify-decline.ts';
@@ -76,7 +76,8 @@ export function outcomeOfAuthorization(
         reversal: 'none',
       };
     case 'voided':
-      return voided(answer, networkTransaction);
+    case 'expired':
+      return undone(answer, networkTransaction);
     case 'declined':
       if (answer.decline === null) return unknown('answer_malformed', providerReference);
       // Money behind a "no" is an approval that the provider overrode, whether or not it says so.
@@ -112,12 +113,12 @@ function linkIn(answer: WireAuthorization, bin: string | null): NetworkTransacti
  * confirmed reversal. One that was cancelled before the issuer was asked has no authorized amount and stands for
  * "not processed".
  */
-function voided(answer: WireAuthorization, networkTransaction: NetworkTransaction | null): AttemptOutcome {
+function undone(answer: WireAuthorization, networkTransaction: NetworkTransaction | null): AttemptOutcome {
   if (answer.authorized_amount === 0) {
     return {
       kind: 'rejected',
-      reason: 'transient',
-      code: 'voided',
+      reason: 'cancelled',
+      code: 'cancelled',
       retryAfterMs: null,
       providerReference: answer.id,
     };
@@ -212,11 +213,20 @@ function networkSilent(asked: Asked): Omit<ProviderCode, 'code'> {
 }
 
 /** What an HTTP status other than 200 means for a void, capture or refund. */
-export function operationOutcomeOfError(answer: ErrorAnswer): OperationOutcome {
-  const { status, errorCode } = answer;
+export function operationOutcomeOfError(
+  answer: ErrorAnswer,
+  operation: 'captures' | 'voids' | 'refunds',
+  deps: AdapterDeps,
+): OperationOutcome {
+  const { status, headers, errorCode } = answer;
   const code = errorCode ?? `http_${status}`;
-  const before = status === 401 || status === 403 || status === 429 || notProcessed(answer);
-  if (before || (errorCode !== null && REFUSALS.has(errorCode))) return { kind: 'refused', code };
+  // What is to be voided may still be on its way there.
+  if (operation === 'voids' && status === 404 && errorCode === 'not_found') return { kind: 'not_found' };
+  if (errorCode !== null && REFUSALS.has(errorCode)) return { kind: 'refused', code };
+  if (status === 401 || status === 403 || status === 429 || notProcessed(answer)) {
+    const retryAfterMs = status === 429 ? readRetryAfter(headers['retry-after'], deps.clock.wallMs()) : null;
+    return { kind: 'rejected', code, retryAfterMs };
+  }
   return { kind: 'unknown', code };
 }
 
@@ -224,15 +234,12 @@ export function operationOutcomeOfError(answer: ErrorAnswer): OperationOutcome {
 const REFUSALS: ReadonlySet<string> = new Set([
   'invalid_request',
   'invalid_state',
+  'capture_refused',
   'not_found',
   'not_supported',
 ]);
 
-function rejected(
-  reason: 'configuration' | 'rate_limited' | 'transient',
-  code: string,
-  retryAfterMs: number | null,
-): AttemptOutcome {
+function rejected(reason: RejectionReason, code: string, retryAfterMs: number | null): AttemptOutcome {
   return { kind: 'rejected', reason, code, retryAfterMs, providerReference: null };
 }
 

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { AuthorizationRequest, NetworkTransaction, ThreeDs } from '../../core/authorization.ts';
 import type { CardBrand } from '../../core/card.ts';
 import type { Amount } from '../../core/money.ts';
-import type { AuthorizeCall } from '../../gateway/ports.ts';
+import type { AuthorizeCall, OperationCall } from '../../gateway/ports.ts';
 
-const wireAmount = z.object({ value: z.int().min(0), currency: z.string() });
+export const wireAmount = z.object({ value: z.int().min(0), currency: z.string() });
 
 const minorUnits = z.int().min(0);
 
@@ -14,7 +14,7 @@ const minorUnits = z.int().min(0);
  */
 const wireCode = z.string().regex(/^[a-z]{1,24}(?:_[a-z]{1,24}){0,4}(?:_[0-9A-Za-z]{1,3})?$/);
 
-const wireAuthorization = z.object({
+export const wireAuthorization = z.object({
   id: z.string().regex(/^[\w-]{1,64}$/),
   reference: z.string(),
   status: z.enum([
@@ -24,6 +24,7 @@ const wireAuthorization = z.object({
     'authentication_required',
     'pending',
     'voided',
+    'expired',
   ]),
   amount: wireAmount,
   authorized_amount: minorUnits,
@@ -41,6 +42,17 @@ const wireAuthorization = z.object({
       after_approval: z.boolean(),
     })
     .nullable(),
+  operations: z
+    .array(
+      z.object({
+        id: z.string().regex(/^[\w-]{1,64}$/),
+        operation: z.enum(['capture', 'void', 'refund']),
+        reference: z.string().nullable(),
+        status: z.enum(['pending', 'confirmed', 'failed']),
+        amount: wireAmount,
+      }),
+    )
+    .default([]),
   network_transaction: z
     .object({
       id: z.string().min(1).max(64),
@@ -50,12 +62,15 @@ const wireAuthorization = z.object({
     .nullable(),
 });
 
-const wireOperation = z.object({
-  id: z.string().regex(/^[\w-]{1,64}$/),
-  authorization_id: z.string(),
-  status: z.literal('confirmed'),
-  amount: wireAmount,
-});
+const wireOperation = z.discriminatedUnion('status', [
+  z.object({
+    status: z.enum(['confirmed', 'received']),
+    id: z.string().regex(/^[\w-]{1,64}$/),
+    authorization_id: z.string(),
+    amount: wireAmount,
+  }),
+  z.object({ status: z.literal('nothing_found') }),
+]);
 
 const wireError = z.object({ error: z.object({ code: wireCode }) });
 
@@ -77,7 +92,8 @@ export function authorizationBody(call: AuthorizeCall): string {
     brand: call.brand,
     bin: card.bin,
     initiator: request.initiator,
-    capture: request.capture,
+    // Captures are ours, once the authorization is durable.
+    capture: 'manual',
     three_ds: request.threeDs === null ? null : threeDsOnWire(request.threeDs),
     stored_credential: request.storedCredential,
     network_transaction: linkOf(request, call.brand),
@@ -87,8 +103,15 @@ export function authorizationBody(call: AuthorizeCall): string {
 }
 
 /** The body of captures and refunds. */
-export function amountBody(amount: Amount): string {
-  return JSON.stringify({ amount: amountOnWire(amount) });
+export function amountBody(call: OperationCall): string {
+  return JSON.stringify({ amount: amountOnWire(call.amount), reference: call.operationId });
+}
+
+/** The body of a void: by the authorization's id in the path, or by our own reference. */
+export function voidBody(call: OperationCall): string {
+  return call.providerReference === null
+    ? JSON.stringify({ reference: call.attemptId, operation_reference: call.operationId })
+    : JSON.stringify({ reference: call.operationId });
 }
 
 function amountOnWire(amount: Amount): Amount {

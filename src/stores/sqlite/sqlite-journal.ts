@@ -1,29 +1,32 @@
-import { type Authorization, type AuthorizationStatus, HOLDS_PAYMENT } from '../../core/authorization.ts';
+import type { Authorization } from '../../core/authorization.ts';
 import { invariant } from '../../core/invariant.ts';
 import type {
   AuthorizationFilter,
   AuthorizationPage,
   ClaimRecord,
   ClaimScope,
-  Conclusion,
-  FailOverStep,
   HistoryEvent,
-  Intent,
   Journal,
+  KeptNotice,
   Lapsed,
+  Notice,
   Opening,
   OpeningResult,
-  OutcomeRecord,
   ProviderOverride,
   RegisteredRuleset,
+  Seal,
+  Step,
   StepResult,
+  WorkCounts,
+  WorkItem,
+  WorkPlan,
 } from '../../gateway/ports.ts';
 import { cursorOf, sequenceOf } from '../list-cursor.ts';
-import { authorizationFrom, type OpenedData } from '../stored-authorization.ts';
-import { storedOutcome } from '../stored-outcome.ts';
+import { authorizationFrom } from '../stored-authorization.ts';
 import type { CommandRunner } from './command-runner.ts';
-import type { ClaimRow, FoundAuthorization, SqlValues } from './sqlite-commands.ts';
 import type { ListQuery } from './sqlite-listing.ts';
+import type { ClaimRow } from './sqlite-reads.ts';
+import { advanceCommand, openCommand, planValues, scopeValues } from './write-commands.ts';
 
 /** The journal over SQLite: turns what the road says into commands of plain values, and rows back again. */
 export class SqliteJournal implements Journal {
@@ -34,88 +37,19 @@ export class SqliteJournal implements Journal {
   }
 
   async open(opening: Opening): Promise<OpeningResult> {
-    const { request, routing, intent } = opening;
-    invariant((request.threeDs?.cavv ?? null) === null, 'a CAVV is never stored');
-    invariant(intent.number === 1, 'an authorization is opened with its first attempt');
-    const opened: OpenedData = { attempt: intent.attemptId, provider: intent.provider, request, routing };
-    const reply = await this.#runner.run('open', [
-      [
-        opening.authorizationId,
-        opening.claim.account,
-        request.merchant,
-        request.reference,
-        opening.live ? 1 : 0,
-        request.amount.value,
-        request.amount.currency,
-        opening.traceId,
-        Math.floor(opening.createdAtMs),
-      ],
-      scopeValues(opening.claim),
-      opening.bodyFingerprint,
-      intentValues(intent),
-      JSON.stringify(opened),
-    ]);
+    const reply = await this.#runner.run('open', [openCommand(opening)]);
     if (reply === null) return { kind: 'opened' };
-    return 'claim' in reply
-      ? { kind: 'claimed', claim: claimFrom(reply.claim) }
-      : { kind: 'payment_live', authorizationId: reply.paymentLive };
+    if ('claim' in reply) return { kind: 'claimed', claim: claimFrom(reply.claim) };
+    if ('stop' in reply) return { kind: 'scheme_stop', stop: reply.stop };
+    return { kind: 'payment_live', authorizationId: reply.paymentLive };
   }
 
-  async failOver(step: FailOverStep): Promise<StepResult> {
-    const { outcome, intent, reason, candidates } = step;
-    const data = {
-      attempt: outcome.attemptId,
-      outcome: outcome.outcome,
-      reason,
-      next: { attempt: intent.attemptId, provider: intent.provider, candidates },
-    };
-    const version = await this.#runner.run('failOver', [
-      outcomeValues(outcome),
-      [step.authorizationId, step.expectedVersion, outcome.attemptId],
-      intentValues(intent),
-      Math.floor(outcome.atMs),
-      JSON.stringify(data),
-    ]);
-    return stepResult(version);
-  }
-
-  async conclude(conclusion: Conclusion): Promise<StepResult> {
-    const { outcome, status, reason, frozen, authorizedAmount, provider } = conclusion;
-    invariant(
-      frozen === null || !isUnsettled(status),
-      'an answer is frozen only when nothing is still being found out',
-    );
-    const data = {
-      attempt: outcome?.attemptId ?? null,
-      outcome: outcome?.outcome ?? null,
-      status,
-      reason,
-      authorizedAmount,
-      provider,
-    };
-    const version = await this.#runner.run('conclude', [
-      outcome === null ? null : outcomeValues(outcome),
-      [conclusion.authorizationId, conclusion.expectedVersion, outcome?.attemptId ?? null],
-      HOLDS_PAYMENT[status],
-      [
-        status,
-        isUnsettled(status) ? 1 : 0,
-        authorizedAmount,
-        provider,
-        conclusion.providerReference,
-        jsonOrNull(conclusion.networkTransaction),
-        jsonOrNull(conclusion.decline),
-      ],
-      [
-        Math.floor(conclusion.atMs),
-        conclusion.actor,
-        'concluded',
-        JSON.stringify(data),
-        frozen?.httpStatus ?? null,
-        frozen?.body ?? null,
-      ],
-    ]);
-    return stepResult(version);
+  async advance(step: Step): Promise<StepResult> {
+    const reply = await this.#runner.run('advance', [advanceCommand(step)]);
+    if (reply === null) return { kind: 'stale' };
+    if (typeof reply === 'number') return { kind: 'written', version: reply };
+    if ('claim' in reply) return { kind: 'claimed', claim: claimFrom(reply.claim) };
+    return { kind: 'scheme_stop', stop: reply.stop };
   }
 
   async findClaim(scope: ClaimScope): Promise<ClaimRecord | null> {
@@ -125,7 +59,7 @@ export class SqliteJournal implements Journal {
 
   async findAuthorization(id: string): Promise<Authorization | null> {
     const found = await this.#runner.run('findAuthorization', [id]);
-    return found === null ? null : authorizationOf(found);
+    return found === null ? null : authorizationFrom(found);
   }
 
   async listAuthorizations(filter: AuthorizationFilter): Promise<AuthorizationPage> {
@@ -145,7 +79,7 @@ export class SqliteJournal implements Journal {
     };
     const page = await this.#runner.run('listAuthorizations', [query]);
     return {
-      data: page.found.map(authorizationOf),
+      data: page.found.map(authorizationFrom),
       nextCursor: page.next === null ? null : cursorOf(page.next),
     };
   }
@@ -161,9 +95,65 @@ export class SqliteJournal implements Journal {
     }));
   }
 
-  async lapse(nowMs: number, limit: number): Promise<Lapsed> {
-    const { lapsed, unconcluded } = await this.#runner.run('lapse', [Math.floor(nowMs), limit]);
-    return { lapsed, unconcluded: unconcluded.map(authorizationOf) };
+  async listLapsed(nowMs: number, limit: number): Promise<readonly Lapsed[]> {
+    const lapsed = await this.#runner.run('listLapsed', [Math.floor(nowMs), limit]);
+    return lapsed.map(({ found, owner, leaseMs }) => ({
+      authorization: authorizationFrom(found),
+      owner,
+      leaseMs,
+    }));
+  }
+
+  async listExpired(nowMs: number, limit: number): Promise<readonly Authorization[]> {
+    const found = await this.#runner.run('listExpired', [Math.floor(nowMs), limit]);
+    return found.map(authorizationFrom);
+  }
+
+  freeWork(owner: string): Promise<number> {
+    return this.#runner.run('freeWork', [owner]);
+  }
+
+  async takeWork(nowMs: number, limit: number, lease: WorkItem['lease']): Promise<readonly WorkItem[]> {
+    const { owner, untilMs } = lease;
+    const taken = await this.#runner.run('takeWork', [Math.floor(nowMs), limit, owner, Math.ceil(untilMs)]);
+    return taken.map(({ found, step, failures, sinceMs }) => ({
+      authorization: authorizationFrom(found),
+      step,
+      failures,
+      sinceMs,
+      lease,
+    }));
+  }
+
+  postponeWork(authorizationId: string, owner: string, plan: WorkPlan): Promise<void> {
+    return this.#runner.run('postponeWork', [authorizationId, owner, planValues(plan)]);
+  }
+
+  countWork(nowMs: number): Promise<WorkCounts> {
+    return this.#runner.run('countWork', [Math.floor(nowMs)]);
+  }
+
+  async keepNotice(provider: string, notice: Notice, atMs: number): Promise<'kept' | 'known'> {
+    const { eventId, type, attemptId, data } = notice;
+    const values = [provider, eventId, type, attemptId, JSON.stringify(data ?? null), Math.floor(atMs)];
+    return (await this.#runner.run('keepNotice', [values])) ? 'kept' : 'known';
+  }
+
+  async openNotices(limit: number): Promise<readonly KeptNotice[]> {
+    const rows = await this.#runner.run('openNotices', [limit]);
+    return rows.map((row) => ({
+      sequence: row.sequence,
+      provider: row.provider,
+      eventId: row.event_id,
+      type: row.type,
+      attemptId: row.attempt_id,
+      data: JSON.parse(row.data) as unknown,
+      receivedAtMs: row.received_at_ms,
+    }));
+  }
+
+  settleNotice(sequence: number, result: string): Promise<void> {
+    return this.#runner.run('settleNotice', [sequence, result]);
   }
 
   async newestRuleset(): Promise<RegisteredRuleset | null> {
@@ -210,6 +200,18 @@ export class SqliteJournal implements Journal {
     return this.#runner.run('countUnsettled', []);
   }
 
+  seal(nowMs: number, limit: number): Promise<Seal | null> {
+    return this.#runner.run('seal', [Math.floor(nowMs), limit]);
+  }
+
+  purge(beforeMs: number, limit: number): Promise<number> {
+    return this.#runner.run('purge', [Math.floor(beforeMs), limit]);
+  }
+
+  secret(): Promise<Uint8Array> {
+    return this.#runner.run('secret', []);
+  }
+
   ping(): Promise<void> {
     return this.#runner.run('ping', []);
   }
@@ -219,54 +221,13 @@ export class SqliteJournal implements Journal {
   }
 }
 
-/** Whether something about it is still being found out or undone. */
-function isUnsettled(status: AuthorizationStatus): boolean {
-  return status === 'pending' || status === 'reversing';
-}
-
-function scopeValues(scope: ClaimScope): SqlValues {
-  return [scope.account, scope.merchant, scope.operation, scope.key];
-}
-
-/** Wall clocks are stored in whole milliseconds; a lease and a deadline never end earlier by that. */
-function intentValues(intent: Intent): SqlValues {
-  return [
-    intent.number,
-    intent.attemptId,
-    intent.provider,
-    intent.providerKey,
-    intent.fingerprint,
-    intent.propensity,
-    Math.floor(intent.startedAtMs),
-    Math.ceil(intent.deadlineAtMs),
-    intent.owner,
-    Math.ceil(intent.leaseUntilMs),
-  ];
-}
-
-function outcomeValues(record: OutcomeRecord): SqlValues {
-  const { kind, json, negative, providerReference } = storedOutcome(record.outcome);
-  return [kind, json, negative ? 1 : 0, providerReference, record.durationMs];
-}
-
 function claimFrom(row: ClaimRow): ClaimRecord {
-  const { answer_status: httpStatus, answer_body: body } = row;
+  const { answer_status: httpStatus, answer_body: body, operation_number: operationNumber } = row;
   return {
     authorizationId: row.authorization_id,
+    operationNumber: operationNumber === 0 ? null : operationNumber,
     bodyFingerprint: row.body_fingerprint,
     open: row.open === 1,
     frozen: httpStatus === null || body === null ? null : { httpStatus, body },
   };
-}
-
-function authorizationOf(found: FoundAuthorization): Authorization {
-  return authorizationFrom(found.row, found.attempts);
-}
-
-function stepResult(version: number | null): StepResult {
-  return version === null ? { kind: 'stale' } : { kind: 'written', version };
-}
-
-function jsonOrNull(value: object | null): string | null {
-  return value === null ? null : JSON.stringify(value);
 }

@@ -1,5 +1,5 @@
 import type { AuthorizationStatus } from '../../core/authorization.ts';
-import type { SqlValue } from './sqlite-commands.ts';
+import type { SqlValue } from './statements.ts';
 
 /** Conditions of a listing. Null: no condition. */
 export interface ListQuery {
@@ -49,6 +49,7 @@ export function listSql(query: ListQuery): string {
   return `
     SELECT page.*, e.data AS opened FROM (
       SELECT a.* FROM ${SOURCES[sourceOf(query)]}
+        AND a.purged_before_ms IS NULL
         AND (?2 IS NULL OR a.merchant IN (SELECT value FROM json_each(?2)))
         AND (?3 IS NULL OR a.reference = ?3) AND (?4 IS NULL OR a.merchant = ?4)
         AND (?5 IS NULL OR a.status = ?5) AND (?6 IS NULL OR a.created_at_ms < ?6)

@@ -7,8 +7,17 @@ import {
   type DeclineReading,
   strictness,
 } from '../../../src/core/declines/classify-decline.ts';
-import type { DeclineCategory, OtherProvider } from '../../../src/core/declines/decline.ts';
-import { type CodeMeaning, visaCategoryOf } from '../../../src/core/declines/decline-tables.ts';
+import {
+  DECLINE_CATEGORIES,
+  type DeclineCategory,
+  type OtherProvider,
+} from '../../../src/core/declines/decline.ts';
+import {
+  type CodeMeaning,
+  type DeclineTables,
+  type ProviderTable,
+  visaCategoryOf,
+} from '../../../src/core/declines/decline-tables.ts';
 import { shippedDeclineTables } from '../../support/decline-tables.ts';
 
 const tables = await shippedDeclineTables();
@@ -223,7 +232,199 @@ describe('other voices', () => {
   });
 });
 
+/** What a network's row, a provider's code and its advice say when each says one thing only. */
+function twoVoices(ofProvider: CodeMeaning, ofNetwork: CodeMeaning): DeclineTables {
+  const provider: ProviderTable = {
+    codes: new Map([['own', ofProvider]]),
+    prefixes: [],
+    advice: new Map(),
+    adviceIsNetworks: true,
+  };
+  const row = { code: 'N', brands: null, scaRegion: null, threeDs: null, meaning: ofNetwork };
+  return { ...tables, network: new Map([['N', [row]]]), providers: new Map([['mine', provider]]) };
+}
+
+function heard(ofProvider: CodeMeaning, ofNetwork: CodeMeaning): DeclineReading {
+  return classifyDecline(twoVoices(ofProvider, ofNetwork), {
+    ...PLAIN,
+    provider: 'mine',
+    code: 'own',
+    networkCode: 'N',
+  });
+}
+
+const no = (category: DeclineCategory, hidesApproval = false): CodeMeaning => ({
+  kind: 'declined',
+  category,
+  otherProvider: 'no',
+  hidesApproval,
+});
+const SEE_NETWORK: CodeMeaning = { kind: 'see_network' };
+const AMBIGUOUS: CodeMeaning = { kind: 'ambiguous' };
+const PENDING: CodeMeaning = { kind: 'pending' };
+const AUTHENTICATE: CodeMeaning = { kind: 'authentication_required' };
+const NOT_PROCESSED: CodeMeaning = { kind: 'not_processed', reason: 'transient' };
+const NOT_CONFIGURED: CodeMeaning = { kind: 'not_processed', reason: 'configuration' };
+
+describe('two voices', () => {
+  it.each<[CodeMeaning, CodeMeaning]>([
+    [AMBIGUOUS, PENDING],
+    [AMBIGUOUS, no('fraud_issuer')],
+    [PENDING, no('fraud_issuer')],
+    [no('config'), AUTHENTICATE],
+    [AUTHENTICATE, { kind: 'declined', category: 'config', otherProvider: 'yes_once', hidesApproval: false }],
+    [AUTHENTICATE, NOT_PROCESSED],
+  ])('%o is heard above %o, whoever says it', (louder, other) => {
+    expect(heard(louder, other).kind).toBe(louder.kind);
+    expect(heard(other, louder)).toEqual(heard(louder, other));
+  });
+
+  it.each<[CodeMeaning, object]>([
+    [AMBIGUOUS, { kind: 'ambiguous' }],
+    [PENDING, { kind: 'pending' }],
+    [AUTHENTICATE, { kind: 'authentication_required' }],
+    [NOT_PROCESSED, { kind: 'not_processed', reason: 'transient' }],
+    [NOT_CONFIGURED, { kind: 'not_processed', reason: 'configuration' }],
+    [no('config'), { kind: 'declined', decline: { category: 'config' } }],
+  ])("leave the word to the network where the provider's code only points there: %o", (meaning, expected) => {
+    expect(heard(SEE_NETWORK, meaning)).toMatchObject(expected);
+  });
+
+  it("that say the same leave the provider's own reason standing", () => {
+    expect(heard(NOT_CONFIGURED, NOT_PROCESSED)).toMatchObject({ reason: 'configuration' });
+    expect(heard(NOT_PROCESSED, NOT_CONFIGURED)).toMatchObject({ reason: 'transient' });
+  });
+
+  /** What must not be shown, then what is worth knowing. */
+  const telling: readonly DeclineCategory[] = [
+    'fraud_issuer',
+    'fraud_psp',
+    'hard_decline_issuer',
+    'cancelled_by_customer',
+    'duplicate_suspected',
+    'scheme_blocked',
+    'unmapped',
+    'invalid_data',
+    'config',
+    'issuer_unavailable',
+    'provider_technical',
+    'soft_decline_issuer',
+  ];
+
+  it('that are as strict give the category that tells most', () => {
+    expect(telling.toSorted()).toEqual(DECLINE_CATEGORIES.toSorted());
+    for (const [at, more] of telling.entries()) {
+      for (const less of telling.slice(at)) {
+        expect(heard(no(more), no(less))).toMatchObject({ decline: { category: more } });
+        expect(heard(no(less), no(more))).toMatchObject({ decline: { category: more } });
+      }
+    }
+  });
+
+  it('hide an approval when one of them does', () => {
+    const hidden = (one: boolean, other: boolean) => heard(no('config', one), no('config', other));
+    expect(hidden(false, false)).toMatchObject({ decline: { mayHideApproval: false } });
+    expect(hidden(true, false)).toMatchObject({ decline: { mayHideApproval: true } });
+    expect(hidden(false, true)).toMatchObject({ decline: { mayHideApproval: true } });
+    expect(heard(NOT_PROCESSED, no('config'))).toMatchObject({ decline: { mayHideApproval: false } });
+  });
+
+  it('of which the provider calls an approval a decline are nothing certain', () => {
+    expect(heard({ kind: 'approved' }, no('fraud_issuer'))).toEqual({ kind: 'ambiguous', code: 'own' });
+  });
+
+  it('of which one is of a kind that there is not are a bug of ours', () => {
+    const strange = { kind: 'settled' } as never;
+    expect(() => heard(strange, no('config'))).toThrow('unreachable case');
+    const alone = { ...PLAIN, provider: 'mine', code: 'own', networkCode: null };
+    expect(() => classifyDecline(twoVoices(strange, PENDING), alone)).toThrow('unreachable case');
+  });
+});
+
+describe('a decline in full', () => {
+  const plain = {
+    category: 'unmapped',
+    code: 'issuer_05',
+    networkCode: null,
+    advice: null,
+    retryNotBefore: null,
+    otherProvider: 'no',
+    mayHideApproval: false,
+  };
+
+  it.each<[string, Partial<DeclineInput>, object]>([
+    ['that points to a silent network', { networkCode: null }, {}],
+    [
+      'that points to an approval of the network',
+      { networkCode: '00' },
+      { networkCode: '00', mayHideApproval: true },
+    ],
+    ['of a provider that nobody knows', { provider: 'nobody', networkCode: null }, {}],
+    ['with a DE39 that nobody knows', { networkCode: 'ZZ' }, { networkCode: 'ZZ' }],
+    [
+      'with a merchant advice code that nobody knows',
+      { advice: '99', networkCode: '51' },
+      { advice: '99', networkCode: '51' },
+    ],
+    [
+      'of the issuer',
+      { networkCode: '05' },
+      { networkCode: '05', category: 'soft_decline_issuer', otherProvider: 'yes_once' },
+    ],
+    [
+      'of Visa category 1',
+      { networkCode: '57' },
+      { networkCode: '57', category: 'hard_decline_issuer', otherProvider: 'never' },
+    ],
+    [
+      'with two advices, of which the network waits longer',
+      { advice: '24', merchantAdviceCode: '26', networkCode: '05' },
+      {
+        networkCode: '05',
+        advice: '26',
+        category: 'soft_decline_issuer',
+        retryNotBefore: '2026-11-25T10:00:00.000Z',
+      },
+    ],
+    [
+      'with two advices, of which the provider waits longer',
+      { advice: '26', merchantAdviceCode: '24', networkCode: '05' },
+      {
+        networkCode: '05',
+        advice: '24',
+        category: 'soft_decline_issuer',
+        retryNotBefore: '2026-11-25T10:00:00.000Z',
+      },
+    ],
+  ])('%s', (_, changes, expected) => {
+    expect(read(changes)).toEqual({ kind: 'declined', decline: { ...plain, ...expected } });
+  });
+});
+
 describe('strictness', () => {
+  it('orders the meanings, no two alike', () => {
+    const by = (otherProvider: OtherProvider): CodeMeaning => ({
+      kind: 'declined',
+      category: 'config',
+      otherProvider,
+      hidesApproval: false,
+    });
+    const strictestFirst: readonly CodeMeaning[] = [
+      AMBIGUOUS,
+      PENDING,
+      { kind: 'approved' },
+      by('never'),
+      by('no'),
+      AUTHENTICATE,
+      by('yes_once'),
+      NOT_PROCESSED,
+      SEE_NETWORK,
+    ];
+    const levels = strictestFirst.map(strictness);
+    expect(levels).toEqual([...new Set(levels)].toSorted((left, right) => right - left));
+    expect(levels).toHaveLength(9);
+  });
+
   const readings: readonly DeclineReading['kind'][] = [
     'not_processed',
     'authentication_required',

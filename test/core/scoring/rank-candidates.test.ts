@@ -21,6 +21,9 @@ function action(over: Partial<RuleAction> = {}): RuleAction {
     marginBasisPoints: 10_000,
     costTolerancePp: null,
     unknownCostBasisPoints: 500,
+    afterUnknown: 'hold',
+    lateApprovalReverseAfterMs: null,
+    threeDsReuse: 'not_sent',
     ...over,
   };
 }

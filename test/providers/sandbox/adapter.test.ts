@@ -426,7 +426,11 @@ describe('the answer to an authorization', () => {
 
   it('voided before the issuer was asked was not processed; after it, is undone', async () => {
     const before = authorization({ status: 'voided', authorized_amount: 0, network_transaction: null });
-    expect(await outcomeOf(json(before))).toMatchObject({ kind: 'rejected', code: 'voided' });
+    expect(await outcomeOf(json(before))).toMatchObject({
+      kind: 'rejected',
+      reason: 'cancelled',
+      code: 'cancelled',
+    });
     const after = authorization({ status: 'voided' });
     expect(await outcomeOf(json(after))).toMatchObject({
       kind: 'partially_approved',
@@ -482,6 +486,7 @@ describe('inquiries', () => {
 
 describe('operations', () => {
   const operation = (over: Partial<OperationCall> = {}): OperationCall => ({
+    operationId: 'cap_a_1',
     attemptId: 'att_a_1',
     providerReference: 'sbx_1',
     providerKey: 'key_a_1_op',
@@ -526,7 +531,13 @@ describe('operations', () => {
       done({ amount: { value: 999, currency: 'EUR' } }),
       { kind: 'unknown', code: 'answer_mismatch' },
     ],
-    ['not confirmed', done({ status: 'received' }), { kind: 'unknown', code: 'answer_malformed' }],
+    ['acknowledged only', done({ status: 'received' }), { kind: 'accepted' }],
+    ['a state nobody knows', done({ status: 'done' }), { kind: 'unknown', code: 'answer_malformed' }],
+    [
+      '409 refused by the issuer',
+      error(409, 'capture_refused'),
+      { kind: 'refused', code: 'capture_refused' },
+    ],
     ['HTML', () => HttpResponse.html('ok'), { kind: 'unknown', code: 'answer_malformed' }],
     ['409 wrong state', error(409, 'invalid_state'), { kind: 'refused', code: 'invalid_state' }],
     ['409 in progress', error(409, 'in_progress'), { kind: 'unknown', code: 'in_progress' }],
@@ -541,16 +552,107 @@ describe('operations', () => {
       error(422, 'idempotency_mismatch'),
       { kind: 'unknown', code: 'idempotency_mismatch' },
     ],
-    ['401', error(401, 'unauthorized'), { kind: 'refused', code: 'unauthorized' }],
-    ['429', error(429, 'rate_limited'), { kind: 'refused', code: 'rate_limited' }],
+    ['401', error(401, 'unauthorized'), { kind: 'rejected', code: 'unauthorized', retryAfterMs: null }],
+    [
+      '429',
+      error(429, 'rate_limited', { 'retry-after': '3' }),
+      { kind: 'rejected', code: 'rate_limited', retryAfterMs: 3000 },
+    ],
     ['500', error(500, 'provider_error'), { kind: 'unknown', code: 'provider_error' }],
     [
       '500 not processed',
       error(500, 'provider_error', { 'x-not-processed': 'true' }),
-      { kind: 'refused', code: 'provider_error' },
+      { kind: 'rejected', code: 'provider_error', retryAfterMs: null },
     ],
   ])('%s', async (_name, response, expected) => {
     respond = response;
     expect(await create().capture(operation())).toEqual(expected);
+  });
+
+  it('cancels by our own reference under a key of its own', async () => {
+    respond = done();
+    const call = operation({ providerReference: null, operationId: 'void_a_1' });
+    expect(await create().void(call)).toEqual({ kind: 'confirmed', providerReference: 'op_1' });
+    expect(seen).toMatchObject([
+      {
+        method: 'POST',
+        url: AUTHORIZATIONS.replace('authorizations', 'voids'),
+        body: { reference: 'att_a_1', operation_reference: 'void_a_1' },
+      },
+    ]);
+    expect(seen[0]?.headers['idempotency-key']).toBe('key_a_1_opr');
+  });
+
+  it.each<[string, () => Response]>([
+    ['404', error(404, 'not_found')],
+    ['nothing found', json({ status: 'nothing_found', reference: 'att_a_1' })],
+  ])('a cancellation that finds nothing is no evidence: %s', async (_name, response) => {
+    respond = response;
+    expect(await create().void(operation({ providerReference: null }))).toEqual({ kind: 'not_found' });
+  });
+});
+
+describe('what became of an operation', () => {
+  const call: OperationCall = {
+    operationId: 'cap_a_1',
+    attemptId: 'att_a_1',
+    providerReference: 'sbx_1',
+    providerKey: 'key_a_1_op',
+    amount: { value: 1000, currency: 'EUR' },
+    budget: budget(),
+  };
+  const told = (status: string, reference: string | null = 'cap_a_1') => ({
+    id: 'op_1',
+    operation: 'capture',
+    reference,
+    status,
+    amount: { value: 1000, currency: 'EUR' },
+  });
+  const withOperations = (operations: readonly unknown[], over: Record<string, unknown> = {}) =>
+    json({ ...authorization(), operations, ...over });
+
+  it.each<[string, 'capture' | 'void', () => Response, Record<string, unknown>]>([
+    [
+      'done',
+      'capture',
+      withOperations([told('confirmed')]),
+      { kind: 'confirmed', providerReference: 'op_1' },
+    ],
+    ['failed', 'capture', withOperations([told('failed')]), { kind: 'failed', code: 'operation_failed' }],
+    ['under way', 'capture', withOperations([told('pending')]), { kind: 'pending' }],
+    ['never heard of', 'capture', withOperations([]), { kind: 'not_found' }],
+    ['another one', 'capture', withOperations([told('confirmed', 'cap_a_2')]), { kind: 'not_found' }],
+    ['one without a name', 'capture', withOperations([told('confirmed', null)]), { kind: 'not_found' }],
+    [
+      'voided, whoever did it',
+      'void',
+      withOperations([], { status: 'voided' }),
+      { kind: 'confirmed', providerReference: null },
+    ],
+    [
+      'expired',
+      'void',
+      withOperations([], { status: 'expired' }),
+      { kind: 'confirmed', providerReference: null },
+    ],
+    [
+      'voided says nothing of a capture',
+      'capture',
+      withOperations([], { status: 'voided' }),
+      { kind: 'not_found' },
+    ],
+    [
+      'about another attempt',
+      'capture',
+      withOperations([told('confirmed')], { reference: 'att_b_1' }),
+      { kind: 'no_answer', code: 'answer_mismatch' },
+    ],
+    ['HTML', 'capture', () => HttpResponse.html('ok'), { kind: 'no_answer', code: 'answer_malformed' }],
+    ['404', 'capture', error(404, 'not_found'), { kind: 'no_answer', code: 'not_found' }],
+    ['500', 'capture', error(500, 'provider_error'), { kind: 'no_answer', code: 'provider_error' }],
+  ])('%s', async (_name, name, response, expected) => {
+    respond = response;
+    expect(await create().inquireOperation({ ...call, operation: name })).toEqual(expected);
+    expect(seen).toMatchObject([{ method: 'GET', url: `${AUTHORIZATIONS}/sbx_1` }]);
   });
 });

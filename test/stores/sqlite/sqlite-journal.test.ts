@@ -1,16 +1,7 @@
 import { join } from 'node:path';
 import { openInProcessJournal } from '../../../src/stores/sqlite/in-process-journal.ts';
-import { openWorkerJournal } from '../../../src/stores/sqlite/worker-journal.ts';
 import { journalContract } from '../../contracts/journal-contract.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-
-journalContract('SQLite in a worker thread', async () => {
-  const folder = temporaryFolder();
-  return {
-    open: () => openWorkerJournal({ directory: folder.path }),
-    dispose: async () => folder.remove(),
-  };
-});
 
 journalContract('SQLite in process', async () => {
   const folder = temporaryFolder();

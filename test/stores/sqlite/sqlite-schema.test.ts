@@ -1,38 +1,75 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HOLDS_PAYMENT } from '../../../src/core/authorization.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isDefiniteNegative } from '../../../src/core/attempt.ts';
+import { AUTHORIZATION_STATUSES, HOLDS_PAYMENT } from '../../../src/core/authorization.ts';
+import { OPERATION_KINDS, OPERATION_PURPOSES, OPERATION_STATUSES } from '../../../src/core/operation.ts';
+import { mayFollow } from '../../../src/core/transitions.ts';
 import { openInProcessJournal } from '../../../src/stores/sqlite/in-process-journal.ts';
 import { openDatabase } from '../../../src/stores/sqlite/sqlite-database.ts';
-import { isDefiniteNegative } from '../../../src/stores/stored-outcome.ts';
 import {
-  LEASE_MS,
+  concluded,
   NEGATIVE,
+  OUTCOME_NAMES,
   OUTCOMES,
-  type OutcomeName,
-  sampleConclusion,
+  opened,
+  refusedOpening,
+  sampleBegin,
+  sampleEnd,
   sampleFailOver,
-  sampleOpening,
+  sampleFinding,
   T0,
+  written,
 } from '../../contracts/journal-fixtures.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
 let folder: TemporaryFolder;
-let path: string;
-beforeEach(() => {
-  folder = temporaryFolder();
-  path = join(folder.path, 'journal.sqlite');
-});
-afterEach(() => folder.remove());
+let database: DatabaseSync;
 
-/** Writes with the journal, then lets `act` try something behind its back. */
-async function behindItsBack(act: (database: DatabaseSync) => void): Promise<void> {
+/** A journal with something in every state, opened behind its back. */
+beforeAll(async () => {
+  folder = temporaryFolder();
+  const path = join(folder.path, 'journal.sqlite');
+  await fill(path);
+  database = openDatabase({ path });
+});
+afterAll(() => {
+  database.close();
+  folder.remove();
+});
+
+async function fill(path: string): Promise<void> {
   const journal = openInProcessJournal(path);
-  await journal.open(sampleOpening('open'));
-  await journal.open(sampleOpening('ended'));
-  await journal.conclude(sampleConclusion('ended'));
-  await journal.open(sampleOpening('negative'));
-  await journal.failOver(sampleFailOver('negative', 2));
+  const gone = await written(journal, sampleBegin(await concluded(journal, 'auth_gone')));
+  const taken = await written(journal, sampleEnd(gone, 1));
+  await written(journal, sampleEnd(await written(journal, sampleBegin(taken, { kind: 'refund' })), 2));
+  await opened(journal, 'auth_open');
+  await journal.purge(T0 + 1, 10);
+  await journal.open(refusedOpening('auth_refused'));
+  await concluded(journal, 'auth_ended');
+  await concluded(journal, 'auth_declined', OUTCOMES.declined);
+  await concluded(journal, 'auth_rejected', OUTCOMES.rejected);
+  await concluded(journal, 'auth_pending', OUTCOMES.pending);
+  await concluded(journal, 'auth_worked', OUTCOMES.declined, {
+    step: { work: { step: 0, failures: 0, dueAtMs: T0, lease: null } },
+  });
+  await concluded(journal, 'auth_partial', OUTCOMES.partialStanding);
+  await concluded(journal, 'auth_reversed', OUTCOMES.partialReversed);
+  await concluded(journal, 'auth_hiding', OUTCOMES.declinedHiding);
+  const late = await concluded(journal, 'auth_late', OUTCOMES.rejected);
+  await written(journal, sampleFinding(late, 1, OUTCOMES.approved));
+  await written(journal, sampleFailOver(await opened(journal, 'auth_negative')));
+  const undoing = await written(journal, sampleFailOver(await opened(journal, 'auth_undoing')));
+  await written(journal, sampleFinding(undoing, 1, OUTCOMES.approved));
+  const begun = await written(
+    journal,
+    sampleBegin(await concluded(journal, 'auth_captured'), { amount: 3000 }),
+  );
+  await written(journal, sampleEnd(begun, 1));
+  const asked = await written(journal, sampleBegin(await concluded(journal, 'auth_void'), { kind: 'void' }));
+  await written(journal, sampleEnd(asked, 1));
+  await written(journal, sampleBegin(await concluded(journal, 'auth_voiding'), { kind: 'void' }));
   await journal.saveOverride({
     provider: 'sandbox-a',
     brand: null,
@@ -43,177 +80,367 @@ async function behindItsBack(act: (database: DatabaseSync) => void): Promise<voi
     createdAtMs: T0,
     expiresAtMs: null,
   });
+  await journal.keepNotice('psp', { eventId: 'e1', type: 't', attemptId: null, data: {} }, T0);
+  await journal.seal(T0, 100);
+  await journal.secret();
   await journal.close();
-  const database = openDatabase({ path });
-  try {
-    act(database);
-  } finally {
-    database.close();
-  }
 }
 
-const OF = (id: string) => `(SELECT sequence FROM authorizations WHERE id = '${id}')`;
-const ATTEMPT = (id: string, number: number) =>
+const OF = (id: string) => `(SELECT sequence FROM authorizations WHERE id = 'auth_${id}')`;
+const AUTHORIZATION = (id: string, set: string) =>
+  `UPDATE authorizations SET ${set}, version = version + 1 WHERE id = 'auth_${id}'`;
+const ATTEMPT = (id: string, set: string) => `UPDATE attempts SET ${set} WHERE authorization = ${OF(id)}`;
+const NEW_ATTEMPT = (id: string, number: number) =>
   `INSERT INTO attempts (authorization, number, id, provider, provider_key, fingerprint, propensity,
-    started_at_ms, deadline_at_ms, owner, lease_until_ms)
-   VALUES (${OF(id)}, ${number}, 'x', 'p', 'k', 'f', 1, 1, 2, 'o', 3)`;
+    started_at_ms, deadline_at_ms, owner)
+   VALUES (${OF(id)}, ${number}, 'x', 'p', 'k', 'f', 1, 1, 2, 'o')`;
+const NEW_OPERATION = (id: string, number: number, kind: string, amount: number, attempt = 1) =>
+  `INSERT INTO operations (authorization, number, id, kind, purpose, attempt_number, amount, final, status, provider_key,
+    created_at_ms)
+   VALUES (${OF(id)}, ${number}, 'x', '${kind}', 'requested', ${attempt}, ${amount}, 0, 'pending', 'k', 1)`;
+const NOT_SENT = ATTEMPT('open', "outcome_kind = 'not_sent', outcome = '{}', negative = 1");
+const NEW_EVENT = (id: string, number: number, hash: string) =>
+  `INSERT INTO events (authorization, number, at_ms, actor, kind, data, hash, answer_status, answer_body)
+   VALUES (${OF(id)}, ${number}, 1, 'x', 'x', '{}', ${hash}, 201, '{}')`;
 
-const NOT_SENT = `UPDATE attempts SET outcome_kind = 'not_sent', outcome = '{}', negative = 1
-  WHERE authorization = ${OF('open')}`;
+type Case = readonly [what: string, sql: string, why: RegExp];
 
-const FORBIDDEN: readonly (readonly [what: string, sql: string, why: RegExp])[] = [
-  ['changing an event', "UPDATE events SET data = '{}'", /append-only/],
-  ['unfreezing an answer', 'UPDATE events SET answer_status = NULL, answer_body = NULL', /append-only/],
-  ['deleting an event', 'DELETE FROM events', /append-only/],
-  ['replacing an event', 'REPLACE INTO events SELECT * FROM events', /append-only/],
-  ['changing an override', "UPDATE overrides SET author = 'x'", /append-only/],
-  ['deleting an override', 'DELETE FROM overrides', /append-only/],
-  ['deleting an attempt', 'DELETE FROM attempts', /never deleted/],
-  ['deleting an authorization', 'DELETE FROM authorizations', /never deleted/],
-  ['a second attempt while the first is out', ATTEMPT('open', 2), /not definitely negative/],
-  ['a second attempt after an approval', ATTEMPT('ended', 2), /not definitely negative/],
-  ['a third attempt while the second is out', ATTEMPT('negative', 3), /not definitely negative/],
-  ['another first attempt', ATTEMPT('open', 1), /not definitely negative|UNIQUE/],
+const AUTHORIZATION_CASES: readonly Case[] = [
+  ['deleting an authorization', "DELETE FROM authorizations WHERE id = 'auth_declined'", /deleted only when/],
   [
-    'an attempt of a road that is over',
-    `${NOT_SENT}; UPDATE authorizations SET open = 0, version = 2 WHERE id = 'open'; ${ATTEMPT('open', 2)}`,
-    /road of this authorization is over/,
+    'deleting one that holds its payment',
+    "DELETE FROM authorizations WHERE id = 'auth_gone'",
+    /deleted only/,
   ],
-  ['skipping a number', `${NOT_SENT}; ${ATTEMPT('open', 3)}`, /numbered/],
+  ['another amount', AUTHORIZATION('ended', 'amount = 1'), /asked for never changes/],
   [
-    'taking an approval back',
-    "UPDATE attempts SET outcome_kind = 'not_sent', negative = 1 WHERE outcome_kind = 'approved'",
-    /definite outcome/,
+    'a change without a version',
+    "UPDATE authorizations SET provider = 'x' WHERE id = 'auth_ended'",
+    /version by one/,
   ],
+  ['a settled one that is unsettled', AUTHORIZATION('ended', 'unsettled = 1'), /unsettled is what/],
+  ['taking a road up again', AUTHORIZATION('ended', 'open = 1, unsettled = 1'), /never taken up again/],
+  ['taking an answer back', AUTHORIZATION('ended', 'answered = 0'), /stays given/],
+  ['captured to approved', AUTHORIZATION('captured', "status = 'approved'"), /may not follow/],
   [
-    'an approval after another attempt was made',
-    `UPDATE attempts SET outcome_kind = 'approved', negative = 0 WHERE authorization = ${OF('negative')}`,
-    /definite outcome/,
+    'approved to declined',
+    AUTHORIZATION('ended', "status = 'declined', holds_payment = 0"),
+    /may not follow|may have moved/,
   ],
-  [
-    'calling an unknown negative',
-    "UPDATE attempts SET outcome_kind = 'unknown', outcome = '{}', negative = 1 WHERE outcome IS NULL",
-    /FOREIGN KEY/,
-  ],
-  [
-    'an outcome of no known kind',
-    "UPDATE attempts SET outcome_kind = 'lost', outcome = '{}' WHERE outcome IS NULL",
-    /FOREIGN KEY/,
-  ],
-  ['another provider for an intent', "UPDATE attempts SET provider = 'x'", /intent never changes/],
-  [
-    'another amount',
-    'UPDATE authorizations SET amount = 1, version = version + 1',
-    /asked for never changes/,
-  ],
-  ['a change without a version', "UPDATE authorizations SET provider = 'x'", /version by one/],
   [
     'letting a payment go while an attempt is out',
-    `UPDATE authorizations SET status = 'failed', holds_payment = 0, unsettled = 0, open = 0, version = 2
-     WHERE id = 'open'`,
+    AUTHORIZATION('open', "status = 'failed', holds_payment = 0, unsettled = 0, open = 0"),
     /may have moved money/,
   ],
   [
-    'a state that holds a payment and lets it go',
-    "UPDATE authorizations SET holds_payment = 0, version = version + 1 WHERE id = 'ended'",
-    /FOREIGN KEY/,
+    'letting a payment go while an approval stands',
+    AUTHORIZATION('voiding', "status = 'voided', holds_payment = 0, unsettled = 0"),
+    /may have moved money/,
+  ],
+  ['a state that holds a payment and lets it go', AUTHORIZATION('ended', 'holds_payment = 0'), /FOREIGN KEY/],
+  [
+    'a sum that no capture adds up to',
+    AUTHORIZATION('ended', 'captured_amount = 1'),
+    /sums of the operations/,
+  ],
+  [
+    'a sum that no refund adds up to',
+    AUTHORIZATION('captured', 'refunded_amount = 1'),
+    /sums of the operations/,
+  ],
+  ['purging what is open', AUTHORIZATION('open', 'purged_before_ms = 1'), /not purged/],
+  ['purging what is approved', AUTHORIZATION('ended', 'purged_before_ms = 1'), /not purged/],
+  ['purging what is captured', AUTHORIZATION('captured', 'purged_before_ms = 1'), /not purged/],
+  ['purging what has work', AUTHORIZATION('worked', 'purged_before_ms = 1'), /not purged/],
+  ['purging what is being undone', AUTHORIZATION('late', 'purged_before_ms = 1'), /not purged/],
+  ['changing what is purged', AUTHORIZATION('gone', "provider = 'x'"), /purged never changes/],
+  [
+    'an authorization that begins approved',
+    `INSERT INTO authorizations (id, account, merchant, reference, live, amount, currency, trace_id, created_at_ms, status)
+     VALUES ('x', 'a', 'm', 'r', 0, 1, 'EUR', 't', 1, 'approved')`,
+    /begins with its road open/,
   ],
   [
     'two authorizations that hold one payment',
-    `INSERT INTO authorizations (id, account, merchant, reference, live, amount, currency, trace_id,
-      created_at_ms)
+    `INSERT INTO authorizations (id, account, merchant, reference, live, amount, currency, trace_id, created_at_ms)
      SELECT 'second', account, merchant, reference, live, amount, currency, trace_id, created_at_ms
-     FROM authorizations WHERE id = 'ended'`,
+     FROM authorizations WHERE id = 'auth_ended'`,
     /UNIQUE/,
   ],
 ];
 
+const ATTEMPT_CASES: readonly Case[] = [
+  [
+    'deleting an attempt',
+    `DELETE FROM attempts WHERE authorization = ${OF('declined')}`,
+    /deleted only with/,
+  ],
+  ['a second attempt while the first is out', NEW_ATTEMPT('open', 2), /not definitely negative/],
+  ['a second attempt after an approval', NEW_ATTEMPT('ended', 2), /not definitely negative/],
+  ['a third attempt while the second is out', NEW_ATTEMPT('negative', 3), /not definitely negative/],
+  ['another first attempt', NEW_ATTEMPT('open', 1), /UNIQUE/],
+  ['an attempt of a road that is over', NEW_ATTEMPT('rejected', 2), /road of this authorization is over/],
+  [
+    'an attempt of an open road that has let its payment go',
+    `${NOT_SENT}; ${AUTHORIZATION('open', "status = 'failed', holds_payment = 0")}; ${NEW_ATTEMPT('open', 2)}`,
+    /road of this authorization is over/,
+  ],
+  ['skipping a number', `${NOT_SENT}; ${NEW_ATTEMPT('open', 3)}`, /numbered/],
+  [
+    'an attempt while another is being undone',
+    `${ATTEMPT('undoing', "outcome_kind = 'rejected', outcome = '{}', negative = 1").replace(
+      'WHERE',
+      'WHERE number = 2 AND',
+    )}; ${NEW_ATTEMPT('undoing', 3)}`,
+    /being undone/,
+  ],
+  [
+    'an attempt that begins with an outcome',
+    `INSERT INTO attempts SELECT ${OF('refused')}, 1, id, provider, provider_key, fingerprint, propensity, started_at_ms,
+       deadline_at_ms, owner, card_key, scheme_counts, blocked_until_ms, block_reason, 'rejected', '{}', 1, NULL, NULL
+     FROM attempts WHERE authorization = ${OF('open')}`,
+    /begins without an outcome/,
+  ],
+  [
+    'taking an approval back',
+    ATTEMPT('ended', "outcome_kind = 'not_sent', negative = 1"),
+    /definite outcome/,
+  ],
+  ['another outcome of the same kind', ATTEMPT('ended', "outcome = '{}'"), /definite outcome/],
+  ['an approval of what was declined', ATTEMPT('declined', "outcome_kind = 'approved'"), /definite outcome/],
+  ['an outcome that says less', ATTEMPT('pending', "outcome_kind = 'unknown', outcome = '{}'"), /says more/],
+  ['an outcome taken back', ATTEMPT('pending', 'outcome_kind = NULL, outcome = NULL'), /says more/],
+  ['money that stands again', ATTEMPT('declined', 'negative = 0'), /stays undone/],
+  ['an approval that nobody undid', ATTEMPT('ended', 'negative = 1'), /no void has undone/],
+  ['one whose void is only under way', ATTEMPT('voiding', 'negative = 1'), /no void has undone/],
+  ['a partial approval that nobody undid', ATTEMPT('partial', 'negative = 1'), /no void has undone/],
+  ['a hidden approval that nobody undid', ATTEMPT('hiding', 'negative = 1'), /no void has undone/],
+  [
+    'calling an unknown negative',
+    ATTEMPT('open', "outcome_kind = 'unknown', outcome = '{}', negative = 1"),
+    /FOREIGN KEY/,
+  ],
+  ['an outcome of no known kind', ATTEMPT('open', "outcome_kind = 'lost', outcome = '{}'"), /FOREIGN KEY/],
+  ['another provider for an intent', ATTEMPT('open', "provider = 'x'"), /intent never changes/],
+  ['another card for an intent', ATTEMPT('open', "card_key = 'x'"), /intent never changes/],
+  ['counting without a card', ATTEMPT('open', 'scheme_counts = 1'), /CHECK/],
+];
+
+const OPERATION_CASES: readonly Case[] = [
+  [
+    'deleting an operation',
+    `DELETE FROM operations WHERE authorization = ${OF('captured')}`,
+    /deleted only with/,
+  ],
+  ['skipping a number', NEW_OPERATION('ended', 2, 'capture', 1), /numbered/],
+  [
+    'another amount',
+    `UPDATE operations SET amount = 1 WHERE authorization = ${OF('voiding')}`,
+    /never changes/,
+  ],
+  [
+    'changing how it ended',
+    `UPDATE operations SET status = 'failed' WHERE authorization = ${OF('captured')}`,
+    /ended never changes/,
+  ],
+  [
+    'a capture of what is not known to be approved',
+    NEW_OPERATION('pending', 1, 'capture', 1),
+    /only what was authorized/,
+  ],
+  ['a capture of what is being undone', NEW_OPERATION('voiding', 2, 'capture', 1), /being undone/],
+  ['a capture of what was undone', NEW_OPERATION('void', 2, 'capture', 1), /and stands/],
+  ['a capture of what the provider reversed', NEW_OPERATION('reversed', 1, 'capture', 1), /and stands/],
+  [
+    'a capture of what was undone in the same change',
+    `${NEW_OPERATION('ended', 1, 'void', 1)}; UPDATE operations SET status = 'succeeded', settled_at_ms = 1
+     WHERE authorization = ${OF('ended')}; ${NEW_OPERATION('ended', 2, 'capture', 1)}`,
+    /being undone/,
+  ],
+  ['a capture beyond what was authorized', NEW_OPERATION('captured', 2, 'capture', 2000), /captures exceed/],
+  [
+    'a capture beyond a partial approval',
+    `UPDATE operations SET status = 'failed', settled_at_ms = 1 WHERE authorization = ${OF('partial')};
+     ${NEW_OPERATION('partial', 2, 'capture', 1001)}`,
+    /captures exceed/,
+  ],
+  ['a void of what was undone', NEW_OPERATION('void', 2, 'void', 1), /undone already/],
+  ['a void of what was captured', NEW_OPERATION('captured', 2, 'void', 1), /not voided/],
+  ['two voids at once', NEW_OPERATION('voiding', 2, 'void', 1), /UNIQUE/],
+  ['a refund beyond what was captured', NEW_OPERATION('captured', 2, 'refund', 3001), /refunds exceed/],
+  ['a refund of nothing', NEW_OPERATION('captured', 2, 'refund', 0), /CHECK/],
+  ['an operation about no attempt', NEW_OPERATION('ended', 1, 'void', 1, 2), /FOREIGN KEY/],
+  [
+    'an operation that ended at no time',
+    `UPDATE operations SET status = 'succeeded' WHERE authorization = ${OF('voiding')}`,
+    /CHECK/,
+  ],
+];
+
+const OTHER_CASES: readonly Case[] = [
+  ['changing an event', "UPDATE events SET data = '{}'", /append-only/],
+  ['unfreezing an answer', 'UPDATE events SET answer_status = NULL, answer_body = NULL', /append-only/],
+  ['deleting an event', 'DELETE FROM events', /append-only/],
+  ['replacing an event', 'REPLACE INTO events SELECT * FROM events', /append-only|frozen once/],
+  ['an event without a hash', NEW_EVENT('open', 2, 'NULL'), /with its hash/],
+  ['a second answer', NEW_EVENT('ended', 3, "'h'"), /frozen once/],
+  ['changing an override', "UPDATE overrides SET author = 'x'", /append-only/],
+  ['deleting an override', 'DELETE FROM overrides', /append-only/],
+  ['forgetting a key', `DELETE FROM claims WHERE authorization = ${OF('ended')}`, /forgotten only with/],
+  ['another use of a key', "UPDATE claims SET body_fingerprint = 'x'", /never changes/],
+  ['deleting the hash of a purged event', 'DELETE FROM purged_events', /append-only/],
+  ['changing the hash of a purged event', "UPDATE purged_events SET hash = 'x'", /append-only/],
+  ['deleting a seal', 'DELETE FROM seals', /append-only/],
+  ['changing a seal', "UPDATE seals SET digest = 'x'", /append-only/],
+  ['moving the beginning of the hashes', 'UPDATE hash_chain SET first_event = 99', /never changes/],
+  ['deleting the beginning of the hashes', 'DELETE FROM hash_chain', /never changes/],
+  ['another secret', 'UPDATE secrets SET value = randomblob(32)', /made once/],
+  ['deleting a secret', 'DELETE FROM secrets', /made once/],
+  ['a short secret', "INSERT INTO secrets (name, value) VALUES ('x', randomblob(31))", /CHECK/],
+  ['deleting a notice that nobody dealt with', 'DELETE FROM notices', /until somebody/],
+  ['changing a notice', "UPDATE notices SET data = '{}'", /never changes/],
+];
+
+const FORBIDDEN = [...AUTHORIZATION_CASES, ...ATTEMPT_CASES, ...OPERATION_CASES, ...OTHER_CASES];
+
+/** Tries it, takes it back, and returns what SQLite said; null when it was done. */
+function refusalOf(...statements: readonly string[]): string | null {
+  database.exec('SAVEPOINT attempt');
+  try {
+    for (const sql of statements) database.exec(sql);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    database.exec('ROLLBACK TO attempt; RELEASE attempt');
+  }
+}
+
 describe('the schema refuses, whatever the code above it does', () => {
-  test.each(FORBIDDEN)('%s', async (_what, sql, why) => {
-    await behindItsBack((database) => expect(() => database.exec(sql)).toThrow(why));
+  test.each(FORBIDDEN)('%s', (_what, sql, why) => {
+    expect(refusalOf(sql)).toMatch(why);
+  });
+
+  test('every trigger and every unique index is missed when it is taken away', () => {
+    const guards = database
+      .prepare(
+        `SELECT type, name FROM sqlite_master WHERE sql IS NOT NULL AND (type = 'trigger'
+          OR (type = 'index' AND sql LIKE 'CREATE UNIQUE%'))`,
+      )
+      .all();
+    expect(guards.length).toBeGreaterThan(40);
+    const unmissed = guards.filter(({ type, name }) =>
+      FORBIDDEN.every(([, sql, why]) => why.test(refusalOf(`DROP ${type} ${name}`, sql) ?? '')),
+    );
+    // This one refuses nothing: it keeps the hash of what is purged, which the contract's seals need.
+    expect(unmissed.map(({ name }) => name)).toEqual(['events_purged']);
   });
 });
 
-test('a payment is held in the same states as in core', () => {
-  const database = openDatabase({ path });
-  const rows = database.prepare('SELECT status, holds_payment FROM authorization_statuses').all();
-  database.close();
-  const held = Object.fromEntries(rows.map((row) => [row['status'], row['holds_payment'] === 1]));
-  expect(held).toEqual(HOLDS_PAYMENT);
+describe('the schema knows what core knows', () => {
+  test('which states hold their payment', () => {
+    const rows = database.prepare('SELECT status, holds_payment FROM authorization_statuses').all();
+    const held = Object.fromEntries(rows.map((row) => [row['status'], row['holds_payment'] === 1]));
+    expect(held).toEqual(HOLDS_PAYMENT);
+  });
+
+  test('which state may follow which', () => {
+    const rows = database.prepare('SELECT from_status, to_status FROM status_transitions').all();
+    const known = new Set(rows.map((row) => `${row['from_status']} ${row['to_status']}`));
+    for (const from of AUTHORIZATION_STATUSES) {
+      for (const to of AUTHORIZATION_STATUSES) {
+        if (from !== to) expect(known.has(`${from} ${to}`), `${from} to ${to}`).toBe(mayFollow(from, to));
+      }
+    }
+    expect(known.size).toBe(rows.length);
+  });
+
+  test('every outcome has its place, and is a definite negative when it says so', () => {
+    const find = database.prepare('SELECT 1 FROM outcome_kinds WHERE kind = ? AND negative = ?');
+    for (const name of OUTCOME_NAMES) {
+      const negative = isDefiniteNegative(OUTCOMES[name]);
+      expect(negative, name).toBe(NEGATIVE.includes(name));
+      expect(find.get(OUTCOMES[name].kind, negative ? 1 : 0), name).toBeDefined();
+    }
+  });
+
+  test('kinds, purposes and states of operations', () => {
+    const sql = String(
+      database.prepare("SELECT sql FROM sqlite_master WHERE name = 'operations'").get()?.['sql'],
+    );
+    for (const word of [...OPERATION_KINDS, ...OPERATION_PURPOSES, ...OPERATION_STATUSES]) {
+      expect(sql).toContain(`'${word}'`);
+    }
+  });
 });
 
-test('every outcome has its place, and is a definite negative when it says so', () => {
-  const database = openDatabase({ path });
-  const find = database.prepare('SELECT 1 FROM outcome_kinds WHERE kind = ? AND negative = ?');
-  for (const name of Object.keys(OUTCOMES) as OutcomeName[]) {
-    const negative = isDefiniteNegative(OUTCOMES[name]);
-    expect(negative, name).toBe(NEGATIVE.includes(name));
-    expect(find.get(OUTCOMES[name].kind, negative ? 1 : 0), name).toBeDefined();
-  }
-  database.close();
+describe('the plans of what is asked often', () => {
+  test.each([
+    ['work that is due', 'work_due', 'SELECT 1 FROM work WHERE due_at_ms IS NOT NULL AND due_at_ms <= 1'],
+    [
+      'what is to be purged',
+      'authorizations_purgeable',
+      `SELECT 1 FROM authorizations WHERE (holds_payment = 0 OR status = 'refunded') AND purged_before_ms IS NULL
+        AND created_at_ms < 1`,
+    ],
+    [
+      'the keys of an authorization',
+      'claims_by_authorization',
+      'SELECT 1 FROM claims WHERE authorization = 1',
+    ],
+  ])('%s is found by %s', (_what, index, sql) => {
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
+    expect(plan.map((row) => row['detail']).join()).toContain(index);
+  });
 });
 
 test('a database of a newer version is refused, and left as it is', async () => {
-  await behindItsBack((database) => {
-    database.exec("INSERT INTO schema_migrations (number, name) VALUES (99, '0099-later.sql')");
-  });
-  expect(() => openInProcessJournal(path)).toThrow(/schema 99, this version knows 1.*start the version/);
-  const database = new DatabaseSync(path);
-  expect(database.prepare('SELECT count(*) AS n FROM authorizations').get()?.['n']).toBe(3);
-  database.close();
-});
-
-test('a file that is no database is refused with its name', async () => {
-  const { writeFileSync } = await import('node:fs');
-  writeFileSync(path, 'no database, but long enough to be taken for one'.repeat(100));
-  expect(() => openInProcessJournal(path)).toThrow(
-    /journal\.sqlite: cannot be opened: file is not a database/,
-  );
-});
-
-test('lapse returns open authorizations whose outcomes are all recorded, to be concluded', async () => {
-  await behindItsBack((database) => {
-    // No command of this version leaves such a row.
-    database.exec(`UPDATE attempts SET outcome_kind = 'rejected', negative = 1,
-      outcome = '${JSON.stringify(OUTCOMES.rejected)}' WHERE authorization = ${OF('open')}`);
-  });
+  const own = temporaryFolder();
+  const path = join(own.path, 'journal.sqlite');
   const journal = openInProcessJournal(path);
-  expect(await journal.lapse(T0 + LEASE_MS - 1, 10)).toEqual({ lapsed: [], unconcluded: [] });
-  for (let run = 0; run < 2; run += 1) {
-    const found = await journal.lapse(T0 + LEASE_MS, 10);
-    expect(found).toMatchObject({
-      lapsed: run === 0 ? [{ authorizationId: 'negative' }] : [],
-      unconcluded: [{ id: 'open', version: 1, attempts: [{ outcome: OUTCOMES.rejected }] }],
-    });
-  }
-  const conclusion = { ...sampleConclusion('open', null, 'failed'), actor: 'recovery' };
-  expect(await journal.conclude(conclusion)).toEqual({ kind: 'written', version: 2 });
-  expect(await journal.lapse(T0 + LEASE_MS, 10)).toEqual({ lapsed: [], unconcluded: [] });
-  expect(await journal.findAuthorization('open')).toMatchObject({ status: 'failed', open: false });
+  await opened(journal, 'auth_one');
   await journal.close();
+  const newer = new DatabaseSync(path);
+  newer.exec("INSERT INTO schema_migrations (number, name) VALUES (99, '0099-later.sql')");
+  newer.close();
+  expect(() => openInProcessJournal(path)).toThrow(/schema 99, this version knows \d+.*start the version/);
+  const after = new DatabaseSync(path);
+  expect(after.prepare('SELECT count(*) AS n FROM authorizations').get()?.['n']).toBe(1);
+  after.close();
+  own.remove();
 });
 
 test('a listing that hardly matches looks at a bounded number of rows, and goes on from there', async () => {
+  const own = temporaryFolder();
+  const path = join(own.path, 'journal.sqlite');
   const journal = openInProcessJournal(path);
-  await journal.open(sampleOpening('first'));
-  await journal.conclude(sampleConclusion('first', OUTCOMES.declined, 'declined'));
+  await concluded(journal, 'auth_first', OUTCOMES.declined);
   await journal.close();
-  const database = openDatabase({ path });
-  database.exec(`
+  const behind = openDatabase({ path });
+  behind.exec(`
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20500)
     INSERT INTO authorizations (id, account, merchant, reference, live, amount, currency, trace_id,
       created_at_ms)
       SELECT 'auth_' || i, 'acme', 'acme-eu', 'bulk-' || i, 0, 1, 'EUR', 't', 1 FROM n;
-    INSERT INTO events (authorization, number, at_ms, actor, kind, data)
-      SELECT sequence, 1, 1, 'gateway', 'opened', '{}' FROM authorizations WHERE reference LIKE 'bulk-%'`);
-  database.close();
+    INSERT INTO events (authorization, number, at_ms, actor, kind, data, hash)
+      SELECT sequence, 1, 1, 'gateway', 'opened', '{}', 'h' FROM authorizations WHERE reference LIKE 'bulk-%'`);
+  behind.close();
   const again = openInProcessJournal(path);
   const filter = { account: 'acme', merchants: 'all', status: 'declined', limit: 10 } as const;
   const page = await again.listAuthorizations(filter);
   expect(page.data).toEqual([]);
   expect(page.nextCursor).not.toBeNull();
   const next = await again.listAuthorizations({ ...filter, cursor: page.nextCursor ?? '' });
-  expect(next.data.map((found) => found.id)).toEqual(['first']);
+  expect(next.data.map((found) => found.id)).toEqual(['auth_first']);
   expect(next.nextCursor).toBeNull();
   await again.close();
+  own.remove();
+});
+
+test('a file that is no database is refused with its name', () => {
+  const own = temporaryFolder();
+  const path = join(own.path, 'journal.sqlite');
+  writeFileSync(path, 'no database, but long enough to be taken for one'.repeat(100));
+  expect(() => openInProcessJournal(path)).toThrow(/journal\.sqlite: /);
+  own.remove();
 });

@@ -18,14 +18,15 @@ async function writeUntilKilled(directory: string, round: string): Promise<void>
   const tell = (step: string, id: string) => writeSync(1, `${step} ${id}\n`);
   const writeRoads = async (writer: number) => {
     for (let road = 0; ; road += 1) {
-      const id = `r${round}w${writer}n${road}`;
-      await journal.open(sampleOpening(id));
+      const id = `auth_r${round}w${writer}n${road}`;
+      const opening = sampleOpening(id);
+      await journal.open(opening);
       tell('opened', id);
       if (road % 3 === 0) {
-        await journal.failOver(sampleFailOver(id, 2, OUTCOMES.notSent));
+        await journal.advance(sampleFailOver(opening.authorization, OUTCOMES.notSent));
         tell('failed_over', id);
       } else if (road % 3 === 1) {
-        await journal.conclude(sampleConclusion(id));
+        await journal.advance(sampleConclusion(opening.authorization));
         tell('concluded', id);
       }
     }

@@ -1,0 +1,340 @@
+import {
+  type Attempt,
+  type AttemptOutcome,
+  isUnsettled,
+  mayHoldMoney,
+  providerReferenceOf,
+} from './attempt.ts';
+import type { Authorization } from './authorization.ts';
+import { invariant } from './invariant.ts';
+import {
+  hasUndone,
+  NOTHING_TO_VOID,
+  newOperation,
+  type Operation,
+  type OperationPurpose,
+} from './operation.ts';
+import { isUndone, pendingVoid, settled } from './settlement.ts';
+
+/** Something about a change that an operator must know. Label of a metric: keep the list short and closed. */
+export type Remark =
+  /** An approval came after its authorization had moved on, or too late to be of use: it is reversed. */
+  | 'late_approval'
+  /** What was found contradicts what is recorded; the record stands. */
+  | 'evidence_conflict'
+  /** An answer was not about what was asked: whatever stands behind it is reversed. */
+  | 'quarantined';
+
+/** An authorization after something was found out about it. */
+export interface Change {
+  readonly authorization: Authorization;
+  readonly remarks: readonly Remark[];
+  /** False: nothing new; there is nothing to write. */
+  readonly changed: boolean;
+}
+
+/** What a change needs from outside. */
+export interface ChangeContext {
+  /** Wall clock. */
+  readonly nowMs: number;
+  /** How long an authorization at that provider is good for; milliseconds. */
+  readonly validityMs: number;
+  /** From intent to outcome, milliseconds; null when it was not the sender who found it out. */
+  readonly durationMs: number | null;
+}
+
+/** Code of an unknown outcome whose answer was about something else than what was asked. */
+export const ANSWER_MISMATCH = 'answer_mismatch';
+
+/**
+ * What an outcome that was found out means for its authorization, whoever found it: the road, an inquiry, a replay, a
+ * webhook or a person. A definite outcome is never replaced; an unsettled one only by something that says more. Pure,
+ * so that all who meet on an attempt come to the same end in any order, each conditional on the version it read.
+ */
+export function applyOutcome(
+  authorization: Authorization,
+  attemptNumber: number,
+  outcome: AttemptOutcome,
+  context: ChangeContext,
+): Change {
+  const attempt = authorization.attempts.find(({ number }) => number === attemptNumber);
+  invariant(attempt !== undefined, 'an outcome is about an attempt of its authorization');
+  if (isUnsettled(attempt.outcome)) return applyFirst(authorization, attempt, outcome, context);
+  return applySecond(authorization, attempt, outcome, context);
+}
+
+/** The attempt's outcome is not known yet. */
+function applyFirst(
+  authorization: Authorization,
+  attempt: Attempt,
+  outcome: AttemptOutcome,
+  context: ChangeContext,
+): Change {
+  if (!saysMore(attempt.outcome, outcome)) return { authorization, remarks: [], changed: false };
+  const known = { ...attempt, outcome, durationMs: context.durationMs ?? attempt.durationMs };
+  let after: Authorization = {
+    ...authorization,
+    attempts: authorization.attempts.map((other) => (other.number === attempt.number ? known : other)),
+  };
+  const remarks: Remark[] = [];
+  if (outcome.kind === 'approved' || outcome.kind === 'partially_approved') {
+    after = { ...after, expiresAtMs: context.nowMs + context.validityMs };
+  }
+  const purpose = reversalOf(after, known, outcome, context);
+  if (purpose !== null) {
+    after = withVoid(after, known, purpose, context.nowMs);
+    if (purpose === 'late_approval') remarks.push('late_approval');
+    if (purpose === 'quarantine') remarks.push('quarantined');
+  }
+  const waiting = pendingVoid(after, attempt.number);
+  if (waiting === null) after = withAutomaticCapture(after, known, outcome, context.nowMs);
+  if (waiting !== null && !isUnsettled(outcome) && !mayHoldMoney(outcome)) {
+    // Whatever it was to undo is not there, or is undone already.
+    const code = isUndone(after, known) ? null : NOTHING_TO_VOID;
+    after = withOperation(after, { ...waiting, status: 'succeeded', code, settledAtMs: context.nowMs });
+  }
+  return { authorization: settled(after), remarks, changed: true };
+}
+
+/** What was asked for with `capture: automatic` is captured as soon as it is durable, in full and once. */
+function withAutomaticCapture(
+  authorization: Authorization,
+  attempt: Attempt,
+  outcome: AttemptOutcome,
+  nowMs: number,
+): Authorization {
+  const { request, operations } = authorization;
+  if (request.capture !== 'automatic') return authorization;
+  if (outcome.kind !== 'approved' && !(outcome.kind === 'partially_approved' && request.acceptPartial)) {
+    return authorization;
+  }
+  if (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') return authorization;
+  const amount = outcome.kind === 'approved' ? request.amount.value : outcome.authorizedAmount;
+  const capture = newOperation(authorization, attempt, {
+    kind: 'capture',
+    purpose: 'automatic_capture',
+    target: null,
+    amount,
+    final: true,
+    createdAtMs: nowMs,
+  });
+  return { ...authorization, operations: [...operations, capture] };
+}
+
+/** Whether an outcome tells more than what is known: a definite one always, `pending` more than `unknown`. */
+function saysMore(known: AttemptOutcome | null, outcome: AttemptOutcome): boolean {
+  if (known === null || !isUnsettled(outcome)) return true;
+  return known.kind === 'unknown' && outcome.kind === 'pending';
+}
+
+/** Why what an attempt obtained may not stand; null when it may, or is being undone already. */
+function reversalOf(
+  authorization: Authorization,
+  attempt: Attempt,
+  outcome: AttemptOutcome,
+  { nowMs }: ChangeContext,
+): OperationPurpose | null {
+  if (pendingVoid(authorization, attempt.number) !== null) return null;
+  switch (outcome.kind) {
+    case 'approved': {
+      const { reverseAfterMs } = authorization.latePolicy;
+      const isLate =
+        !authorization.open && reverseAfterMs !== null && nowMs - authorization.createdAtMs > reverseAfterMs;
+      return isLate ? 'late_approval' : null;
+    }
+    case 'partially_approved':
+      return outcome.reversal === 'none' && !authorization.request.acceptPartial ? 'partial_approval' : null;
+    case 'declined':
+      return outcome.decline.mayHideApproval ? 'hidden_approval' : null;
+    case 'unknown':
+      return outcome.code === ANSWER_MISMATCH ? 'quarantine' : null;
+    default:
+      return null;
+  }
+}
+
+/** The attempt's outcome is known, and something else is told about it. */
+function applySecond(
+  authorization: Authorization,
+  attempt: Attempt,
+  outcome: AttemptOutcome,
+  context: ChangeContext,
+): Change {
+  const known = attempt.outcome;
+  invariant(known !== null, 'a second outcome comes after a first');
+  const same: Change = { authorization, remarks: [], changed: false };
+  if (isUnsettled(outcome)) return same;
+  if (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') {
+    return applyUndone(authorization, attempt, context);
+  }
+  const heldBefore = mayHoldMoney(known) || isReversalKnown(authorization, attempt);
+  if (mayHoldMoney(outcome) && !heldBefore) {
+    // We had been told that nothing stands there. Its place may be taken by now: it goes back.
+    const found = { ...attempt, outcome };
+    const reversing = withVoid(
+      authorization,
+      found,
+      'late_approval',
+      context.nowMs,
+      providerReferenceOf(outcome),
+    );
+    return { authorization: settled(reversing), remarks: ['late_approval'], changed: true };
+  }
+  const agrees = known.kind === outcome.kind || (mayHoldMoney(known) && mayHoldMoney(outcome));
+  return agrees || isUndone(authorization, attempt) ? same : { ...same, remarks: ['evidence_conflict'] };
+}
+
+/**
+ * Whether the reversal of what an attempt obtained is under way or done. A cancellation that was confirmed before
+ * anything was known of the attempt does not count: a provider that tells of an approval afterwards contradicts itself,
+ * and undoing twice undoes once.
+ */
+function isReversalKnown({ operations }: Authorization, attempt: Attempt): boolean {
+  const wasCancelled = attempt.outcome?.kind === 'rejected' && attempt.outcome.reason === 'cancelled';
+  return operations.some(
+    (operation) =>
+      operation.kind === 'void' &&
+      operation.attemptNumber === attempt.number &&
+      (operation.status === 'pending' ||
+        (hasUndone(operation) && (!wasCancelled || operation.purpose === 'late_approval'))),
+  );
+}
+
+/** The provider says that what the attempt obtained is undone: by our void, or by somebody else at the provider. */
+function applyUndone(authorization: Authorization, attempt: Attempt, { nowMs }: ChangeContext): Change {
+  const waiting = pendingVoid(authorization, attempt.number);
+  if (waiting !== null) {
+    const done: Operation = { ...waiting, status: 'succeeded', code: null, settledAtMs: nowMs };
+    return { authorization: settled(withOperation(authorization, done)), remarks: [], changed: true };
+  }
+  const stands =
+    attempt.outcome !== null && mayHoldMoney(attempt.outcome) && !isUndone(authorization, attempt);
+  if (!stands) return { authorization, remarks: [], changed: false };
+  const isCaptured = authorization.operations.some(
+    ({ kind, status }) => kind === 'capture' && status !== 'failed',
+  );
+  // Captured money cannot be voided: the record stands, and the contradiction is told.
+  if (isCaptured) return { authorization, remarks: ['evidence_conflict'], changed: false };
+  const external = withVoid(authorization, attempt, 'external', nowMs);
+  const operations = external.operations.map((operation) =>
+    operation.purpose === 'external' && operation.status === 'pending'
+      ? { ...operation, status: 'succeeded' as const, settledAtMs: nowMs }
+      : operation,
+  );
+  return { authorization: settled({ ...external, operations }), remarks: [], changed: true };
+}
+
+/**
+ * Adds a void of ours, pending, for whatever the attempt obtained.
+ * @param target the authorization's id at the provider, when the attempt's recorded outcome does not name it
+ */
+export function withVoid(
+  authorization: Authorization,
+  attempt: Attempt,
+  purpose: OperationPurpose,
+  nowMs: number,
+  target: string | null = null,
+): Authorization {
+  const { outcome } = attempt;
+  const amount =
+    outcome?.kind === 'partially_approved' ? outcome.authorizedAmount : authorization.request.amount.value;
+  const operation = newOperation(authorization, attempt, {
+    kind: 'void',
+    purpose,
+    target,
+    amount,
+    final: false,
+    createdAtMs: nowMs,
+  });
+  return { ...authorization, operations: [...authorization.operations, operation] };
+}
+
+/** The authorization with an operation in place of the one of the same number. */
+export function withOperation(authorization: Authorization, operation: Operation): Authorization {
+  return {
+    ...authorization,
+    operations: authorization.operations.map((other) =>
+      other.number === operation.number ? operation : other,
+    ),
+  };
+}
+
+/** How an operation ended, as a provider told it. */
+export interface OperationEnd {
+  readonly status: 'succeeded' | 'failed';
+  readonly code: string | null;
+  readonly providerReference: string | null;
+}
+
+/**
+ * What the end of an operation means for its authorization. One that has ended is never changed. A reversal of ours
+ * cannot fail: it stays pending, and is worked on and alerted, until the provider confirms it or a person ends it.
+ */
+export function applyOperationEnd(
+  authorization: Authorization,
+  operationNumber: number,
+  end: OperationEnd,
+  context: Pick<ChangeContext, 'nowMs'>,
+): Change {
+  const operation = authorization.operations.find(({ number }) => number === operationNumber);
+  invariant(operation !== undefined, 'an end is about an operation of its authorization');
+  const same: Change = { authorization, remarks: [], changed: false };
+  if (operation.status !== 'pending') {
+    return operation.status === end.status ? same : { ...same, remarks: ['evidence_conflict'] };
+  }
+  const isReversal = operation.kind === 'void' && operation.purpose !== 'requested';
+  if (end.status === 'failed' && isReversal) {
+    if (operation.code === end.code) return same;
+    return {
+      ...same,
+      authorization: withOperation(authorization, { ...operation, code: end.code }),
+      changed: true,
+    };
+  }
+  let after = withOperation(authorization, { ...operation, ...end, settledAtMs: context.nowMs });
+  if (operation.kind === 'void' && end.status === 'succeeded') after = cancelled(after, operation);
+  return { authorization: settled(after), remarks: [], changed: true };
+}
+
+/** A confirmed void of an attempt whose outcome was not known says what it is: nothing stands there any more. */
+function cancelled(authorization: Authorization, operation: Operation): Authorization {
+  return {
+    ...authorization,
+    attempts: authorization.attempts.map((attempt) => {
+      if (attempt.number !== operation.attemptNumber || !isUnsettled(attempt.outcome)) return attempt;
+      const reference =
+        attempt.outcome?.kind === 'unknown' || attempt.outcome?.kind === 'pending'
+          ? attempt.outcome.providerReference
+          : null;
+      return {
+        ...attempt,
+        outcome: {
+          kind: 'rejected',
+          reason: 'cancelled',
+          code: 'cancelled',
+          retryAfterMs: null,
+          providerReference: reference,
+        },
+      };
+    }),
+  };
+}
+
+/**
+ * The validity of an authorization is over. What was never captured is given back, and is `expired` once the provider
+ * has confirmed it; of one that was captured in part, the rest can no longer be captured.
+ * @returns unchanged while anything about it is still to be found out
+ */
+export function applyExpiry(authorization: Authorization, { nowMs }: Pick<ChangeContext, 'nowMs'>): Change {
+  const { status, expiresAtMs, operations } = authorization;
+  const same: Change = { authorization, remarks: [], changed: false };
+  const isDue = expiresAtMs !== null && expiresAtMs <= nowMs && !authorization.open;
+  if (!isDue || operations.some((operation) => operation.status === 'pending')) return same;
+  if (status === 'partially_captured') {
+    return { ...same, authorization: settled({ ...authorization, captureClosed: true }), changed: true };
+  }
+  const attempt = authorization.attempts.find(({ outcome }) => outcome !== null && mayHoldMoney(outcome));
+  if (attempt === undefined || (status !== 'approved' && status !== 'partially_approved')) return same;
+  const reversing = withVoid(authorization, attempt, 'expiry', nowMs);
+  return { ...same, authorization: settled(reversing), changed: true };
+}

@@ -1,0 +1,154 @@
+import type { Attempt, AttemptOutcome } from './attempt.ts';
+import { ANSWER_MISMATCH } from './lifecycle.ts';
+
+/**
+ * What a provider promises about requests whose answer was lost. Facts of its interface, stated by its adapter; a
+ * contract may differ where accounts differ (a longer key lifetime, another validity).
+ */
+export interface ProviderSemantics {
+  /** By which reference an attempt can be inquired. `provider_reference`: only by the provider's own id. */
+  readonly inquiry: 'our_reference' | 'provider_reference' | 'none';
+  /**
+   * Time past an attempt's deadline after which "not found" is evidence that it was never processed; milliseconds.
+   * Null: never (a search index that may lag behind).
+   */
+  readonly notFoundAfterMs: number | null;
+  /**
+   * What a repeat under the same idempotency key gives. `same_answer`: the first answer, failures included.
+   * `success_only`: failures are not kept, so that a repeat after one executes again: inquire first. `none`: there
+   * are no keys.
+   */
+  readonly replay: 'same_answer' | 'success_only' | 'none';
+  /** How long a key is kept; after it, a repeat executes again. Milliseconds; null: for ever. */
+  readonly keyLifetimeMs: number | null;
+  /** Whether an attempt can be cancelled by our own reference alone. */
+  readonly cancelByReference: boolean;
+  /** Whether captures, voids and refunds can be inquired. */
+  readonly operationInquiry: boolean;
+  /** How long an authorization that is not captured is good for; milliseconds. */
+  readonly validityMs: number;
+}
+
+/** Least time before a key's end at which it is no longer used, milliseconds: more than clocks may differ. */
+const KEY_MARGIN_MS = 20 * 60_000;
+/** The margin is never more than this share of the lifetime. */
+const KEY_MARGIN_SHARE = 0.25;
+
+/**
+ * Whether the key of a request is certain to be known to the provider still, if it ever was. Beyond it a replay would
+ * be a new authorization.
+ * @param ageMs time since the request was first sent, the longer of what both clocks say
+ */
+export function isKeyUsable(semantics: ProviderSemantics, ageMs: number): boolean {
+  if (semantics.replay === 'none') return false;
+  const lifetimeMs = semantics.keyLifetimeMs;
+  if (lifetimeMs === null) return true;
+  return ageMs >= 0 && ageMs < lifetimeMs - Math.min(KEY_MARGIN_MS, lifetimeMs * KEY_MARGIN_SHARE);
+}
+
+/** Time that the clocks of two machines may differ by, beyond what is waited for anyway; milliseconds. */
+export interface Waited {
+  /** By the wall clock, past the attempt's deadline. */
+  readonly pastDeadlineMs: number;
+  /** By this process's own monotonic clock, since it first saw the attempt unsettled. */
+  readonly seenForMs: number;
+}
+
+/**
+ * Whether "not found" is evidence: by the wall clock, and by the monotonic clock of whoever inquires, so that a jump of
+ * a clock cannot make it so too early (payments reference, invariant 7).
+ */
+export function isNotFoundEvidence(semantics: ProviderSemantics, waited: Waited): boolean {
+  const windowMs = semantics.notFoundAfterMs;
+  return windowMs !== null && waited.pastDeadlineMs > windowMs && waited.seenForMs >= windowMs;
+}
+
+/** The outcome of an attempt that the provider does not know, once that is evidence. */
+export function notFoundOutcome(attempt: Attempt): AttemptOutcome {
+  const reference =
+    attempt.outcome?.kind === 'unknown' || attempt.outcome?.kind === 'pending'
+      ? attempt.outcome.providerReference
+      : null;
+  return {
+    kind: 'rejected',
+    reason: 'not_found',
+    code: 'not_found',
+    retryAfterMs: null,
+    providerReference: reference,
+  };
+}
+
+/** How an unknown outcome may be found out at once, while the caller waits. */
+export type QuickResolution = 'inquire' | 'replay' | 'none';
+
+/** Failures of the connection that end a request at once: a repeat under the same key is told the same answer. */
+const CONNECTION_LOST: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'connection_failed',
+  'truncated_answer',
+  'UND_ERR_SOCKET',
+]);
+
+/**
+ * The one way that is safe and likely to give a definite answer within the request. A lost connection: a replay, which
+ * is definite whether or not the first request arrived. Everything else (a time-out, an error that may be kept for
+ * ever, an answer that cannot be read): an inquiry, which cannot move money. After a failure that the provider does not
+ * keep under the key, never a replay (payments reference, invariant 14).
+ */
+export function quickResolution(
+  outcome: Extract<AttemptOutcome, { kind: 'unknown' }>,
+  semantics: ProviderSemantics,
+): QuickResolution {
+  if (outcome.code === ANSWER_MISMATCH || outcome.code === 'aborted') return 'none';
+  if (CONNECTION_LOST.has(outcome.code) && semantics.replay === 'same_answer') return 'replay';
+  if (semantics.inquiry === 'our_reference') return 'inquire';
+  return semantics.inquiry === 'provider_reference' && outcome.providerReference !== null
+    ? 'inquire'
+    : 'none';
+}
+
+/** Where a piece of unsettled work stands in its schedule. */
+export interface WorkProgress {
+  /** Inquiries that were answered; index of the delay before the next. */
+  readonly step: number;
+  /** Inquiries in a row that failed themselves. */
+  readonly failures: number;
+}
+
+export const DAY_MS = 24 * 60 * 60_000;
+/** Delays before the first, second … inquiry; afterwards daily. */
+export const DEFAULT_SCHEDULE_MS: readonly number[] = [
+  5_000,
+  30_000,
+  2 * 60_000,
+  5 * 60_000,
+  60 * 60_000,
+  DAY_MS,
+];
+/** Longest wait after inquiries that failed, milliseconds. */
+const FAILURE_DELAY_MAX_MS = 60 * 60_000;
+
+/**
+ * When to ask next. An inquiry that failed itself (the provider was down) does not use the schedule up: it is repeated
+ * after the first delay, doubling up to an hour. After the schedule daily, until `giveUpAtMs`; then never (null): a
+ * person has to close it.
+ */
+export function nextWork(
+  schedule: readonly number[],
+  progress: WorkProgress,
+  answered: boolean,
+  nowMs: number,
+  giveUpAtMs: number,
+): WorkProgress & { readonly dueAtMs: number | null } {
+  const step = answered ? progress.step + 1 : progress.step;
+  const failures = answered ? 0 : progress.failures + 1;
+  const first = schedule[0] ?? DAY_MS;
+  const delayMs = answered
+    ? (schedule[step] ?? DAY_MS)
+    : Math.min(FAILURE_DELAY_MAX_MS, first * 2 ** Math.min(failures, 20));
+  const dueAtMs = nowMs + delayMs;
+  if (dueAtMs <= giveUpAtMs) return { step, failures, dueAtMs };
+  // One last look at the end of the validity.
+  return { step, failures, dueAtMs: nowMs < giveUpAtMs ? giveUpAtMs : null };
+}

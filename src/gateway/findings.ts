@@ -1,0 +1,33 @@
+import type { Authorization } from '../core/authorization.ts';
+import { applyOperationEnd, applyOutcome, type Change, type Remark } from '../core/lifecycle.ts';
+import type { Finding } from './road.ts';
+
+/**
+ * The authorization with everything that was found out, in order. What is about an attempt or an operation that it does
+ * not have is left out: after a failed write it is not known which state the journal is in.
+ */
+export function applyFindings(
+  authorization: Authorization,
+  findings: readonly Finding[],
+  nowMs: number,
+): Change {
+  let current = authorization;
+  let changed = false;
+  const remarks: Remark[] = [];
+  for (const finding of findings) {
+    if (!isAbout(current, finding)) continue;
+    const change =
+      finding.about === 'attempt'
+        ? applyOutcome(current, finding.number, finding.outcome, { ...finding, nowMs })
+        : applyOperationEnd(current, finding.number, finding.end, { nowMs });
+    current = change.authorization;
+    changed ||= change.changed;
+    remarks.push(...change.remarks);
+  }
+  return { authorization: current, remarks, changed };
+}
+
+function isAbout(authorization: Authorization, finding: Finding): boolean {
+  const known = finding.about === 'attempt' ? authorization.attempts : authorization.operations;
+  return known.some(({ number }) => number === finding.number);
+}

@@ -1,0 +1,39 @@
+import type { GatewayDeps } from './gateway-deps.ts';
+import { callJournal } from './journal-calls.ts';
+
+/** Events that one seal covers at most. */
+const SEAL_MAX = 10_000;
+/** Seals made in one run, at most. */
+const SEALS_MAX = 20;
+/** Authorizations purged in one transaction: others wait for it. */
+const PURGE_BATCH = 100;
+/** Batches in one run, at most. */
+const PURGES_MAX = 50;
+
+/** Seals what was written since the last seal, and tells each, so that a log elsewhere can vouch for the journal. */
+export async function sealHistory(
+  deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer'>,
+): Promise<number> {
+  for (let made = 0; made < SEALS_MAX; made += 1) {
+    const seal = await callJournal('seal', deps, () => deps.journal.seal(deps.clock.wallMs(), SEAL_MAX));
+    if (!seal.ok || seal.value === null) return made;
+    deps.observer.sealed(seal.value);
+  }
+  return SEALS_MAX;
+}
+
+/** Lets go of what is older than it must be kept, in small steps. What is unresolved is never touched. */
+export async function purgeHistory(
+  deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer' | 'retentionMs'>,
+): Promise<number> {
+  if (deps.retentionMs === null) return 0;
+  const beforeMs = deps.clock.wallMs() - deps.retentionMs;
+  let purged = 0;
+  for (let batch = 0; batch < PURGES_MAX; batch += 1) {
+    const count = await callJournal('purge', deps, () => deps.journal.purge(beforeMs, PURGE_BATCH));
+    if (!count.ok || count.value === 0) break;
+    purged += count.value;
+  }
+  if (purged > 0) deps.observer.purged(purged);
+  return purged;
+}

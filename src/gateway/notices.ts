@@ -1,0 +1,158 @@
+import type { Authorization } from '../core/authorization.ts';
+import { applyOperationEnd, applyOutcome } from '../core/lifecycle.ts';
+import { changeAuthorization } from './change.ts';
+import { describeError } from './describe-error.ts';
+import type { GatewayDeps } from './gateway-deps.ts';
+import { callJournal } from './journal-calls.ts';
+import { endOfInquiry } from './operation-calls.ts';
+import type { KeptNotice, NoticeEvidence, NoticeReading } from './ports.ts';
+import { attemptNamed } from './resolve-by-person.ts';
+
+/** Notices dealt with in one run. */
+const BATCH = 100;
+
+export type KeepResult =
+  /** Durable: it may be acknowledged. */
+  | { readonly kind: 'kept'; readonly isNew: boolean }
+  | Extract<NoticeReading, { readonly kind: 'refused' }>
+  | { readonly kind: 'no_such_provider' }
+  | { readonly kind: 'journal_unavailable' };
+
+/**
+ * Verifies what a provider sent by itself and keeps it, before it is acknowledged; what it means is worked out
+ * afterwards. A repeat is kept once, and is acknowledged again.
+ */
+export async function keepNotices(
+  provider: string,
+  message: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
+  deps: GatewayDeps,
+): Promise<KeepResult> {
+  const adapter = deps.provider(provider);
+  if (adapter === undefined) return { kind: 'no_such_provider' };
+  const reading = adapter.readNotices(message);
+  if (reading.kind === 'refused') return reading;
+  let isNew = false;
+  for (const notice of reading.notices) {
+    const kept = await callJournal('keep_notice', deps, () =>
+      deps.journal.keepNotice(provider, notice, deps.clock.wallMs()),
+    );
+    if (!kept.ok) return { kind: 'journal_unavailable' };
+    isNew ||= kept.value === 'kept';
+  }
+  return { kind: 'kept', isNew };
+}
+
+/**
+ * Works out what kept notices mean: evidence about an attempt or an operation takes the same way as an inquiry's, so
+ * that its order does not matter and a repeat changes nothing. Safe to run at any time, in every process.
+ * @returns how many were dealt with
+ */
+export async function workOutNotices(deps: GatewayDeps): Promise<number> {
+  const open = await callJournal('open_notices', deps, () => deps.journal.openNotices(BATCH));
+  if (!open.ok) return 0;
+  let dealtWith = 0;
+  for (const notice of open.value) {
+    const result = await workOut(notice, deps);
+    // The journal failed: it stays, and is worked out later.
+    if (result === null) continue;
+    const settled = await callJournal('settle_notice', deps, () =>
+      deps.journal.settleNotice(notice.sequence, result),
+    );
+    if (settled.ok) dealtWith += 1;
+  }
+  return dealtWith;
+}
+
+/** What became of it, in a word; null when it could not be written. */
+async function workOut(notice: KeptNotice, deps: GatewayDeps): Promise<string | null> {
+  const named = notice.attemptId === null ? null : attemptNamed(notice.attemptId);
+  if (named === null) return 'unmatched';
+  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(named.authorizationId));
+  if (!found.ok) return null;
+  const authorization = found.value;
+  const attempt = authorization?.attempts.find(({ number }) => number === named.number);
+  // Another account's notice about our attempt proves nothing.
+  if (authorization === null || attempt === undefined || attempt.provider !== notice.provider)
+    return 'unmatched';
+  const evidence = evidenceIn(notice, authorization, deps);
+  switch (evidence.kind) {
+    case 'nothing':
+      return 'nothing';
+    case 'mismatch':
+      deps.observer.alert({
+        kind: 'notice_mismatch',
+        detail: `${notice.provider} tells of another amount, currency or merchant than was asked; nothing was changed`,
+        authorizationId: authorization.id,
+      });
+      return 'mismatch';
+    default:
+      return apply(notice, authorization, named.number, evidence, deps);
+  }
+}
+
+function evidenceIn(notice: KeptNotice, authorization: Authorization, deps: GatewayDeps): NoticeEvidence {
+  const provider = deps.provider(notice.provider);
+  if (provider === undefined || notice.attemptId === null) return { kind: 'nothing' };
+  const { request, brand, scaRegion } = authorization;
+  try {
+    return provider.evidenceIn(notice, { attemptId: notice.attemptId, request, brand, scaRegion });
+  } catch (error) {
+    deps.observer.alert({
+      kind: 'adapter_threw',
+      detail: describeError(error),
+      authorizationId: authorization.id,
+    });
+    return { kind: 'nothing' };
+  }
+}
+
+async function apply(
+  notice: KeptNotice,
+  authorization: Authorization,
+  attemptNumber: number,
+  evidence: Extract<NoticeEvidence, { readonly kind: 'attempt' | 'operation' }>,
+  deps: GatewayDeps,
+): Promise<string | null> {
+  const nowMs = deps.clock.wallMs();
+  const end = evidence.kind === 'operation' ? endOfInquiry(evidence.inquiry) : null;
+  if (evidence.kind === 'operation' && end === null) return 'nothing';
+  const validityMs = deps.provider(notice.provider)?.semantics.validityMs ?? 0;
+  const result = await changeAuthorization(
+    authorization,
+    (current) => {
+      if (evidence.kind === 'attempt') {
+        return applyOutcome(current, attemptNumber, evidence.outcome, {
+          nowMs,
+          validityMs,
+          durationMs: null,
+        });
+      }
+      const operation = current.operations.find(({ id }) => id === evidence.operationId);
+      return operation === undefined || end === null
+        ? { authorization: current, remarks: [], changed: false }
+        : applyOperationEnd(current, operation.number, end, { nowMs });
+    },
+    {
+      event: {
+        kind: 'noticed',
+        actor: `webhook ${notice.provider}`,
+        data: { notice: notice.eventId, type: notice.type, ...evidence },
+      },
+    },
+    deps,
+  );
+  if (result.kind === 'failed') return null;
+  deps.observer.resolved({
+    authorizationId: authorization.id,
+    provider: notice.provider,
+    subject: evidence.kind === 'attempt' ? 'attempt' : operationKind(authorization, evidence.operationId),
+    by: 'webhook',
+    result: evidence.kind === 'attempt' ? evidence.outcome.kind : evidence.inquiry.kind,
+    ageMs: Math.max(0, nowMs - authorization.createdAtMs),
+  });
+  return result.kind === 'written' ? 'applied' : 'known';
+}
+
+function operationKind(authorization: Authorization, operationId: string) {
+  return authorization.operations.find(({ id }) => id === operationId)?.kind ?? 'void';
+}

@@ -1,0 +1,301 @@
+import type { Authorization } from '../core/authorization.ts';
+import { beginFollowOn, type FollowOn, type FollowOnRefusal } from '../core/follow-on.ts';
+import { invariant } from '../core/invariant.ts';
+import { applyOperationEnd } from '../core/lifecycle.ts';
+import type { Operation } from '../core/operation.ts';
+import type { ProviderContract } from '../core/rules/ruleset.ts';
+import { changeAuthorization } from './change.ts';
+import type { GatewayDeps } from './gateway-deps.ts';
+import { callJournal } from './journal-calls.ts';
+import { planFor, stepOf } from './journal-step.ts';
+import { endOfOutcome, endOfRefusedVoid, labelOf, sendOperation, targetOf } from './operation-calls.ts';
+import type { ClaimRecord, ClaimScope, Provider, Step } from './ports.ts';
+
+/** A caller's capture, void or refund, validated. */
+export interface OperateCommand extends FollowOn {
+  readonly account: string;
+  /** Whether the caller's key covers a merchant. */
+  readonly covers: (merchant: string) => boolean;
+  readonly authorizationId: string;
+  /** Of the amount, when one was given. */
+  readonly currency: string | null;
+  readonly idempotencyKey: string;
+  /** SHA-256 of the canonical body, hex. */
+  readonly bodyFingerprint: string;
+  readonly traceparent: string | null;
+}
+
+export type OperateResult =
+  | {
+      readonly kind: 'answered';
+      readonly httpStatus: number;
+      readonly body: string;
+      readonly replayed: boolean;
+      readonly authorizationId: string;
+    }
+  /** No such authorization for this account. */
+  | { readonly kind: 'not_found' }
+  /** The key was used with another body; nothing was sent. */
+  | { readonly kind: 'other_body'; readonly authorizationId: string }
+  /** As things stand it cannot be done; nothing was sent and the key is not used up. */
+  | {
+      readonly kind: 'refused';
+      readonly refusal: FollowOnRefusal | 'currency_differs';
+      readonly leftAmount: number;
+      readonly authorization: Authorization;
+    }
+  /** The journal could not be written; nothing was sent. */
+  | { readonly kind: 'journal_unavailable'; readonly retryAfterMs: number };
+
+/** When to try again after the journal failed. */
+const UNAVAILABLE_RETRY_MS = 1_000;
+/** Time between the end of the call and the end of the lease on it. */
+const LEASE_MARGIN_MS = 2_000;
+/** Times that an operation is begun anew because the authorization changed meanwhile. */
+const TRIES_MAX = 8;
+
+/**
+ * The road of a capture, void or refund: the key is looked up, the state asked, the intent written with the key in one
+ * transaction, the provider that authorized asked (whatever its breaker says), and the answer recorded. What has no
+ * clear answer stays pending and is found out beside the road. Never throws for a provider or a failing journal.
+ */
+export async function operate(command: OperateCommand, deps: GatewayDeps): Promise<OperateResult> {
+  for (let turn = 0; turn < TRIES_MAX; turn += 1) {
+    const found = await callJournal('find', deps, () =>
+      deps.journal.findAuthorization(command.authorizationId),
+    );
+    if (!found.ok) return UNAVAILABLE;
+    const authorization = found.value;
+    if (authorization === null || !isTheirs(authorization, command)) return { kind: 'not_found' };
+    const scope = claimScopeOf(authorization, command);
+    const claim = await callJournal('find_claim', deps, () => deps.journal.findClaim(scope));
+    if (!claim.ok) return UNAVAILABLE;
+    if (claim.value !== null) {
+      const answer = answerClaim(claim.value, authorization, command, deps);
+      // The claim is newer than what was read: both are read anew.
+      if (answer === null) continue;
+      return answer;
+    }
+
+    const begun = begin(authorization, command, deps);
+    if (begun.kind === 'refused') return begun;
+    const step = stepFor(authorization, begun, scope, command, deps);
+    const written = await callJournal('advance', deps, () => deps.journal.advance(step));
+    if (!written.ok) {
+      // It may have been written after all. Only this process knows for certain that nothing was sent.
+      deps.unrecorded.add({ authorizationId: authorization.id, findings: [], neverSent: scope });
+      return UNAVAILABLE;
+    }
+    switch (written.value.kind) {
+      case 'written': {
+        const after = { ...step.after, version: written.value.version };
+        return carryOut(after, begun.operation, begun.sender, command, deps);
+      }
+      default:
+        // Somebody else changed it, or used the key: it is read and judged anew.
+        continue;
+    }
+  }
+  return UNAVAILABLE;
+}
+
+const UNAVAILABLE: OperateResult = { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
+
+function isTheirs(authorization: Authorization, command: OperateCommand): boolean {
+  return authorization.account === command.account && command.covers(authorization.request.merchant);
+}
+
+function claimScopeOf(authorization: Authorization, command: OperateCommand): ClaimScope {
+  return {
+    account: command.account,
+    merchant: authorization.request.merchant,
+    operation: `${command.kind} ${authorization.id}`,
+    key: command.idempotencyKey,
+  };
+}
+
+/** Who carries an operation out, and what it is told of time. */
+interface Sender {
+  readonly provider: Provider;
+  readonly contract: ProviderContract;
+}
+
+type Begun =
+  | {
+      readonly kind: 'begun';
+      readonly authorization: Authorization;
+      readonly operation: Operation;
+      /** Null when it waits for the outcome of its attempt, or its provider is not connected. */
+      readonly sender: Sender | null;
+    }
+  | Extract<OperateResult, { readonly kind: 'refused' }>;
+
+function begin(authorization: Authorization, command: OperateCommand, deps: GatewayDeps): Begun {
+  const refused = (refusal: FollowOnRefusal | 'currency_differs', leftAmount: number): Begun => ({
+    kind: 'refused',
+    refusal,
+    leftAmount,
+    authorization,
+  });
+  if (command.currency !== null && command.currency !== authorization.request.amount.currency) {
+    return refused('currency_differs', 0);
+  }
+  const { provider } = authorization;
+  const contract = provider === null ? undefined : deps.rulesets.current().providers.get(provider);
+  const supportsPartial = contract?.capabilities.features.has('partial_capture') ?? false;
+  const verdict = beginFollowOn(authorization, command, supportsPartial, deps.clock.wallMs());
+  if (!verdict.allowed) return refused(verdict.refusal, verdict.leftAmount);
+  const { operation } = verdict;
+  return {
+    kind: 'begun',
+    authorization: verdict.authorization,
+    operation,
+    sender: senderOf(verdict.authorization, operation, deps),
+  };
+}
+
+function senderOf(authorization: Authorization, operation: Operation, deps: GatewayDeps): Sender | null {
+  const attempt = authorization.attempts[operation.attemptNumber - 1];
+  // What became of the attempt is not known: the void waits for it.
+  if (attempt === undefined || authorization.status === 'pending') return null;
+  const provider = deps.provider(attempt.provider);
+  const contract = deps.rulesets.current().providers.get(attempt.provider);
+  if (provider === undefined || contract === undefined) return null;
+  return targetOf({ attempt, operation }) === null ? null : { provider, contract };
+}
+
+/** Intent and key in one transaction; while we ask the provider ourselves, nobody else does. */
+function stepFor(
+  before: Authorization,
+  begun: Extract<Begun, { readonly kind: 'begun' }>,
+  scope: ClaimScope,
+  command: OperateCommand,
+  deps: GatewayDeps,
+): Step {
+  const nowMs = deps.clock.wallMs();
+  const { authorization: after, operation, sender } = begun;
+  const untilMs = nowMs + (sender?.contract.timeoutMs ?? 0) + LEASE_MARGIN_MS;
+  const work =
+    sender === null
+      ? planFor(after, nowMs, deps.resolverSchedule)
+      : { step: 0, failures: 0, dueAtMs: untilMs, lease: { owner: deps.owner, untilMs } };
+  return stepOf(
+    before,
+    after,
+    {
+      intent: null,
+      scheme: null,
+      leaseUntilMs: null,
+      claim: { scope, bodyFingerprint: command.bodyFingerprint },
+      // A road that is still open plans what is left when it ends.
+      work: after.open ? 'unchanged' : work,
+      event: {
+        kind: 'operation_begun',
+        actor: command.account,
+        atMs: nowMs,
+        data: {
+          operation: operation.id,
+          kind: operation.kind,
+          amount: operation.amount,
+          final: operation.final,
+        },
+      },
+    },
+    deps,
+  );
+}
+
+async function carryOut(
+  authorization: Authorization,
+  operation: Operation,
+  sender: Sender | null,
+  command: OperateCommand,
+  deps: GatewayDeps,
+): Promise<OperateResult> {
+  if (sender === null) return answerOf(authorization, operation, false, deps);
+  const attempt = authorization.attempts[operation.attemptNumber - 1];
+  invariant(attempt !== undefined, 'an operation is about an attempt of its authorization');
+  const { provider, contract } = sender;
+  const startedMs = deps.clock.monotonicMs();
+  const budget = {
+    deadlineMs: startedMs + contract.timeoutMs,
+    connectTimeoutMs: contract.connectTimeoutMs,
+    signal: deps.stopSignal,
+    traceparent: command.traceparent,
+  };
+  const target = { authorization, attempt, operation };
+  const outcome = await sendOperation(provider, target, budget, deps);
+  let end = endOfOutcome(outcome);
+  if (operation.kind === 'void' && end?.status === 'failed') {
+    end = await endOfRefusedVoid(provider, target, end, budget, deps);
+  }
+  deps.observer.resolved({
+    authorizationId: authorization.id,
+    provider: provider.id,
+    subject: operation.kind,
+    by: 'answer',
+    result: end?.status ?? labelOf(outcome),
+    ageMs: deps.clock.monotonicMs() - startedMs,
+  });
+  if (end === null) {
+    await callJournal('postpone_work', deps, () =>
+      deps.journal.postponeWork(authorization.id, deps.owner, {
+        step: 0,
+        failures: 0,
+        dueAtMs: deps.clock.wallMs() + (deps.resolverSchedule[0] ?? 0),
+        lease: null,
+      }),
+    );
+    return answerOf(authorization, operation, false, deps);
+  }
+  const result = await changeAuthorization(
+    authorization,
+    (current) => applyOperationEnd(current, operation.number, end, { nowMs: deps.clock.wallMs() }),
+    {
+      event: {
+        kind: 'operation_ended',
+        actor: 'gateway',
+        data: { operation: operation.id, by: 'answer', ...end },
+      },
+    },
+    deps,
+  );
+  // Not recorded: it stays pending for the caller, and is found out when the lease on it ends.
+  if (result.kind === 'failed') return answerOf(authorization, operation, false, deps);
+  const after = result.authorization.operations[operation.number - 1] ?? operation;
+  return answerOf(result.authorization, after, false, deps);
+}
+
+function answerOf(
+  authorization: Authorization,
+  operation: Operation,
+  replayed: boolean,
+  deps: GatewayDeps,
+): OperateResult {
+  return {
+    kind: 'answered',
+    ...deps.renderOperation(authorization, operation),
+    replayed,
+    authorizationId: authorization.id,
+  };
+}
+
+/**
+ * The same key gives the same answer: as frozen when the operation has ended, its current state before. Null when what
+ * was read of the authorization is older than the claim.
+ */
+function answerClaim(
+  claim: ClaimRecord,
+  authorization: Authorization,
+  command: OperateCommand,
+  deps: GatewayDeps,
+): OperateResult | null {
+  if (claim.bodyFingerprint !== command.bodyFingerprint) {
+    return { kind: 'other_body', authorizationId: authorization.id };
+  }
+  if (claim.frozen !== null) {
+    return { kind: 'answered', ...claim.frozen, replayed: true, authorizationId: authorization.id };
+  }
+  const operation = authorization.operations.find(({ number }) => number === claim.operationNumber);
+  return operation === undefined ? null : answerOf(authorization, operation, true, deps);
+}

@@ -1,0 +1,136 @@
+import type { Attempt } from '../core/attempt.ts';
+import { type AttemptOutcome, providerReferenceOf } from '../core/attempt.ts';
+import type { Authorization } from '../core/authorization.ts';
+import type { OperationEnd } from '../core/lifecycle.ts';
+import type { Operation } from '../core/operation.ts';
+import { inquire } from './attempt.ts';
+import { describeError } from './describe-error.ts';
+import type { GatewayDeps } from './gateway-deps.ts';
+import type { CallBudget, OperationCall, OperationInquiry, OperationOutcome, Provider } from './ports.ts';
+
+/** What an operation acts on, as far as it is known. */
+interface OperationTarget {
+  readonly authorization: Authorization;
+  readonly attempt: Attempt;
+  readonly operation: Operation;
+}
+
+/** The authorization's id at the provider; null while it is not known. */
+export function targetOf({ attempt, operation }: Omit<OperationTarget, 'authorization'>): string | null {
+  if (operation.target !== null) return operation.target;
+  return attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
+}
+
+function callOf(target: OperationTarget, budget: CallBudget): OperationCall {
+  const { authorization, attempt, operation } = target;
+  return {
+    operationId: operation.id,
+    attemptId: attempt.id,
+    providerReference: targetOf(target),
+    providerKey: operation.providerKey,
+    amount: { value: operation.amount, currency: authorization.request.amount.currency },
+    budget,
+  };
+}
+
+/** Asks the provider to carry an operation out, whose intent is durable. Never throws. */
+export async function sendOperation(
+  provider: Provider,
+  target: OperationTarget,
+  budget: CallBudget,
+  deps: Pick<GatewayDeps, 'observer'>,
+): Promise<OperationOutcome> {
+  const { operation, authorization } = target;
+  try {
+    return await provider[operation.kind](callOf(target, budget));
+  } catch (error) {
+    deps.observer.alert({
+      kind: 'adapter_threw',
+      detail: describeError(error),
+      authorizationId: authorization.id,
+    });
+    return { kind: 'unknown', code: 'adapter_failed' };
+  }
+}
+
+/** Asks the provider what became of an operation. Never throws. */
+export async function inquireOperation(
+  provider: Provider,
+  target: OperationTarget,
+  budget: CallBudget,
+  deps: Pick<GatewayDeps, 'observer'>,
+): Promise<OperationInquiry> {
+  const { operation, authorization } = target;
+  try {
+    return await provider.inquireOperation({ ...callOf(target, budget), operation: operation.kind });
+  } catch (error) {
+    deps.observer.alert({
+      kind: 'adapter_threw',
+      detail: describeError(error),
+      authorizationId: authorization.id,
+    });
+    return { kind: 'no_answer', code: 'adapter_failed' };
+  }
+}
+
+/** How an operation ended by an answer; null while it has not: it may be repeated, or is to be found out. */
+export function endOfOutcome(outcome: OperationOutcome): OperationEnd | null {
+  switch (outcome.kind) {
+    case 'confirmed':
+      return { status: 'succeeded', code: null, providerReference: outcome.providerReference };
+    case 'refused':
+      return { status: 'failed', code: outcome.code, providerReference: null };
+    case 'accepted':
+    case 'rejected':
+    case 'not_sent':
+    case 'unknown':
+    case 'not_found':
+      return null;
+  }
+}
+
+/**
+ * How a void ended that the provider refuses: what it was to undo may be undone already, and then it has succeeded. Null
+ * while that is not known.
+ */
+export async function endOfRefusedVoid(
+  provider: Provider,
+  target: OperationTarget,
+  refusal: OperationEnd,
+  budget: CallBudget,
+  deps: Pick<GatewayDeps, 'observer'>,
+): Promise<OperationEnd | null> {
+  const { authorization, attempt } = target;
+  const call = { attemptId: attempt.id };
+  const answer = await inquire(provider, authorization, call, targetOf(target), budget, deps);
+  if (answer.kind === 'no_answer') return null;
+  return answer.kind === 'found' && isUndoneOutcome(answer.outcome)
+    ? { status: 'succeeded', code: null, providerReference: null }
+    : refusal;
+}
+
+function isUndoneOutcome(outcome: AttemptOutcome): boolean {
+  return (
+    (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') ||
+    (outcome.kind === 'rejected' && outcome.reason === 'cancelled')
+  );
+}
+
+/** How an operation ended by what an inquiry or a notice tells; null while it has not. */
+export function endOfInquiry(inquiry: OperationInquiry): OperationEnd | null {
+  switch (inquiry.kind) {
+    case 'confirmed':
+      return { status: 'succeeded', code: null, providerReference: inquiry.providerReference };
+    case 'failed':
+      return { status: 'failed', code: inquiry.code, providerReference: null };
+    case 'pending':
+    case 'not_found':
+    case 'no_answer':
+      return null;
+  }
+}
+
+/** The code by which logs and metrics name what an operation's answer was. */
+export function labelOf(outcome: OperationOutcome | OperationInquiry): string {
+  return 'code' in outcome ? `${outcome.kind} ${outcome.code}` : outcome.kind;
+}

@@ -1,0 +1,125 @@
+import { type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
+import type { Authorization } from '../core/authorization.ts';
+import { applyOutcome } from '../core/lifecycle.ts';
+import { changeAuthorization } from './change.ts';
+import type { GatewayDeps } from './gateway-deps.ts';
+import { callJournal } from './journal-calls.ts';
+
+/**
+ * What a person found out about an attempt, with evidence. `approved`: it stands at the provider under that reference.
+ * `not_processed`: the provider has confirmed that it never was. `undone`: whatever it obtained is voided or refunded
+ * there.
+ */
+export const RESOLUTIONS = ['approved', 'not_processed', 'undone'] as const;
+export type Resolution = (typeof RESOLUTIONS)[number];
+
+export interface ResolveCommand {
+  readonly account: string;
+  readonly covers: (merchant: string) => boolean;
+  readonly attemptId: string;
+  readonly resolution: Resolution;
+  /** The authorization's id at the provider; required for `approved`. */
+  readonly providerReference: string | null;
+  /** Where it can be checked: a ticket, a statement, a name of a file. Kept in the history. */
+  readonly evidence: string;
+}
+
+export type ResolveResult =
+  | { readonly kind: 'resolved'; readonly authorization: Authorization }
+  | { readonly kind: 'not_found' }
+  /** There is nothing to be resolved: its outcome is known, or its road is still open. */
+  | { readonly kind: 'not_open'; readonly authorization: Authorization }
+  | { readonly kind: 'journal_unavailable' };
+
+const ATTEMPT_ID = /^att_([A-Za-z]{1,64})_(\d{1,2})$/;
+
+/** The authorization and the number that an attempt's id names; null for a text that is none. */
+export function attemptNamed(
+  attemptId: string,
+): { readonly authorizationId: string; readonly number: number } | null {
+  const match = ATTEMPT_ID.exec(attemptId);
+  if (match === null) return null;
+  return { authorizationId: `auth_${match[1]}`, number: Number(match[2]) };
+}
+
+/**
+ * A person closes an attempt that could not be found out, or a reversal that the provider does not confirm. It takes the
+ * same way as every other evidence: conditional on the state, in the history with who said so and why.
+ */
+export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps): Promise<ResolveResult> {
+  const named = attemptNamed(command.attemptId);
+  if (named === null) return { kind: 'not_found' };
+  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(named.authorizationId));
+  if (!found.ok) return { kind: 'journal_unavailable' };
+  const authorization = found.value;
+  const attempt = authorization?.attempts.find(({ number }) => number === named.number);
+  const isTheirs =
+    authorization !== null &&
+    authorization.account === command.account &&
+    command.covers(authorization.request.merchant);
+  if (!isTheirs || attempt === undefined) return { kind: 'not_found' };
+  const isBeingUndone = authorization.operations.some(
+    ({ kind, status, attemptNumber }) =>
+      kind === 'void' && status === 'pending' && attemptNumber === attempt.number,
+  );
+  const mayResolve = isUnsettled(attempt.outcome) || (isBeingUndone && command.resolution === 'undone');
+  if (authorization.open || !mayResolve) return { kind: 'not_open', authorization };
+  const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
+  const outcome = outcomeOf(
+    { ...command, providerReference: command.providerReference ?? reference },
+    authorization,
+  );
+  const result = await changeAuthorization(
+    authorization,
+    (current) =>
+      applyOutcome(current, attempt.number, outcome, {
+        nowMs: deps.clock.wallMs(),
+        validityMs: deps.provider(attempt.provider)?.semantics.validityMs ?? 0,
+        durationMs: null,
+      }),
+    {
+      event: {
+        kind: 'resolved_by_person',
+        actor: command.account,
+        data: { attempt: attempt.id, resolution: command.resolution, evidence: command.evidence, outcome },
+      },
+    },
+    deps,
+  );
+  if (result.kind === 'failed') return { kind: 'journal_unavailable' };
+  if (result.kind === 'unchanged') return { kind: 'not_open', authorization: result.authorization };
+  deps.sightings.forget(attempt.id);
+  deps.observer.resolved({
+    authorizationId: authorization.id,
+    provider: attempt.provider,
+    subject: 'attempt',
+    by: 'person',
+    result: command.resolution,
+    ageMs: Math.max(0, deps.clock.wallMs() - attempt.startedAtMs),
+  });
+  return { kind: 'resolved', authorization: result.authorization };
+}
+
+function outcomeOf(command: ResolveCommand, authorization: Authorization): AttemptOutcome {
+  const { providerReference, resolution } = command;
+  switch (resolution) {
+    case 'approved':
+      return { kind: 'approved', providerReference: providerReference ?? '', networkTransaction: null };
+    case 'not_processed':
+      return {
+        kind: 'rejected',
+        reason: 'not_found',
+        code: 'closed_by_person',
+        retryAfterMs: null,
+        providerReference,
+      };
+    case 'undone':
+      return {
+        kind: 'partially_approved',
+        providerReference: providerReference ?? '',
+        authorizedAmount: authorization.request.amount.value,
+        networkTransaction: null,
+        reversal: 'confirmed',
+      };
+  }
+}

@@ -1,0 +1,444 @@
+import { type Attempt, type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
+import type { Authorization } from '../core/authorization.ts';
+import { applyOperationEnd, applyOutcome, type OperationEnd } from '../core/lifecycle.ts';
+import type { Operation } from '../core/operation.ts';
+import {
+  isKeyUsable,
+  isNotFoundEvidence,
+  nextWork,
+  notFoundOutcome,
+  type WorkProgress,
+} from '../core/resolution.ts';
+import { sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
+import type { ProviderContract } from '../core/rules/ruleset.ts';
+import { hasWork, pendingVoid } from '../core/settlement.ts';
+import { inquire, requestFor } from './attempt.ts';
+import { changeAuthorization } from './change.ts';
+import { describeError } from './describe-error.ts';
+import type { GatewayDeps } from './gateway-deps.ts';
+import { callJournal } from './journal-calls.ts';
+import {
+  endOfInquiry,
+  endOfOutcome,
+  endOfRefusedVoid,
+  inquireOperation,
+  labelOf,
+  sendOperation,
+  targetOf,
+} from './operation-calls.ts';
+import type { CallBudget, Provider, WorkItem } from './ports.ts';
+import { routingFacts } from './routing-facts.ts';
+
+/** Items in hand at once, at most: those of a provider that hangs wait in its pace, and do not hold up the others'. */
+const IN_HAND_MAX = 200;
+/** How long work taken up belongs to its process. */
+const WORK_LEASE_MS = 180_000;
+/** Of the lease, what the calls of one look may take at most; with less left, the item is not begun. */
+const LOOK_MAX_MS = 125_000;
+
+/**
+ * The worker that finds out what is unknown, does what is intended and undoes what may not stand: one item for each
+ * authorization, under a lease, paced per provider. Safe to run in every process, as often as wanted: whatever it finds
+ * is written only if nobody else was first, and what it sends carries the keys that were used before.
+ */
+export class Resolver {
+  readonly #deps: GatewayDeps;
+  readonly #inHand = new Set<Promise<void>>();
+
+  constructor(deps: GatewayDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Takes up what is due, and does not wait for it.
+   * @returns how many items were taken up
+   */
+  async takeUp(): Promise<number> {
+    const room = IN_HAND_MAX - this.#inHand.size;
+    if (room <= 0) return 0;
+    const deps = this.#deps;
+    const nowMs = deps.clock.wallMs();
+    const lease = { owner: deps.owner, untilMs: nowMs + WORK_LEASE_MS };
+    const taken = await callJournal('take_work', deps, () => deps.journal.takeWork(nowMs, room, lease));
+    if (!taken.ok) return 0;
+    const takenAtMs = deps.clock.monotonicMs();
+    for (const item of taken.value) {
+      const work = resolvePaced(item, takenAtMs, deps).finally(() => this.#inHand.delete(work));
+      this.#inHand.add(work);
+    }
+    return taken.value.length;
+  }
+
+  /** Resolves when nothing is in hand. */
+  async idle(): Promise<void> {
+    while (this.#inHand.size > 0) await Promise.all(this.#inHand);
+  }
+}
+
+async function resolvePaced(item: WorkItem, takenAtMs: number, deps: GatewayDeps): Promise<void> {
+  const provider = providerOf(item.authorization);
+  try {
+    await deps.pacer.run(provider, async () => {
+      const heldForMs = deps.clock.monotonicMs() - takenAtMs;
+      // It waited for its turn so long that the lease might end under it: whoever takes it up next does it.
+      if (heldForMs > WORK_LEASE_MS - LOOK_MAX_MS || deps.stopSignal.aborted) return;
+      await resolveItem(item, deps);
+    });
+  } catch (error) {
+    // A bug of ours. The lease ends, and the item is taken up again.
+    deps.observer.alert({
+      kind: 'resolver_failed',
+      detail: describeError(error),
+      authorizationId: item.authorization.id,
+    });
+  }
+}
+
+/** The provider whose share of background work an item takes. */
+function providerOf(authorization: Authorization): string {
+  const open = authorization.operations.find(({ status }) => status === 'pending');
+  const number = open?.attemptNumber ?? authorization.attempts.length;
+  return authorization.attempts[number - 1]?.provider ?? 'none';
+}
+
+/** What one look at an item came to. */
+interface Look {
+  readonly authorization: Authorization;
+  /** Whether the provider said anything at all. */
+  readonly answered: boolean;
+}
+
+/** Looks once at everything about an authorization that is unsettled, and plans the next look. */
+export async function resolveItem(item: WorkItem, deps: GatewayDeps): Promise<void> {
+  const before = item.authorization;
+  let look: Look = { authorization: before, answered: true };
+  const unsettled = before.attempts.find(({ outcome }) => isUnsettled(outcome));
+  if (unsettled !== undefined) look = await lookAtAttempt(before, unsettled, item, deps);
+  // An operation waits for the outcome of its attempt, unless the attempt can be cancelled without knowing it.
+  for (const { number } of look.authorization.operations) {
+    const operation = look.authorization.operations[number - 1];
+    if (operation === undefined || operation.status !== 'pending') continue;
+    const attempt = look.authorization.attempts[operation.attemptNumber - 1];
+    if (attempt === undefined) continue;
+    if (isUnsettled(attempt.outcome) && !mayCancel(attempt, operation, deps)) continue;
+    const isNew = operation.number > before.operations.length;
+    const next = await lookAtOperation(look.authorization, attempt, operation, isNew, item, deps);
+    look = { authorization: next.authorization, answered: look.answered && next.answered };
+  }
+  await planNext(item, look, deps);
+}
+
+function contractOf(provider: string, deps: GatewayDeps): ProviderContract | undefined {
+  return deps.rulesets.current().providers.get(provider);
+}
+
+function budgetFor(contract: ProviderContract, deps: GatewayDeps): CallBudget {
+  return {
+    deadlineMs: deps.clock.monotonicMs() + contract.timeoutMs,
+    connectTimeoutMs: contract.connectTimeoutMs,
+    signal: deps.stopSignal,
+    traceparent: null,
+  };
+}
+
+// ------------------------------------------------------------------------------------------------ attempts
+
+/** What a look at an attempt found: an outcome with the way it was found, or none. */
+type Found =
+  | { readonly kind: 'outcome'; readonly outcome: AttemptOutcome; readonly by: 'inquiry' | 'replay' }
+  | { readonly kind: 'nothing'; readonly answered: boolean; readonly result: string };
+
+async function lookAtAttempt(
+  authorization: Authorization,
+  attempt: Attempt,
+  item: WorkItem,
+  deps: GatewayDeps,
+): Promise<Look> {
+  const provider = deps.provider(attempt.provider);
+  const contract = contractOf(attempt.provider, deps);
+  if (provider === undefined || contract === undefined) {
+    tell(authorization, attempt.provider, 'attempt', 'inquiry', 'provider_not_connected', item, deps);
+    return { authorization, answered: false };
+  }
+  const found = await findOut(authorization, attempt, provider, contract, deps);
+  if (found.kind === 'nothing') {
+    tell(authorization, attempt.provider, 'attempt', 'inquiry', found.result, item, deps);
+    return { authorization, answered: found.answered };
+  }
+  const { outcome, by } = found;
+  const { validityMs } = provider.semantics;
+  const result = await changeAuthorization(
+    authorization,
+    (current) =>
+      applyOutcome(current, attempt.number, outcome, {
+        nowMs: deps.clock.wallMs(),
+        validityMs,
+        durationMs: null,
+      }),
+    { event: { kind: 'resolved', actor: 'resolver', data: { attempt: attempt.id, by, outcome } } },
+    deps,
+  );
+  if (result.kind === 'failed') return { authorization, answered: false };
+  tell(authorization, attempt.provider, 'attempt', by, outcome.kind, item, deps);
+  if (result.kind === 'written' && !isUnsettled(outcome)) {
+    deps.sightings.forget(attempt.id);
+    learn(authorization, attempt, outcome, deps);
+  }
+  return { authorization: result.authorization, answered: true };
+}
+
+/** Asks by inquiry where the provider has one, else by a replay under the same key while that is safe. */
+async function findOut(
+  authorization: Authorization,
+  attempt: Attempt,
+  provider: Provider,
+  contract: ProviderContract,
+  deps: GatewayDeps,
+): Promise<Found> {
+  const seenForMs = deps.sightings.seenForMs(attempt.id);
+  const { semantics } = provider;
+  const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
+  const canInquire =
+    semantics.inquiry === 'our_reference' ||
+    (semantics.inquiry === 'provider_reference' && reference !== null);
+  if (!canInquire) return replay(authorization, attempt, provider, contract, seenForMs, deps);
+  const call = { attemptId: attempt.id };
+  const answer = await inquire(provider, authorization, call, reference, budgetFor(contract, deps), deps);
+  switch (answer.kind) {
+    case 'found':
+      return { kind: 'outcome', outcome: answer.outcome, by: 'inquiry' };
+    case 'not_found': {
+      const pastDeadlineMs = deps.clock.wallMs() - attempt.deadlineAtMs;
+      return isNotFoundEvidence(semantics, { pastDeadlineMs, seenForMs })
+        ? { kind: 'outcome', outcome: notFoundOutcome(attempt), by: 'inquiry' }
+        : { kind: 'nothing', answered: true, result: 'not_found' };
+    }
+    case 'no_answer':
+      return { kind: 'nothing', answered: false, result: `no_answer ${answer.code}` };
+  }
+}
+
+/**
+ * The same request under the same key, from stored fields: only where no inquiry can tell, the key is certain to be
+ * known still, nothing of the request was left out of the store (authentication data is), and nobody wants it undone.
+ */
+async function replay(
+  authorization: Authorization,
+  attempt: Attempt,
+  provider: Provider,
+  contract: ProviderContract,
+  seenForMs: number,
+  deps: GatewayDeps,
+): Promise<Found> {
+  const ageMs = Math.max(deps.clock.wallMs() - attempt.startedAtMs, seenForMs);
+  const isWhole = authorization.request.threeDs === null;
+  const isWanted = pendingVoid(authorization, attempt.number) === null;
+  const { card } = authorization.request;
+  const token = tokenFor(contract, card) ?? sharedTokenFor(contract, card);
+  const isSafe =
+    provider.semantics.replay === 'same_answer' &&
+    isKeyUsable(provider.semantics, deps.clock.wallMs() < attempt.startedAtMs ? -1 : ageMs);
+  if (!isSafe || !isWhole || !isWanted || token === null) {
+    return { kind: 'nothing', answered: true, result: 'no_way_to_ask' };
+  }
+  let outcome: AttemptOutcome;
+  try {
+    outcome = await provider.authorize({
+      attemptId: attempt.id,
+      providerKey: attempt.providerKey,
+      request: requestFor(authorization.request, attempt.number),
+      token,
+      brand: authorization.brand,
+      scaRegion: authorization.scaRegion,
+      budget: budgetFor(contract, deps),
+    });
+  } catch (error) {
+    deps.observer.alert({
+      kind: 'adapter_threw',
+      detail: describeError(error),
+      authorizationId: authorization.id,
+    });
+    return { kind: 'nothing', answered: false, result: 'no_answer adapter_failed' };
+  }
+  // What was turned away was the repeat: it says nothing about the first request.
+  const isAboutRepeat =
+    outcome.kind === 'not_sent' || outcome.kind === 'rejected' || outcome.kind === 'unknown';
+  if (isAboutRepeat) return { kind: 'nothing', answered: false, result: `no_answer ${outcome.kind}` };
+  return { kind: 'outcome', outcome, by: 'replay' };
+}
+
+/** Approval learned late: the model is told; health was told when it happened. */
+function learn(
+  authorization: Authorization,
+  attempt: Attempt,
+  outcome: AttemptOutcome,
+  deps: GatewayDeps,
+): void {
+  const { request, createdAtMs } = authorization;
+  deps.learner.observe({
+    provider: attempt.provider,
+    facts: routingFacts(request, deps.cards.factsOf(request.card), createdAtMs),
+    attemptNumber: attempt.number,
+    outcome,
+    durationMs: attempt.durationMs ?? 0,
+    resolvedLater: true,
+  });
+}
+
+// ------------------------------------------------------------------------------------------------ operations
+
+/** Whether a void may be sent although what became of its attempt is not known. */
+function mayCancel(attempt: Attempt, operation: Operation, deps: GatewayDeps): boolean {
+  if (operation.kind !== 'void') return false;
+  const semantics = deps.provider(attempt.provider)?.semantics;
+  return semantics?.cancelByReference === true || targetOf({ attempt, operation }) !== null;
+}
+
+/** @param isNew the operation was begun by what this look found: it cannot have been sent before */
+async function lookAtOperation(
+  authorization: Authorization,
+  attempt: Attempt,
+  operation: Operation,
+  isNew: boolean,
+  item: WorkItem,
+  deps: GatewayDeps,
+): Promise<Look> {
+  const provider = deps.provider(attempt.provider);
+  const contract = contractOf(attempt.provider, deps);
+  if (provider === undefined || contract === undefined) {
+    tell(authorization, attempt.provider, operation.kind, 'inquiry', 'provider_not_connected', item, deps);
+    return { authorization, answered: false };
+  }
+  const target = { authorization, attempt, operation };
+  if (targetOf(target) === null && !(operation.kind === 'void' && provider.semantics.cancelByReference)) {
+    tell(authorization, attempt.provider, operation.kind, 'inquiry', 'no_way_to_ask', item, deps);
+    return { authorization, answered: true };
+  }
+  let by: 'inquiry' | 'answer' = 'inquiry';
+  let end: OperationEnd | null = null;
+  let result = 'no_way_to_ask';
+  let mayBeSent = isNew;
+  const canInquire = provider.semantics.operationInquiry && targetOf(target) !== null;
+  if (!isNew && canInquire) {
+    const inquiry = await inquireOperation(provider, target, budgetFor(contract, deps), deps);
+    result = labelOf(inquiry);
+    mayBeSent = inquiry.kind === 'not_found' && mayRepeat(operation, attempt, provider, contract, true, deps);
+    end = endOfInquiry(inquiry);
+  } else if (!isNew) {
+    mayBeSent = mayRepeat(operation, attempt, provider, contract, false, deps);
+  }
+  if (end === null && mayBeSent) {
+    const outcome = await sendOperation(provider, target, budgetFor(contract, deps), deps);
+    by = 'answer';
+    result = labelOf(outcome);
+    end = endOfOutcome(outcome);
+  }
+  if (operation.kind === 'void' && end?.status === 'failed') {
+    // While nothing is known of the attempt, a refusal to cancel it says nothing about what it may become.
+    end = isUnsettled(attempt.outcome)
+      ? null
+      : await endOfRefusedVoid(provider, target, end, budgetFor(contract, deps), deps);
+  }
+  tell(authorization, attempt.provider, operation.kind, by, end?.status ?? result, item, deps);
+  if (end === null) {
+    return { authorization, answered: !/^(no_answer|not_sent|unknown|rejected)/.test(result) };
+  }
+  return endOperation(target, end, by, deps);
+}
+
+/**
+ * Whether an operation that may have been sent may be sent again. A void always: undoing twice undoes once. A capture or
+ * a refund only where it cannot be done twice: under a key that is certain to be known and under which the first answer
+ * is kept, or once "not found" is evidence.
+ * @param wasNotFound whether the provider has just said that it does not know the operation
+ */
+function mayRepeat(
+  operation: Operation,
+  attempt: Attempt,
+  provider: Provider,
+  contract: ProviderContract,
+  wasNotFound: boolean,
+  deps: GatewayDeps,
+): boolean {
+  if (operation.kind === 'void') return true;
+  const { semantics } = provider;
+  const wallAgeMs = deps.clock.wallMs() - operation.createdAtMs;
+  const seenForMs = deps.sightings.seenForMs(`${attempt.id} ${operation.id}`);
+  const ageMs = wallAgeMs < 0 ? -1 : Math.max(wallAgeMs, seenForMs);
+  if (semantics.replay === 'same_answer' && isKeyUsable(semantics, ageMs)) return true;
+  return (
+    wasNotFound &&
+    isNotFoundEvidence(semantics, { pastDeadlineMs: wallAgeMs - contract.timeoutMs, seenForMs })
+  );
+}
+
+/** Writes how an operation ended. A reversal of ours that is refused stays, and pages. */
+async function endOperation(
+  target: { readonly authorization: Authorization; readonly attempt: Attempt; readonly operation: Operation },
+  end: OperationEnd,
+  by: string,
+  deps: GatewayDeps,
+): Promise<Look> {
+  const { authorization, attempt, operation } = target;
+  const result = await changeAuthorization(
+    authorization,
+    (current) => applyOperationEnd(current, operation.number, end, { nowMs: deps.clock.wallMs() }),
+    {
+      event: {
+        kind: 'operation_ended',
+        actor: 'resolver',
+        data: { operation: operation.id, purpose: operation.purpose, by, ...end },
+      },
+    },
+    deps,
+  );
+  if (result.kind === 'failed') return { authorization, answered: false };
+  const after = result.authorization.operations[operation.number - 1];
+  if (after?.status === 'pending') {
+    deps.observer.alert({
+      kind: 'reversal_refused',
+      detail: `${attempt.provider} refuses to undo ${operation.purpose}: ${end.code ?? 'no reason'}; tried again later`,
+      authorizationId: authorization.id,
+    });
+  } else deps.sightings.forget(`${attempt.id} ${operation.id}`);
+  return { authorization: result.authorization, answered: true };
+}
+
+// ------------------------------------------------------------------------------------------------ schedule
+
+const FRESH: WorkProgress = { step: -1, failures: 0 };
+
+/** Puts the item back for its next look, or gives it up to a person and says so. */
+async function planNext(item: WorkItem, look: Look, deps: GatewayDeps): Promise<void> {
+  const { authorization } = look;
+  if (!hasWork(authorization)) return;
+  const nowMs = deps.clock.wallMs();
+  const provider = providerOf(authorization);
+  const validityMs = deps.provider(provider)?.semantics.validityMs ?? 0;
+  const giveUpAtMs = Math.max(item.sinceMs + validityMs, authorization.expiresAtMs ?? 0);
+  // Something was found out: what is left begins its schedule anew.
+  const progress = authorization.version > item.authorization.version ? FRESH : item;
+  const plan = nextWork(deps.resolverSchedule, progress, look.answered, nowMs, giveUpAtMs);
+  const put = await callJournal('postpone_work', deps, () =>
+    deps.journal.postponeWork(authorization.id, item.lease.owner, { ...plan, lease: null }),
+  );
+  if (!put.ok || plan.dueAtMs !== null) return;
+  deps.observer.alert({
+    kind: 'unresolved',
+    detail: `${provider} could not tell within the validity; close it with evidence: POST /v1/attempts/{id}/resolutions`,
+    authorizationId: authorization.id,
+  });
+}
+
+function tell(
+  authorization: Authorization,
+  provider: string,
+  subject: 'attempt' | Operation['kind'],
+  by: string,
+  result: string,
+  item: WorkItem,
+  deps: GatewayDeps,
+): void {
+  const ageMs = Math.max(0, deps.clock.wallMs() - item.sinceMs);
+  deps.observer.resolved({ authorizationId: authorization.id, provider, subject, by, result, ageMs });
+}

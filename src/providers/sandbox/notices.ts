@@ -1,0 +1,116 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import type { ProviderContract } from '../../core/rules/ruleset.ts';
+import type { Notice, NoticeEvidence, NoticeReading } from '../../gateway/ports.ts';
+import type { AdapterDeps } from '../adapter-deps.ts';
+import { type Asked, answersWhatWasAsked, outcomeOfAuthorization } from './codes.ts';
+import { wireAmount, wireAuthorization } from './transformers.ts';
+
+/** How far the time of a signature may lie from ours, milliseconds, either way. */
+const TOLERANCE_MS = 300_000;
+/** Signatures of one message that are looked at. */
+const SIGNATURES_MAX = 8;
+
+const envelope = z.object({
+  id: z.string().regex(/^[\w-]{1,64}$/),
+  type: z.string().regex(/^[a-z_]{1,32}\.[a-z_]{1,32}$/),
+  provider: z.string(),
+  data: z.record(z.string(), z.unknown()),
+});
+
+const authorizationData = wireAuthorization.extend({ merchant: z.string() });
+
+const operationData = z.object({
+  status: z.enum(['confirmed', 'failed']),
+  id: z.string().regex(/^[\w-]{1,64}$/),
+  reference: z.string().nullable(),
+  authorization_reference: z.string(),
+  amount: wireAmount,
+});
+
+/** The key that signs events when none is configured: it is a sandbox. */
+const DEFAULT_SECRET = 'sandbox-webhook-secret';
+
+/** Secrets that are valid now: several while one is being replaced, separated by commas. */
+export function webhookSecretsOf(contract: Pick<ProviderContract, 'credentials'>): readonly string[] {
+  return (contract.credentials['webhook_secret'] ?? DEFAULT_SECRET).split(',').filter((each) => each !== '');
+}
+
+/**
+ * Verifies `Sandbox-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">[,v1=…]` over the raw body, in
+ * constant time, and takes the event apart. An event without a valid signature of these five minutes is refused.
+ */
+export function readSandboxNotices(
+  message: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
+  secrets: readonly string[],
+  nowMs: number,
+): NoticeReading {
+  if (secrets.length === 0) return { kind: 'refused', reason: 'not_configured' };
+  const parts = (message.headers['sandbox-signature'] ?? '').split(',').map((part) => part.trim());
+  const seconds = parts.find((part) => part.startsWith('t='))?.slice(2) ?? '';
+  const signatures = parts.filter((part) => part.startsWith('v1=')).map((part) => part.slice(3));
+  if (!/^\d{1,12}$/.test(seconds)) return { kind: 'refused', reason: 'signature' };
+  const isOurs = signatures
+    .slice(0, SIGNATURES_MAX)
+    .some((signature) =>
+      secrets.some((secret) => isSignedBy(secret, `${seconds}.${message.body}`, signature)),
+    );
+  if (!isOurs) return { kind: 'refused', reason: 'signature' };
+  if (Math.abs(nowMs - Number(seconds) * 1000) > TOLERANCE_MS) return { kind: 'refused', reason: 'stale' };
+  const notice = noticeOf(message.body);
+  return notice === null ? { kind: 'refused', reason: 'malformed' } : { kind: 'read', notices: [notice] };
+}
+
+function isSignedBy(secret: string, text: string, signature: string): boolean {
+  const expected = createHmac('sha256', secret).update(text).digest();
+  const presented = Buffer.from(signature, 'hex');
+  return presented.length === expected.length && timingSafeEqual(presented, expected);
+}
+
+/** Keeps of an event what evidence needs, and nothing else. */
+function noticeOf(body: string): Notice | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return null;
+  }
+  const event = envelope.safeParse(value);
+  if (!event.success) return null;
+  const { id: eventId, type, data } = event.data;
+  if (type.startsWith('authorization.')) {
+    const told = authorizationData.safeParse(data);
+    return told.success ? { eventId, type, attemptId: told.data.reference, data: told.data } : null;
+  }
+  const told = operationData.safeParse(data);
+  if (!told.success) return null;
+  return { eventId, type, attemptId: told.data.authorization_reference, data: told.data };
+}
+
+/** What an event says about one of our attempts. */
+export function sandboxEvidence(
+  notice: Pick<Notice, 'type' | 'data'>,
+  asked: Asked,
+  deps: AdapterDeps,
+): NoticeEvidence {
+  if (notice.type.startsWith('authorization.')) {
+    const told = authorizationData.safeParse(notice.data);
+    if (!told.success) return { kind: 'nothing' };
+    const isOurs = answersWhatWasAsked(told.data, asked) && told.data.merchant === asked.request.merchant;
+    if (!isOurs) return { kind: 'mismatch' };
+    const outcome = outcomeOfAuthorization(told.data, asked, deps);
+    return outcome.kind === 'unknown' ? { kind: 'mismatch' } : { kind: 'attempt', outcome };
+  }
+  const told = operationData.safeParse(notice.data);
+  if (!told.success || told.data.reference === null) return { kind: 'nothing' };
+  const { status, id, reference, amount } = told.data;
+  if (amount.currency !== asked.request.amount.currency) return { kind: 'mismatch' };
+  return {
+    kind: 'operation',
+    operationId: reference,
+    inquiry:
+      status === 'confirmed'
+        ? { kind: 'confirmed', providerReference: id }
+        : { kind: 'failed', code: 'operation_failed' },
+  };
+}

@@ -1,0 +1,39 @@
+import { hash } from 'node:crypto';
+
+/** An event as it is stored. */
+export interface HashedEvent {
+  /** 1, 2, … within its authorization. */
+  readonly number: number;
+  readonly atMs: number;
+  readonly actor: string;
+  readonly kind: string;
+  /** JSON. */
+  readonly data: string;
+  readonly answerStatus: number | null;
+  readonly answerBody: string | null;
+}
+
+/**
+ * The link of an authorization's history to what comes before it: SHA-256, hex, over the hash before, the
+ * authorization's id and the whole event. The two long texts stand last, their lengths before them, so that no two
+ * events have the same spelling.
+ * @param previous hash of the event before; null for the first that has one
+ */
+export function eventHash(previous: string | null, authorizationId: string, event: HashedEvent): string {
+  const { number, atMs, actor, kind, data, answerStatus, answerBody } = event;
+  const bodyLength = answerBody === null ? null : answerBody.length;
+  const head = [previous, authorizationId, number, atMs, actor, kind, data.length, answerStatus, bodyLength];
+  return hash('sha256', `${JSON.stringify(head)}\n${data}${answerBody ?? ''}`, 'hex');
+}
+
+/** An event as a seal sees it. */
+export interface SealedEvent {
+  readonly sequence: number;
+  readonly hash: string;
+}
+
+/** Digest of a seal: SHA-256, hex, over the seal before (null for the first) and the events since, in their order. */
+export function sealDigest(previous: string | null, events: readonly SealedEvent[]): string {
+  const lines = events.map(({ sequence, hash: text }) => `${sequence} ${text}`);
+  return hash('sha256', `${previous ?? ''}\n${lines.join('\n')}`, 'hex');
+}

@@ -1,0 +1,195 @@
+import type { WorkCounts } from '../../gateway/ports.ts';
+import type {
+  AttemptRow,
+  AuthorizationRow,
+  FoundAuthorization,
+  OperationRow,
+} from '../stored-authorization.ts';
+import { LIST_BOUND, type ListQuery, listSql, listValues, needsBound } from './sqlite-listing.ts';
+import type { SqlValues, Statements } from './statements.ts';
+
+export interface ClaimRow {
+  readonly authorization_id: string;
+  /** 0: the authorization itself. */
+  readonly operation_number: number;
+  readonly body_fingerprint: string;
+  readonly open: number;
+  readonly answer_status: number | null;
+  readonly answer_body: string | null;
+}
+
+export interface EventRow {
+  readonly number: number;
+  readonly at_ms: number;
+  readonly actor: string;
+  readonly kind: string;
+  readonly data: string;
+}
+
+/** An authorization whose road was left. */
+export interface FoundLapsed {
+  readonly found: FoundAuthorization;
+  readonly owner: string;
+  readonly leaseMs: number;
+}
+
+export interface ListReply {
+  readonly found: readonly FoundAuthorization[];
+  /** Sequence number from which the listing goes on; null at its end. */
+  readonly next: number | null;
+}
+
+/** What a key was used for, with the answer that was frozen for it: the authorization's, or its operation's. */
+export const FIND_CLAIM = `
+  SELECT a.id AS authorization_id, c.operation_number, c.body_fingerprint,
+    c.operation_number = 0 AND a.open AS open,
+    coalesce(o.answer_status, e.answer_status) AS answer_status,
+    coalesce(o.answer_body, e.answer_body) AS answer_body
+  FROM claims AS c JOIN authorizations AS a ON a.sequence = c.authorization
+    LEFT JOIN operations AS o ON o.authorization = c.authorization AND o.number = c.operation_number
+    LEFT JOIN events AS e ON c.operation_number = 0 AND a.answered = 1 AND e.authorization = a.sequence
+      AND e.answer_status IS NOT NULL
+  WHERE c.account = ? AND c.merchant = ? AND c.operation = ? AND c.key = ?
+  ORDER BY e.number LIMIT 1`;
+
+const WITH_OPENED = `
+  SELECT a.*, e.data AS opened FROM authorizations AS a
+    JOIN events AS e ON e.authorization = a.sequence AND e.number = 1`;
+
+const SQL = {
+  findAuthorization: `${WITH_OPENED} WHERE a.id = ?`,
+  findBySequence: `${WITH_OPENED} WHERE a.sequence = ?`,
+  findAttempts: `
+    SELECT id, number, provider, provider_key, outcome, propensity, duration_ms, started_at_ms, deadline_at_ms
+    FROM attempts WHERE authorization = ? ORDER BY number`,
+  findOperations: `
+    SELECT id, number, kind, purpose, attempt_number, target, amount, final, status, code, provider_key,
+      provider_reference, created_at_ms, settled_at_ms
+    FROM operations WHERE authorization = ? ORDER BY number`,
+  history: `
+    SELECT e.number, e.at_ms, e.actor, e.kind, e.data FROM events AS e
+      JOIN authorizations AS a ON a.sequence = e.authorization WHERE a.id = ? ORDER BY e.number`,
+  findLapsed: `
+    SELECT a.sequence, t.owner, max(0, a.lease_until_ms - last.at_ms) AS lease_ms
+    FROM authorizations AS a INDEXED BY authorizations_unsettled
+      JOIN events AS last ON last.authorization = a.sequence AND last.number = a.version
+      JOIN attempts AS t ON t.authorization = a.sequence
+        AND t.number = (SELECT max(number) FROM attempts WHERE authorization = a.sequence)
+    WHERE a.unsettled = 1 AND a.open = 1 AND a.lease_until_ms <= ?
+    ORDER BY a.sequence LIMIT ?`,
+  findExpired: `
+    SELECT a.sequence FROM authorizations AS a INDEXED BY authorizations_expiring
+    WHERE a.expires_at_ms IS NOT NULL AND a.expires_at_ms <= ? AND a.open = 0
+      AND a.status IN ('approved', 'partially_approved', 'partially_captured')
+      AND NOT EXISTS (SELECT 1 FROM operations AS o WHERE o.authorization = a.sequence AND o.status = 'pending')
+    ORDER BY a.expires_at_ms LIMIT ?`,
+  // An authorization may be over by its state, and something of it still be undone.
+  countUnsettled: `
+    SELECT (SELECT count(*) FROM authorizations INDEXED BY authorizations_unsettled
+        WHERE unsettled = 1 AND open = 0)
+      + (SELECT count(DISTINCT o.authorization) FROM operations AS o INDEXED BY operations_pending
+          JOIN authorizations AS a ON a.sequence = o.authorization
+        WHERE o.status = 'pending' AND o.kind = 'void' AND a.unsettled = 0) AS count`,
+  countWork: `
+    SELECT count(*) AS total,
+      count(*) FILTER (WHERE due_at_ms <= ?1 AND (lease_until_ms IS NULL OR lease_until_ms <= ?1)) AS overdue,
+      count(*) FILTER (WHERE due_at_ms IS NULL AND (lease_until_ms IS NULL OR lease_until_ms <= ?1)) AS parked
+    FROM work`,
+  hasOpenMoney: `
+    SELECT EXISTS (SELECT 1 FROM authorizations
+        WHERE provider = ?1 AND holds_payment = 1 AND status <> 'refunded')
+      OR EXISTS (SELECT 1 FROM authorizations AS a INDEXED BY authorizations_unsettled
+          CROSS JOIN attempts AS t ON t.authorization = a.sequence
+        WHERE a.unsettled = 1 AND t.provider = ?1
+          AND t.negative = 0 AND t.outcome_kind IS NOT 'authentication_required')
+      OR EXISTS (SELECT 1 FROM operations AS o INDEXED BY operations_pending
+          JOIN attempts AS t ON t.authorization = o.authorization AND t.number = o.attempt_number
+        WHERE o.status = 'pending' AND t.provider = ?1) AS found`,
+} as const;
+
+/** What is read of authorizations. */
+export class SqliteReads {
+  readonly #statements: Statements;
+
+  constructor(statements: Statements) {
+    this.#statements = statements;
+  }
+
+  findClaim(scope: SqlValues): ClaimRow | null {
+    return this.#statements.one<ClaimRow>(FIND_CLAIM, ...scope);
+  }
+
+  findAuthorization(id: string): FoundAuthorization | null {
+    const row = this.#statements.one<AuthorizationRow>(SQL.findAuthorization, id);
+    return row === null ? null : this.#whole(row);
+  }
+
+  /** @throws Error when it is not there */
+  atSequence(sequence: number): FoundAuthorization {
+    const row = this.#statements.one<AuthorizationRow>(SQL.findBySequence, sequence);
+    if (row === null) throw new Error(`the authorization of row ${sequence} has no first event`);
+    return this.#whole(row);
+  }
+
+  #whole(row: AuthorizationRow): FoundAuthorization {
+    return {
+      row,
+      attempts: this.#statements.all<AttemptRow>(SQL.findAttempts, row.sequence),
+      operations: this.#statements.all<OperationRow>(SQL.findOperations, row.sequence),
+    };
+  }
+
+  listAuthorizations(query: ListQuery): ListReply {
+    const bound = needsBound(query)
+      ? this.#statements.one<{ readonly sequence: number }>(LIST_BOUND, query.account, query.before)
+      : null;
+    const after = bound?.sequence ?? 0;
+    const rows = this.#statements.all<AuthorizationRow>(listSql(query), ...listValues(query, after));
+    const page = rows.slice(0, query.limit);
+    const found = page.map((row) => this.#whole(row));
+    const last = page.at(-1);
+    if (rows.length > query.limit && last !== undefined) return { found, next: last.sequence };
+    return { found, next: after === 0 ? null : after + 1 };
+  }
+
+  history(authorizationId: string): readonly EventRow[] {
+    return this.#statements.all<EventRow>(SQL.history, authorizationId);
+  }
+
+  listLapsed(nowMs: number, limit: number): readonly FoundLapsed[] {
+    interface Row {
+      readonly sequence: number;
+      readonly owner: string;
+      readonly lease_ms: number;
+    }
+    return this.#statements.all<Row>(SQL.findLapsed, nowMs, limit).map((row) => ({
+      found: this.atSequence(row.sequence),
+      owner: row.owner,
+      leaseMs: row.lease_ms,
+    }));
+  }
+
+  listExpired(nowMs: number, limit: number): readonly FoundAuthorization[] {
+    const rows = this.#statements.all<{ readonly sequence: number }>(SQL.findExpired, nowMs, limit);
+    return rows.map(({ sequence }) => this.atSequence(sequence));
+  }
+
+  countUnsettled(): number {
+    return this.#statements.one<{ readonly count: number }>(SQL.countUnsettled)?.count ?? 0;
+  }
+
+  countWork(nowMs: number): WorkCounts {
+    interface Row {
+      readonly total: number;
+      readonly overdue: number;
+      readonly parked: number;
+    }
+    const row = this.#statements.one<Row>(SQL.countWork, nowMs) ?? { total: 0, overdue: 0, parked: 0 };
+    const { total, overdue, parked } = row;
+    return { waiting: total - overdue - parked, overdue, parked };
+  }
+
+  hasOpenMoney(provider: string): boolean {
+    return this.#statements.one<{ readonly found: number }>(SQL.hasOpenMoney, provider)?.found === 1;
+  }
+}

@@ -1,0 +1,63 @@
+import type { FoundAuthorization } from '../stored-authorization.ts';
+import type { SqliteReads } from './sqlite-reads.ts';
+import type { Statements } from './statements.ts';
+import type { WorkValues } from './write-commands.ts';
+
+/** Work that was taken up. */
+export interface FoundWork {
+  readonly found: FoundAuthorization;
+  readonly step: number;
+  readonly failures: number;
+  readonly sinceMs: number;
+}
+
+const SQL = {
+  findDue: `
+    SELECT authorization AS sequence, step, failures, since_ms FROM work INDEXED BY work_due
+    WHERE due_at_ms IS NOT NULL AND due_at_ms <= ?1 AND (lease_until_ms IS NULL OR lease_until_ms <= ?1)
+    ORDER BY due_at_ms, authorization LIMIT ?2`,
+  lease: 'UPDATE work SET owner = ?2, lease_until_ms = ?3 WHERE authorization = ?1',
+  free: 'UPDATE work SET owner = NULL, lease_until_ms = NULL WHERE owner IS NOT NULL AND owner <> ?',
+  postpone: `
+    UPDATE work SET due_at_ms = ?3, step = ?4, failures = ?5,
+      owner = CASE ?8 WHEN 1 THEN owner ELSE ?6 END,
+      lease_until_ms = CASE ?8 WHEN 1 THEN lease_until_ms ELSE ?7 END
+    WHERE authorization = (SELECT sequence FROM authorizations WHERE id = ?1) AND owner = ?2`,
+} as const;
+
+/** The queue of what somebody must look at again. */
+export class SqliteWork {
+  readonly #statements: Statements;
+  readonly #reads: SqliteReads;
+
+  constructor(statements: Statements, reads: SqliteReads) {
+    this.#statements = statements;
+    this.#reads = reads;
+  }
+
+  take(nowMs: number, limit: number, owner: string, untilMs: number): readonly FoundWork[] {
+    interface Row {
+      readonly sequence: number;
+      readonly step: number;
+      readonly failures: number;
+      readonly since_ms: number;
+    }
+    return this.#statements.all<Row>(SQL.findDue, nowMs, limit).map((row) => {
+      this.#statements.run(SQL.lease, row.sequence, owner, untilMs);
+      return {
+        found: this.#reads.atSequence(row.sequence),
+        step: row.step,
+        failures: row.failures,
+        sinceMs: row.since_ms,
+      };
+    });
+  }
+
+  free(owner: string): number {
+    return Number(this.#statements.run(SQL.free, owner).changes);
+  }
+
+  postpone(authorizationId: string, owner: string, plan: WorkValues): void {
+    this.#statements.run(SQL.postpone, authorizationId, owner, ...plan);
+  }
+}

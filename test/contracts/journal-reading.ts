@@ -1,0 +1,308 @@
+import { describe, expect, test } from 'vitest';
+import type { AuthorizationFilter, Journal, ProviderOverride } from '../../src/gateway/ports.ts';
+import {
+  answerOf,
+  concluded,
+  OUTCOMES,
+  opened,
+  ROUTING,
+  sampleBegin,
+  sampleConclusion,
+  sampleEnd,
+  sampleFailOver,
+  sampleFinding,
+  sampleOpening,
+  sampleScope,
+  T0,
+  written,
+} from './journal-fixtures.ts';
+
+/** What is read, what is kept of rulesets and overrides, and what a restart leaves. */
+export function readingContract(journal: () => Journal, reopen: () => Promise<Journal>): void {
+  findingContract(journal);
+  listingContract(journal);
+  adminContract(journal);
+  durabilityContract(journal, reopen);
+}
+
+function findingContract(journal: () => Journal): void {
+  test('what is not there is null or empty', async () => {
+    expect(await journal().findAuthorization('auth_nobody')).toBeNull();
+    expect(await journal().findClaim(sampleScope('auth_nobody'))).toBeNull();
+    expect(await journal().history('auth_nobody')).toEqual([]);
+    expect(await journal().listOverrides()).toEqual([]);
+    expect(await journal().openNotices(10)).toEqual([]);
+    expect(await journal().takeWork(T0, 10, { owner: 'p', untilMs: T0 })).toEqual([]);
+    expect(await journal().listLapsed(T0, 10)).toEqual([]);
+    expect(await journal().listExpired(T0, 10)).toEqual([]);
+    expect(await journal().purge(T0, 10)).toBe(0);
+    expect(await journal().newestRuleset()).toBeNull();
+  });
+
+  test('a claim is found only in its own scope', async () => {
+    await opened(journal(), 'auth_one');
+    const scope = sampleScope('auth_one');
+    expect(await journal().findClaim(scope)).toMatchObject({ authorizationId: 'auth_one', open: true });
+    for (const other of [{ account: 'x' }, { merchant: 'x' }, { operation: 'x' }, { key: 'x' }]) {
+      expect(await journal().findClaim({ ...scope, ...other })).toBeNull();
+    }
+  });
+
+  test('the history tells every change and what it made of the authorization, oldest first', async () => {
+    const open = await opened(journal(), 'auth_one');
+    const second = await written(journal(), sampleFailOver(open));
+    const unknown = await written(journal(), sampleConclusion(second, OUTCOMES.unknown));
+    const evidence = { event: { actor: 'psp-webhook', data: { notice: 'evt_1' } } };
+    const approved = await written(journal(), sampleFinding(unknown, 2, OUTCOMES.approved, evidence));
+    const begun = await written(journal(), sampleBegin(approved));
+    const operationAnswers = new Map([[1, { httpStatus: 201, body: '{}' }]]);
+    await written(journal(), sampleEnd(begun, 1, {}, { operationAnswers }));
+    const events = await journal().history('auth_one');
+    expect(events.map(({ sequence, actor, kind }) => [sequence, actor, kind])).toEqual([
+      [1, 'gateway', 'opened'],
+      [2, 'gateway', 'failed_over'],
+      [3, 'gateway', 'concluded'],
+      [4, 'psp-webhook', 'resolved'],
+      [5, 'acme', 'operation_begun'],
+      [6, 'gateway', 'operation_ended'],
+    ]);
+    expect(events.map((event) => event.atMs)).toEqual([T0, T0 + 10, T0 + 100, T0 + 200, T0 + 250, T0 + 300]);
+    const hash = expect.stringMatching(/^[0-9a-f]{64}$/);
+    expect(events.map((event) => event.data)).toMatchObject([
+      { routing: ROUTING, account: 'acme', changes: { status: 'pending', attempts: [{ number: 1 }] } },
+      {
+        changes: {
+          attempts: [
+            { number: 1, outcome: OUTCOMES.notSent },
+            { number: 2, outcome: null },
+          ],
+        },
+      },
+      { changes: { open: false, attempts: [{ number: 2, outcome: OUTCOMES.unknown }] } },
+      { notice: 'evt_1', changes: { status: 'approved', expiresAtMs: approved.expiresAtMs } },
+      { changes: { operations: [{ number: 1, status: 'pending' }] } },
+      {
+        changes: { status: 'captured', operations: [{ status: 'succeeded' }], operationAnswers: { 1: hash } },
+      },
+    ]);
+  });
+
+  test('the journal alone says what changed', async () => {
+    const step = sampleConclusion(await opened(journal(), 'auth_one'), OUTCOMES.approved, {
+      event: { data: { changes: {} } },
+    });
+    await expect(journal().advance(step)).rejects.toThrow(/journal itself/);
+  });
+}
+
+const ALL: AuthorizationFilter = { account: 'acme', merchants: 'all', limit: 200 };
+
+function listingContract(journal: () => Journal): void {
+  describe('listAuthorizations', () => {
+    /** Five of `acme` at two merchants, one of another account. */
+    const fill = async () => {
+      for (const [index, id] of ['a1', 'a2', 'a3', 'a4', 'a5'].entries()) {
+        const merchant = index % 2 === 0 ? 'acme-eu' : 'acme-us';
+        await opened(journal(), id, { atMs: T0 + index, request: { merchant } });
+      }
+      await opened(journal(), 'b1', { account: 'other', request: { merchant: 'other-eu' } });
+      for (const [id, outcome] of [
+        ['a1', OUTCOMES.approved],
+        ['a2', OUTCOMES.declined],
+        ['a3', OUTCOMES.unknown],
+        ['a4', OUTCOMES.partialStanding],
+      ] as const) {
+        const before = await journal().findAuthorization(id);
+        if (before !== null) await written(journal(), sampleConclusion(before, outcome));
+      }
+      const again = { merchant: 'acme-us', reference: 'order-a2' };
+      await opened(journal(), 'a6', { atMs: T0 + 5, request: again });
+    };
+    const CASES: readonly (readonly [string, Partial<AuthorizationFilter>, readonly string[]])[] = [
+      ['everything', {}, ['a6', 'a5', 'a4', 'a3', 'a2', 'a1']],
+      ['another account', { account: 'other' }, ['b1']],
+      ['no account', { account: 'nobody' }, []],
+      ['one merchant', { merchant: 'acme-us' }, ['a6', 'a4', 'a2']],
+      ["the key's merchants", { merchants: ['acme-eu', 'x'] }, ['a5', 'a3', 'a1']],
+      ['no merchant', { merchants: [] }, []],
+      ["outside the key's merchants", { merchants: ['acme-eu'], merchant: 'acme-us' }, []],
+      ['a reference', { reference: 'order-a2' }, ['a6', 'a2']],
+      ['a reference of a merchant', { reference: 'order-a2', merchant: 'acme-us' }, ['a6', 'a2']],
+      ['a reference elsewhere', { reference: 'order-a2', merchant: 'acme-eu' }, []],
+      ["another account's reference", { reference: 'order-b1' }, []],
+      ['pending', { status: 'pending' }, ['a6', 'a5', 'a3']],
+      ['pending, older', { status: 'pending', olderThanMs: T0 + 4 }, ['a3']],
+      ['reversing', { status: 'reversing' }, ['a4']],
+      ['approved', { status: 'approved' }, ['a1']],
+      ['declined with a reference', { status: 'declined', reference: 'order-a2' }, ['a2']],
+      ['older', { olderThanMs: T0 + 1 }, ['a1']],
+      ['a cursor that nobody gave', { cursor: "1' OR 1" }, []],
+    ];
+    test('filters, newest first', async () => {
+      await fill();
+      for (const [name, filter, expected] of CASES) {
+        const page = await journal().listAuthorizations({ ...ALL, ...filter });
+        expect(
+          page.data.map((found) => found.id),
+          name,
+        ).toEqual(expected);
+        expect(page.nextCursor, name).toBeNull();
+      }
+    });
+
+    test('gives each as it is found alone, operations and all', async () => {
+      const begun = await written(journal(), sampleBegin(await concluded(journal(), 'auth_one')));
+      expect((await journal().listAuthorizations(ALL)).data).toEqual([begun]);
+    });
+
+    test('goes on from page to page, undisturbed by what comes in between', async () => {
+      await fill();
+      const pages: string[][] = [];
+      let cursor: string | undefined;
+      for (let turn = 0; turn < 10; turn += 1) {
+        const filter: AuthorizationFilter = { ...ALL, limit: 2 };
+        const page = await journal().listAuthorizations(
+          cursor === undefined ? filter : { ...filter, cursor },
+        );
+        pages.push(page.data.map((found) => found.id));
+        await opened(journal(), `late${turn}`);
+        if (page.nextCursor === null) break;
+        cursor = page.nextCursor;
+      }
+      expect(pages).toEqual([
+        ['a6', 'a5'],
+        ['a4', 'a3'],
+        ['a2', 'a1'],
+      ]);
+    });
+
+    test('refuses a limit out of bounds', async () => {
+      for (const limit of [0, 201]) {
+        await expect(journal().listAuthorizations({ ...ALL, limit })).rejects.toThrow(/1 to 200/);
+      }
+    });
+  });
+}
+
+function adminContract(journal: () => Journal): void {
+  test('a ruleset gets a new number when it is not the newest known', async () => {
+    const numbers: number[] = [];
+    for (const hash of ['h1', 'h1', 'h2', 'h1', 'h1']) {
+      numbers.push(await journal().registerRuleset(hash, { 'rules.yaml': `# ${hash}` }, T0));
+    }
+    expect(numbers).toEqual([1, 1, 2, 3, 3]);
+    expect(await journal().newestRuleset()).toEqual({
+      number: 3,
+      contentHash: 'h1',
+      files: { 'rules.yaml': '# h1' },
+    });
+  });
+
+  test('the newest override of each provider, brand and merchant counts', async () => {
+    const override = (over: Partial<ProviderOverride>): ProviderOverride => ({
+      provider: 'sandbox-a',
+      brand: null,
+      merchant: null,
+      mode: 'force_open',
+      reason: 'tests',
+      author: 'acme',
+      createdAtMs: T0,
+      expiresAtMs: T0 + 60_000,
+      ...over,
+    });
+    const newest = [
+      override({ mode: 'auto', expiresAtMs: null }),
+      override({ merchant: 'acme-eu', mode: 'force_closed' }),
+      override({ brand: 'visa', mode: 'drain' }),
+      override({ provider: 'sandbox-b' }),
+    ];
+    for (const saved of [override({}), override({ brand: 'visa' }), ...newest]) {
+      await journal().saveOverride(saved);
+    }
+    const listed = await journal().listOverrides();
+    expect(listed).toHaveLength(newest.length);
+    expect(listed).toEqual(expect.arrayContaining(newest));
+  });
+
+  test('money may stand at a provider that has an attempt out, unknown, or an authorization', async () => {
+    const at = (provider: string) => journal().hasOpenMoney(provider);
+    expect(await at('sandbox-a')).toBe(false);
+    const open = await opened(journal(), 'auth_one');
+    expect([await at('sandbox-a'), await at('sandbox-b')]).toEqual([true, false]);
+    const second = await written(journal(), sampleFailOver(open));
+    expect([await at('sandbox-a'), await at('sandbox-b')]).toEqual([false, true]);
+    await written(journal(), sampleConclusion(second, OUTCOMES.declined));
+    expect([await at('sandbox-a'), await at('sandbox-b')]).toEqual([false, false]);
+    for (const [outcome, expected] of [
+      ['unknown', true],
+      ['pending', true],
+      ['approved', true],
+      ['partialStanding', true],
+      ['declinedHiding', true],
+      ['partialReversed', false],
+      ['authentication', false],
+      ['rejected', false],
+    ] as const) {
+      const intent = { provider: `psp-${outcome}` };
+      await concluded(journal(), `auth_${outcome}`, OUTCOMES[outcome], { intent });
+      expect(await at(`psp-${outcome}`), outcome).toBe(expected);
+    }
+  });
+
+  test('captured money stands until all of it is refunded', async () => {
+    let now = await written(journal(), sampleBegin(await concluded(journal(), 'auth_one')));
+    now = await written(journal(), sampleEnd(now, 1));
+    now = await written(journal(), sampleBegin(now, { kind: 'refund' }));
+    expect(await journal().hasOpenMoney('sandbox-a')).toBe(true);
+    await written(journal(), sampleEnd(now, 2));
+    expect(await journal().hasOpenMoney('sandbox-a')).toBe(false);
+  });
+
+  test('answers a ping', async () => {
+    await expect(journal().ping()).resolves.toBeUndefined();
+  });
+}
+
+function durabilityContract(journal: () => Journal, reopen: () => Promise<Journal>): void {
+  test('everything is there after it was closed and opened again', async () => {
+    const second = await written(journal(), sampleFailOver(await opened(journal(), 'auth_one')));
+    const approved = await written(journal(), sampleConclusion(second));
+    await written(journal(), sampleBegin(approved));
+    const work = { step: 1, failures: 2, dueAtMs: T0, lease: null };
+    await concluded(journal(), 'auth_two', OUTCOMES.unknown, { step: { work } });
+    await opened(journal(), 'auth_three');
+    await journal().registerRuleset('h1', {}, T0);
+    const notice = { eventId: 'e1', type: 't', attemptId: null, data: {} };
+    await journal().keepNotice('psp', notice, T0);
+    const seal = await journal().seal(T0, 3);
+    const read = async (from: Journal) => [
+      await from.findAuthorization('auth_one'),
+      await from.findAuthorization('auth_two'),
+      await from.findAuthorization('auth_three'),
+      await from.history('auth_one'),
+      await from.countWork(T0),
+      await from.openNotices(10),
+      await from.secret(),
+    ];
+    const before = await read(journal());
+    const again = await reopen();
+    expect(await read(again)).toEqual(before);
+    expect(await again.findClaim(sampleScope('auth_one'))).toMatchObject({ frozen: answerOf(approved) });
+    expect(await again.registerRuleset('h2', {}, T0)).toBe(2);
+    expect(await again.keepNotice('psp', notice, T0)).toBe('known');
+    expect(await again.seal(T0, 100)).toMatchObject({ number: (seal?.number ?? 0) + 1 });
+    expect(await again.takeWork(T0, 10, { owner: 'p', untilMs: T0 })).toMatchObject([
+      { step: 1, failures: 2 },
+    ]);
+  });
+
+  test('close finishes what was begun, and refuses what comes after', async () => {
+    const begun = Array.from({ length: 50 }, (_, index) => journal().open(sampleOpening(`auth_n${index}`)));
+    const closed = journal();
+    const again = reopen();
+    await expect(closed.ping()).rejects.toThrow(/closed/);
+    expect(await Promise.all(begun)).toEqual(begun.map(() => ({ kind: 'opened' })));
+    expect(await (await again).findAuthorization('auth_n49')).not.toBeNull();
+    await closed.close();
+  });
+}

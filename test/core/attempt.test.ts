@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type AttemptOutcome,
+  breakerSignal,
+  codeOf,
+  learnerReward,
+  OUTCOME_KINDS,
+  providerReferenceOf,
+} from '../../src/core/attempt.ts';
+import type { DeclineCategory } from '../../src/core/declines/decline.ts';
+import { sampleDecline } from '../support/sample-outcomes.ts';
+
+const paid = { providerReference: 'p1', networkTransaction: null } as const;
+const rejected = { kind: 'rejected', reason: 'transient', retryAfterMs: null } as const;
+
+/** Outcome, the code that answers show, the reference by which it can be inquired. */
+const TABLE: readonly (readonly [AttemptOutcome, string | null, string | null])[] = [
+  [{ kind: 'approved', ...paid }, null, 'p1'],
+  [{ kind: 'partially_approved', authorizedAmount: 1, reversal: 'none', ...paid }, null, 'p1'],
+  [{ kind: 'declined', decline: sampleDecline(), providerReference: 'p2' }, 'issuer_05', 'p2'],
+  [{ kind: 'authentication_required', code: 'issuer_1A', providerReference: 'p3' }, 'issuer_1A', 'p3'],
+  [{ kind: 'pending', code: null, providerReference: 'p4' }, null, 'p4'],
+  [{ kind: 'pending', code: 'issuer_09', providerReference: null }, 'issuer_09', null],
+  [{ ...rejected, code: 'http_503', providerReference: 'p5' }, 'http_503', 'p5'],
+  [{ kind: 'not_sent', code: 'ECONNREFUSED' }, 'ECONNREFUSED', null],
+  [{ kind: 'unknown', code: 'ECONNRESET', providerReference: 'p6' }, 'ECONNRESET', 'p6'],
+];
+
+describe('an outcome', () => {
+  it('is of one of these kinds', () => {
+    expect(new Set(TABLE.map(([{ kind }]) => kind))).toEqual(new Set(OUTCOME_KINDS));
+  });
+
+  it.each(TABLE)('%o shows code %s and reference %s', (outcome, code, reference) => {
+    expect(codeOf(outcome)).toBe(code);
+    expect(providerReferenceOf(outcome)).toBe(reference);
+  });
+
+  it('of a request that we held back ourselves says nothing about the provider', () => {
+    const signal = (code: string) => breakerSignal({ kind: 'not_sent', code });
+    expect(['deadline_passed', 'draining', 'ECONNREFUSED', ''].map(signal)).toEqual([
+      'excluded',
+      'excluded',
+      'failure',
+      'failure',
+    ]);
+  });
+
+  it.each<[DeclineCategory, string]>([
+    ['issuer_unavailable', 'excluded'],
+    ['provider_technical', 'excluded'],
+    ['config', 'success'],
+    ['fraud_psp', 'success'],
+    ['unmapped', 'success'],
+  ])('that is a decline for %s is heard by the breaker as %s, by the learner as 0', (category, signal) => {
+    const outcome = {
+      kind: 'declined',
+      decline: sampleDecline({ category }),
+      providerReference: null,
+    } as const;
+    expect(breakerSignal(outcome)).toBe(signal);
+    expect(learnerReward(outcome)).toBe(0);
+  });
+});

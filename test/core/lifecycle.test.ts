@@ -1,0 +1,427 @@
+import { describe, expect, it } from 'vitest';
+import type { AttemptOutcome } from '../../src/core/attempt.ts';
+import type { Authorization } from '../../src/core/authorization.ts';
+import { applyExpiry, applyOperationEnd, applyOutcome, type Remark } from '../../src/core/lifecycle.ts';
+import type { Operation } from '../../src/core/operation.ts';
+import { mayFollow } from '../../src/core/transitions.ts';
+import { SAMPLE_T0, sampleAuthorization, sampleOperation } from '../support/sample-authorization.ts';
+import { SAMPLE_OUTCOMES, type SampleOutcome } from '../support/sample-outcomes.ts';
+
+const HOUR_MS = 3_600_000;
+const CONTEXT = { nowMs: SAMPLE_T0 + 60_000, validityMs: 7 * 24 * HOUR_MS, durationMs: null };
+const ALL = Object.keys(SAMPLE_OUTCOMES) as SampleOutcome[];
+const APPROVED: AttemptOutcome = { ...SAMPLE_OUTCOMES.approved, providerReference: 'p9' };
+
+const outcome = (name: SampleOutcome | null) => (name === null ? null : SAMPLE_OUTCOMES[name]);
+const shown = (operations: readonly Operation[]) =>
+  operations.map(({ kind, purpose, status, code }) => [kind, purpose, status, code]);
+
+describe('what is found out about an unsettled attempt', () => {
+  /** Known, found, state after, operations after, remarks. */
+  const FIRST: readonly (readonly [
+    SampleOutcome | null,
+    SampleOutcome,
+    string,
+    readonly (readonly [string, string, string, string | null])[],
+    readonly Remark[],
+  ])[] = [
+    [null, 'approved', 'approved', [], []],
+    ['unknown', 'approved', 'approved', [], []],
+    ['pending', 'approved', 'approved', [], []],
+    ['unknown', 'declinedSoft', 'declined', [], []],
+    ['unknown', 'declinedHard', 'declined', [], []],
+    ['unknown', 'rejectedNotFound', 'failed', [], []],
+    ['unknown', 'notSent', 'failed', [], []],
+    ['unknown', 'authenticationRequired', 'authentication_required', [], []],
+    ['unknown', 'pending', 'pending', [], []],
+    [null, 'unknown', 'pending', [], []],
+    ['unknown', 'partialReversed', 'voided', [], []],
+    ['unknown', 'partial', 'reversing', [['void', 'partial_approval', 'pending', null]], []],
+    ['unknown', 'declinedHidingApproval', 'reversing', [['void', 'hidden_approval', 'pending', null]], []],
+    [null, 'unknownMismatch', 'pending', [['void', 'quarantine', 'pending', null]], ['quarantined']],
+  ];
+  it.each(FIRST)('%s, then %s: %s', (known, found, status, operations, remarks) => {
+    const before = sampleAuthorization([outcome(known)]);
+    const change = applyOutcome(before, 1, SAMPLE_OUTCOMES[found], CONTEXT);
+    expect(change.changed).toBe(true);
+    expect(change.remarks).toEqual(remarks);
+    expect(change.authorization).toMatchObject({ status, attempts: [{ outcome: SAMPLE_OUTCOMES[found] }] });
+    expect(shown(change.authorization.operations)).toEqual(operations);
+  });
+
+  it.each([
+    ['unknown', 'unknown'],
+    ['unknown', 'unknownMismatch'],
+    ['pending', 'unknown'],
+    ['pending', 'pending'],
+  ] as const)('%s, then %s says nothing more', (known, found) => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES[known]]);
+    const change = applyOutcome(before, 1, SAMPLE_OUTCOMES[found], CONTEXT);
+    expect(change).toEqual({ authorization: before, remarks: [], changed: false });
+  });
+
+  it('an approval begins its validity, and the sender’s time is kept', () => {
+    const before = sampleAuthorization([null]);
+    const after = applyOutcome(before, 1, APPROVED, { ...CONTEXT, durationMs: 84 }).authorization;
+    expect(after.expiresAtMs).toBe(CONTEXT.nowMs + CONTEXT.validityMs);
+    expect(after.attempts[0]?.durationMs).toBe(84);
+    expect(after).toMatchObject({ providerReference: 'p9', provider: 'sandbox-a', authorizedAmount: 4999 });
+  });
+
+  it('less than was asked stands where the caller takes it', () => {
+    const before = sampleAuthorization([null], { request: { acceptPartial: true } });
+    const after = applyOutcome(before, 1, SAMPLE_OUTCOMES.partial, CONTEXT).authorization;
+    expect(after).toMatchObject({ status: 'partially_approved', authorizedAmount: 2000, operations: [] });
+  });
+});
+
+describe('capture: automatic', () => {
+  const request = { capture: 'automatic' } as const;
+  it.each([
+    ['approved', false, 4999],
+    ['partial', true, 2000],
+  ] as const)('%s is captured, once and as much as there is', (name, acceptPartial, amount) => {
+    const before = sampleAuthorization([null], { request: { ...request, acceptPartial } });
+    const after = applyOutcome(before, 1, SAMPLE_OUTCOMES[name], CONTEXT).authorization;
+    expect(after.operations).toMatchObject([
+      { kind: 'capture', purpose: 'automatic_capture', status: 'pending', amount, final: true },
+    ]);
+  });
+
+  it.each(ALL.filter((name) => name !== 'approved'))('%s is not', (name) => {
+    const before = sampleAuthorization([null], { request });
+    const after = applyOutcome(before, 1, SAMPLE_OUTCOMES[name], CONTEXT).authorization;
+    expect(after.operations.filter(({ kind }) => kind === 'capture')).toEqual([]);
+  });
+
+  it('nor is what a caller wants undone', () => {
+    const operations = [sampleOperation(1, { kind: 'void' })];
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.unknown], { request, operations });
+    const after = applyOutcome(before, 1, SAMPLE_OUTCOMES.approved, CONTEXT).authorization;
+    expect(shown(after.operations)).toEqual([['void', 'requested', 'pending', null]]);
+    expect(after.status).toBe('reversing');
+  });
+
+  it('nor what the provider says is undone already', () => {
+    const before = sampleAuthorization([null], { request: { ...request, acceptPartial: true } });
+    const after = applyOutcome(before, 1, SAMPLE_OUTCOMES.partialReversed, CONTEXT).authorization;
+    expect(after).toMatchObject({ status: 'voided', operations: [] });
+  });
+});
+
+describe('a void that waits for the outcome of its attempt', () => {
+  const operations = [sampleOperation(1, { kind: 'void' })];
+  /** Found, the void's state and code, state of the authorization. */
+  const WAITING: readonly (readonly [SampleOutcome, string, string | null, string])[] = [
+    ['approved', 'pending', null, 'reversing'],
+    ['partial', 'pending', null, 'reversing'],
+    ['declinedHidingApproval', 'pending', null, 'reversing'],
+    ['pending', 'pending', null, 'pending'],
+    ['declinedSoft', 'succeeded', 'nothing_to_void', 'declined'],
+    ['declinedHard', 'succeeded', 'nothing_to_void', 'declined'],
+    ['rejectedNotFound', 'succeeded', 'nothing_to_void', 'failed'],
+    ['notSent', 'succeeded', 'nothing_to_void', 'failed'],
+    ['authenticationRequired', 'succeeded', 'nothing_to_void', 'authentication_required'],
+    ['partialReversed', 'succeeded', null, 'voided'],
+  ];
+  it.each(WAITING)('%s: %s', (found, voidStatus, code, status) => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.unknown], { operations });
+    const { authorization } = applyOutcome(before, 1, SAMPLE_OUTCOMES[found], CONTEXT);
+    expect(shown(authorization.operations)).toEqual([['void', 'requested', voidStatus, code]]);
+    expect(authorization.status).toBe(status);
+    const isSettled = voidStatus === 'succeeded';
+    expect(authorization.operations[0]?.settledAtMs).toBe(isSettled ? CONTEXT.nowMs : null);
+  });
+});
+
+describe('a late approval', () => {
+  it.each([
+    ['in time', HOUR_MS, HOUR_MS, 'approved', []],
+    ['too late', HOUR_MS, HOUR_MS + 1, 'reversing', ['late_approval']],
+    ['kept by policy', null, 1_000 * HOUR_MS, 'approved', []],
+  ] as const)('%s', (_, reverseAfterMs, ageMs, status, remarks) => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.unknown], { latePolicy: { reverseAfterMs } });
+    const change = applyOutcome(before, 1, APPROVED, { ...CONTEXT, nowMs: SAMPLE_T0 + ageMs });
+    expect(change.authorization.status).toBe(status);
+    expect(change.remarks).toEqual(remarks);
+    expect(change.authorization.operations).toHaveLength(status === 'reversing' ? 1 : 0);
+  });
+
+  it('is no question while the caller still waits', () => {
+    const before = sampleAuthorization([null], { latePolicy: { reverseAfterMs: 1 }, open: true });
+    const change = applyOutcome(before, 1, APPROVED, CONTEXT);
+    expect(change.authorization.operations).toEqual([]);
+  });
+
+  const negatives = [
+    'declinedSoft',
+    'declinedHard',
+    'rejectedTransient',
+    'rejectedNotFound',
+    'notSent',
+  ] as const;
+  it.each(negatives)(
+    'of an attempt that was %s is reversed, once, wherever the authorization went',
+    (name) => {
+      const before = sampleAuthorization([SAMPLE_OUTCOMES[name], SAMPLE_OUTCOMES.approved]);
+      const first = applyOutcome(before, 1, APPROVED, CONTEXT);
+      expect(first.remarks).toEqual(['late_approval']);
+      expect(first.authorization).toMatchObject({
+        status: 'approved',
+        provider: 'sandbox-b',
+        attempts: [{ outcome: SAMPLE_OUTCOMES[name] }, { outcome: SAMPLE_OUTCOMES.approved }],
+        operations: [
+          { kind: 'void', purpose: 'late_approval', attemptNumber: 1, target: 'p9', status: 'pending' },
+        ],
+      });
+      const again = applyOutcome(first.authorization, 1, APPROVED, CONTEXT);
+      expect(again.changed).toBe(false);
+      const ended = applyOperationEnd(first.authorization, 1, SUCCEEDED, CONTEXT);
+      expect(ended.authorization).toMatchObject({
+        status: 'approved',
+        operations: [{ status: 'succeeded' }],
+      });
+      expect(applyOutcome(ended.authorization, 1, APPROVED, CONTEXT).changed).toBe(false);
+    },
+  );
+
+  it('of an attempt that was said to be cancelled is reversed once more, and only once', () => {
+    const operations = [sampleOperation(1, { kind: 'void', purpose: 'unknown_outcome' })];
+    const unknown = sampleAuthorization([SAMPLE_OUTCOMES.unknown], { operations });
+    const cancelled = applyOperationEnd(unknown, 1, SUCCEEDED, CONTEXT).authorization;
+    expect(cancelled).toMatchObject({ status: 'failed', attempts: [{ outcome: { reason: 'cancelled' } }] });
+    const told = applyOutcome(cancelled, 1, APPROVED, CONTEXT);
+    expect(told.remarks).toEqual(['late_approval']);
+    expect(told.authorization.operations).toMatchObject([
+      {},
+      { purpose: 'late_approval', status: 'pending' },
+    ]);
+    expect(applyOutcome(told.authorization, 1, APPROVED, CONTEXT).changed).toBe(false);
+    const done = applyOperationEnd(told.authorization, 2, SUCCEEDED, CONTEXT).authorization;
+    expect(applyOutcome(done, 1, APPROVED, CONTEXT).changed).toBe(false);
+  });
+
+  it('of a declined payment does not bring it back', () => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.declinedSoft]);
+    const { authorization } = applyOutcome(before, 1, APPROVED, CONTEXT);
+    expect(authorization).toMatchObject({ status: 'declined', operations: [{ purpose: 'late_approval' }] });
+  });
+
+  it('is reversed also where an earlier void had found nothing', () => {
+    const operations = [sampleOperation(1, { kind: 'void', status: 'succeeded', code: 'nothing_to_void' })];
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.rejectedNotFound], { operations });
+    const { authorization, remarks } = applyOutcome(before, 1, APPROVED, CONTEXT);
+    expect(remarks).toEqual(['late_approval']);
+    expect(authorization.operations).toMatchObject([{ number: 1 }, { number: 2, purpose: 'late_approval' }]);
+  });
+});
+
+describe('a second word about a definite outcome', () => {
+  /** Known, told, remarks. None of these changes anything. */
+  const SECOND: readonly (readonly [SampleOutcome, SampleOutcome, readonly Remark[]])[] = [
+    ['approved', 'approved', []],
+    ['approved', 'unknown', []],
+    ['approved', 'pending', []],
+    ['approved', 'partial', []],
+    ['approved', 'declinedSoft', ['evidence_conflict']],
+    ['approved', 'rejectedNotFound', ['evidence_conflict']],
+    ['declinedSoft', 'declinedHard', []],
+    ['declinedSoft', 'rejectedTransient', ['evidence_conflict']],
+    ['declinedSoft', 'partialReversed', []],
+    ['notSent', 'declinedSoft', ['evidence_conflict']],
+    ['authenticationRequired', 'declinedSoft', ['evidence_conflict']],
+  ];
+  it.each(SECOND)('%s, then %s', (known, told, remarks) => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES[known]]);
+    const change = applyOutcome(before, 1, SAMPLE_OUTCOMES[told], CONTEXT);
+    expect(change).toEqual({ authorization: before, remarks, changed: false });
+  });
+
+  it('an approval that is undone at the provider is voided, unless we hold it captured', () => {
+    const undone = SAMPLE_OUTCOMES.partialReversed;
+    const plain = applyOutcome(sampleAuthorization([SAMPLE_OUTCOMES.approved]), 1, undone, CONTEXT);
+    expect(plain.authorization).toMatchObject({
+      status: 'voided',
+      operations: [{ purpose: 'external', status: 'succeeded', settledAtMs: CONTEXT.nowMs }],
+    });
+    const captured = sampleAuthorization([SAMPLE_OUTCOMES.approved], {
+      operations: [sampleOperation(1, { status: 'succeeded' })],
+    });
+    expect(applyOutcome(captured, 1, undone, CONTEXT)).toEqual({
+      authorization: captured,
+      remarks: ['evidence_conflict'],
+      changed: false,
+    });
+  });
+
+  it('ends the void that waits for it, whoever asked for it', () => {
+    const operations = [sampleOperation(1, { kind: 'void' })];
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
+    const after = applyOutcome(before, 1, SAMPLE_OUTCOMES.partialReversed, CONTEXT).authorization;
+    expect(after).toMatchObject({ status: 'voided', operations: [{ status: 'succeeded', code: null }] });
+    expect(applyOutcome(after, 1, SAMPLE_OUTCOMES.partialReversed, CONTEXT).changed).toBe(false);
+    expect(applyOutcome(after, 1, APPROVED, CONTEXT)).toMatchObject({ changed: false, remarks: [] });
+  });
+});
+
+const SUCCEEDED = { status: 'succeeded', code: null, providerReference: 'op_1' } as const;
+const FAILED = { status: 'failed', code: 'invalid_state', providerReference: null } as const;
+
+describe('how operations end', () => {
+  /** Outcome, operation, end, state of the operation, state of the authorization. */
+  const ENDS: readonly (readonly [
+    SampleOutcome,
+    Partial<Operation>,
+    typeof SUCCEEDED | typeof FAILED,
+    string,
+    string,
+  ])[] = [
+    ['approved', {}, SUCCEEDED, 'succeeded', 'captured'],
+    ['approved', { amount: 1000 }, SUCCEEDED, 'succeeded', 'partially_captured'],
+    ['approved', {}, FAILED, 'failed', 'approved'],
+    ['approved', { kind: 'void' }, SUCCEEDED, 'succeeded', 'voided'],
+    ['approved', { kind: 'void' }, FAILED, 'failed', 'approved'],
+    ['approved', { kind: 'void', purpose: 'expiry' }, SUCCEEDED, 'succeeded', 'expired'],
+    ['approved', { kind: 'void', purpose: 'late_approval' }, FAILED, 'pending', 'reversing'],
+    ['partial', { kind: 'void', purpose: 'partial_approval' }, SUCCEEDED, 'succeeded', 'voided'],
+    ['partial', { kind: 'void', purpose: 'partial_approval' }, FAILED, 'pending', 'reversing'],
+    [
+      'declinedHidingApproval',
+      { kind: 'void', purpose: 'hidden_approval' },
+      SUCCEEDED,
+      'succeeded',
+      'declined',
+    ],
+    ['unknown', { kind: 'void', purpose: 'unknown_outcome' }, SUCCEEDED, 'succeeded', 'failed'],
+    ['pending', { kind: 'void' }, SUCCEEDED, 'succeeded', 'failed'],
+  ];
+  it.each(ENDS)('%s %j %j: %s, %s', (name, over, end, status, authorizationStatus) => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES[name]], { operations: [sampleOperation(1, over)] });
+    const change = applyOperationEnd(before, 1, end, CONTEXT);
+    expect(change.changed).toBe(true);
+    expect(change.authorization.status).toBe(authorizationStatus);
+    expect(change.authorization.operations).toMatchObject([
+      {
+        status,
+        code: end.code,
+        settledAtMs: status === 'pending' ? null : CONTEXT.nowMs,
+        providerReference: status === 'succeeded' ? 'op_1' : null,
+      },
+    ]);
+  });
+
+  it('a confirmed cancellation says what its attempt was', () => {
+    const operations = [sampleOperation(1, { kind: 'void' })];
+    for (const name of ['unknown', 'unknownMismatch', 'pending'] as const) {
+      const before = sampleAuthorization([SAMPLE_OUTCOMES.notSent, SAMPLE_OUTCOMES[name]], {
+        operations: operations.map((operation) => ({ ...operation, attemptNumber: 2 })),
+      });
+      const { attempts } = applyOperationEnd(before, 1, SUCCEEDED, CONTEXT).authorization;
+      expect(attempts.map(({ outcome: each }) => each)).toEqual([
+        SAMPLE_OUTCOMES.notSent,
+        {
+          kind: 'rejected',
+          reason: 'cancelled',
+          code: 'cancelled',
+          retryAfterMs: null,
+          providerReference: SAMPLE_OUTCOMES[name].providerReference,
+        },
+      ]);
+    }
+  });
+
+  it('one that has ended never changes; a contradiction is told', () => {
+    for (const [status, end, remarks] of [
+      ['succeeded', SUCCEEDED, []],
+      ['succeeded', FAILED, ['evidence_conflict']],
+      ['failed', FAILED, []],
+      ['failed', SUCCEEDED, ['evidence_conflict']],
+    ] as const) {
+      const operations = [sampleOperation(1, { status })];
+      const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
+      expect(applyOperationEnd(before, 1, end, CONTEXT)).toEqual({
+        authorization: before,
+        remarks,
+        changed: false,
+      });
+    }
+  });
+
+  it('a reversal that is refused again for the same reason is nothing new', () => {
+    const operations = [sampleOperation(1, { kind: 'void', purpose: 'quarantine', code: 'invalid_state' })];
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
+    expect(applyOperationEnd(before, 1, FAILED, CONTEXT).changed).toBe(false);
+  });
+});
+
+describe('expiry', () => {
+  const due = { expiresAtMs: CONTEXT.nowMs };
+  it.each([
+    ['approved', false, 'approved'],
+    ['partial', true, 'partially_approved'],
+  ] as const)(
+    '%s is given back, and is expired once the provider has confirmed it',
+    (name, acceptPartial, status) => {
+      const before = sampleAuthorization([SAMPLE_OUTCOMES[name]], { ...due, request: { acceptPartial } });
+      expect(before.status).toBe(status);
+      const { authorization, changed } = applyExpiry(before, CONTEXT);
+      expect(changed).toBe(true);
+      expect(authorization).toMatchObject({
+        status: 'reversing',
+        operations: [{ kind: 'void', purpose: 'expiry', status: 'pending', amount: before.authorizedAmount }],
+      });
+      const after = applyOperationEnd(authorization, 1, SUCCEEDED, CONTEXT).authorization;
+      expect(after).toMatchObject({ status: 'expired', authorizedAmount: 0, expiresAtMs: null });
+    },
+  );
+
+  it('of what was captured in part, the rest is closed', () => {
+    const operations = [sampleOperation(1, { status: 'succeeded', amount: 1000 })];
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { ...due, operations });
+    const { authorization } = applyExpiry(before, CONTEXT);
+    expect(authorization).toMatchObject({ status: 'captured', capturedAmount: 1000, captureClosed: true });
+  });
+
+  it.each([
+    ['not yet', { expiresAtMs: CONTEXT.nowMs + 1 }],
+    ['never', { expiresAtMs: null }],
+    ['while its road is open', { ...due, open: true }],
+    ['while a capture is pending', { ...due, operations: [sampleOperation(1)] }],
+    ['while it is being voided', { ...due, operations: [sampleOperation(1, { kind: 'void' })] }],
+  ] as const)('%s', (_, over) => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], over as Partial<Authorization>);
+    expect(applyExpiry(before, CONTEXT)).toEqual({ authorization: before, remarks: [], changed: false });
+  });
+});
+
+describe('whoever meets on an attempt', () => {
+  /** Everything that may be told about one attempt, in any order. */
+  const told: readonly AttemptOutcome[] = ALL.map((name) => SAMPLE_OUTCOMES[name]);
+
+  it('every step is a transition that the table knows', () => {
+    for (const first of [null, ...told]) {
+      for (const second of told) {
+        for (const acceptPartial of [true, false]) {
+          const before = sampleAuthorization([first], { request: { acceptPartial } });
+          const after = applyOutcome(before, 1, second, CONTEXT).authorization;
+          const words = `${before.status} -> ${after.status} (${first?.kind}, then ${second.kind})`;
+          expect(mayFollow(before.status, after.status), words).toBe(true);
+        }
+      }
+    }
+  });
+
+  it('two definite words never end with money that nobody undoes, in either order', () => {
+    const holds = (authorization: Authorization) =>
+      authorization.status === 'approved' ||
+      authorization.operations.some(({ status }) => status === 'pending');
+    for (const name of ['declinedSoft', 'rejectedNotFound', 'notSent'] as const) {
+      const open = sampleAuthorization([SAMPLE_OUTCOMES.unknown]);
+      const one = applyOutcome(open, 1, APPROVED, CONTEXT).authorization;
+      const oneTwo = applyOutcome(one, 1, SAMPLE_OUTCOMES[name], CONTEXT).authorization;
+      const two = applyOutcome(open, 1, SAMPLE_OUTCOMES[name], CONTEXT).authorization;
+      const twoOne = applyOutcome(two, 1, APPROVED, CONTEXT).authorization;
+      expect(holds(oneTwo) && holds(twoOne), name).toBe(true);
+    }
+  });
+});

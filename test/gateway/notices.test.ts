@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
+import { keepNotices, workOutNotices } from '../../src/gateway/notices.ts';
+import {
+  type Journal,
+  JournalError,
+  type Notice,
+  type NoticeEvidence,
+  type NoticeReading,
+  type Provider,
+} from '../../src/gateway/ports.ts';
+import { GatewayWorld, idIn } from '../support/gateway-world.ts';
+
+const MESSAGE = { headers: {}, body: '{}' };
+
+/** A payment that is pending, and deps whose providers read and understand notices as told. */
+async function scene(reading: NoticeReading | null, evidence: NoticeEvidence = { kind: 'nothing' }) {
+  const world = new GatewayWorld({
+    script: { 'sandbox-a': ['hang_unprocessed'] },
+    provider: { semantics: { notFoundAfterMs: null, replay: 'none' } },
+  });
+  const process = world.process();
+  const id = idIn(await world.authorize(process));
+  const attemptId = (await world.get(id)).attempts[0]?.id ?? '';
+  const notice: Notice = { eventId: 'evt_1', type: 'authorization.authorized', attemptId, data: {} };
+  const told = reading ?? { kind: 'read', notices: [notice] };
+  const understanding = (provider: Provider | undefined): Provider | undefined =>
+    provider === undefined
+      ? undefined
+      : new Proxy(provider, {
+          get: (target, property) => {
+            if (property === 'readNotices') return () => told;
+            if (property === 'evidenceIn') return () => evidence;
+            const value: unknown = Reflect.get(target, property, target);
+            return typeof value === 'function' ? value.bind(target) : value;
+          },
+        });
+  const deps: GatewayDeps = {
+    ...process.deps,
+    provider: (each) => understanding(process.deps.provider(each)),
+  };
+  return { world, deps, id, attemptId, notice };
+}
+
+const approved = (reference = 'psp_1'): NoticeEvidence => ({
+  kind: 'attempt',
+  outcome: { kind: 'approved', providerReference: reference, networkTransaction: null },
+});
+
+/** A journal that fails in one of its methods. */
+function failing(journal: Journal, method: keyof Journal): Journal {
+  return new Proxy(journal, {
+    get: (target, property) => {
+      if (property === method) return async () => Promise.reject(new JournalError('disk full'));
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+describe('what comes in', () => {
+  it.each(['signature', 'stale', 'malformed', 'not_configured'] as const)(
+    '%s is refused, and not kept',
+    async (reason) => {
+      const { deps, world } = await scene({ kind: 'refused', reason });
+      expect(await keepNotices('sandbox-a', MESSAGE, deps)).toEqual({ kind: 'refused', reason });
+      expect(await world.journal.openNotices(10)).toEqual([]);
+    },
+  );
+
+  it('for nobody is refused', async () => {
+    const { deps } = await scene(null);
+    expect(await keepNotices('nobody', MESSAGE, deps)).toEqual({ kind: 'no_such_provider' });
+  });
+
+  it('is kept before it is acknowledged, once', async () => {
+    const { deps, world, notice } = await scene(null);
+    expect(await keepNotices('sandbox-a', MESSAGE, deps)).toEqual({ kind: 'kept', isNew: true });
+    for (let repeat = 0; repeat < 50; repeat += 1) {
+      expect(await keepNotices('sandbox-a', MESSAGE, deps)).toEqual({ kind: 'kept', isNew: false });
+    }
+    expect(await world.journal.openNotices(10)).toMatchObject([{ ...notice, provider: 'sandbox-a' }]);
+  });
+
+  it('is not acknowledged when it cannot be kept', async () => {
+    const { deps } = await scene(null);
+    const broken = { ...deps, journal: failing(deps.journal, 'keepNotice') };
+    expect(await keepNotices('sandbox-a', MESSAGE, broken)).toEqual({ kind: 'journal_unavailable' });
+  });
+});
+
+describe('what it means', () => {
+  it('an approval settles the attempt, and a repeat of the event changes nothing', async () => {
+    const { deps, world, id, notice } = await scene(null, approved());
+    await keepNotices('sandbox-a', MESSAGE, deps);
+    expect(await workOutNotices(deps)).toBe(1);
+    expect(await world.get(id)).toMatchObject({ status: 'approved', providerReference: 'psp_1' });
+    const { version } = await world.get(id);
+    await world.journal.keepNotice('sandbox-a', { ...notice, eventId: 'evt_2' }, 0);
+    expect(await workOutNotices(deps)).toBe(1);
+    expect(await workOutNotices(deps)).toBe(0);
+    expect((await world.get(id)).version).toBe(version);
+    expect((await world.journal.history(id)).at(-1)).toMatchObject({
+      kind: 'noticed',
+      actor: 'webhook sandbox-a',
+    });
+  });
+
+  it.each<[string, Partial<Notice>, string]>([
+    ['about no attempt', { attemptId: null }, 'sandbox-a'],
+    ['about an attempt that is not ours', { attemptId: 'order-7' }, 'sandbox-a'],
+    ['about an authorization that is not here', { attemptId: 'att_zzzz_1' }, 'sandbox-a'],
+    ['from another provider than was asked', {}, 'sandbox-b'],
+  ])('%s is kept, and proves nothing', async (_, over, provider) => {
+    const { deps, world, id, notice } = await scene(null, approved());
+    await world.journal.keepNotice(provider, { ...notice, ...over }, 0);
+    expect(await workOutNotices(deps)).toBe(1);
+    expect((await world.get(id)).status).toBe('pending');
+    expect(await world.journal.openNotices(10)).toEqual([]);
+    expect(await world.journal.keepNotice(provider, { ...notice, ...over }, 0), 'it is still there').toBe(
+      'known',
+    );
+  });
+
+  it('another amount is alerted, and proves nothing', async () => {
+    const { deps, world, id } = await scene(null, { kind: 'mismatch' });
+    await keepNotices('sandbox-a', MESSAGE, deps);
+    await workOutNotices(deps);
+    expect(world.told.alerts).toContain('notice_mismatch');
+    expect((await world.get(id)).status).toBe('pending');
+  });
+
+  it('an end of an operation that is not known changes nothing', async () => {
+    const inquiry = { kind: 'confirmed', providerReference: null } as const;
+    const { deps, world, id } = await scene(null, {
+      kind: 'operation',
+      operationId: 'cap_nobody_1',
+      inquiry,
+    });
+    await keepNotices('sandbox-a', MESSAGE, deps);
+    const { version } = await world.get(id);
+    expect(await workOutNotices(deps)).toBe(1);
+    expect((await world.get(id)).version).toBe(version);
+  });
+
+  it.each(['findAuthorization', 'advance', 'settleNotice'] as const)(
+    'when the journal fails in %s, it is worked out later, with the same end',
+    async (method) => {
+      const { deps, world, id } = await scene(null, approved());
+      await keepNotices('sandbox-a', MESSAGE, deps);
+      expect(await workOutNotices({ ...deps, journal: failing(deps.journal, method) })).toBe(0);
+      expect(await world.journal.openNotices(10)).toHaveLength(1);
+      expect(await workOutNotices(deps)).toBe(1);
+      expect((await world.get(id)).status).toBe('approved');
+    },
+  );
+
+  it('an adapter that throws is a bug that is told, and no evidence', async () => {
+    const { deps, world, id } = await scene(null);
+    await keepNotices('sandbox-a', MESSAGE, deps);
+    const throwing: GatewayDeps = {
+      ...deps,
+      provider: (each) => {
+        const provider = deps.provider(each);
+        return provider === undefined
+          ? undefined
+          : new Proxy(provider, {
+              get: (target, property) =>
+                property === 'evidenceIn'
+                  ? () => {
+                      throw new TypeError('a bug');
+                    }
+                  : Reflect.get(target, property, target),
+            });
+      },
+    };
+    expect(await workOutNotices(throwing)).toBe(1);
+    expect(world.told.alerts).toContain('adapter_threw');
+    expect((await world.get(id)).status).toBe('pending');
+  });
+});

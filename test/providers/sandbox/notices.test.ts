@@ -1,0 +1,186 @@
+import { createHmac } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import type { AdapterDeps } from '../../../src/providers/adapter-deps.ts';
+import {
+  readSandboxNotices,
+  sandboxEvidence,
+  webhookSecretsOf,
+} from '../../../src/providers/sandbox/notices.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { sampleRequest } from '../../support/sample-request.ts';
+import { shippedDeclineTables } from '../shipped-decline-tables.ts';
+
+const NOW_S = 1_800_000_000;
+const NOW_MS = NOW_S * 1000;
+const declineTables = await shippedDeclineTables();
+const DEPS: AdapterDeps = { clock: new FakeClock(NOW_MS), declineTables: () => declineTables };
+const ASKED = { attemptId: 'att_a_1', request: sampleRequest(), brand: 'visa', scaRegion: false } as const;
+
+const AUTHORIZATION = {
+  id: 'sbx_1',
+  reference: 'att_a_1',
+  merchant: 'acme-eu',
+  status: 'authorized',
+  amount: { value: 4999, currency: 'EUR' },
+  authorized_amount: 4999,
+  captured_amount: 0,
+  refunded_amount: 0,
+  decline: null,
+  network_transaction: null,
+  created_at: '2027-01-15T08:00:00.000Z',
+  operations: [],
+};
+const OPERATION = {
+  id: 'op_1',
+  authorization_id: 'sbx_1',
+  authorization_reference: 'att_a_1',
+  reference: 'void_a_1',
+  status: 'confirmed',
+  amount: { value: 4999, currency: 'EUR' },
+};
+
+const bodyOf = (type: string, data: unknown, over: Record<string, unknown> = {}) =>
+  JSON.stringify({ id: 'evt_1', type, created: NOW_S, provider: 'sandbox-a', data, ...over });
+
+const mac = (secret: string, seconds: number, body: string) =>
+  createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
+
+const read = (body: string, signature: string | undefined, secrets: readonly string[] = ['s1']) =>
+  readSandboxNotices(
+    { headers: signature === undefined ? {} : { 'sandbox-signature': signature }, body },
+    secrets,
+    NOW_MS,
+  );
+
+describe('signatures', () => {
+  const body = bodyOf('authorization.authorized', AUTHORIZATION);
+  const good = mac('s1', NOW_S, body);
+  const other = mac('s2', NOW_S, body);
+  it.each([
+    ['the right one', `t=${NOW_S},v1=${good}`, ['s1'], 'read'],
+    ['in capitals', `t=${NOW_S},v1=${good.toUpperCase()}`, ['s1'], 'read'],
+    ['one of several', `t=${NOW_S},v1=${other},v1=${good}`, ['s1'], 'read'],
+    ['of an unknown scheme beside it', `t=${NOW_S},v0=abc,v1=${good}`, ['s1'], 'read'],
+    ['by the old of two secrets', `t=${NOW_S},v1=${good}`, ['s2', 's1'], 'read'],
+    ['by nobody’s secret', `t=${NOW_S},v1=${other}`, ['s1'], 'signature'],
+    ['none', undefined, ['s1'], 'signature'],
+    ['empty', '', ['s1'], 'signature'],
+    ['of a wrong length', `t=${NOW_S},v1=${good.slice(2)}`, ['s1'], 'signature'],
+    ['no hex', `t=${NOW_S},v1=${'z'.repeat(64)}`, ['s1'], 'signature'],
+    ['without a time', `v1=${good}`, ['s1'], 'signature'],
+    ['with another time', `t=${NOW_S + 1},v1=${good}`, ['s1'], 'signature'],
+    ['only of an unknown scheme', `t=${NOW_S},v2=${good}`, ['s1'], 'signature'],
+    ['as the ninth', `t=${NOW_S},${`v1=${other},`.repeat(8)}v1=${good}`, ['s1'], 'signature'],
+    ['without a secret to compare with', `t=${NOW_S},v1=${good}`, [], 'not_configured'],
+  ] as const)('%s: %s', (_, signature, secrets, expected) => {
+    const reading = read(body, signature, secrets);
+    expect(reading.kind === 'read' ? 'read' : reading.reason).toBe(expected);
+  });
+
+  it.each([
+    [NOW_S - 300, 'read'],
+    [NOW_S - 301, 'stale'],
+    [NOW_S + 300, 'read'],
+    [NOW_S + 301, 'stale'],
+  ])('made at %s: %s', (seconds, expected) => {
+    const reading = read(body, `t=${seconds},v1=${mac('s1', seconds, body)}`);
+    expect(reading.kind === 'read' ? 'read' : reading.reason).toBe(expected);
+  });
+
+  it('is over the raw bytes: one bit more is another message', () => {
+    expect(read(`${body} `, `t=${NOW_S},v1=${good}`)).toEqual({ kind: 'refused', reason: 'signature' });
+    expect(read(body.replace('4999', '4998'), `t=${NOW_S},v1=${good}`)).toMatchObject({ kind: 'refused' });
+  });
+});
+
+describe('what is read', () => {
+  const signed = (body: string) => read(body, `t=${NOW_S},v1=${mac('s1', NOW_S, body)}`);
+  it.each([
+    ['authorization.authorized', AUTHORIZATION, 'att_a_1'],
+    ['void.confirmed', OPERATION, 'att_a_1'],
+  ])('%s is about %s', (type, data, attemptId) => {
+    expect(signed(bodyOf(type, data))).toMatchObject({
+      kind: 'read',
+      notices: [{ eventId: 'evt_1', type, attemptId }],
+    });
+  });
+
+  it.each([
+    ['no JSON', 'nonsense'],
+    ['no event', '{}'],
+    ['an authorization without its fields', bodyOf('authorization.authorized', { id: 'x' })],
+    ['an operation without its fields', bodyOf('void.confirmed', { id: 'x' })],
+    ['a type with line ends', bodyOf('a.b\r\nx: y', OPERATION)],
+    ['an id that is none', bodyOf('void.confirmed', OPERATION, { id: '../x' })],
+  ])('%s is malformed', (_, body) => {
+    expect(signed(body)).toEqual({ kind: 'refused', reason: 'malformed' });
+  });
+
+  it('keeps nothing but what evidence needs', () => {
+    const reading = signed(
+      bodyOf('authorization.authorized', { ...AUTHORIZATION, token: 'tok_secret', card: 'x' }),
+    );
+    expect(JSON.stringify(reading)).not.toMatch(/tok_secret|"card"/);
+  });
+});
+
+describe('what it is evidence of', () => {
+  const evidence = (type: string, data: unknown) => sandboxEvidence({ type, data }, ASKED, DEPS);
+  it.each([
+    ['an approval', 'authorization.authorized', {}, { kind: 'attempt', outcome: { kind: 'approved' } }],
+    [
+      'still pending',
+      'authorization.pending',
+      { status: 'pending', authorized_amount: 0 },
+      { kind: 'attempt', outcome: { kind: 'pending' } },
+    ],
+    [
+      'another amount',
+      'authorization.authorized',
+      { amount: { value: 1, currency: 'EUR' } },
+      { kind: 'mismatch' },
+    ],
+    [
+      'another currency',
+      'authorization.authorized',
+      { amount: { value: 4999, currency: 'USD' } },
+      { kind: 'mismatch' },
+    ],
+    ['another merchant', 'authorization.authorized', { merchant: 'other' }, { kind: 'mismatch' }],
+    ['another attempt', 'authorization.authorized', { reference: 'att_b_1' }, { kind: 'mismatch' }],
+    ['sums that do not add up', 'authorization.authorized', { authorized_amount: 1 }, { kind: 'mismatch' }],
+  ])('%s', (_, type, over, expected) => {
+    expect(evidence(type, { ...AUTHORIZATION, ...over })).toMatchObject(expected);
+  });
+
+  it.each([
+    [
+      'done',
+      {},
+      {
+        kind: 'operation',
+        operationId: 'void_a_1',
+        inquiry: { kind: 'confirmed', providerReference: 'op_1' },
+      },
+    ],
+    [
+      'failed',
+      { status: 'failed' },
+      { kind: 'operation', inquiry: { kind: 'failed', code: 'operation_failed' } },
+    ],
+    ['not ours', { reference: null }, { kind: 'nothing' }],
+    ['another currency', { amount: { value: 4999, currency: 'USD' } }, { kind: 'mismatch' }],
+  ])('an operation: %s', (_, over, expected) => {
+    expect(evidence('void.confirmed', { ...OPERATION, ...over })).toMatchObject(expected);
+  });
+
+  it('data that lost its shape is evidence of nothing', () => {
+    expect(evidence('authorization.authorized', null)).toEqual({ kind: 'nothing' });
+    expect(evidence('void.confirmed', {})).toEqual({ kind: 'nothing' });
+  });
+});
+
+it('several secrets are valid while one is being replaced', () => {
+  expect(webhookSecretsOf({ credentials: { webhook_secret: 'new,old' } })).toEqual(['new', 'old']);
+  expect(webhookSecretsOf({ credentials: {} })).toEqual(['sandbox-webhook-secret']);
+});
