@@ -76,6 +76,11 @@ export class CuttingProxy implements AsyncDisposable {
     this.#plan.push({ cut, method, containing, left: times });
   }
 
+  /** Connections that are there now, both sides of each. */
+  get open(): number {
+    return this.#pairs.size;
+  }
+
   /** Everything passes again. */
   heal(): void {
     this.#plan = [];
@@ -152,24 +157,25 @@ class Connection {
     const cut = this.#cut;
     switch (cut?.kind) {
       case 'before_provider':
-        return this.#reset();
+        this.#reset();
+        break;
       case 'mid_request':
         this.#provider.write(bytes.subarray(0, bytes.length >> 1), () => this.#reset());
-        return;
+        break;
       case 'once_forwarded':
         // In order towards the provider, so that it reads all of it.
         this.#provider.write(bytes, () => this.#caller.resetAndDestroy());
-        return;
+        break;
       case 'swallow':
-        return;
+        break;
       case 'answer':
         this.#asked = false;
         this.#caller.write(cut.bytes);
-        return;
+        break;
       case 'flood':
         this.#caller.write(cut.head);
         void this.#flood(cut.chunk);
-        return;
+        break;
       default:
         this.#provider.write(bytes);
     }
