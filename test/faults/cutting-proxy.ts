@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { pause } from '../support/eventually.ts';
 
@@ -206,10 +207,13 @@ class Connection {
     for (let sent = 0; sent < most && !this.#caller.destroyed; sent += chunk.length) {
       this.#proxy.flooded += chunk.length;
       if (this.#caller.write(chunk)) continue;
-      await new Promise<void>((resolve) => {
-        this.#caller.once('drain', resolve);
-        this.#caller.once('close', resolve);
-      });
+      const either = new AbortController();
+      const { signal } = either;
+      await Promise.race([
+        once(this.#caller, 'drain', { signal }),
+        once(this.#caller, 'close', { signal }),
+      ]).catch(() => {});
+      either.abort();
     }
   }
 }
