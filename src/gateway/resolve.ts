@@ -5,6 +5,7 @@ import type { Operation } from '../core/operation.ts';
 import {
   isKeyUsable,
   isNotFoundEvidence,
+  KEY_MARGIN_MS,
   nextWork,
   notFoundOutcome,
   type WorkProgress,
@@ -237,7 +238,7 @@ async function replay(
   const token = tokenFor(contract, card) ?? sharedTokenFor(contract, card);
   const isSafe =
     provider.semantics.replay === 'same_answer' &&
-    isKeyUsable(provider.semantics, deps.clock.wallMs() < attempt.startedAtMs ? -1 : ageMs);
+    isKeyUsable(provider.semantics, deps.clock.wallMs() < attempt.startedAtMs ? -1 : ageMs, KEY_MARGIN_MS);
   if (!isSafe || !isWhole || !isWanted || token === null) {
     return { kind: 'nothing', answered: true, result: 'no_way_to_ask' };
   }
@@ -365,7 +366,7 @@ function mayRepeat(
   const wallAgeMs = deps.clock.wallMs() - operation.createdAtMs;
   const seenForMs = deps.sightings.seenForMs(`${attempt.id} ${operation.id}`);
   const ageMs = wallAgeMs < 0 ? -1 : Math.max(wallAgeMs, seenForMs);
-  if (semantics.replay === 'same_answer' && isKeyUsable(semantics, ageMs)) return true;
+  if (semantics.replay === 'same_answer' && isKeyUsable(semantics, ageMs, KEY_MARGIN_MS)) return true;
   return (
     wasNotFound &&
     isNotFoundEvidence(semantics, { pastDeadlineMs: wallAgeMs - contract.timeoutMs, seenForMs })
