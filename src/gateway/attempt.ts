@@ -1,4 +1,4 @@
-import { type AttemptOutcome, breakerSignal } from '../core/attempt.ts';
+import { type AttemptOutcome, breakerSignal, isUnsettled } from '../core/attempt.ts';
 import type { Authorization, AuthorizationRequest } from '../core/authorization.ts';
 import { isAcquirersExemption } from '../core/failover.ts';
 import { quickResolution } from '../core/resolution.ts';
@@ -47,6 +47,8 @@ export async function sendAttempt(
   const retryAfterMs = first.kind === 'rejected' ? first.retryAfterMs : null;
   // The lane is told what the provider did at first, however well it can be found out afterwards.
   admitted.permit.report(breakerSignal(first), retryAfterMs);
+  // By this clock its key grows old, however the wall clock is set afterwards.
+  if (isUnsettled(first)) deps.sightings.seenForMs(sentSighting(intent.attemptId));
   const outcome =
     first.kind === 'unknown' ? await findOutQuickly(first, call, startedMs, admitted, road, deps) : first;
   const durationMs = deps.clock.monotonicMs() - startedMs;
@@ -60,6 +62,11 @@ export async function sendAttempt(
     resolvedLater: false,
   });
   return { outcome, durationMs };
+}
+
+/** Under which name a process remembers that it sent an attempt whose outcome is not known. */
+export function sentSighting(attemptId: string): string {
+  return `sent ${attemptId}`;
 }
 
 function callFor(intent: Intent, admitted: Admitted, road: Road, deps: GatewayDeps): AuthorizeCall {
