@@ -420,15 +420,17 @@ async function planNext(item: WorkItem, look: Look, deps: GatewayDeps): Promise<
   // Something was found out: what is left begins its schedule anew.
   const progress = authorization.version > item.authorization.version ? FRESH : item;
   const plan = nextWork(deps.resolverSchedule, progress, look.answered, nowMs, giveUpAtMs);
-  const put = await callJournal('postpone_work', deps, () =>
+  // Told before it is written: a confirmation that is lost, or a death after it, must not give it up in silence.
+  if (plan.dueAtMs === null) {
+    deps.observer.alert({
+      kind: 'unresolved',
+      detail: `${provider} could not tell within the validity; close it with evidence: POST /v1/attempts/{id}/resolutions`,
+      authorizationId: authorization.id,
+    });
+  }
+  await callJournal('postpone_work', deps, () =>
     deps.journal.postponeWork(authorization.id, item.lease.owner, { ...plan, lease: null }),
   );
-  if (!put.ok || plan.dueAtMs !== null) return;
-  deps.observer.alert({
-    kind: 'unresolved',
-    detail: `${provider} could not tell within the validity; close it with evidence: POST /v1/attempts/{id}/resolutions`,
-    authorizationId: authorization.id,
-  });
 }
 
 function tell(
