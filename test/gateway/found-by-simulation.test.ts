@@ -48,3 +48,40 @@ it('what is given up to a person is told although the confirmation of the journa
   expect(await world.journal.countWork(world.clock.wallMs())).toMatchObject({ parked: 1 });
   expect(world.told.alerts).toContain('unresolved');
 });
+
+it('processes that take turns come to the end of what is not found within minutes', async () => {
+  const world = new GatewayWorld({
+    script: { 'sandbox-a': ['hang_unprocessed'] },
+    action: { attemptsMax: 1 },
+    provider: { semantics: { notFoundAfterMs: 60_000 } },
+  });
+  const id = idIn(await world.authorize(world.process()));
+  const turns = Array.from({ length: 8 }, () => world.process());
+  for (let second = 0; second < 15 * 60; second += 1) {
+    await world.clock.advance(1_000);
+    const [next] = turns;
+    if (next === undefined) break;
+    const looks = world.told.resolved.length;
+    await world.look(next);
+    if (world.told.resolved.length > looks) turns.push(...turns.splice(0, 1));
+  }
+  expect(await world.get(id)).toMatchObject({ status: 'failed' });
+  expect(world.told.resolved.at(-1)).toBe('attempt inquiry rejected');
+  // By then each of them had asked once.
+  expect(world.told.resolved.length).toBeGreaterThan(8);
+});
+
+it('a schedule that is shorter than the window looks again once the window is over', async () => {
+  const world = new GatewayWorld({
+    script: { 'sandbox-a': ['hang_unprocessed'] },
+    action: { attemptsMax: 1 },
+    provider: { semantics: { notFoundAfterMs: 60_000 } },
+    schedule: [1_000, 2_000],
+  });
+  const process = world.process();
+  const id = idIn(await world.authorize(process));
+  await world.pass(59_000, process);
+  expect(await world.get(id)).toMatchObject({ status: 'pending' });
+  await world.pass(6_000, process);
+  expect(await world.get(id)).toMatchObject({ status: 'failed' });
+});
