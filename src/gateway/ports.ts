@@ -305,7 +305,10 @@ export interface RegisteredRuleset {
 export interface Lapsed {
   readonly authorization: Authorization;
   readonly owner: string;
-  /** From its last change to the end of its lease, by the clock of the process that held it; milliseconds. */
+  /**
+   * From the beginning of its last attempt to the end of its lease, both by the clock of the process that held it;
+   * milliseconds. What others wrote meanwhile, by clocks of their own, does not count.
+   */
   readonly leaseMs: number;
 }
 

@@ -1,4 +1,7 @@
 import { expect, it } from 'vitest';
+import { applyOutcome } from '../../src/core/lifecycle.ts';
+import { changeAuthorization } from '../../src/gateway/change.ts';
+import { recoverLapsed } from '../../src/gateway/recover.ts';
 import { faultyJournal, type JournalFault } from '../support/faulty-journal.ts';
 import { GatewayWorld, idIn } from '../support/gateway-world.ts';
 import type { OperationStep } from '../support/scripted-provider.ts';
@@ -84,4 +87,30 @@ it('a schedule that is shorter than the window looks again once the window is ov
   expect(await world.get(id)).toMatchObject({ status: 'pending' });
   await world.pass(6_000, process);
   expect(await world.get(id)).toMatchObject({ status: 'failed' });
+});
+
+it('a notice that is taken by a process whose clock is ahead takes no attempt from who is sending it', async () => {
+  const world = new GatewayWorld({ script: { 'sandbox-a': ['hang_processed'] }, action: { attemptsMax: 1 } });
+  const answer = world.begin(world.process());
+  await world.clock.advance(500);
+  const [open] = (await world.journal.listAuthorizations({ account: 'acme', merchants: 'all', limit: 1 }))
+    .data;
+  const attempt = open?.attempts[0];
+  if (open === undefined || attempt === undefined) throw new Error('no attempt is under way');
+  world.clock.jumpWall(600_000);
+  const ahead = world.process();
+  const outcome = { kind: 'pending', code: null, providerReference: 'psp_1' } as const;
+  await changeAuthorization(
+    open,
+    (current) =>
+      applyOutcome(current, 1, outcome, { nowMs: world.clock.wallMs(), validityMs: 0, durationMs: null }),
+    { event: { kind: 'noticed', actor: 'webhook sandbox-a', data: {} } },
+    ahead.deps,
+  );
+  expect(await recoverLapsed(ahead.deps)).toBe(0);
+  await world.clock.advance(1_000);
+  expect(await recoverLapsed(ahead.deps)).toBe(0);
+  world.clock.jumpWall(-600_000);
+  await world.finish(answer);
+  expect(world.told.alerts).not.toContain('lease_expired');
 });
