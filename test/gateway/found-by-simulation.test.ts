@@ -114,3 +114,30 @@ it('a notice that is taken by a process whose clock is ahead takes no attempt fr
   await world.finish(answer);
   expect(world.told.alerts).not.toContain('lease_expired');
 });
+
+it('a request that was turned away is not believed dead once another process has sent it again', async () => {
+  const world = new GatewayWorld({
+    script: { 'sandbox-a': ['rejected', 'hang_processed'] },
+    latencyMs: 1_000,
+    action: { attemptsMax: 1 },
+    provider: { semantics: { inquiry: 'none', cancelByReference: false } },
+  });
+  const sender = world.process();
+  const answer = world.begin(sender);
+  await world.clock.advance(500);
+  const other = world.process();
+  // Certain, wrongly, that the sender is dead.
+  world.clock.jumpWall(60_000);
+  expect(await recoverLapsed({ ...other.deps, soleOwner: true })).toBe(1);
+  world.clock.jumpWall(10_000);
+  await other.resolver.takeUp();
+  const told = idIn(await world.finish(answer));
+  await world.finish(other.resolver.idle());
+  expect(world.live()).toHaveLength(1);
+  expect(await world.get(told)).toMatchObject({ status: 'pending' });
+  // Money stands there: nobody else may be asked for the same payment.
+  expect(await world.authorize(other, {}, 'key-2')).toMatchObject({ kind: 'payment_live' });
+  await world.pass(120_000, other);
+  expect(await world.get(told)).toMatchObject({ status: 'approved' });
+  expect(world.live()).toHaveLength(1);
+});
