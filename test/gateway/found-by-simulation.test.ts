@@ -1,9 +1,10 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { applyOutcome } from '../../src/core/lifecycle.ts';
 import { changeAuthorization } from '../../src/gateway/change.ts';
 import { recoverLapsed } from '../../src/gateway/recover.ts';
+import { Resolver } from '../../src/gateway/resolve.ts';
 import { faultyJournal, type JournalFault } from '../support/faulty-journal.ts';
-import { GatewayWorld, idIn } from '../support/gateway-world.ts';
+import { GatewayWorld, idIn, type WorldProcess } from '../support/gateway-world.ts';
 import type { OperationStep } from '../support/scripted-provider.ts';
 
 /** Faults that simulations of many processes found, each as the shortest story that shows it. */
@@ -140,4 +141,100 @@ it('a request that was turned away is not believed dead once another process has
   await world.pass(120_000, other);
   expect(await world.get(told)).toMatchObject({ status: 'approved' });
   expect(world.live()).toHaveLength(1);
+});
+
+/** A process whose journal fails to write at all, or to confirm, as long as `fault` says so. */
+function withFaults(world: GatewayWorld, fault: () => JournalFault): WorldProcess {
+  const process = world.process();
+  const journal = faultyJournal(process.deps.journal, fault, () => false);
+  const deps = { ...process.deps, journal };
+  return { deps, resolver: new Resolver(deps) };
+}
+
+describe('an operation whose intent could not be written', () => {
+  it.each(['another process', 'the same process'])(
+    'does not end one that %s begins under its key meanwhile',
+    async (who) => {
+      const world = new GatewayWorld({ latencyMs: 500 });
+      let fault: JournalFault = 'none';
+      const first = withFaults(world, () => fault);
+      const id = idIn(await world.authorize(first));
+      fault = 'before';
+      expect(await world.operate(first, id, { kind: 'capture' }, 'key')).toMatchObject({
+        kind: 'journal_unavailable',
+      });
+      fault = 'none';
+      const second = who === 'the same process' ? first : world.process();
+      const capture = world.operate(second, id, { kind: 'capture' }, 'key');
+      await world.clock.advance(200);
+      expect(await world.get(id)).toMatchObject({ operations: [{ status: 'pending' }] });
+      await first.deps.unrecorded.retry(first.deps);
+      expect(await world.get(id)).toMatchObject({ operations: [{ status: 'pending' }] });
+      expect(await capture).toMatchObject({ kind: 'answered', httpStatus: 201 });
+      expect(await world.get(id)).toMatchObject({ status: 'captured' });
+      expect(first.deps.unrecorded.size).toBe(0);
+      expect(world.told.remarks).toEqual([]);
+    },
+  );
+
+  it('ends as failed, and nobody whose clock is ahead sends it before', async () => {
+    const world = new GatewayWorld({ latencyMs: 500 });
+    let fault: JournalFault = 'none';
+    const first = withFaults(world, () => fault);
+    const id = idIn(await world.authorize(first));
+    fault = 'after';
+    expect(await world.operate(first, id, { kind: 'capture' }, 'key')).toMatchObject({
+      kind: 'journal_unavailable',
+    });
+    expect(await world.get(id)).toMatchObject({ operations: [{ status: 'pending' }] });
+    fault = 'none';
+    world.clock.jumpWall(600_000);
+    const ahead = world.process();
+    await ahead.resolver.takeUp();
+    await world.clock.advance(700);
+    world.clock.jumpWall(-600_000);
+    await first.deps.unrecorded.retry(first.deps);
+    await world.finish(ahead.resolver.idle());
+    await world.pass(60_000, first, ahead);
+    expect(await world.get(id)).toMatchObject({ status: 'approved', operations: [{ status: 'failed' }] });
+    expect(world.providers.get('sandbox-a')?.carriedOut.capture).toBe(0);
+    expect(first.deps.unrecorded.size).toBe(0);
+  });
+
+  it('is left to whoever has taken it up meanwhile', async () => {
+    const world = new GatewayWorld({ latencyMs: 500 });
+    let fault: JournalFault = 'none';
+    const first = withFaults(world, () => fault);
+    const id = idIn(await world.authorize(first));
+    fault = 'after';
+    await world.operate(first, id, { kind: 'capture' }, 'key');
+    fault = 'none';
+    await world.clock.advance(31 * 60_000);
+    const other = world.process();
+    await other.resolver.takeUp();
+    await world.clock.advance(700);
+    await first.deps.unrecorded.retry(first.deps);
+    await world.finish(other.resolver.idle());
+    expect(await world.get(id)).toMatchObject({ status: 'captured' });
+    expect(world.providers.get('sandbox-a')?.carriedOut.capture).toBe(1);
+  });
+});
+
+it('the end of an operation that the journal could not write is recorded later, and asked about no more', async () => {
+  const world = new GatewayWorld();
+  let fails = 0;
+  const process = withFaults(world, () => (fails-- > 0 ? 'before' : 'none'));
+  const id = idIn(await world.authorize(process));
+  const provider = world.providers.get('sandbox-a');
+  const really = provider?.capture.bind(provider);
+  if (provider === undefined || really === undefined) throw new Error('no provider');
+  provider.capture = async (call) => {
+    const outcome = await really(call);
+    fails = 1;
+    return outcome;
+  };
+  expect(await world.operate(process, id, { kind: 'capture' }, 'key')).toMatchObject({ httpStatus: 202 });
+  await world.pass(2_000, process);
+  expect(await world.get(id)).toMatchObject({ status: 'captured' });
+  expect(world.told.resolved).toEqual(['capture answer succeeded']);
 });
