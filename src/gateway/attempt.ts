@@ -47,6 +47,14 @@ export async function sendAttempt(
   const retryAfterMs = first.kind === 'rejected' ? first.retryAfterMs : null;
   // The lane is told what the provider did at first, however well it can be found out afterwards.
   admitted.permit.report(breakerSignal(first), retryAfterMs);
+  if (first.kind === 'rejected' && first.reason === 'configuration') {
+    // No breaker and no failover mends that: credentials or set-up have to be (invariant 21).
+    deps.observer.alert({
+      kind: 'provider_refuses_us',
+      detail: `${intent.provider} refuses our account: ${first.code}`,
+      authorizationId: road.authorizationId,
+    });
+  }
   const outcome =
     first.kind === 'unknown' ? await findOutQuickly(first, call, startedMs, admitted, road, deps) : first;
   const durationMs = deps.clock.monotonicMs() - startedMs;
