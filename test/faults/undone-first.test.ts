@@ -94,7 +94,7 @@ describe.concurrent('what A holds is undone first', () => {
     expect(triedIn(paid.authorization)).toHaveLength(1);
     const { authorization } = paid;
     const end = await told.until(authorization.id, each.ends, ({ status }) => status === each.ends);
-    expect(end.operations).toMatchObject([{ type: 'void', status: 'succeeded' }]);
+    expect(end.operations.at(-1)).toMatchObject({ type: 'void', status: 'succeeded' });
     const [entry] = await told.at('a', paid.reference);
     const done = entry?.operations.filter(({ status }) => status === 'confirmed');
     expect(done, 'undone once').toMatchObject([{ operation: 'void' }]);
