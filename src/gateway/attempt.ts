@@ -7,6 +7,7 @@ import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import type { AuthorizeCall, CallBudget, InquiryAnswer, Intent, Permit, Provider } from './ports.ts';
 import type { Road } from './road.ts';
+import { tellUnmapped } from './unmapped.ts';
 
 /** A provider that holds a place in its limit and breaker, ready to be tried. */
 export interface Admitted {
@@ -59,6 +60,7 @@ export async function sendAttempt(
     first.kind === 'unknown' ? await findOutQuickly(first, call, startedMs, admitted, road, deps) : first;
   const durationMs = deps.clock.monotonicMs() - startedMs;
   deps.observer.attemptEnded({ provider: intent.provider, brand: facts.cardBrand, outcome, durationMs });
+  tellUnmapped(outcome, { provider: intent.provider, authorizationId: road.authorizationId }, deps);
   deps.learner.observe({
     provider: intent.provider,
     facts,

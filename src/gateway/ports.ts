@@ -634,6 +634,14 @@ export interface Observer {
     readonly outcome: AttemptOutcome;
     readonly durationMs: number;
   }): void;
+  /** A decline that no table knows, and that was therefore taken as final. Codes are the provider's own words. */
+  unmappedCode(event: {
+    readonly provider: string;
+    readonly authorizationId: string;
+    readonly code: string;
+    readonly networkCode: string | null;
+    readonly advice: string | null;
+  }): void;
   failedOver(event: { readonly from: string; readonly to: string; readonly reason: FailOverReason }): void;
   passedOver(event: { readonly provider: string; readonly reason: string }): void;
   decided(event: {

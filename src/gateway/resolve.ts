@@ -32,6 +32,7 @@ import {
 } from './operation-calls.ts';
 import type { CallBudget, Provider, WorkItem } from './ports.ts';
 import { routingFacts } from './routing-facts.ts';
+import { tellUnmapped } from './unmapped.ts';
 
 /** Items in hand at once, at most: those of a provider that hangs wait in its pace, and do not hold up the others'. */
 const IN_HAND_MAX = 200;
@@ -202,6 +203,7 @@ async function lookAtAttempt(
   if (result.kind === 'written' && !isUnsettled(outcome)) {
     deps.sightings.forget(attempt.id);
     learn(authorization, attempt, outcome, deps);
+    tellUnmapped(outcome, { provider: attempt.provider, authorizationId: authorization.id }, deps);
   }
   return { authorization: result.authorization, answered: true };
 }
