@@ -10,6 +10,7 @@ export const LOCK_WAIT_MS = 1_000;
 const QUICK_CHECK_BYTES = 64 * 1_048_576;
 
 /** Primary result codes of SQLite. */
+const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
 const SQLITE_READONLY = 8;
 const SQLITE_CORRUPT = 11;
@@ -32,10 +33,14 @@ function sqliteCode(error: unknown): number | null {
   return typeof code === 'number' ? code & 0xff : null;
 }
 
-/** Whether SQLite says that the file itself is damaged. */
+/** Whether SQLite says that a page of the file is damaged. */
 export function isDamage(error: unknown): boolean {
-  const code = sqliteCode(error);
-  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
+  return sqliteCode(error) === SQLITE_CORRUPT;
+}
+
+/** Whether SQLite does not understand what it is asked, because the schema is not as it was. */
+export function isOtherSchema(error: unknown): boolean {
+  return sqliteCode(error) === SQLITE_ERROR;
 }
 
 /** Whether somebody else has the database. */
