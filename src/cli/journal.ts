@@ -1,8 +1,7 @@
+import { once } from 'node:events';
 import { createReadStream, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { JournalError } from '../gateway/ports.ts';
 import {
@@ -30,6 +29,9 @@ export  writes every event as a line of JSON to stdout, without tokens, keys and
 exit code  0  everything is as it should be
            1  something was found
            2  it could not be checked: wrong arguments, a gateway that runs, no journal, another version`;
+
+/** Why nothing more can be written to stdout. */
+let unwritten: Error | null = null;
 
 /** Why nothing could be checked, in words. */
 class CannotCheck extends Error {
@@ -142,18 +144,18 @@ function sealIn(line: string): LoggedSeal | null {
 async function exportAll(folder: string): Promise<number> {
   const { database, close } = open(folder);
   try {
-    await pipeline(
-      Readable.from(exportEvents(database), { objectMode: true, highWaterMark: 1 }),
-      process.stdout,
-    );
-    return 0;
+    for (const lines of exportEvents(database)) {
+      if (unwritten !== null) break;
+      // What goes wrong with the writing is told below.
+      if (!process.stdout.write(lines)) await once(process.stdout, 'drain').catch(() => null);
+    }
   } catch (error) {
-    // Whoever reads has enough: `| head`.
-    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return 0;
     throw new CannotCheck(inWords(error, folder));
   } finally {
     close();
   }
+  if (unwritten === null) return 0;
+  throw new CannotCheck(`what was exported cannot be written: ${unwritten.message}`);
 }
 
 function counted(count: number, noun: string): string {
@@ -198,8 +200,9 @@ async function run(): Promise<number> {
   }
 }
 
-// `verify | head` has read enough: the exit code still tells what was found.
+// `export | head` has read enough; and what `verify` found is told by its exit code all the same.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code === 'EPIPE') process.exit();
+  unwritten = error;
 });
 process.exitCode = await run();

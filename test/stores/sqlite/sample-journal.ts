@@ -124,10 +124,16 @@ export async function writeSampleJournal(path: string): Promise<void> {
  */
 export function tamperWith(path: string, ...statements: readonly string[]): void {
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: false });
-  database.exec('PRAGMA ignore_check_constraints = ON');
-  const triggers = database.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all();
+  database.exec('PRAGMA ignore_check_constraints = ON; PRAGMA synchronous = OFF; BEGIN');
+  const triggers = database
+    .prepare("SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger'")
+    .all();
   for (const { name } of triggers) database.exec(`DROP TRIGGER ${name}`);
   for (const sql of statements) database.exec(sql);
-  for (const { sql } of triggers) database.exec(String(sql));
+  const table = database.prepare('SELECT 1 FROM sqlite_schema WHERE name = ?');
+  for (const { sql, tbl_name: name } of triggers) {
+    if (table.get(String(name)) !== undefined) database.exec(String(sql));
+  }
+  database.exec('COMMIT');
   database.close();
 }

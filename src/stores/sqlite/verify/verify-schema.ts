@@ -18,6 +18,7 @@ export function verifySchema(database: DatabaseSync, report: Report): void {
     migrate(pattern);
     checkVersion(versionOf(database), versionOf(pattern));
     compareParts(partsOf(pattern), partsOf(database), report);
+    for (const { name, sql } of tablesOf(pattern)) checkRows(String(name), String(sql), database, report);
     for (const table of RULE_TABLES) compareRows(table, pattern, database, report);
     for (const table of SINGLE_ROWS) {
       const count = rowsOf(database, table)?.length ?? 1;
@@ -94,10 +95,48 @@ function compareRows(table: string, pattern: DatabaseSync, database: DatabaseSyn
   }
 }
 
+function tablesOf(database: DatabaseSync) {
+  return database
+    .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql IS NOT NULL")
+    .all();
+}
+
+/** What SQLite checks when it writes can be switched off; and it does not find all of it afterwards. */
+function checkRows(table: string, sql: string, database: DatabaseSync, report: Report): void {
+  const checks = checksIn(sql);
+  if (checks.length === 0 || !hasTable(database, table)) return;
+  const columns = checks.map((check, index) => `count(*) FILTER (WHERE NOT (${check})) AS c${index}`);
+  const broken = database.prepare(`SELECT ${columns.join()} FROM ${table}`).get() ?? {};
+  for (const [index, check] of checks.entries()) {
+    const count = Number(broken[`c${index}`]);
+    if (count === 0) continue;
+    const where = `${table}, ${count} row${count === 1 ? '' : 's'}`;
+    report({ where, what: `break its rule ${check}`, remedy: RESTORE });
+  }
+}
+
+function hasTable(database: DatabaseSync, table: string): boolean {
+  const found = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(table);
+  return found !== undefined;
+}
+
+/** The conditions of `CHECK (…)` in the SQL of a table. */
+function checksIn(sql: string): readonly string[] {
+  const plain = sql.replaceAll(/--.*$/gm, '').replaceAll(/\s+/g, ' ');
+  return [...plain.matchAll(/CHECK \(/g)].map((match) => {
+    const from = match.index + match[0].length;
+    let to = from;
+    for (let depth = 1; depth > 0 && to < plain.length; to += 1) {
+      if (plain[to] === '(') depth += 1;
+      else if (plain[to] === ')') depth -= 1;
+    }
+    return plain.slice(from, to - 1);
+  });
+}
+
 /** Every row as JSON; null when there is no such table. */
 function rowsOf(database: DatabaseSync, table: string): readonly string[] | null {
-  const known = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(table);
-  if (known === undefined) return null;
+  if (!hasTable(database, table)) return null;
   const rows = database.prepare(`SELECT * FROM ${table}`).all();
   return rows.map((row) => JSON.stringify(Object.values(row)));
 }
