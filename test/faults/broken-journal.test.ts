@@ -9,7 +9,7 @@ import type { FakeClock } from '../support/fake-clock.ts';
 import { faultyJournal, type JournalFault } from '../support/faulty-journal.ts';
 import { GatewayWorld, idIn, type WorldProcess } from '../support/gateway-world.ts';
 import { launchGateway } from '../support/start-gateway.ts';
-import { bookOf, isMoney, ROADS, type SampleRoad, sentOf } from './sample-roads.ts';
+import { bookOf, isMoney, looks, ROADS, type SampleRoad, sentOf } from './sample-roads.ts';
 
 /**
  * A journal that cannot be written, loses confirmations, or answers from some time ago (T15). A disk that is full while
@@ -86,17 +86,7 @@ async function withBrokenWrites(
 }
 
 /** Longer than work whose taking up was not confirmed stays under its lease. */
-async function looks(
-  world: GatewayWorld,
-  overMs: number,
-  ...processes: readonly WorldProcess[]
-): Promise<void> {
-  for (let passed = 0; passed < overMs; passed += 4_000) {
-    await world.clock.advance(4_000);
-    for (const process of processes) await world.look(process);
-  }
-}
-
+const LATER_MS = 240_000;
 const NEVER = { from: 0, to: 0, fault: 'none' } as const;
 
 describe('T15: writes that fail, or whose confirmation is lost', () => {
@@ -117,13 +107,13 @@ describe('T15: writes that fail, or whose confirmation is lost', () => {
             const { status } = await world.get(result.authorizationId);
             expect((JSON.parse(result.body) as { status: string }).status, at).toBe(status);
           } else expect(result, at).toMatchObject({ kind: 'answered', httpStatus: 202 });
-          await looks(world, 240_000, process);
+          await looks(world, LATER_MS, process);
           expect(failed(), at).toBeGreaterThan(0);
           injected += failed();
 
           const again = await world.authorize(process, road.request);
           if (again.kind !== 'answered') throw new Error(`${at}: ${again.kind}`);
-          await looks(world, 240_000, process);
+          await looks(world, LATER_MS, process);
           const end = await world.get(again.authorizationId);
           expect(['pending', 'reversing'], at).not.toContain(end.status);
           expect(world.live().length, at).toBe(isMoney(end.status) ? 1 : 0);
@@ -241,7 +231,7 @@ describe('T15: reads that are two seconds behind', () => {
       expect(world.live().length).toBeLessThanOrEqual(1);
     }
     const id = idIn(await world.finish(begun));
-    await looks(world, 240_000, ...processes);
+    await looks(world, LATER_MS, ...processes);
     for (const [index, process] of processes.entries()) {
       await world.operate(process, id, { kind: 'capture' }, `late-capture-${index}`);
     }

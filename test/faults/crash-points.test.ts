@@ -7,7 +7,7 @@ import { eventually } from '../support/eventually.ts';
 import { GatewayWorld, type WorldProcess } from '../support/gateway-world.ts';
 import { authorizationIn } from '../support/start-gateway.ts';
 import { type FaultStage, type Paid, startStage } from './fault-stage.ts';
-import { bookOf, isMoney, ROADS, type SampleRoad, sentOf } from './sample-roads.ts';
+import { bookOf, isMoney, looks, ROADS, type SampleRoad, sentOf } from './sample-roads.ts';
 
 /**
  * Deaths of the process at every point of the road (T14): before and after each of its journal calls on a fake clock, and
@@ -27,7 +27,7 @@ async function live(road: SampleRoad, point: CrashPoint | null) {
   for (let second = 0; second < 20; second += 1) await turn(world, first.process);
   const sentBefore = sentOf(world);
   const next = world.process();
-  await world.pass(120_000, next);
+  await looks(world, 160_000, next);
   return { world, first: first.journal, next, sentBefore };
 }
 
@@ -40,8 +40,8 @@ function crashing(world: GatewayWorld, point: CrashPoint | null) {
 }
 
 async function turn(world: GatewayWorld, { deps }: WorldProcess): Promise<void> {
-  for (let step = 0; step < 20; step += 1) {
-    await world.clock.advance(50);
+  for (let step = 0; step < 10; step += 1) {
+    await world.clock.advance(100);
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect(deps.unrecorded.size).toBe(0);
@@ -75,7 +75,7 @@ describe('T14: the process dies around each of its journal calls', () => {
       const again = await world.authorize(next, road.request);
       if (again.kind !== 'answered') throw new Error(`${at}: ${again.kind}`);
       expect(again.replayed, at).toBe(left !== undefined);
-      await world.pass(60_000, next);
+      await looks(world, 80_000, next);
       const end = await world.get(again.authorizationId);
       if (left !== undefined) expect(end.status, at).toBe(left.status);
       else expect(end.status, at).toBe(road.status);

@@ -1,6 +1,6 @@
 import type { AuthorizationRequest } from '../../src/core/authorization.ts';
 import type { RuleAction } from '../../src/core/rules/ruleset.ts';
-import type { GatewayWorld, WorldProvider } from '../support/gateway-world.ts';
+import type { GatewayWorld, WorldProcess, WorldProvider } from '../support/gateway-world.ts';
 import type { ScriptStep } from '../support/scripted-provider.ts';
 
 /** A road on a fake clock, with what stands in the end when nothing is in its way. */
@@ -78,4 +78,16 @@ export function bookOf(world: GatewayWorld) {
     sentTwice: keys.filter((key, index) => keys.indexOf(key) !== index),
     takenTwice: entries.filter(({ captured, amount }) => captured !== 0 && captured !== amount),
   };
+}
+
+/** Lets time pass, with housekeeping and resolver of these processes every eight seconds of it. */
+export async function looks(
+  world: GatewayWorld,
+  overMs: number,
+  ...processes: readonly WorldProcess[]
+): Promise<void> {
+  for (let passed = 0; passed < overMs; passed += 8_000) {
+    await world.clock.advance(8_000);
+    for (const process of processes) await world.look(process);
+  }
 }
