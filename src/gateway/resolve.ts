@@ -30,7 +30,7 @@ import {
   sendOperation,
   targetOf,
 } from './operation-calls.ts';
-import type { CallBudget, Provider, WorkItem } from './ports.ts';
+import type { CallBudget, OperationOutcome, Provider, WorkItem } from './ports.ts';
 import { routingFacts } from './routing-facts.ts';
 import { tellUnmapped } from './unmapped.ts';
 
@@ -344,11 +344,13 @@ async function lookAtOperation(
   let end: OperationEnd | null = null;
   let result = 'no_way_to_ask';
   let mayBeSent = isNew;
+  let wasNotFound = false;
   const canInquire = provider.semantics.operationInquiry && targetOf(target) !== null;
   if (!isNew && canInquire) {
     const inquiry = await inquireOperation(provider, target, budgetFor(contract, deps), deps);
     result = labelOf(inquiry);
-    mayBeSent = inquiry.kind === 'not_found' && mayRepeat(operation, attempt, provider, contract, true, deps);
+    wasNotFound = inquiry.kind === 'not_found';
+    mayBeSent = wasNotFound && mayRepeat(operation, attempt, provider, contract, true, deps);
     end = endOfInquiry(inquiry);
   } else if (!isNew) {
     mayBeSent = mayRepeat(operation, attempt, provider, contract, false, deps);
@@ -357,7 +359,9 @@ async function lookAtOperation(
     const outcome = await sendOperation(provider, target, budgetFor(contract, deps), deps);
     by = 'answer';
     result = labelOf(outcome);
-    end = endOfOutcome(outcome);
+    end =
+      endOfOutcome(outcome) ??
+      endOfSpentVoid(outcome, wasNotFound, attempt, operation, provider, contract, deps);
     if (outcome.kind === 'accepted' && operation.kind === 'void' && !canInquire) {
       // No inquiry tells of the void, and its notice may be lost: the authorization itself is asked about.
       end = await endOfAcceptedVoid(provider, target, budgetFor(contract, deps), deps);
@@ -374,6 +378,27 @@ async function lookAtOperation(
     return { authorization, answered: !/^(no_answer|not_sent|unknown|rejected)/.test(result) };
   }
   return endOperation(target, end, by, deps);
+}
+
+/**
+ * A reversal that the provider does not know for certain, and whose repeat fails again: it keeps the failure under the
+ * key, which so will never undo anything. It has failed, and is begun anew under another key; undoing twice undoes once.
+ */
+function endOfSpentVoid(
+  outcome: OperationOutcome,
+  wasNotFound: boolean,
+  attempt: Attempt,
+  operation: Operation,
+  provider: Provider,
+  contract: ProviderContract,
+  deps: GatewayDeps,
+): OperationEnd | null {
+  const isReversal = operation.kind === 'void' && operation.purpose !== 'requested';
+  if (!isReversal || isUnsettled(attempt.outcome) || outcome.kind !== 'unknown' || !wasNotFound) return null;
+  const seenForMs = deps.sightings.seenForMs(`${attempt.id} ${operation.id}`);
+  const pastDeadlineMs = deps.clock.wallMs() - operation.createdAtMs - contract.timeoutMs;
+  if (!isNotFoundEvidence(provider.semantics, { pastDeadlineMs, seenForMs })) return null;
+  return { status: 'failed', code: outcome.code, providerReference: null };
 }
 
 /**
