@@ -15,7 +15,7 @@ import {
 import { sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { failedVoids, hasWork, pendingVoid } from '../core/settlement.ts';
-import { inquire, requestFor } from './attempt.ts';
+import { inquire, requestFor, sentSighting } from './attempt.ts';
 import { type ChangeResult, changeAuthorization } from './change.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
@@ -33,6 +33,7 @@ import {
 } from './operation-calls.ts';
 import type { CallBudget, Provider, WorkItem } from './ports.ts';
 import { routingFacts } from './routing-facts.ts';
+import { tellUnmapped } from './unmapped.ts';
 
 /** Items in hand at once, at most: those of a provider that hangs wait in its pace, and do not hold up the others'. */
 const IN_HAND_MAX = 200;
@@ -205,7 +206,9 @@ async function lookAtAttempt(
   tell(authorization, attempt.provider, 'attempt', by, outcome.kind, item, deps);
   if (result.kind === 'written' && !isUnsettled(outcome)) {
     deps.sightings.forget(attempt.id);
+    deps.sightings.forget(sentSighting(attempt.id));
     learn(authorization, attempt, outcome, deps);
+    tellUnmapped(outcome, { provider: attempt.provider, authorizationId: authorization.id }, deps);
   }
   return { authorization: result.authorization, answered: true, begun: begunBy(result) };
 }
@@ -263,7 +266,8 @@ async function replay(
   seenForMs: number,
   deps: GatewayDeps,
 ): Promise<Found> {
-  const ageMs = Math.max(deps.clock.wallMs() - attempt.startedAtMs, seenForMs);
+  const sentForMs = deps.sightings.seenForMs(sentSighting(attempt.id));
+  const ageMs = Math.max(deps.clock.wallMs() - attempt.startedAtMs, seenForMs, sentForMs);
   const isWhole = authorization.request.threeDs === null;
   const isWanted = pendingVoid(authorization, attempt.number) === null;
   const { card } = authorization.request;
