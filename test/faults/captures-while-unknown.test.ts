@@ -58,12 +58,12 @@ const statusOf = async (id: string) => authorizationIn(await gateway.get(`/v1/au
 const becomes = (id: string, status: string) =>
   eventually(`it is ${status}`, async () => ((await statusOf(id)) === status ? true : null));
 
-describe('T57 captures and voids while something is not known', () => {
+describe('T57: captures and voids while something is not known', () => {
   test.each([
     { provider: 'capture-lost', processed: true },
     { provider: 'capture-not-done', processed: false },
   ] as const)(
-    'T57 capture while the attempt is unknown, void while the capture is (carried out: $processed)',
+    'T57: capture while the attempt is unknown, void while the capture is (carried out: $processed)',
     async ({ provider, processed }) => {
       const { id, reference, heal } = await unknown(provider);
       await expectRefused(provider, operate(id, 'captures'), 'outcome_not_known');
@@ -100,7 +100,7 @@ describe('T57 captures and voids while something is not known', () => {
     },
   );
 
-  test('T57 void while the attempt is unknown: taken, and no capture after it', async () => {
+  test('T57: void while the attempt is unknown: taken, and no capture after it', async () => {
     const provider = 'void-first';
     const { id, reference, heal } = await unknown(provider);
     const voided = await operate(id, 'voids');

@@ -68,7 +68,7 @@ const STEPS: readonly { readonly step: ScriptStep; readonly status: string; read
 
 const ALL = STEPS.flatMap((step) => CASES.map((each) => ({ ...each, ...step })));
 
-describe('T48 an outcome that is not known while clocks jump or differ', () => {
+describe('T48: an outcome that is not known while clocks jump or differ', () => {
   test.each(ALL)('$step, $name', async (each) => {
     let reachable = false;
     const world = new GatewayWorld({
@@ -116,7 +116,7 @@ describe('T48 an outcome that is not known while clocks jump or differ', () => {
   });
 });
 
-describe('T48 a key that the provider forgets is not used again, by whatever clock', () => {
+describe('T48: a key that the provider forgets is not used again, by whatever clock', () => {
   const LIFETIME_MS = 30 * MINUTE_MS;
   test.each([
     { afterMinutes: 5, jumpMinutes: 0, repeated: true },
@@ -166,7 +166,7 @@ describe('T48 a key that the provider forgets is not used again, by whatever clo
   );
 });
 
-describe('T48 guards go by the monotonic clock', () => {
+describe('T48: guards go by the monotonic clock', () => {
   test.each([
     ['forward', JUMP_MS],
     ['back', -JUMP_MS],

@@ -46,7 +46,7 @@ async function statuses(world: GatewayWorld, ids: readonly string[]): Promise<re
   return Promise.all(ids.map(async (id) => (await world.get(id)).status));
 }
 
-describe('T56 the work beside the road, twice at once and again', () => {
+describe('T56: the work beside the road, twice at once and again', () => {
   test.each([1, 2, 4])(
     '%i at once come to what one alone does, with no more at the provider',
     async (count) => {
