@@ -242,8 +242,11 @@ export interface Journal {
    * @returns how many items were freed
    */
   freeWork(owner: string): Promise<number>;
-  /** Puts work back for later. Changes nothing when the lease is no longer that of the caller. */
-  postponeWork(authorizationId: string, owner: string, plan: WorkPlan): Promise<void>;
+  /**
+   * Puts work back for later. Changes nothing when the lease is no longer that of the caller.
+   * @returns whether it still was the caller's: nobody else took it up meanwhile
+   */
+  postponeWork(authorizationId: string, owner: string, plan: WorkPlan): Promise<boolean>;
   /** Keeps a notice before it is acknowledged; `known`: it was kept before, and is not kept twice. */
   keepNotice(provider: string, notice: Notice, atMs: number): Promise<'kept' | 'known'>;
   /** Notices that nobody has dealt with yet, oldest first, at most `limit`. */
@@ -303,7 +306,10 @@ export interface RegisteredRuleset {
 export interface Lapsed {
   readonly authorization: Authorization;
   readonly owner: string;
-  /** From its last change to the end of its lease, by the clock of the process that held it; milliseconds. */
+  /**
+   * From the beginning of its last attempt to the end of its lease, both by the clock of the process that held it;
+   * milliseconds. What others wrote meanwhile, by clocks of their own, does not count.
+   */
   readonly leaseMs: number;
 }
 
@@ -627,6 +633,14 @@ export interface Observer {
     readonly brand: CardBrand;
     readonly outcome: AttemptOutcome;
     readonly durationMs: number;
+  }): void;
+  /** A decline that no table knows, and that was therefore taken as final. Codes are the provider's own words. */
+  unmappedCode(event: {
+    readonly provider: string;
+    readonly authorizationId: string;
+    readonly code: string;
+    readonly networkCode: string | null;
+    readonly advice: string | null;
   }): void;
   failedOver(event: { readonly from: string; readonly to: string; readonly reason: FailOverReason }): void;
   passedOver(event: { readonly provider: string; readonly reason: string }): void;

@@ -44,6 +44,7 @@ const NO_ESTIMATE: ApprovalEstimate = { mean: 0.85, low: 0.7, high: 0.95, level:
 /** An observer that nobody listens to. */
 export const SILENT: Observer = {
   attemptEnded: () => {},
+  unmappedCode: () => {},
   failedOver: () => {},
   passedOver: () => {},
   decided: () => {},
