@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 const FAULTS = 60;
 
 /** Faults whose tests are still being written: only their row has to be there. */
-const AWAITED: ReadonlySet<number> = new Set(Array.from({ length: 40 }, (_, index) => index + 1));
+const AWAITED: ReadonlySet<number> = new Set([15, 16, 17, 18, 19, 20, 34, 35, 36, 37, 38, 39, 40]);
 
 interface Row {
   readonly number: number;
@@ -38,11 +38,11 @@ function readRows(): readonly Row[] {
 /** The numbers that begin the titles of a file (one, or several with commas), beside the call or on the next line. */
 function numbersInTitles(file: string): ReadonlySet<number> {
   const text = readFileSync(join(import.meta.dirname, file), 'utf8');
-  const titles = text.matchAll(/\(\s*['"`](T\d+(?:(?:,| and) T\d+)*)[:,]/g);
+  const titles = [...text.matchAll(/\(\s*['"`](T\d+(?:(?:,| and) T\d+)*)[:,]/g)];
+  // `$number` of a table of cases.
+  if (/\(\s*['"`]\$number[:,]/.test(text)) titles.push(...text.matchAll(/\bnumber: '(T\d+)'/g));
   return new Set(
-    [...titles].flatMap(([, numbers = '']) =>
-      [...numbers.matchAll(/\d+/g)].map(([number]) => Number(number)),
-    ),
+    titles.flatMap(([, numbers = '']) => [...numbers.matchAll(/\d+/g)].map(([number]) => Number(number))),
   );
 }
 
