@@ -521,11 +521,15 @@ class Comparison {
   }
 }
 
-test(`random commands and faults against a model (FUZZ_SEED=${SEED})`, async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(command, { minLength: 10, maxLength: 60, size: 'max' }), (commands) =>
-      new Comparison().run(commands),
-    ),
-    { seed: SEED, numRuns: RUNS },
-  );
-});
+test(
+  `random commands and faults against a model (FUZZ_SEED=${SEED})`,
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { minLength: 10, maxLength: 60, size: 'max' }), (commands) =>
+        new Comparison().run(commands),
+      ),
+      { seed: SEED, numRuns: RUNS },
+    );
+  },
+  Math.max(120_000, RUNS * 300),
+);
