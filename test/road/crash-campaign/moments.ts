@@ -1,0 +1,85 @@
+/**
+ * Where a kill strikes. The road of a request, in order: its caller sends, the claim is written, the provider is asked
+ * and answers, the outcome is written, the caller is answered.
+ */
+export const CALLER_POINTS = ['caller_half_sent', 'caller_sent', 'claim_written', 'caller_answered'] as const;
+export const PROVIDER_POINTS = [
+  /** The request has left the gateway, and no byte of it reached the provider. */
+  'request_kept',
+  /** Half of it did. */
+  'request_half',
+  /** All of it did: the provider is at work, or has just done it. */
+  'request_forwarded',
+  /** The provider has done it and answered; no byte of that reached the gateway. */
+  'answer_kept',
+  'answer_half',
+  /** The gateway has the answer, and at most just begun to write it down. */
+  'answer_forwarded',
+  /** The journal's file changed after the answer. */
+  'outcome_written',
+] as const;
+export const NOTICE_POINTS = ['notice_kept', 'notice_forwarded', 'notice_acknowledged'] as const;
+/** Moments of the process, not of a request. */
+export const PROCESS_POINTS = [
+  'any_moment',
+  /** At a random time between the start of the process and its first request. */
+  'starting',
+  /** A start changed the journal's file: its log is recovered, leases are freed, lapsed roads are closed. */
+  'start_written',
+  /** At a random time after SIGTERM. */
+  'draining',
+  /** SIGTERM, and the journal's file changed: the last roads, or the seal over the history. */
+  'drain_written',
+] as const;
+
+export const CALLER_KINDS = ['authorize', 'automatic', 'capture', 'void', 'refund'] as const;
+export const PROVIDER_KINDS = [
+  ...CALLER_KINDS,
+  /** A void that nobody asked for: of a hidden, partial, late or cancelled approval. */
+  'reversal',
+  'inquiry',
+  /** A key that the provider was sent before: a replay, or an operation that is sent again. */
+  'repeat',
+] as const;
+
+export type Kind = (typeof PROVIDER_KINDS)[number] | 'notice' | 'process';
+export type Point =
+  | (typeof CALLER_POINTS)[number]
+  | (typeof PROVIDER_POINTS)[number]
+  | (typeof NOTICE_POINTS)[number]
+  | (typeof PROCESS_POINTS)[number];
+
+/** One kill to be made. */
+export interface Moment {
+  readonly point: Point;
+  readonly kind: Kind;
+}
+
+/** Of every kill, this share strikes at moments of the process; the rest goes over points and kinds evenly. */
+const PROCESS_SHARE = 0.2;
+
+const REQUEST_MOMENTS: readonly Moment[] = [
+  ...CALLER_POINTS.flatMap((point) => CALLER_KINDS.map((kind) => ({ point, kind }))),
+  ...PROVIDER_POINTS.flatMap((point) => PROVIDER_KINDS.map((kind) => ({ point, kind }))),
+  ...NOTICE_POINTS.map((point) => ({ point, kind: 'notice' as const })),
+];
+const PROCESS_MOMENTS: readonly Moment[] = PROCESS_POINTS.map((point) => ({ point, kind: 'process' }));
+
+/**
+ * That many kills, every moment as often as every other of its sort, in a random order.
+ * @param random uniform in [0, 1)
+ */
+export function plannedMoments(kills: number, random: () => number): Moment[] {
+  const ofProcess = Math.round(kills * PROCESS_SHARE);
+  const shuffled = (moments: readonly Moment[]): Moment[] =>
+    moments
+      .map((moment) => ({ moment, at: random() }))
+      .sort((left, right) => left.at - right.at)
+      .map(({ moment }) => moment);
+  const rounds = (moments: readonly Moment[], count: number): Moment[] => {
+    const planned: Moment[] = [];
+    while (planned.length < count) planned.push(...shuffled(moments));
+    return planned.slice(0, count);
+  };
+  return shuffled([...rounds(REQUEST_MOMENTS, kills - ofProcess), ...rounds(PROCESS_MOMENTS, ofProcess)]);
+}
