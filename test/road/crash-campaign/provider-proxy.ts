@@ -35,7 +35,8 @@ export class ProviderTraffic {
     this.#keys.add(key);
     this.sent.add(key);
     const asked = JSON.parse(body) as { readonly reference?: string; readonly merchant_reference?: string };
-    if (path === '/v1/authorizations') this.#payments.set(asked.reference ?? '', asked.merchant_reference ?? '');
+    if (path === '/v1/authorizations')
+      this.#payments.set(asked.reference ?? '', asked.merchant_reference ?? '');
     // Keys of operations begin with the attempt's.
     const attempt = /^att_[A-Za-z]+_\d+/.exec(key)?.[0] ?? '';
     const reference = this.#payments.get(attempt) ?? null;

@@ -20,12 +20,12 @@ const WATCH_MS = 400;
 /** Kills the gateway when the wanted kind of request passes the wanted point; everything else passes unharmed. */
 export class Trap {
   readonly #kill: () => void;
-  readonly #journalFile: string;
+  readonly #journalFile: () => string;
   readonly #random: SeededRandom;
   #armed: (Moment & { skip: number; readonly done: (sprung: Sprung) => void }) | null = null;
 
   /** @param journalFile the file that every commit writes to */
-  constructor(kill: () => void, journalFile: string, random: SeededRandom) {
+  constructor(kill: () => void, journalFile: () => string, random: SeededRandom) {
     this.#kill = kill;
     this.#journalFile = journalFile;
     this.#random = random;
@@ -72,7 +72,7 @@ export class Trap {
   onJournalWrite(point: Point, passing: Passing): void {
     if (!this.wants(point, passing)) return;
     const spring = this.#take(point, passing);
-    if (spring !== null) void journalWrite(this.#journalFile, WATCH_MS).then(spring);
+    if (spring !== null) void journalWrite(this.#journalFile(), WATCH_MS).then(spring);
   }
 
   #take(point: Point, passing: Passing): (() => void) | null {
