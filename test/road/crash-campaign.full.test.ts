@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { allAuthorizations, contradictions, unsettledOrWrong } from './agreement.ts';
 import { CrashWorld, type Tally } from './crash-campaign/crash-world.ts';
-import { type Moment, plannedMoments } from './crash-campaign/moments.ts';
+import { KillPlan } from './crash-campaign/moments.ts';
 
 /**
  * Kill -9 at every point between claim and answer, hundreds of times, under load and faults, with the providers' own
@@ -16,11 +16,11 @@ const KILLS = Number(process.env['KILLS'] ?? 300);
 const WORLDS = Number(process.env['WORLDS'] ?? 2);
 const TERMINATIONS = 4;
 
-async function runWorld(index: number, moments: Moment[]): Promise<CrashWorld> {
+async function runWorld(index: number, plan: KillPlan): Promise<CrashWorld> {
   const world = await CrashWorld.start(SEED + index);
   world.beginLoad();
-  for (let moment = moments.pop(), made = 0; moment !== undefined; moment = moments.pop(), made += 1) {
-    await world.killAt(moment);
+  for (let moment = plan.next(), made = 0; moment !== null; moment = plan.next(), made += 1) {
+    await world.killAt(moment, plan);
     if (made % 30 === 15 && world.tally.terminated < TERMINATIONS) await world.terminate();
   }
   await world.settle();
@@ -29,9 +29,9 @@ async function runWorld(index: number, moments: Moment[]): Promise<CrashWorld> {
 
 test(`killed ${KILLS} times at every point (SEED=${SEED})`, async () => {
   const random = new SeededRandom(SEED);
-  const moments = plannedMoments(KILLS, random.unit.bind(random));
+  const plan = new KillPlan(KILLS, () => random.unit());
   const startedAtMs = performance.now();
-  const worlds = await Promise.all(Array.from({ length: WORLDS }, (_, index) => runWorld(index, moments)));
+  const worlds = await Promise.all(Array.from({ length: WORLDS }, (_, index) => runWorld(index, plan)));
   for (const world of worlds) {
     const authorizations = await allAuthorizations(world.gateway);
     const ledger = await world.control.ledger();

@@ -7,7 +7,7 @@ import { SeededRandom } from '../../support/seeded-random.ts';
 import { SandboxControl, startGateway, type TestGateway } from '../../support/start-gateway.ts';
 import { Callers } from './caller.ts';
 import { readDeadJournal } from './dead-journal.ts';
-import type { Moment } from './moments.ts';
+import type { KillPlan, Moment } from './moments.ts';
 import { NoticeProxy } from './notice-proxy.ts';
 import { ProviderProxy, ProviderTraffic } from './provider-proxy.ts';
 import { playPayment } from './scripts.ts';
@@ -22,8 +22,8 @@ const PROVIDERS = ['sandbox-a', 'sandbox-b', 'sandbox-c'] as const;
 const CALLERS = 10;
 /** Between two payments of a caller, at most. */
 const CALLER_PAUSE_MS = 120;
-/** A moment that does not come by then gives way to any moment. */
-const TRAP_MS = 2_500;
+/** A start that changed nothing yet is waited for that long. */
+const START_MS = 2_500;
 const DRAIN_MS = 600;
 /** Finals of a life that are asked for again in the next. */
 const ASKED_AGAIN = 12;
@@ -39,7 +39,7 @@ const FAULTS: readonly Omit<FaultBody, 'provider'>[] = [
   { kind: 'hang', probability: 0.02 },
   { kind: 'late', delay_ms: 250, probability: 0.05 },
   { kind: 'truncated', probability: 0.02 },
-  { kind: 'duplicate', probability: 0.03 },
+  { kind: 'webhook_twice', probability: 0.03 },
   { kind: 'webhook_first', probability: 0.05 },
   ...(['capture', 'void', 'refund'] as const).flatMap((operation) => [
     { operation, kind: 'reset_after' as const, probability: 0.06 },
@@ -188,10 +188,10 @@ export class CrashWorld implements AsyncDisposable {
   }
 
   /** Makes one kill, or the nearest that comes, and starts the gateway again. */
-  async killAt(moment: Moment): Promise<void> {
+  async killAt(moment: Moment, plan: KillPlan): Promise<void> {
     await pause(this.#random.integer(20, 150));
     const sprung =
-      moment.kind === 'process' ? await this.#killProcess(moment) : await this.#killRequest(moment);
+      moment.kind === 'process' ? await this.#killProcess(moment) : await this.#killRequest(moment, plan);
     await this.gateway.ended();
     count(this.tally.kills, sprung.point);
     count(this.tally.killsByKind, sprung.kind);
@@ -200,11 +200,14 @@ export class CrashWorld implements AsyncDisposable {
     await this.#askAgain();
   }
 
-  async #killRequest(moment: Moment): Promise<Sprung> {
-    const sprung = await this.#trap.arm(moment, TRAP_MS);
-    if (sprung !== null) return sprung;
-    this.tally.missed += 1;
-    return this.#killNow('any_moment');
+  async #killRequest(moment: Moment, plan: KillPlan): Promise<Sprung> {
+    const sprung = await this.#trap.arm(moment, plan);
+    if (sprung === null) {
+      this.tally.missed += 1;
+      return this.#killNow('any_moment');
+    }
+    if (sprung.point !== moment.point || sprung.kind !== moment.kind) plan.swap(moment, sprung);
+    return sprung;
   }
 
   #killNow(point: Sprung['point']): Sprung {
@@ -222,7 +225,7 @@ export class CrashWorld implements AsyncDisposable {
         this.tally.starts += 1;
         if (point === 'starting') await pause(this.#random.integer(50, 900));
         else {
-          await journalWrite(this.#journalFile, TRAP_MS);
+          await journalWrite(this.#journalFile, START_MS);
           await pause(this.#random.integer(0, 5));
         }
         const sprung = this.#killNow(point);

@@ -65,21 +65,45 @@ const REQUEST_MOMENTS: readonly Moment[] = [
 ];
 const PROCESS_MOMENTS: readonly Moment[] = PROCESS_POINTS.map((point) => ({ point, kind: 'process' }));
 
-/**
- * That many kills, every moment as often as every other of its sort, in a random order.
- * @param random uniform in [0, 1)
- */
-export function plannedMoments(kills: number, random: () => number): Moment[] {
-  const ofProcess = Math.round(kills * PROCESS_SHARE);
-  const shuffled = (moments: readonly Moment[]): Moment[] =>
-    moments
-      .map((moment) => ({ moment, at: random() }))
-      .sort((left, right) => left.at - right.at)
-      .map(({ moment }) => moment);
-  const rounds = (moments: readonly Moment[], count: number): Moment[] => {
-    const planned: Moment[] = [];
-    while (planned.length < count) planned.push(...shuffled(moments));
-    return planned.slice(0, count);
-  };
-  return shuffled([...rounds(REQUEST_MOMENTS, kills - ofProcess), ...rounds(PROCESS_MOMENTS, ofProcess)]);
+/** The kills that are still to be made, shared by all gateways of a campaign. */
+export class KillPlan {
+  readonly #left: Moment[];
+
+  /**
+   * Every moment as often as every other of its sort, in a random order.
+   * @param random uniform in [0, 1)
+   */
+  constructor(kills: number, random: () => number) {
+    const shuffled = (moments: readonly Moment[]): Moment[] =>
+      moments
+        .map((moment) => ({ moment, at: random() }))
+        .sort((one, other) => one.at - other.at)
+        .map(({ moment }) => moment);
+    const rounds = (moments: readonly Moment[], count: number): Moment[] => {
+      const planned: Moment[] = [];
+      while (planned.length < count) planned.push(...shuffled(moments));
+      return planned.slice(0, count);
+    };
+    const ofProcess = Math.round(kills * PROCESS_SHARE);
+    this.#left = shuffled([
+      ...rounds(REQUEST_MOMENTS, kills - ofProcess),
+      ...rounds(PROCESS_MOMENTS, ofProcess),
+    ]);
+  }
+
+  /** Takes the next one; null when all are made. */
+  next(): Moment | null {
+    return this.#left.pop() ?? null;
+  }
+
+  /** Whether a moment is still to be struck. */
+  has(point: Point, kind: Kind): boolean {
+    return this.#left.some((each) => each.point === point && each.kind === kind);
+  }
+
+  /** `made` came instead of `planned`, which stays to be made unless the other was none of the plan's. */
+  swap(planned: Moment, made: Moment): void {
+    const index = this.#left.findIndex(({ point, kind }) => point === made.point && kind === made.kind);
+    if (index !== -1) this.#left[index] = planned;
+  }
 }

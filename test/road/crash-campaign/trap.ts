@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
+import { pause } from '../../support/eventually.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
-import type { Kind, Moment, Point } from './moments.ts';
+import type { KillPlan, Kind, Moment, Point } from './moments.ts';
 
 /** A request as the trap tells it apart. */
 export interface Passing {
@@ -16,39 +17,49 @@ export interface Sprung extends Moment {
 
 /** The journal's file is watched at most that long for the change that a request makes. */
 const WATCH_MS = 400;
+/** The wanted moment is waited for that long, and any that is planned after it. */
+const NARROW_MS = 700;
+const TRAP_MS = 2_000;
 
 /** Kills the gateway when the wanted kind of request passes the wanted point; everything else passes unharmed. */
 export class Trap {
   readonly #kill: () => void;
   readonly #journalFile: () => string;
   readonly #random: SeededRandom;
-  #armed: (Moment & { skip: number; readonly done: (sprung: Sprung) => void }) | null = null;
+  #wants: (point: Point, kind: Kind) => boolean = () => false;
+  /** A moment has come, and its kill is on the way. */
+  #isTaken = false;
+  #done: (sprung: Sprung) => void = () => {};
 
-  /** @param journalFile the file that every commit writes to */
+  /** @param journalFile the file that every commit writes to; asked for when it is needed */
   constructor(kill: () => void, journalFile: () => string, random: SeededRandom) {
     this.#kill = kill;
     this.#journalFile = journalFile;
     this.#random = random;
   }
 
-  /** Resolves when it has killed; null when nothing fitting passed in time. */
-  async arm(moment: Moment, withinMs: number): Promise<Sprung | null> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), withinMs);
+  /**
+   * Waits for the wanted moment, and after a while for any that is still planned.
+   * @returns what it killed at; null when nothing of that passed in time
+   */
+  async arm(wanted: Moment, plan: KillPlan): Promise<Sprung | null> {
+    const sprung = new Promise<Sprung>((resolve) => {
+      this.#done = resolve;
     });
-    const sprung = new Promise<Sprung>((done) => {
-      this.#armed = { ...moment, skip: this.#random.integer(0, 2), done };
-    });
-    const how = await Promise.race([sprung, late]);
-    clearTimeout(timer);
-    this.#armed = null;
-    return how;
+    const isWanted = (point: Point, kind: Kind): boolean => point === wanted.point && kind === wanted.kind;
+    this.#wants = isWanted;
+    this.#isTaken = false;
+    const early = await Promise.race([sprung, pause(NARROW_MS)]);
+    if (early !== undefined) return early;
+    if (!this.#isTaken) this.#wants = (point, kind) => plan.has(point, kind) || isWanted(point, kind);
+    const late = await Promise.race([sprung, pause(TRAP_MS)]);
+    this.#wants = () => false;
+    return late ?? null;
   }
 
   /** Whether the next of this kind at this point is to be struck. */
   wants(point: Point, { kind }: Passing): boolean {
-    return this.#armed?.point === point && this.#armed.kind === kind && this.#armed.skip === 0;
+    return this.#wants(point, kind);
   }
 
   /** @returns true when it killed: whoever calls forwards nothing more */
@@ -76,16 +87,13 @@ export class Trap {
   }
 
   #take(point: Point, passing: Passing): (() => void) | null {
-    const armed = this.#armed;
-    if (armed === null || armed.point !== point || armed.kind !== passing.kind) return null;
-    if (armed.skip > 0) {
-      armed.skip -= 1;
-      return null;
-    }
-    this.#armed = null;
+    if (!this.#wants(point, passing.kind)) return null;
+    this.#wants = () => false;
+    this.#isTaken = true;
+    const done = this.#done;
     return () => {
       this.#kill();
-      armed.done({ point, kind: passing.kind, reference: passing.reference });
+      done({ point, ...passing });
     };
   }
 }
