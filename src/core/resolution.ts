@@ -29,21 +29,22 @@ export interface ProviderSemantics {
   readonly validityMs: number;
 }
 
-/** Least time before a key's end at which it is no longer used, milliseconds: more than clocks may differ. */
-const KEY_MARGIN_MS = 20 * 60_000;
-/** The margin is never more than this share of the lifetime. */
-const KEY_MARGIN_SHARE = 0.25;
+/**
+ * Time before a key's end from which it is not used any more by whoever did not send the request itself, milliseconds:
+ * twice what the clocks of two machines may differ by.
+ */
+export const KEY_MARGIN_MS = 20 * 60_000;
 
 /**
  * Whether the key of a request is certain to be known to the provider still, if it ever was. Beyond it a replay would
- * be a new authorization.
- * @param ageMs time since the request was first sent, the longer of what both clocks say
+ * be a new authorization (payments reference, invariant 13).
+ * @param ageMs time since the request was first sent, by which the repeat is over; the longer of what both clocks say
+ * @param marginMs what the age may be too small by: 0 by the monotonic clock of the sender, else {@link KEY_MARGIN_MS}
  */
-export function isKeyUsable(semantics: ProviderSemantics, ageMs: number): boolean {
+export function isKeyUsable(semantics: ProviderSemantics, ageMs: number, marginMs: number): boolean {
   if (semantics.replay === 'none') return false;
   const lifetimeMs = semantics.keyLifetimeMs;
-  if (lifetimeMs === null) return true;
-  return ageMs >= 0 && ageMs < lifetimeMs - Math.min(KEY_MARGIN_MS, lifetimeMs * KEY_MARGIN_SHARE);
+  return lifetimeMs === null || (ageMs >= 0 && ageMs + marginMs < lifetimeMs);
 }
 
 /** Time that the clocks of two machines may differ by, beyond what is waited for anyway; milliseconds. */
@@ -95,13 +96,16 @@ const CONNECTION_LOST: ReadonlySet<string> = new Set([
  * is definite whether or not the first request arrived. Everything else (a time-out, an error that may be kept for
  * ever, an answer that cannot be read): an inquiry, which cannot move money. After a failure that the provider does not
  * keep under the key, never a replay (payments reference, invariant 14).
+ * @param ageMs time since the request was sent, by which a repeat would be over; by the sender's monotonic clock
  */
 export function quickResolution(
   outcome: Extract<AttemptOutcome, { kind: 'unknown' }>,
   semantics: ProviderSemantics,
+  ageMs: number,
 ): QuickResolution {
   if (outcome.code === ANSWER_MISMATCH || outcome.code === 'aborted') return 'none';
-  if (CONNECTION_LOST.has(outcome.code) && semantics.replay === 'same_answer') return 'replay';
+  const isReplaySafe = semantics.replay === 'same_answer' && isKeyUsable(semantics, ageMs, 0);
+  if (CONNECTION_LOST.has(outcome.code) && isReplaySafe) return 'replay';
   if (semantics.inquiry === 'our_reference') return 'inquire';
   return semantics.inquiry === 'provider_reference' && outcome.providerReference !== null
     ? 'inquire'

@@ -47,7 +47,8 @@ export async function sendAttempt(
   const retryAfterMs = first.kind === 'rejected' ? first.retryAfterMs : null;
   // The lane is told what the provider did at first, however well it can be found out afterwards.
   admitted.permit.report(breakerSignal(first), retryAfterMs);
-  const outcome = first.kind === 'unknown' ? await findOutQuickly(first, call, admitted, road, deps) : first;
+  const outcome =
+    first.kind === 'unknown' ? await findOutQuickly(first, call, startedMs, admitted, road, deps) : first;
   const durationMs = deps.clock.monotonicMs() - startedMs;
   deps.observer.attemptEnded({ provider: intent.provider, brand: facts.cardBrand, outcome, durationMs });
   deps.learner.observe({
@@ -109,19 +110,18 @@ const WORTH_ASKING_MS = 50;
 async function findOutQuickly(
   first: Extract<AttemptOutcome, { kind: 'unknown' }>,
   call: AuthorizeCall,
+  startedMs: number,
   admitted: Admitted,
   road: Road,
   deps: GatewayDeps,
 ): Promise<AttemptOutcome> {
   const { provider, contract } = admitted;
-  const way = quickResolution(first, provider.semantics);
   const nowMs = deps.clock.monotonicMs();
+  const deadlineMs = Math.min(road.deadlineMs, nowMs + contract.timeoutMs);
+  const way = quickResolution(first, provider.semantics, deadlineMs - startedMs);
   const isWorthIt = road.deadlineMs - nowMs >= WORTH_ASKING_MS && !deps.stopSignal.aborted;
   if (way === 'none' || !isWorthIt || !deps.quickBudget.withdraw()) return first;
-  const budget: CallBudget = {
-    ...call.budget,
-    deadlineMs: Math.min(road.deadlineMs, nowMs + contract.timeoutMs),
-  };
+  const budget: CallBudget = { ...call.budget, deadlineMs };
   const outcome =
     way === 'replay'
       ? await guarded(() => provider.authorize({ ...call, budget }), deps)

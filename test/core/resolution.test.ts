@@ -4,6 +4,7 @@ import {
   DEFAULT_SCHEDULE_MS,
   isKeyUsable,
   isNotFoundEvidence,
+  KEY_MARGIN_MS,
   nextWork,
   notFoundOutcome,
   type ProviderSemantics,
@@ -36,12 +37,16 @@ describe('keys', () => {
     ['over', {}, 25 * HOUR_MS, false],
     ['a clock that went back', {}, -1, false],
     ['for ever', { keyLifetimeMs: null }, 400 * DAY_MS, true],
-    ['a short life has a quarter of it as margin', { keyLifetimeMs: 4_000 }, 2_999, true],
-    ['and no more', { keyLifetimeMs: 4_000 }, 3_000, false],
+    ['a life not longer than the margin', { keyLifetimeMs: 20 * MINUTE_MS }, 0, false],
     ['failures not kept', { replay: 'success_only' }, 0, true],
     ['no keys', { replay: 'none' }, 0, false],
   ] as const)('%s', (_, over, ageMs, usable) => {
-    expect(isKeyUsable(semantics(over), ageMs)).toBe(usable);
+    expect(isKeyUsable(semantics(over), ageMs, KEY_MARGIN_MS)).toBe(usable);
+  });
+
+  it('the sender itself knows their age exactly', () => {
+    expect(isKeyUsable(semantics({ keyLifetimeMs: 4_000 }), 3_999, 0)).toBe(true);
+    expect(isKeyUsable(semantics({ keyLifetimeMs: 4_000 }), 4_000, 0)).toBe(false);
   });
 });
 
@@ -83,6 +88,9 @@ describe('what is done at once about an unknown', () => {
     ['UND_ERR_SOCKET', {}, null, 'replay'],
     ['ECONNRESET', { replay: 'success_only' }, null, 'inquire'],
     ['ECONNRESET', { replay: 'none', inquiry: 'none' }, null, 'none'],
+    ['ECONNRESET', { keyLifetimeMs: 1_000 }, null, 'replay'],
+    ['ECONNRESET', { keyLifetimeMs: 999 }, null, 'inquire'],
+    ['ECONNRESET', { keyLifetimeMs: 999, inquiry: 'none' }, null, 'none'],
     ['timeout', {}, null, 'inquire'],
     ['http_500', {}, null, 'inquire'],
     ['answer_malformed', {}, null, 'inquire'],
@@ -92,7 +100,7 @@ describe('what is done at once about an unknown', () => {
     ['answer_mismatch', {}, 'p1', 'none'],
     ['aborted', {}, null, 'none'],
   ] as const)('%s %j %s: %s', (code, over, reference, expected) => {
-    expect(quickResolution(unknown(code, reference), semantics(over))).toBe(expected);
+    expect(quickResolution(unknown(code, reference), semantics(over), 999)).toBe(expected);
   });
 });
 
