@@ -39,7 +39,7 @@ const AGAIN: ReadonlySet<number> = new Set([202, 409, 503]);
 
 /** Everything that callers were told, and whether anything told was taken back. */
 export class Callers {
-  readonly #url: () => string;
+  readonly #url: () => Promise<string>;
   readonly #trap: Trap;
   readonly #finals = new Map<string, { readonly ask: Ask; readonly text: string }>();
   /** Keys that were accepted: whoever said 201 or 202 knows them for ever. */
@@ -48,7 +48,8 @@ export class Callers {
   readonly wrong: string[] = [];
   readonly counts = { calls: 0, cutOff: 0, pending: 0, inFlight: 0, unavailable: 0, held: 0 };
 
-  constructor(url: () => string, trap: Trap) {
+  /** @param url resolves when the gateway listens */
+  constructor(url: () => Promise<string>, trap: Trap) {
     this.#url = url;
     this.#trap = trap;
   }
@@ -84,9 +85,12 @@ export class Callers {
 
   /** Asks again for what was told as final; it must be the same, byte for byte. */
   async askAgain(ask: Ask, told: string): Promise<void> {
-    const reply = await this.#once(ask);
+    let reply = await this.#once(ask);
     // Killed meanwhile: the next life is asked.
-    if (reply === null) return;
+    while (reply === null) {
+      await pause(RETRY_MS);
+      reply = await this.#once(ask);
+    }
     if (reply.status !== 201 || reply.text !== told) {
       this.wrong.push(`${ask.key} was told ${told}, and now ${reply.status} ${reply.text}`);
     }
@@ -113,9 +117,10 @@ export class Callers {
 
   /** One call; null when the connection was lost, or never was. */
   async #once(ask: Ask): Promise<Reply | null> {
+    const url = await this.#url();
     this.counts.calls += 1;
     try {
-      return await send(this.#url(), ask, this.#trap);
+      return await send(url, ask, this.#trap);
     } catch {
       return null;
     }
@@ -124,7 +129,7 @@ export class Callers {
 
 /** Sends one request on a connection of its own, and tells the trap how far it is. */
 function send(url: string, ask: Ask, trap: Trap): Promise<Reply> {
-  const passing: Passing = { kind: ask.kind, reference: ask.reference };
+  const passing: Passing = { kind: ask.kind, reference: ask.reference, isOld: false };
   return new Promise((resolve, reject) => {
     const request = httpRequest(`${url}${ask.path}`, {
       method: 'POST',

@@ -59,6 +59,8 @@ export interface Tally {
   readonly killsByKind: Map<string, number>;
   /** How far the requests that set kills off had come in the journal, by point. */
   readonly leftBehind: Map<string, number>;
+  /** Kills while something was found out or done that an earlier kill had left. */
+  killsOfOld: number;
   /** Sums over all kills. */
   left: { openRoads: number; pendingOperations: number; work: number };
   starts: number;
@@ -75,11 +77,33 @@ function count(map: Map<string, number>, name: string): void {
   map.set(name, (map.get(name) ?? 0) + 1);
 }
 
+/** Callers wait here while the gateway is down, instead of knocking all the time. */
+class Gate {
+  #isOpen: Promise<void> = Promise.resolve();
+  #open: () => void = () => {};
+
+  passed(): Promise<void> {
+    return this.#isOpen;
+  }
+
+  shut(): void {
+    this.#open();
+    this.#isOpen = new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+
+  open(): void {
+    this.#open();
+  }
+}
+
 export class CrashWorld implements AsyncDisposable {
   readonly tally: Tally = {
     kills: new Map(),
     killsByKind: new Map(),
     leftBehind: new Map(),
+    killsOfOld: 0,
     left: { openRoads: 0, pendingOperations: 0, work: 0 },
     starts: 1,
     terminated: 0,
@@ -98,11 +122,13 @@ export class CrashWorld implements AsyncDisposable {
   readonly #sandbox: SandboxChild;
   readonly #proxies: readonly ProviderProxy[];
   readonly #trap: Trap;
+  readonly #gate: Gate;
   readonly #journalFile: string;
   readonly #seed: number;
   readonly #random: SeededRandom;
   #load: Promise<unknown> = Promise.resolve();
   #isLoading = false;
+  readonly #asking: Promise<void>[] = [];
   #askedThrough = 0;
 
   private constructor(seed: number, parts: Parts) {
@@ -116,6 +142,7 @@ export class CrashWorld implements AsyncDisposable {
     this.#sandbox = parts.sandbox;
     this.#proxies = parts.proxies;
     this.#trap = parts.trap;
+    this.#gate = parts.gate;
     this.#journalFile = parts.journalFile;
   }
 
@@ -151,7 +178,11 @@ export class CrashWorld implements AsyncDisposable {
     });
     late.gateway = gateway;
     late.file = join(gateway.folders.data, 'journal.sqlite-wal');
-    const callers = new Callers(() => gateway.url, trap);
+    const gate = new Gate();
+    const callers = new Callers(async () => {
+      await gate.passed();
+      return gateway.url;
+    }, trap);
     const parts = {
       sandbox,
       control,
@@ -161,6 +192,7 @@ export class CrashWorld implements AsyncDisposable {
       notices,
       gateway,
       callers,
+      gate,
       journalFile: late.file,
     };
     return new CrashWorld(seed, parts);
@@ -193,11 +225,12 @@ export class CrashWorld implements AsyncDisposable {
     const sprung =
       moment.kind === 'process' ? await this.#killProcess(moment) : await this.#killRequest(moment, plan);
     await this.gateway.ended();
+    this.#gate.shut();
     count(this.tally.kills, sprung.point);
     count(this.tally.killsByKind, sprung.kind);
+    if (sprung.isOld) this.tally.killsOfOld += 1;
     this.#lookAtJournal(sprung);
     await this.#restart();
-    await this.#askAgain();
   }
 
   async #killRequest(moment: Moment, plan: KillPlan): Promise<Sprung> {
@@ -212,7 +245,7 @@ export class CrashWorld implements AsyncDisposable {
 
   #killNow(point: Sprung['point']): Sprung {
     this.gateway.signal('SIGKILL');
-    return { point, kind: 'process', reference: null };
+    return { point, kind: 'process', reference: null, isOld: false };
   }
 
   async #killProcess({ point }: Moment): Promise<Sprung> {
@@ -221,6 +254,7 @@ export class CrashWorld implements AsyncDisposable {
       case 'start_written': {
         this.#killNow('any_moment');
         await this.gateway.ended();
+        this.#gate.shut();
         const started = this.gateway.restart().catch(() => 'ended while it started');
         this.tally.starts += 1;
         if (point === 'starting') await pause(this.#random.integer(50, 900));
@@ -248,15 +282,17 @@ export class CrashWorld implements AsyncDisposable {
     await pause(this.#random.integer(50, 200));
     const { code, signal } = await this.gateway.stop();
     if (code !== 0 || signal !== null) this.wrong.push(`SIGTERM ended it with ${code} ${signal}`);
+    this.#gate.shut();
     this.tally.terminated += 1;
     this.#lookAtJournal(null);
     await this.#restart();
-    await this.#askAgain();
   }
 
   async #restart(): Promise<void> {
     await this.gateway.restart();
     this.tally.starts += 1;
+    this.traffic.life += 1;
+    this.#gate.open();
   }
 
   #lookAtJournal(sprung: Sprung | null): void {
@@ -299,6 +335,7 @@ export class CrashWorld implements AsyncDisposable {
     void this.#load.then(() => {
       isOver = true;
     });
+    await Promise.all(this.#asking);
     await eventually('every caller has a final answer', () => (isOver ? true : null), {
       withinMs: SETTLED_WITHIN_MS,
     });
@@ -335,6 +372,7 @@ interface Parts {
   readonly notices: NoticeProxy;
   readonly gateway: TestGateway;
   readonly callers: Callers;
+  readonly gate: Gate;
   readonly journalFile: string;
 }
 

@@ -63,6 +63,14 @@ const REQUEST_MOMENTS: readonly Moment[] = [
   ...PROVIDER_POINTS.flatMap((point) => PROVIDER_KINDS.map((kind) => ({ point, kind }))),
   ...NOTICE_POINTS.map((point) => ({ point, kind: 'notice' as const })),
 ];
+/** How many of that many kills strike at a point. */
+export function plannedAt(point: Point, kills: number): number {
+  const isOfProcess = (PROCESS_POINTS as readonly Point[]).includes(point);
+  const moments = isOfProcess ? PROCESS_MOMENTS : REQUEST_MOMENTS;
+  const share = isOfProcess ? PROCESS_SHARE : 1 - PROCESS_SHARE;
+  return (kills * share * moments.filter((moment) => moment.point === point).length) / moments.length;
+}
+
 const PROCESS_MOMENTS: readonly Moment[] = PROCESS_POINTS.map((point) => ({ point, kind: 'process' }));
 
 /** The kills that are still to be made, shared by all gateways of a campaign. */

@@ -45,7 +45,7 @@ async function passNotice(
 ): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  const passing = { kind: 'notice', reference: null } as const;
+  const passing = { kind: 'notice', reference: null, isOld: false } as const;
   if (trap.at('notice_kept', passing)) {
     response.writeHead(503).end();
     return;

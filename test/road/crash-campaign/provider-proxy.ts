@@ -9,12 +9,14 @@ const ANSWER_IS_TAKEN_MS = 3;
 /** What passes to the providers, over all of them and all lives of the gateway. */
 export class ProviderTraffic {
   readonly trap: Trap;
-  /** Idempotency keys that reached a proxy. */
-  readonly #keys = new Set<string>();
+  /** Idempotency keys that reached a proxy, with the life of the gateway in which they first did. */
+  readonly #keys = new Map<string, number>();
   /** Payment by attempt id. */
   readonly #payments = new Map<string, string>();
   /** Attempt ids and keys of operations that left the gateway since this was last emptied. */
   readonly sent = new Set<string>();
+  /** Which process of the gateway runs now, counted from 1. */
+  life = 1;
   readonly counts = { requests: 0, repeats: 0, inquiries: 0 };
 
   constructor(trap: Trap) {
@@ -28,23 +30,26 @@ export class ProviderTraffic {
     if (method === 'GET') {
       this.counts.inquiries += 1;
       const attempt = new URLSearchParams(path.split('?')[1] ?? '').get('reference') ?? '';
-      return { kind: 'inquiry', reference: this.#payments.get(attempt) ?? null };
+      return this.#passing('inquiry', attempt);
     }
     const key = /^idempotency-key:\s*(\S+)/im.exec(head)?.[1] ?? '';
     const isRepeat = this.#keys.has(key);
-    this.#keys.add(key);
+    if (!isRepeat) this.#keys.set(key, this.life);
     this.sent.add(key);
     const asked = JSON.parse(body) as { readonly reference?: string; readonly merchant_reference?: string };
-    if (path === '/v1/authorizations')
+    if (path === '/v1/authorizations') {
       this.#payments.set(asked.reference ?? '', asked.merchant_reference ?? '');
+    }
     // Keys of operations begin with the attempt's.
     const attempt = /^att_[A-Za-z]+_\d+/.exec(key)?.[0] ?? '';
-    const reference = this.#payments.get(attempt) ?? null;
-    if (isRepeat) {
-      this.counts.repeats += 1;
-      return { kind: 'repeat', reference };
-    }
-    return { kind: kindOf(path, reference ?? ''), reference };
+    if (!isRepeat) return this.#passing(kindOf(path, this.#payments.get(attempt) ?? ''), attempt);
+    this.counts.repeats += 1;
+    return this.#passing('repeat', attempt);
+  }
+
+  #passing(kind: Kind, attempt: string): Passing {
+    const isOld = (this.#keys.get(attempt) ?? this.life) < this.life;
+    return { kind, reference: this.#payments.get(attempt) ?? null, isOld };
   }
 }
 

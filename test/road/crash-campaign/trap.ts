@@ -8,12 +8,12 @@ export interface Passing {
   readonly kind: Kind;
   /** What the journal knows it by: the reference of its payment. */
   readonly reference: string | null;
+  /** Its attempt was begun by a process that was killed: somebody finds out, or does, what was left. */
+  readonly isOld: boolean;
 }
 
 /** A kill that was made, and the request that set it off. */
-export interface Sprung extends Moment {
-  readonly reference: string | null;
-}
+export type Sprung = Moment & Pick<Passing, 'reference' | 'isOld'>;
 
 /** The journal's file is watched at most that long for the change that a request makes. */
 const WATCH_MS = 400;
