@@ -221,7 +221,9 @@ export class CrashWorld implements AsyncDisposable {
 
   /** Makes one kill, or the nearest that comes, and starts the gateway again. */
   async killAt(moment: Moment, plan: KillPlan): Promise<void> {
-    await pause(this.#random.integer(20, 150));
+    this.#asking.push(this.#askAgain());
+    // At once as often as later: what the kill before left is taken up right after the start.
+    if (this.#random.chance(0.5)) await pause(this.#random.integer(20, 150));
     const sprung =
       moment.kind === 'process' ? await this.#killProcess(moment) : await this.#killRequest(moment, plan);
     await this.gateway.ended();
