@@ -94,7 +94,8 @@ test(`killed ${KILLS} times, at every point: no payment lost, none twice (SEED=$
   };
   console.log(JSON.stringify({ seed: SEED, ...work, atPoint, ofKind, leftBehind }, null, 1));
 
-  if (work.seconds * 1000 < KILLING_MS) expect(kills).toBeGreaterThanOrEqual(KILLS);
+  const isInTime = plan.next() === null;
+  if (isInTime) expect(kills).toBeGreaterThanOrEqual(KILLS);
   expect(kills).toBeGreaterThanOrEqual(KILLS * LEAST_SHARE);
   for (const point of [...CALLER_POINTS, ...PROVIDER_POINTS, ...NOTICE_POINTS, ...PROCESS_POINTS]) {
     expect.soft(atPoint[point] ?? 0, point).toBeGreaterThanOrEqual(Math.floor(plannedAt(point, kills) / 3));

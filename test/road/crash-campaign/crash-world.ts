@@ -28,7 +28,7 @@ const DRAIN_MS = 600;
 /** Finals of a life that are asked for again in the next. */
 const ASKED_AGAIN = 12;
 /** Everything is to be found out within this time after the last start. */
-const SETTLED_WITHIN_MS = 30_000;
+const SETTLED_WITHIN_MS = 60_000;
 const NOT_FOUND_AFTER_MS = 300;
 
 const FAULTS: readonly Omit<FaultBody, 'provider'>[] = [

@@ -47,13 +47,18 @@ function readFrom(database: DatabaseSync, sent: Iterable<string>, sprung: Sprung
   );
   const count = (sql: string): number => Number(database.prepare(sql).get()?.['count'] ?? 0);
   return {
-    withoutIntent: [...sent].filter((key) => known.get(key) === undefined),
+    withoutIntent: [...sent].filter((key) => known.get(keyInJournal(key)) === undefined),
     victim:
       sprung === null || sprung.reference === null ? null : leftBehind(database, sprung, sprung.reference),
     openRoads: count('SELECT count(*) AS count FROM authorizations WHERE open = 1'),
     pendingOperations: count("SELECT count(*) AS count FROM operations WHERE status = 'pending'"),
     work: count('SELECT count(*) AS count FROM work'),
   };
+}
+
+/** A void by our reference has a body, and so a key, of its own. */
+function keyInJournal(key: string): string {
+  return key.replace(/(_v\d+)r$/, '$1');
 }
 
 function leftBehind(database: DatabaseSync, { kind }: Sprung, reference: string): LeftBehind {

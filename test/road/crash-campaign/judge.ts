@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { runScript } from '../../cli/run-script.ts';
 import { allAuthorizations, contradictions, unsettledOrWrong } from '../agreement.ts';
 import type { CrashWorld } from './crash-world.ts';
 import { type SeenInJournal, seenInJournal } from './seen-in-journal.ts';
@@ -32,6 +33,10 @@ export async function judge(world: CrashWorld): Promise<Judged> {
   for (const [sort, found] of Object.entries(wrong)) expect.soft(found.slice(0, SHOWN), sort).toEqual([]);
   const { code } = await world.gateway.stop();
   expect.soft(code, 'ends in order').toBe(0);
+  const verified = await runScript('journal.ts', ['verify', world.gateway.folders.data]);
+  expect
+    .soft([verified.code, verified.stdout, verified.stderr], 'verified')
+    .toEqual([0, expect.any(String), '']);
   return {
     authorizations: authorizations.length,
     inLedger: ledger.authorizations.length,
