@@ -21,7 +21,10 @@ import { journalWrite, type Sprung, Trap } from './trap.ts';
 const PROVIDERS = ['sandbox-a', 'sandbox-b', 'sandbox-c'] as const;
 const CALLERS = 10;
 /** Between two payments of a caller, at most. */
-const CALLER_PAUSE_MS = 120;
+const CALLER_PAUSE_MS = 60;
+/** A kill that is not to strike at once waits for up to that many final answers, and no longer than this. */
+const LOADED_FINALS = 20;
+const LOADED_MS = 1_500;
 /** A start that changed nothing yet is waited for that long. */
 const START_MS = 2_500;
 const DRAIN_MS = 600;
@@ -223,7 +226,7 @@ export class CrashWorld implements AsyncDisposable {
   async killAt(moment: Moment, plan: KillPlan): Promise<void> {
     this.#asking.push(this.#askAgain());
     // At once as often as later: what the kill before left is taken up right after the start.
-    if (this.#random.chance(0.5)) await pause(this.#random.integer(20, 150));
+    if (this.#random.chance(0.5)) await this.#loaded();
     const sprung =
       moment.kind === 'process' ? await this.#killProcess(moment) : await this.#killRequest(moment, plan);
     await this.gateway.ended();
@@ -233,6 +236,13 @@ export class CrashWorld implements AsyncDisposable {
     if (sprung.isOld) this.tally.killsOfOld += 1;
     this.#lookAtJournal(sprung);
     await this.#restart();
+  }
+
+  /** Callers have been answered a few times in this life; not for ever on a busy machine. */
+  async #loaded(): Promise<void> {
+    const finals = this.callers.finals.length + this.#random.integer(0, LOADED_FINALS);
+    const untilMs = performance.now() + LOADED_MS;
+    while (this.callers.finals.length < finals && performance.now() < untilMs) await pause(5);
   }
 
   async #killRequest(moment: Moment, plan: KillPlan): Promise<Sprung> {
