@@ -6,10 +6,17 @@ import { DEFAULT_SCHEDULE_MS } from '../../src/core/resolution.ts';
 import type { RuleAction, Ruleset } from '../../src/core/rules/ruleset.ts';
 import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
-import type { Admission, Guards, Journal, Learner, Observer, Provider } from '../../src/gateway/ports.ts';
+import type {
+  Admission,
+  Clock,
+  Guards,
+  Journal,
+  Learner,
+  Observer,
+  Provider,
+} from '../../src/gateway/ports.ts';
 import { Sightings } from '../../src/gateway/sightings.ts';
 import { Unrecorded } from '../../src/gateway/unrecorded.ts';
-import type { FakeClock } from './fake-clock.ts';
 import { sampleAction, sampleContract, sampleRuleset } from './sample-ruleset.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -50,7 +57,7 @@ export const SILENT: Observer = {
 
 /** What the road needs, with simple parts where a test is not about them. */
 export function roadDeps(options: {
-  readonly clock: FakeClock;
+  readonly clock: Clock;
   readonly random: SeededRandom;
   readonly journal: Journal;
   readonly provider: (id: string) => Provider | undefined;
