@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** `npm run test:full`: the long runs, and the property tests with more seeds than `npm test` takes. */
 export default defineConfig({
   test: {
-    include: ['test/**/*.full.test.ts', 'test/simulation/**/*.test.ts', 'test/stores/**/*-model.test.ts'],
+    include: ['test/**/*.full.test.ts', 'test/simulation/**/*.test.ts', 'test/**/*-model.test.ts'],
     maxWorkers: 2,
     testTimeout: 300_000,
     hookTimeout: 60_000,

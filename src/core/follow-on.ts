@@ -157,6 +157,7 @@ function beginVoidOfPending(
   if (authorization.operations.some(({ kind, status }) => kind === 'capture' && status === 'pending')) {
     return refused('capture_pending');
   }
+  if (sumOf(authorization.operations, 'capture', ['succeeded']) > 0) return refused('already_captured');
   const verdict = begun(authorization, followOn, authorization.request.amount.value, last.number, nowMs);
   const isOpen = isUnsettled(last.outcome) || (last.outcome !== null && mayHoldMoney(last.outcome));
   if (!verdict.allowed || isOpen) return verdict;

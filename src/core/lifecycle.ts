@@ -14,7 +14,7 @@ import {
   type Operation,
   type OperationPurpose,
 } from './operation.ts';
-import { isUndone, pendingVoid, settled } from './settlement.ts';
+import { isUndone, pendingVoid, settle, settled } from './settlement.ts';
 
 /** Something about a change that an operator must know. Label of a metric: keep the list short and closed. */
 export type Remark =
@@ -23,12 +23,20 @@ export type Remark =
   /** What was found contradicts what is recorded; the record stands. */
   | 'evidence_conflict'
   /** An answer was not about what was asked: whatever stands behind it is reversed. */
-  | 'quarantined';
+  | 'quarantined'
+  /** A provider does not undo what may not stand; it is tried anew. */
+  | 'reversal_refused';
+
+/** A remark and the attempt that it is about. */
+export interface RemarkOn {
+  readonly remark: Remark;
+  readonly attemptNumber: number;
+}
 
 /** An authorization after something was found out about it. */
 export interface Change {
   readonly authorization: Authorization;
-  readonly remarks: readonly Remark[];
+  readonly remarks: readonly RemarkOn[];
   /** False: nothing new; there is nothing to write. */
   readonly changed: boolean;
 }
@@ -76,15 +84,16 @@ function applyFirst(
     ...authorization,
     attempts: authorization.attempts.map((other) => (other.number === attempt.number ? known : other)),
   };
-  const remarks: Remark[] = [];
+  const remarks: RemarkOn[] = [];
+  const remark = (what: Remark) => remarks.push({ remark: what, attemptNumber: attempt.number });
   if (outcome.kind === 'approved' || outcome.kind === 'partially_approved') {
     after = { ...after, expiresAtMs: context.nowMs + context.validityMs };
   }
   const purpose = reversalOf(after, known, outcome, context);
   if (purpose !== null) {
     after = withVoid(after, known, purpose, context.nowMs);
-    if (purpose === 'late_approval') remarks.push('late_approval');
-    if (purpose === 'quarantine') remarks.push('quarantined');
+    if (purpose === 'late_approval') remark('late_approval');
+    if (purpose === 'quarantine') remark('quarantined');
   }
   const waiting = pendingVoid(after, attempt.number);
   if (waiting === null) after = withAutomaticCapture(after, known, outcome, context.nowMs);
@@ -136,14 +145,12 @@ function reversalOf(
 ): OperationPurpose | null {
   if (pendingVoid(authorization, attempt.number) !== null) return null;
   switch (outcome.kind) {
-    case 'approved': {
-      const { reverseAfterMs } = authorization.latePolicy;
-      const isLate =
-        !authorization.open && reverseAfterMs !== null && nowMs - authorization.createdAtMs > reverseAfterMs;
-      return isLate ? 'late_approval' : null;
-    }
+    case 'approved':
+      return isTooLate(authorization, nowMs) ? 'late_approval' : null;
     case 'partially_approved':
-      return outcome.reversal === 'none' && !authorization.request.acceptPartial ? 'partial_approval' : null;
+      if (outcome.reversal === 'confirmed') return null;
+      if (!authorization.request.acceptPartial) return 'partial_approval';
+      return isTooLate(authorization, nowMs) ? 'late_approval' : null;
     case 'declined':
       return outcome.decline.mayHideApproval ? 'hidden_approval' : null;
     case 'unknown':
@@ -151,6 +158,12 @@ function reversalOf(
     default:
       return null;
   }
+}
+
+/** Whether an approval comes later than the rule keeps it for: nobody waits for the goods any more. */
+function isTooLate({ open, latePolicy, createdAtMs }: Authorization, nowMs: number): boolean {
+  const { reverseAfterMs } = latePolicy;
+  return !open && reverseAfterMs !== null && nowMs - createdAtMs > reverseAfterMs;
 }
 
 /** The attempt's outcome is known, and something else is told about it. */
@@ -178,10 +191,16 @@ function applySecond(
       context.nowMs,
       providerReferenceOf(outcome),
     );
-    return { authorization: settled(reversing), remarks: ['late_approval'], changed: true };
+    return { authorization: settled(reversing), remarks: [about('late_approval', attempt)], changed: true };
   }
   const agrees = known.kind === outcome.kind || (mayHoldMoney(known) && mayHoldMoney(outcome));
-  return agrees || isUndone(authorization, attempt) ? same : { ...same, remarks: ['evidence_conflict'] };
+  return agrees || isUndone(authorization, attempt)
+    ? same
+    : { ...same, remarks: [about('evidence_conflict', attempt)] };
+}
+
+function about(remark: Remark, { number }: Pick<Attempt, 'number'>): RemarkOn {
+  return { remark, attemptNumber: number };
 }
 
 /**
@@ -214,7 +233,7 @@ function applyUndone(authorization: Authorization, attempt: Attempt, { nowMs }: 
     ({ kind, status }) => kind === 'capture' && status !== 'failed',
   );
   // Captured money cannot be voided: the record stands, and the contradiction is told.
-  if (isCaptured) return { authorization, remarks: ['evidence_conflict'], changed: false };
+  if (isCaptured) return { authorization, remarks: [about('evidence_conflict', attempt)], changed: false };
   const external = withVoid(authorization, attempt, 'external', nowMs);
   const operations = external.operations.map((operation) =>
     operation.purpose === 'external' && operation.status === 'pending'
@@ -267,8 +286,9 @@ export interface OperationEnd {
 }
 
 /**
- * What the end of an operation means for its authorization. One that has ended is never changed. A reversal of ours
- * cannot fail: it stays pending, and is worked on and alerted, until the provider confirms it or a person ends it.
+ * What the end of an operation means for its authorization. One that has ended is never changed. A reversal of ours that
+ * fails is begun anew under a key of its own, since the failed one's gives the same answer for ever: it is worked on and
+ * alerted until the provider confirms it or a person ends it.
  */
 export function applyOperationEnd(
   authorization: Authorization,
@@ -279,21 +299,21 @@ export function applyOperationEnd(
   const operation = authorization.operations.find(({ number }) => number === operationNumber);
   invariant(operation !== undefined, 'an end is about an operation of its authorization');
   const same: Change = { authorization, remarks: [], changed: false };
+  const remark = (what: Remark): RemarkOn => ({ remark: what, attemptNumber: operation.attemptNumber });
   if (operation.status !== 'pending') {
-    return operation.status === end.status ? same : { ...same, remarks: ['evidence_conflict'] };
-  }
-  const isReversal = operation.kind === 'void' && operation.purpose !== 'requested';
-  if (end.status === 'failed' && isReversal) {
-    if (operation.code === end.code) return same;
-    return {
-      ...same,
-      authorization: withOperation(authorization, { ...operation, code: end.code }),
-      changed: true,
-    };
+    return operation.status === end.status ? same : { ...same, remarks: [remark('evidence_conflict')] };
   }
   let after = withOperation(authorization, { ...operation, ...end, settledAtMs: context.nowMs });
   if (operation.kind === 'void' && end.status === 'succeeded') after = cancelled(after, operation);
-  return { authorization: settled(after), remarks: [], changed: true };
+  const isReversal = operation.kind === 'void' && operation.purpose !== 'requested';
+  if (end.status === 'succeeded' || !isReversal) {
+    return { authorization: settled(after), remarks: [], changed: true };
+  }
+  const attempt = after.attempts.find(({ number }) => number === operation.attemptNumber);
+  invariant(attempt !== undefined, 'an operation is about an attempt of its authorization');
+  const { purpose, target } = operation;
+  const anew = withVoid(after, attempt, purpose, context.nowMs, target);
+  return { authorization: settled(anew), remarks: [remark('reversal_refused')], changed: true };
 }
 
 /** A confirmed void of an attempt whose outcome was not known says what it is: nothing stands there any more. */
@@ -333,7 +353,9 @@ export function applyExpiry(authorization: Authorization, { nowMs }: Pick<Change
   if (status === 'partially_captured') {
     return { ...same, authorization: settled({ ...authorization, captureClosed: true }), changed: true };
   }
-  const attempt = authorization.attempts.find(({ outcome }) => outcome !== null && mayHoldMoney(outcome));
+  // Not just any that ever obtained something: what an earlier one obtained may be undone already.
+  const { restsOn } = settle(authorization);
+  const attempt = authorization.attempts.find(({ number }) => number === restsOn);
   if (attempt === undefined || (status !== 'approved' && status !== 'partially_approved')) return same;
   const reversing = withVoid(authorization, attempt, 'expiry', nowMs);
   return { ...same, authorization: settled(reversing), changed: true };

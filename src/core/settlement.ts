@@ -35,7 +35,9 @@ export function settle(authorization: Settled): Settlement {
   const found = (test: (attempt: Attempt, outcome: AttemptOutcome | null) => boolean) =>
     attempts.findLast((attempt) => test(attempt, attempt.outcome));
 
-  const approved = found((_, outcome) => outcome?.kind === 'approved');
+  const approved = found(
+    (attempt, outcome) => outcome?.kind === 'approved' && !isUndone(authorization, attempt),
+  );
   if (approved !== undefined) return standing(authorization, approved, request.amount.value, 'approved');
 
   const unsettled = found((_, outcome) => isUnsettled(outcome));
@@ -50,9 +52,14 @@ export function settle(authorization: Settled): Settlement {
   }
   const hidden = found(
     (attempt, outcome) =>
-      outcome?.kind === 'declined' && outcome.decline.mayHideApproval && !isUndone(authorization, attempt),
+      outcome?.kind === 'declined' &&
+      outcome.decline.mayHideApproval &&
+      !hasVoidEnded(authorization, attempt),
   );
   if (hidden !== undefined) return without('reversing', hidden);
+
+  const voided = found((_, outcome) => outcome?.kind === 'approved');
+  if (voided !== undefined) return without(endOfUndone(authorization, voided), voided);
 
   const authentication = found((_, outcome) => outcome?.kind === 'authentication_required');
   if (authentication !== undefined) return without('authentication_required', authentication);
@@ -90,9 +97,6 @@ function standing(
   const void_ = operations.findLast(
     (operation) => operation.kind === 'void' && operation.attemptNumber === attempt.number,
   );
-  if (void_ !== undefined && hasUndone(void_)) {
-    return without(endOfUndone(authorization, attempt), attempt);
-  }
   const capturedAmount = sumOf(operations, 'capture', ['succeeded']);
   const refundedAmount = sumOf(operations, 'refund', ['succeeded']);
   const status = ((): AuthorizationStatus => {
@@ -122,6 +126,28 @@ export function isUndone(authorization: Pick<Authorization, 'operations'>, attem
   if (outcome?.kind === 'partially_approved' && outcome.reversal === 'confirmed') return true;
   return authorization.operations.some(
     (operation) => operation.attemptNumber === attempt.number && hasUndone(operation),
+  );
+}
+
+/** Whether a void of an attempt has succeeded, be it that it found nothing to undo: nothing stands there. */
+function hasVoidEnded({ operations }: Pick<Authorization, 'operations'>, { number }: Attempt): boolean {
+  return operations.some(
+    ({ kind, status, attemptNumber }) =>
+      kind === 'void' && status === 'succeeded' && attemptNumber === number,
+  );
+}
+
+/**
+ * How often the void of an attempt has failed that is pending now, at most over all attempts: it is tried ever less
+ * often.
+ */
+export function failedVoids({ operations }: Pick<Authorization, 'operations'>): number {
+  const isVoid = ({ kind }: Operation) => kind === 'void';
+  const open = operations.filter((operation) => isVoid(operation) && operation.status === 'pending');
+  const failed = operations.filter((operation) => isVoid(operation) && operation.status === 'failed');
+  return Math.max(
+    0,
+    ...open.map(({ attemptNumber: of }) => failed.filter(({ attemptNumber }) => attemptNumber === of).length),
   );
 }
 

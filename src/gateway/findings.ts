@@ -1,5 +1,5 @@
 import type { Authorization } from '../core/authorization.ts';
-import { applyOperationEnd, applyOutcome, type Change, type Remark } from '../core/lifecycle.ts';
+import { applyOperationEnd, applyOutcome, type Change, type RemarkOn } from '../core/lifecycle.ts';
 import type { Finding } from './road.ts';
 
 /**
@@ -13,7 +13,7 @@ export function applyFindings(
 ): Change {
   let current = authorization;
   let changed = false;
-  const remarks: Remark[] = [];
+  const remarks: RemarkOn[] = [];
   for (const finding of findings) {
     if (!isAbout(current, finding)) continue;
     const change =

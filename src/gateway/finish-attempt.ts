@@ -1,10 +1,17 @@
-import type { Attempt } from '../core/attempt.ts';
+import { type Attempt, isUnsettled } from '../core/attempt.ts';
 import { withVoid } from '../core/lifecycle.ts';
 import type { Operation, OperationPurpose } from '../core/operation.ts';
 import { pendingVoid } from '../core/settlement.ts';
 import type { Admitted } from './attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
-import { endOfInquiry, endOfOutcome, inquireOperation, labelOf, sendOperation } from './operation-calls.ts';
+import {
+  endOfInquiry,
+  endOfOutcome,
+  endOfRefusedVoid,
+  inquireOperation,
+  labelOf,
+  sendOperation,
+} from './operation-calls.ts';
 import type { CallBudget, OperationInquiry, OperationOutcome } from './ports.ts';
 import { type EndReason, find, lastAttempt, recordRoad } from './record.ts';
 import type { Road } from './road.ts';
@@ -88,6 +95,8 @@ async function carryOut(
     const inquiry = await inquireOperation(provider, target, budget, deps);
     label = inquiry;
     end = endOfInquiry(inquiry);
+  } else if (operation.kind === 'void' && end?.status === 'failed' && !isUnsettled(attempt.outcome)) {
+    end = await endOfRefusedVoid(provider, target, end, budget, deps);
   }
   deps.observer.resolved({
     authorizationId: road.authorizationId,

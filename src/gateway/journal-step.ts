@@ -1,7 +1,8 @@
 import { isUnsettled } from '../core/attempt.ts';
 import { type Authorization, isAnswerable } from '../core/authorization.ts';
+import { DAY_MS } from '../core/resolution.ts';
 import { cardBlock, countsAsReattempt } from '../core/scheme/scheme-rules.ts';
-import { hasWork } from '../core/settlement.ts';
+import { failedVoids, hasWork } from '../core/settlement.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import type { EventRecord, FrozenAnswer, OutcomeScheme, Step, WorkPlan } from './ports.ts';
 
@@ -83,7 +84,8 @@ function outcomeScheme(
 
 /**
  * When somebody must look at an authorization again whose road is over: after the first delay of the schedule while an
- * outcome is to be found out, soon when only an operation is to be done. Null when nothing is left.
+ * outcome is to be found out, soon when only an operation is to be done, and ever later the more often a void of it has
+ * failed. Null when nothing is left.
  */
 export function planFor(
   authorization: Authorization,
@@ -93,6 +95,11 @@ export function planFor(
   if (!hasWork(authorization)) return null;
   const first = schedule[0] ?? SOON_MS;
   const isOutcomeOpen = authorization.attempts.some(({ outcome }) => isUnsettled(outcome));
+  const failed = failedVoids(authorization);
+  if (failed > 0 && !isOutcomeOpen) {
+    const delayMs = schedule[failed - 1] ?? DAY_MS;
+    return { step: 0, failures: 0, dueAtMs: nowMs + delayMs, lease: 'keep' };
+  }
   const delayMs = isOutcomeOpen ? first : Math.min(first, SOON_MS);
   return { step: 0, failures: 0, dueAtMs: nowMs + delayMs, lease: 'keep' };
 }

@@ -1,5 +1,4 @@
-import type { Attempt } from '../core/attempt.ts';
-import { type AttemptOutcome, providerReferenceOf } from '../core/attempt.ts';
+import { type Attempt, type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import type { OperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
@@ -91,7 +90,7 @@ export function endOfOutcome(outcome: OperationOutcome): OperationEnd | null {
 
 /**
  * How a void ended that the provider refuses: what it was to undo may be undone already, and then it has succeeded. Null
- * while that is not known.
+ * while it is not known what stands there.
  */
 export async function endOfRefusedVoid(
   provider: Provider,
@@ -103,11 +102,25 @@ export async function endOfRefusedVoid(
   const { authorization, attempt } = target;
   const call = { attemptId: attempt.id };
   const answer = await inquire(provider, authorization, call, targetOf(target), budget, deps);
-  if (answer.kind === 'no_answer') return null;
-  return answer.kind === 'found' && isUndoneOutcome(answer.outcome)
-    ? { status: 'succeeded', code: null, providerReference: null }
-    : refusal;
+  // "Not found" contradicts what is recorded: it says nothing yet.
+  if (answer.kind !== 'found' || isUnsettled(answer.outcome)) return null;
+  return isUndoneOutcome(answer.outcome) ? UNDONE : refusal;
 }
+
+/** How a void ended that the provider has only acknowledged, by what stands there; null while it stands. */
+export async function endOfAcceptedVoid(
+  provider: Provider,
+  target: OperationTarget,
+  budget: CallBudget,
+  deps: Pick<GatewayDeps, 'observer'>,
+): Promise<OperationEnd | null> {
+  const { authorization, attempt } = target;
+  const call = { attemptId: attempt.id };
+  const answer = await inquire(provider, authorization, call, targetOf(target), budget, deps);
+  return answer.kind === 'found' && isUndoneOutcome(answer.outcome) ? UNDONE : null;
+}
+
+const UNDONE: OperationEnd = { status: 'succeeded', code: null, providerReference: null };
 
 function isUndoneOutcome(outcome: AttemptOutcome): boolean {
   return (

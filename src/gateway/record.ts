@@ -159,12 +159,32 @@ export type FailedOver =
   | { readonly kind: 'written'; readonly intent: Intent }
   | { readonly kind: Exclude<Recorded, 'written'> };
 
-/** Records a definite negative together with the intent of the next attempt. */
-export async function failOverRoad(
-  road: Road,
-  next: { readonly admitted: Admitted; readonly reason: FailOverReason },
-  deps: GatewayDeps,
-): Promise<FailedOver> {
+/** What an attempt is to be followed by. */
+interface Next {
+  readonly admitted: Admitted;
+  readonly reason: FailOverReason;
+}
+
+/**
+ * Records a definite negative together with the intent of the next attempt. Where somebody else was first with exactly
+ * what was found here (a webhook that overtook the answer), that is as good; with anything else the road is over.
+ */
+export async function failOverRoad(road: Road, next: Next, deps: GatewayDeps): Promise<FailedOver> {
+  const judged = road.current;
+  const first = await tryFailOver(road, next, deps);
+  if (first.kind !== 'overtaken' || !(await catchUp(road, deps))) return first;
+  if (!isSameStory(road.recorded, judged)) return first;
+  return tryFailOver(road, next, deps);
+}
+
+/** Whether the record says of attempts and operations what a road has judged, no more and no less. */
+function isSameStory(recorded: Authorization, judged: Authorization): boolean {
+  const storyOf = ({ open, attempts, operations }: Authorization) =>
+    JSON.stringify([open, attempts.map(({ outcome }) => outcome), operations.map(({ status }) => status)]);
+  return storyOf(recorded) === storyOf(judged);
+}
+
+async function tryFailOver(road: Road, next: Next, deps: GatewayDeps): Promise<FailedOver> {
   const intent = intentFor(road, next.admitted, deps);
   const after = settled({ ...road.current, attempts: [...road.current.attempts, attemptOf(intent)] });
   const result = await write(

@@ -3,6 +3,7 @@ import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, applyOutcome, type OperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
 import {
+  DAY_MS,
   isKeyUsable,
   isNotFoundEvidence,
   KEY_MARGIN_MS,
@@ -12,13 +13,14 @@ import {
 } from '../core/resolution.ts';
 import { sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
-import { hasWork, pendingVoid } from '../core/settlement.ts';
+import { failedVoids, hasWork, pendingVoid } from '../core/settlement.ts';
 import { inquire, requestFor } from './attempt.ts';
 import { changeAuthorization } from './change.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import {
+  endOfAcceptedVoid,
   endOfInquiry,
   endOfOutcome,
   endOfRefusedVoid,
@@ -333,6 +335,10 @@ async function lookAtOperation(
     by = 'answer';
     result = labelOf(outcome);
     end = endOfOutcome(outcome);
+    if (outcome.kind === 'accepted' && operation.kind === 'void' && !canInquire) {
+      // No inquiry tells of the void, and its notice may be lost: the authorization itself is asked about.
+      end = await endOfAcceptedVoid(provider, target, budgetFor(contract, deps), deps);
+    }
   }
   if (operation.kind === 'void' && end?.status === 'failed') {
     // While nothing is known of the attempt, a refusal to cancel it says nothing about what it may become.
@@ -373,7 +379,7 @@ function mayRepeat(
   );
 }
 
-/** Writes how an operation ended. A reversal of ours that is refused stays, and pages. */
+/** Writes how an operation ended. A reversal of ours that failed is begun anew by it, and pages. */
 async function endOperation(
   target: { readonly authorization: Authorization; readonly attempt: Attempt; readonly operation: Operation },
   end: OperationEnd,
@@ -394,20 +400,19 @@ async function endOperation(
     deps,
   );
   if (result.kind === 'failed') return { authorization, answered: false };
-  const after = result.authorization.operations[operation.number - 1];
-  if (after?.status === 'pending') {
-    deps.observer.alert({
-      kind: 'reversal_refused',
-      detail: `${attempt.provider} refuses to undo ${operation.purpose}: ${end.code ?? 'no reason'}; tried again later`,
-      authorizationId: authorization.id,
-    });
-  } else deps.sightings.forget(`${attempt.id} ${operation.id}`);
+  deps.sightings.forget(`${attempt.id} ${operation.id}`);
   return { authorization: result.authorization, answered: true };
 }
 
 // ------------------------------------------------------------------------------------------------ schedule
 
-const FRESH: WorkProgress = { step: -1, failures: 0 };
+/** Validity taken for a provider that is not connected (any more): the longest that a card scheme grants is 30 days. */
+const VALIDITY_MAX_MS = 31 * DAY_MS;
+
+/** The schedule from its beginning; further on for a void that has failed before. */
+function afresh(authorization: Authorization): WorkProgress {
+  return { step: Math.max(0, failedVoids(authorization) - 1) - 1, failures: 0 };
+}
 
 /** Puts the item back for its next look, or gives it up to a person and says so. */
 async function planNext(item: WorkItem, look: Look, deps: GatewayDeps): Promise<void> {
@@ -415,10 +420,10 @@ async function planNext(item: WorkItem, look: Look, deps: GatewayDeps): Promise<
   if (!hasWork(authorization)) return;
   const nowMs = deps.clock.wallMs();
   const provider = providerOf(authorization);
-  const validityMs = deps.provider(provider)?.semantics.validityMs ?? 0;
+  const validityMs = deps.provider(provider)?.semantics.validityMs ?? VALIDITY_MAX_MS;
   const giveUpAtMs = Math.max(item.sinceMs + validityMs, authorization.expiresAtMs ?? 0);
   // Something was found out: what is left begins its schedule anew.
-  const progress = authorization.version > item.authorization.version ? FRESH : item;
+  const progress = authorization.version > item.authorization.version ? afresh(authorization) : item;
   const plan = nextWork(deps.resolverSchedule, progress, look.answered, nowMs, giveUpAtMs);
   const put = await callJournal('postpone_work', deps, () =>
     deps.journal.postponeWork(authorization.id, item.lease.owner, { ...plan, lease: null }),

@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import type { Authorization } from '../../src/core/authorization.ts';
-import { applyExpiry, applyOperationEnd, applyOutcome, type Remark } from '../../src/core/lifecycle.ts';
+import {
+  applyExpiry,
+  applyOperationEnd,
+  applyOutcome,
+  type Change,
+  type Remark,
+} from '../../src/core/lifecycle.ts';
 import type { Operation } from '../../src/core/operation.ts';
+import { failedVoids } from '../../src/core/settlement.ts';
 import { mayFollow } from '../../src/core/transitions.ts';
 import { SAMPLE_T0, sampleAuthorization, sampleOperation } from '../support/sample-authorization.ts';
 import { SAMPLE_OUTCOMES, type SampleOutcome } from '../support/sample-outcomes.ts';
@@ -13,6 +20,11 @@ const ALL = Object.keys(SAMPLE_OUTCOMES) as SampleOutcome[];
 const APPROVED: AttemptOutcome = { ...SAMPLE_OUTCOMES.approved, providerReference: 'p9' };
 
 const outcome = (name: SampleOutcome | null) => (name === null ? null : SAMPLE_OUTCOMES[name]);
+/** What was remarked, all about the first attempt. */
+const kinds = ({ remarks }: Change) => {
+  expect(remarks.filter(({ attemptNumber }) => attemptNumber !== 1)).toEqual([]);
+  return remarks.map(({ remark }) => remark);
+};
 const shown = (operations: readonly Operation[]) =>
   operations.map(({ kind, purpose, status, code }) => [kind, purpose, status, code]);
 
@@ -44,7 +56,7 @@ describe('what is found out about an unsettled attempt', () => {
     const before = sampleAuthorization([outcome(known)]);
     const change = applyOutcome(before, 1, SAMPLE_OUTCOMES[found], CONTEXT);
     expect(change.changed).toBe(true);
-    expect(change.remarks).toEqual(remarks);
+    expect(kinds(change)).toEqual(remarks);
     expect(change.authorization).toMatchObject({ status, attempts: [{ outcome: SAMPLE_OUTCOMES[found] }] });
     expect(shown(change.authorization.operations)).toEqual(operations);
   });
@@ -143,8 +155,24 @@ describe('a late approval', () => {
     const before = sampleAuthorization([SAMPLE_OUTCOMES.unknown], { latePolicy: { reverseAfterMs } });
     const change = applyOutcome(before, 1, APPROVED, { ...CONTEXT, nowMs: SAMPLE_T0 + ageMs });
     expect(change.authorization.status).toBe(status);
-    expect(change.remarks).toEqual(remarks);
+    expect(kinds(change)).toEqual(remarks);
     expect(change.authorization.operations).toHaveLength(status === 'reversing' ? 1 : 0);
+  });
+
+  it.each([
+    ['in time', HOUR_MS, 'partially_approved'],
+    ['too late', HOUR_MS + 1, 'reversing'],
+  ] as const)('for a part that the caller takes, %s', (_, ageMs, status) => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.unknown], {
+      latePolicy: { reverseAfterMs: HOUR_MS },
+      request: { acceptPartial: true },
+    });
+    const change = applyOutcome(before, 1, SAMPLE_OUTCOMES.partial, {
+      ...CONTEXT,
+      nowMs: SAMPLE_T0 + ageMs,
+    });
+    expect(change.authorization.status).toBe(status);
+    expect(kinds(change)).toEqual(status === 'reversing' ? ['late_approval'] : []);
   });
 
   it('is no question while the caller still waits', () => {
@@ -165,7 +193,7 @@ describe('a late approval', () => {
     (name) => {
       const before = sampleAuthorization([SAMPLE_OUTCOMES[name], SAMPLE_OUTCOMES.approved]);
       const first = applyOutcome(before, 1, APPROVED, CONTEXT);
-      expect(first.remarks).toEqual(['late_approval']);
+      expect(kinds(first)).toEqual(['late_approval']);
       expect(first.authorization).toMatchObject({
         status: 'approved',
         provider: 'sandbox-b',
@@ -191,7 +219,7 @@ describe('a late approval', () => {
     const cancelled = applyOperationEnd(unknown, 1, SUCCEEDED, CONTEXT).authorization;
     expect(cancelled).toMatchObject({ status: 'failed', attempts: [{ outcome: { reason: 'cancelled' } }] });
     const told = applyOutcome(cancelled, 1, APPROVED, CONTEXT);
-    expect(told.remarks).toEqual(['late_approval']);
+    expect(kinds(told)).toEqual(['late_approval']);
     expect(told.authorization.operations).toMatchObject([
       {},
       { purpose: 'late_approval', status: 'pending' },
@@ -211,7 +239,7 @@ describe('a late approval', () => {
     const operations = [sampleOperation(1, { kind: 'void', status: 'succeeded', code: 'nothing_to_void' })];
     const before = sampleAuthorization([SAMPLE_OUTCOMES.rejectedNotFound], { operations });
     const { authorization, remarks } = applyOutcome(before, 1, APPROVED, CONTEXT);
-    expect(remarks).toEqual(['late_approval']);
+    expect(remarks).toEqual([{ remark: 'late_approval', attemptNumber: 1 }]);
     expect(authorization.operations).toMatchObject([{ number: 1 }, { number: 2, purpose: 'late_approval' }]);
   });
 });
@@ -234,7 +262,8 @@ describe('a second word about a definite outcome', () => {
   it.each(SECOND)('%s, then %s', (known, told, remarks) => {
     const before = sampleAuthorization([SAMPLE_OUTCOMES[known]]);
     const change = applyOutcome(before, 1, SAMPLE_OUTCOMES[told], CONTEXT);
-    expect(change).toEqual({ authorization: before, remarks, changed: false });
+    expect(change).toMatchObject({ authorization: before, changed: false });
+    expect(kinds(change)).toEqual(remarks);
   });
 
   it('an approval that is undone at the provider is voided, unless we hold it captured', () => {
@@ -249,7 +278,7 @@ describe('a second word about a definite outcome', () => {
     });
     expect(applyOutcome(captured, 1, undone, CONTEXT)).toEqual({
       authorization: captured,
-      remarks: ['evidence_conflict'],
+      remarks: [{ remark: 'evidence_conflict', attemptNumber: 1 }],
       changed: false,
     });
   });
@@ -282,9 +311,9 @@ describe('how operations end', () => {
     ['approved', { kind: 'void' }, SUCCEEDED, 'succeeded', 'voided'],
     ['approved', { kind: 'void' }, FAILED, 'failed', 'approved'],
     ['approved', { kind: 'void', purpose: 'expiry' }, SUCCEEDED, 'succeeded', 'expired'],
-    ['approved', { kind: 'void', purpose: 'late_approval' }, FAILED, 'pending', 'reversing'],
+    ['approved', { kind: 'void', purpose: 'late_approval' }, FAILED, 'failed', 'reversing'],
     ['partial', { kind: 'void', purpose: 'partial_approval' }, SUCCEEDED, 'succeeded', 'voided'],
-    ['partial', { kind: 'void', purpose: 'partial_approval' }, FAILED, 'pending', 'reversing'],
+    ['partial', { kind: 'void', purpose: 'partial_approval' }, FAILED, 'failed', 'reversing'],
     [
       'declinedHidingApproval',
       { kind: 'void', purpose: 'hidden_approval' },
@@ -300,14 +329,39 @@ describe('how operations end', () => {
     const change = applyOperationEnd(before, 1, end, CONTEXT);
     expect(change.changed).toBe(true);
     expect(change.authorization.status).toBe(authorizationStatus);
-    expect(change.authorization.operations).toMatchObject([
-      {
-        status,
-        code: end.code,
-        settledAtMs: status === 'pending' ? null : CONTEXT.nowMs,
-        providerReference: status === 'succeeded' ? 'op_1' : null,
-      },
-    ]);
+    const providerReference = status === 'succeeded' ? 'op_1' : null;
+    expect(change.authorization.operations[0]).toMatchObject({
+      status,
+      code: end.code,
+      settledAtMs: CONTEXT.nowMs,
+      providerReference,
+    });
+  });
+
+  it('a reversal that failed is begun anew under a key of its own, however often', () => {
+    const operations = [sampleOperation(1, { kind: 'void', purpose: 'late_approval', target: 'p7' })];
+    let current = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
+    for (const number of [1, 2, 3]) {
+      const change = applyOperationEnd(current, number, FAILED, CONTEXT);
+      expect(kinds(change)).toEqual(['reversal_refused']);
+      current = change.authorization;
+      const { purpose, target, amount } = operations[0] as Operation;
+      expect(current.operations.slice(number)).toMatchObject([
+        { number: number + 1, kind: 'void', purpose, target, amount, status: 'pending' },
+      ]);
+      expect(failedVoids(current)).toBe(number);
+    }
+    expect(new Set(current.operations.map(({ providerKey }) => providerKey)).size).toBe(4);
+    const done = applyOperationEnd(current, 4, SUCCEEDED, CONTEXT).authorization;
+    expect([done.status, failedVoids(done)]).toEqual(['voided', 0]);
+  });
+
+  it("a caller's void that failed is not begun anew", () => {
+    const operations = [sampleOperation(1, { kind: 'void' })];
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
+    const change = applyOperationEnd(before, 1, FAILED, CONTEXT);
+    expect(kinds(change)).toEqual([]);
+    expect(change.authorization.operations).toHaveLength(1);
   });
 
   it('a confirmed cancellation says what its attempt was', () => {
@@ -339,18 +393,10 @@ describe('how operations end', () => {
     ] as const) {
       const operations = [sampleOperation(1, { status })];
       const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
-      expect(applyOperationEnd(before, 1, end, CONTEXT)).toEqual({
-        authorization: before,
-        remarks,
-        changed: false,
-      });
+      const change = applyOperationEnd(before, 1, end, CONTEXT);
+      expect(change).toMatchObject({ authorization: before, changed: false });
+      expect(kinds(change)).toEqual(remarks);
     }
-  });
-
-  it('a reversal that is refused again for the same reason is nothing new', () => {
-    const operations = [sampleOperation(1, { kind: 'void', purpose: 'quarantine', code: 'invalid_state' })];
-    const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
-    expect(applyOperationEnd(before, 1, FAILED, CONTEXT).changed).toBe(false);
   });
 });
 
@@ -374,6 +420,22 @@ describe('expiry', () => {
       expect(after).toMatchObject({ status: 'expired', authorizedAmount: 0, expiresAtMs: null });
     },
   );
+
+  it('is of the attempt that the state rests on, not of an earlier one that is undone', () => {
+    const operations = [
+      sampleOperation(1, { kind: 'void', purpose: 'partial_approval', status: 'succeeded' }),
+    ];
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.partial, SAMPLE_OUTCOMES.approved], {
+      ...due,
+      operations,
+    });
+    expect(before).toMatchObject({ status: 'approved', provider: 'sandbox-b' });
+    const { authorization } = applyExpiry(before, CONTEXT);
+    expect(authorization).toMatchObject({
+      status: 'reversing',
+      operations: [{ attemptNumber: 1 }, { attemptNumber: 2, purpose: 'expiry', status: 'pending' }],
+    });
+  });
 
   it('of what was captured in part, the rest is closed', () => {
     const operations = [sampleOperation(1, { status: 'succeeded', amount: 1000 })];

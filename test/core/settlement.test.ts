@@ -122,7 +122,10 @@ const OPERATIONS: readonly (readonly [
   [['partial', 'approved'], [void_()], false, 'approved', 0, 0],
   [['declinedHidingApproval'], [void_(pending)], false, 'reversing', 0, 0],
   [['declinedHidingApproval'], [void_()], false, 'declined', 0, 0],
-  [['declinedHidingApproval'], [void_({ code: 'nothing_to_void' })], false, 'reversing', 0, 0],
+  [['declinedHidingApproval'], [void_({ code: 'nothing_to_void' })], false, 'declined', 0, 0],
+  [['approved', 'unknown'], [void_()], false, 'pending', 0, 0],
+  [['approved', 'partial'], [void_()], false, 'reversing', 0, 0],
+  [['approved', 'declinedSoft'], [void_()], false, 'voided', 0, 0],
 ];
 
 describe('what operations add to that', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Authorization } from '../../src/core/authorization.ts';
+import { Resolver } from '../../src/gateway/resolve.ts';
 import { GatewayWorld, idIn, type WorldOptions } from '../support/gateway-world.ts';
 import type { ScriptStep } from '../support/scripted-provider.ts';
 
@@ -205,6 +206,33 @@ describe('beside the road', () => {
   });
 });
 
+describe('a provider that is not connected any more', () => {
+  it('is waited for, and its work goes on when it is back', async () => {
+    let isBack = false;
+    const { world, process, id } = await roadAfter(['unknown_processed'], {
+      provider: { ...NO_QUICK, inquiryStep: () => (isBack ? 'ok' : 'fail') },
+    });
+    const without = { ...process, resolver: new Resolver({ ...process.deps, provider: () => undefined }) };
+    await world.pass(20 * DAY_MS, without);
+    expect(world.told.alerts).not.toContain('unresolved');
+    isBack = true;
+    await world.pass(2 * 3_600_000, process);
+    expect((await world.get(id)).status).toBe('approved');
+  });
+
+  it('is given up after 31 days, and a person is told', async () => {
+    const { world, process, id } = await roadAfter(['unknown_processed'], {
+      provider: { ...NO_QUICK, inquiryStep: () => 'fail' },
+    });
+    const without = { ...process, resolver: new Resolver({ ...process.deps, provider: () => undefined }) };
+    await world.pass(30 * DAY_MS, without);
+    expect(world.told.alerts).not.toContain('unresolved');
+    await world.pass(2 * DAY_MS, without);
+    expect(world.told.alerts.filter((alert) => alert === 'unresolved')).toHaveLength(1);
+    expect((await world.get(id)).status).toBe('pending');
+  });
+});
+
 describe('what may not stand', () => {
   it.each([
     ['partial', 'approved', 'sandbox-b'],
@@ -240,23 +268,48 @@ describe('what may not stand', () => {
     },
   );
 
-  it('a reversal that the provider refuses pages, and stays', async () => {
-    const { world, process, id } = await roadAfter(['mismatch_processed'], {
-      provider: { operationStep: (kind) => (kind === 'void' ? 'ok' : 'ok') },
-    });
+  it('a reversal that the provider refuses pages, and is tried anew, ever less often', async () => {
+    const { world, process, id } = await roadAfter(['mismatch_processed']);
     const entry = world.live()[0];
     if (entry === undefined) throw new Error('nothing was authorized');
     // Somebody captured it at the provider: it can no longer be voided.
     entry.captured = entry.amount;
-    await world.pass(120_000, process);
-    expect(await world.get(id)).toMatchObject({
-      status: 'reversing',
-      operations: [{ status: 'pending', code: 'already_captured' }],
-    });
-    expect(world.told.alerts).toContain('reversal_refused');
+    await world.pass(20 * 60_000, process);
+    const reversing = await world.get(id);
+    expect(reversing.status).toBe('reversing');
+    // After 5 s, 5 s, 30 s, 2 min, 5 min; the next is after an hour.
+    const refused = reversing.operations.slice(0, -1);
+    expect(refused.map(({ status, code }) => [status, code])).toEqual(
+      Array.from({ length: 5 }, () => ['failed', 'already_captured']),
+    );
+    expect(reversing.operations.at(-1)).toMatchObject({ status: 'pending', code: null });
+    expect(world.told.alerts.filter((alert) => alert === 'reversal_refused')).toHaveLength(5);
     const attemptId = (await world.get(id)).attempts[0]?.id ?? '';
     const closed = await world.resolveByPerson(process, { attemptId, resolution: 'undone' });
     expect(closed).toMatchObject({ kind: 'resolved', authorization: { status: 'voided' } });
+  });
+});
+
+describe('a void that is only acknowledged', () => {
+  it('is known to be done by what stands there, where no inquiry tells of voids and the notice is lost', async () => {
+    const { world, process, id } = await roadAfter(['approve'], {
+      provider: { semantics: { operationInquiry: false } },
+    });
+    const provider = world.providers.get('sandbox-a');
+    if (provider === undefined) throw new Error('no such provider');
+    const carryOut = provider.void.bind(provider);
+    let isDone = false;
+    provider.void = async (call) => {
+      if (isDone) await carryOut(call);
+      return { kind: 'accepted' };
+    };
+    await world.operate(process, id, { kind: 'void' });
+    await world.pass(60_000, process);
+    expect((await world.get(id)).status).toBe('reversing');
+    isDone = true;
+    await world.pass(600_000, process);
+    expect(await world.get(id)).toMatchObject({ status: 'voided', operations: [{ status: 'succeeded' }] });
+    expect(world.live()).toEqual([]);
   });
 });
 

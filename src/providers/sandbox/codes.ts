@@ -221,7 +221,7 @@ export function operationOutcomeOfError(
   const { status, headers, errorCode } = answer;
   const code = errorCode ?? `http_${status}`;
   // What is to be voided may still be on its way there.
-  if (operation === 'voids' && status === 404 && errorCode === 'not_found') return { kind: 'not_found' };
+  if (operation === 'voids' && errorCode === 'not_found') return { kind: 'not_found' };
   if (errorCode !== null && REFUSALS.has(errorCode)) return { kind: 'refused', code };
   if (status === 401 || status === 403 || status === 429 || notProcessed(answer)) {
     const retryAfterMs = status === 429 ? readRetryAfter(headers['retry-after'], deps.clock.wallMs()) : null;

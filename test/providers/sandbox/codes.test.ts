@@ -311,6 +311,7 @@ describe('an error of the sandbox', () => {
     [error(400, 'invalid_request'), 'refused', 'invalid_request'],
     [error(409, 'invalid_state'), 'refused', 'invalid_state'],
     [error(404, 'not_found'), 'refused', 'not_found'],
+    [error(400, 'not_found'), 'refused', 'not_found'],
     [error(422, 'not_supported'), 'refused', 'not_supported'],
     [error(404, null), 'unknown', 'http_404'],
     [error(409, 'in_progress'), 'unknown', 'in_progress'],
@@ -322,7 +323,7 @@ describe('an error of the sandbox', () => {
       expect(operationOutcomeOfError(told, operation, deps)).toEqual({ kind, code, ...more });
     }
     // What is to be voided may still be on its way there.
-    const unseen = told.status === 404 && told.errorCode === 'not_found';
+    const unseen = told.errorCode === 'not_found';
     const ofVoid = unseen ? { kind: 'not_found' } : { kind, code, ...more };
     expect(operationOutcomeOfError(told, 'voids', deps)).toEqual(ofVoid);
   });
