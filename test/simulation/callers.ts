@@ -64,10 +64,7 @@ export class Callers {
   }
 
   #after(delayMs: number, action: () => void): void {
-    this.#world.time.after(delayMs, () => {
-      this.#world.lastActivityMs = this.#world.time.nowMs;
-      action();
-    });
+    this.#world.time.after(delayMs, action);
   }
 
   #requestOf(number: number): AuthorizationRequest {

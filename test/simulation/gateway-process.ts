@@ -33,8 +33,6 @@ export interface SharedWorld {
   /** Weakens a rule of the product, to see that it is noticed. */
   readonly mutate: (deps: GatewayDeps) => GatewayDeps;
   faultsOn: boolean;
-  /** True time of the last doing of a caller or a provider. */
-  lastActivityMs: number;
 }
 
 /** The furthest that a wall clock is wrong, milliseconds. */
@@ -119,7 +117,6 @@ export class GatewayProcess {
       }),
     );
     this.#resolver = new Resolver(this.deps);
-    this.#scheduleLook();
   }
 
   get dead(): boolean {
@@ -144,21 +141,15 @@ export class GatewayProcess {
     await this.#resolver.takeUp();
   }
 
-  /** Often while something happens, seldom in quiet times: what is due then waits a little longer. */
-  #scheduleLook(): void {
-    const { time, random } = this.#world;
-    const quietMs = time.nowMs - this.#world.lastActivityMs;
-    const delayMs = Math.min(LOOK_MAX_MS, Math.max(1_500, quietMs * 0.5)) * (0.7 + 0.6 * random.unit());
-    time.after(delayMs, () => {
-      if (this.#dead) return;
-      this.look().then(
-        () => this.#scheduleLook(),
-        (error: unknown) => {
-          const detail = error instanceof Error ? error.stack : String(error);
-          this.#world.checker.break(`the work beside the road threw: ${detail}`, null);
-        },
-      );
-    });
+  /** A look of its own accord, which may not throw. */
+  async lookNow(): Promise<void> {
+    if (this.#dead) return;
+    try {
+      await this.look();
+    } catch (error) {
+      const detail = error instanceof Error ? error.stack : String(error);
+      this.#world.checker.break(`the work beside the road threw: ${detail}`, null);
+    }
   }
 
   #journal(): Journal {
@@ -221,7 +212,6 @@ export class GatewayProcess {
   #seen(provider: SimulatedProvider): Provider {
     const { checker } = this.#world;
     const timed = <T extends { readonly budget: AuthorizeCall['budget'] }>(call: T): T => {
-      this.#world.lastActivityMs = this.#world.time.nowMs;
       return { ...call, budget: { ...call.budget, deadlineMs: this.clock.toTrueMs(call.budget.deadlineMs) } };
     };
     const alive = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -260,6 +250,3 @@ export class GatewayProcess {
     };
   }
 }
-
-/** Longest time between two looks of a process in quiet times. */
-const LOOK_MAX_MS = 2 * 3_600_000;

@@ -40,12 +40,10 @@ export function parkedIn(database: DatabaseSync): readonly string[] {
   return rows.map((row) => String(row['id']));
 }
 
-/** Ids of authorizations that some worker will look at again. */
-export function workIn(database: DatabaseSync): ReadonlySet<string> {
-  const rows = database
-    .prepare('SELECT a.id FROM work w JOIN authorizations a ON a.sequence = w.authorization')
-    .all();
-  return new Set(rows.map((row) => String(row['id'])));
+/** Wall clock at which the next work is due; null when there is none. */
+export function nextDueMs(database: DatabaseSync): number | null {
+  const row = database.prepare('SELECT min(due_at_ms) AS due FROM work WHERE due_at_ms IS NOT NULL').get();
+  return row?.['due'] == null ? null : Number(row['due']);
 }
 
 /** Follows the chain of hashes through every event. Returns how many there are, and what is wrong. */

@@ -2,14 +2,14 @@ import { isUnsettled, providerReferenceOf } from '../../src/core/attempt.ts';
 import type { Authorization } from '../../src/core/authorization.ts';
 import { pendingVoid } from '../../src/core/settlement.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
-import { keepNotices } from '../../src/gateway/notices.ts';
+import { keepNotices, workOutNotices } from '../../src/gateway/notices.ts';
 import type { Notice } from '../../src/gateway/ports.ts';
 import { type Resolution, resolveAttempt } from '../../src/gateway/resolve-by-person.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { Callers } from './callers.ts';
 import { authorizationOf, Checker, paymentOf } from './checker.ts';
 import { GatewayProcess, type SharedWorld } from './gateway-process.ts';
-import { checkChain, type OpenedJournal, openJournal, parkedIn } from './open-journal.ts';
+import { checkChain, nextDueMs, type OpenedJournal, openJournal, parkedIn } from './open-journal.ts';
 import { PROFILES } from './provider-profiles.ts';
 import { type BookEntry, SimulatedProvider } from './simulated-provider.ts';
 import { trueWallMs, VirtualTime } from './virtual-time.ts';
@@ -20,6 +20,8 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const PROCESSES = 3;
+const LOOK_MIN_MS = 10 * SECOND_MS;
+const LOOK_MAX_MS = 30 * MINUTE_MS;
 /** Payments that begin within a minute; then it is quiet for hours. */
 const BURST = 150;
 
@@ -28,6 +30,8 @@ export interface WorldOptions {
   readonly mutate?: (deps: GatewayDeps) => GatewayDeps;
   /** Changes the journal's database before anything happens: for the same purpose. */
   readonly prepare?: (opened: OpenedJournal) => void;
+  /** Lives on after a broken promise, to see what else breaks. */
+  readonly livesOn?: boolean;
 }
 
 /**
@@ -38,6 +42,7 @@ export class SimulatedWorld {
   readonly work = noWork();
   readonly checker = new Checker(this.work);
   readonly #payments: number;
+  readonly #livesOn: boolean;
   readonly #random: SeededRandom;
   readonly #time = new VirtualTime();
   readonly #opened: OpenedJournal;
@@ -50,6 +55,7 @@ export class SimulatedWorld {
 
   constructor(seed: number, payments: number, options: WorldOptions = {}) {
     this.#payments = payments;
+    this.#livesOn = options.livesOn ?? false;
     this.#random = new SeededRandom(seed);
     this.#opened = openJournal();
     options.prepare?.(this.#opened);
@@ -74,14 +80,28 @@ export class SimulatedWorld {
       work: this.work,
       mutate: options.mutate ?? ((deps) => deps),
       faultsOn: true,
-      lastActivityMs: 0,
     };
     for (let index = 0; index < PROCESSES; index += 1) this.#processes.push(this.#start());
+    this.#scheduleLook();
     this.#callers = new Callers(this.#shared, () => this.#random.pick(this.#processes));
   }
 
   #start(): GatewayProcess {
     return new GatewayProcess(this.#shared, this.#started++);
+  }
+
+  /**
+   * In quiet times some process looks at what is beside the road when something is due, at least every half hour: a look
+   * each second, for weeks, would be most of the work and find nothing.
+   */
+  #scheduleLook(): void {
+    const due = nextDueMs(this.#opened.database);
+    const dueInMs = due === null ? LOOK_MAX_MS : due - trueWallMs(this.#time);
+    const delayMs = Math.min(LOOK_MAX_MS, Math.max(LOOK_MIN_MS, dueInMs));
+    this.#time.after(delayMs * (1 + 0.3 * this.#random.unit()), () => {
+      void this.#random.pick(this.#processes).lookNow();
+      this.#scheduleLook();
+    });
   }
 
   /** Lives through everything, and ends at the first broken promise. */
@@ -105,7 +125,7 @@ export class SimulatedWorld {
     await this.#opened.journal.close();
   }
 
-  #goesOn = (): boolean => this.checker.broken.length === 0;
+  #goesOn = (): boolean => this.#livesOn || this.checker.broken.length === 0;
 
   #pass(ms: number): Promise<void> {
     return this.#time.runUntil(this.#time.nowMs + ms, this.#goesOn);
@@ -116,9 +136,12 @@ export class SimulatedWorld {
     const within = () => random.integer(0, MINUTE_MS);
     for (let index = 0; index < count; index += 1) {
       this.#time.after(within(), () => {
-        this.#shared.lastActivityMs = this.#time.nowMs;
         this.#callers.begin(first + index);
       });
+    }
+    // While payments come in, every process looks as often as it does in earnest.
+    for (let atMs = 0; atMs < MINUTE_MS + 15 * SECOND_MS; atMs += random.integer(500, 1_500)) {
+      this.#time.after(atMs, () => void random.pick(this.#processes).lookNow());
     }
     for (let times = random.integer(0, 3); times > 0; times -= 1)
       this.#time.after(within(), () => this.#crash());
@@ -157,7 +180,6 @@ export class SimulatedWorld {
   }
 
   async #notify(provider: string, notices: readonly Notice[], sure: boolean): Promise<void> {
-    this.#shared.lastActivityMs = this.#time.nowMs;
     this.work.notices += 1;
     const { deps } = this.#random.pick(this.#processes);
     const attemptId = notices[0]?.attemptId ?? '';
@@ -169,6 +191,7 @@ export class SimulatedWorld {
     });
     const kept = await keepNotices(provider, { headers: {}, body: JSON.stringify(notices) }, deps);
     isKept = kept.kind === 'kept';
+    if (isKept) await workOutNotices(deps);
   }
 
   // ---------------------------------------------------------------------------------------- persons

@@ -24,7 +24,11 @@ export async function simulate(
 ): Promise<SimulationReport> {
   const work = noWork();
   const broken: string[] = [];
-  for (let done = 0, index = 0; done < payments && broken.length === 0; index += 1) {
+  for (
+    let done = 0, index = 0;
+    done < payments && (broken.length === 0 || options.livesOn === true);
+    index += 1
+  ) {
     const size = Math.min(WORLD_MAX, payments - done);
     const world = new SimulatedWorld(seed + index, size, options);
     await world.run();
