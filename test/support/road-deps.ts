@@ -8,6 +8,7 @@ import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import type {
   Admission,
+  CardTestingWatch,
   Clock,
   Guards,
   Journal,
@@ -43,6 +44,7 @@ const NO_ESTIMATE: ApprovalEstimate = { mean: 0.85, low: 0.7, high: 0.95, level:
 /** An observer that nobody listens to. */
 export const SILENT: Observer = {
   attemptEnded: () => {},
+  unmappedCode: () => {},
   failedOver: () => {},
   passedOver: () => {},
   decided: () => {},
@@ -71,6 +73,7 @@ export function roadDeps(options: {
   readonly resolverSchedule?: readonly number[];
   readonly soleOwner?: boolean;
   readonly schemeRules?: SchemeRules;
+  readonly cardTesting?: CardTestingWatch;
 }): GatewayDeps {
   const { clock, random } = options;
   const ruleset =
@@ -111,6 +114,7 @@ export function roadDeps(options: {
       rules: () => options.schemeRules ?? NO_CEILINGS,
       cardKey: (merchant, card) => `${merchant} ${card.accountReference ?? card.id ?? card.token ?? 'none'}`,
     },
+    cardTesting: options.cardTesting ?? { refusedForMs: () => 0, ended: () => 'counted' },
     pacer: { run: (_provider, task) => task() },
     unrecorded: new Unrecorded(),
     sightings: new Sightings(clock),
