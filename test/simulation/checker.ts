@@ -31,7 +31,9 @@ const WITHOUT_MONEY: ReadonlySet<string> = new Set([
  *   found: the provider broke its promise. At rest it must be undone like everything else;
  * - a hold that the merchant voided at the provider beside the gateway counts as approved until the provider told of it;
  * - a capture or refund that the provider never tells of, where nobody can ask, may stay pending at rest if it was given
- *   up to a person with an alert: there is no way to know.
+ *   up to a person with an alert: there is no way to know;
+ * - an attempt that was cancelled before anything was known of it, and that the provider then tells to be approved (a
+ *   notice that is late), is undone a second time: undoing twice undoes once.
  */
 export class Checker {
   readonly broken: Broken[] = [];
@@ -285,7 +287,11 @@ export class Checker {
       if (hasUndone(operation))
         undone.set(operation.attemptNumber, (undone.get(operation.attemptNumber) ?? 0) + 1);
     }
-    for (const [number, times] of undone) if (times > 1) say(`has attempt ${number} undone ${times} times`);
+    for (const [number, times] of undone) {
+      const outcome = authorization.attempts[number - 1]?.outcome;
+      const wasCancelled = outcome?.kind === 'rejected' && outcome.reason === 'cancelled';
+      if (times > (wasCancelled ? 2 : 1)) say(`has attempt ${number} undone ${times} times`);
+    }
     const late = authorization.operations.filter(({ purpose }) => purpose === 'late_approval');
     this.#work.lateApprovals += late.length;
     this.#work.quarantined += authorization.operations.filter(

@@ -206,6 +206,8 @@ export class SimulatedProvider implements Provider {
     this.onTheirWay.set(attemptId, (this.onTheirWay.get(attemptId) ?? 0) + 1);
     this.#time.after(delayMs, () => {
       this.onTheirWay.set(attemptId, (this.onTheirWay.get(attemptId) ?? 1) - 1);
+      // A promise is broken once: what was taken in time is not taken again.
+      if (isBreach && this.#byAttempt.has(attemptId)) return;
       this.#watch.say(attemptId, `the authorization arrives at ${this.id} only now`);
       this.#arrive(call, isBreach);
     });
