@@ -20,10 +20,10 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const PROCESSES = 3;
-const LOOK_MIN_MS = 10 * SECOND_MS;
+const LOOK_MIN_MS = 20 * SECOND_MS;
 const LOOK_MAX_MS = 30 * MINUTE_MS;
 /** Payments that begin within a minute; then it is quiet for hours. */
-const BURST = 150;
+const BURST = 250;
 
 export interface WorldOptions {
   /** Weakens a rule of the product, to see that it is noticed. */
