@@ -25,6 +25,8 @@ export interface StubAnswers {
   readonly inquireOperation?: OperationInquiry | Error;
   /** To captures, voids and refunds. */
   readonly operate?: OperationOutcome | Error;
+  /** Done before each answer: time passes, say. */
+  readonly meanwhile?: () => Promise<void>;
 }
 
 export interface StubProvider extends Provider {
@@ -43,6 +45,7 @@ export function stubProvider(
     <T>(what: string, answer: T | Error | undefined) =>
     async (call: object): Promise<T> => {
       asked.push({ what, call: { ...call } });
+      await answers.meanwhile?.();
       if (answer === undefined) throw new Error(`${what} was not expected`);
       if (answer instanceof Error) throw answer;
       return answer;
