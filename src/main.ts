@@ -28,6 +28,7 @@ import { Sightings } from './gateway/sightings.ts';
 import { Unrecorded } from './gateway/unrecorded.ts';
 import { BackgroundPacer } from './guards/background-pacer.ts';
 import { createCardKey } from './guards/card-key.ts';
+import { CardTestingGuard } from './guards/card-testing-guard.ts';
 import { JournalWatch } from './guards/journal-watch.ts';
 import { Lanes } from './guards/lanes.ts';
 import { OutcomeLearner } from './guards/outcome-learner.ts';
@@ -188,6 +189,7 @@ function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
       rules: () => schemeRules,
       cardKey: (merchant, card) => cardKey(merchant, cardIdentity(card)),
     },
+    cardTesting: new CardTestingGuard(clock),
     pacer: new BackgroundPacer((provider) => rules.current().providers.get(provider)?.limits),
     provider: (id) => registry.get(id),
     observer: parts.journalWatch.observing(allObservers(parts.metrics.observer, parts.log.observer)),

@@ -1,5 +1,6 @@
 import type {
   CardTable,
+  CardTestingWatch,
   Clock,
   Guards,
   Journal,
@@ -30,6 +31,7 @@ export interface GatewayDeps {
   readonly rulesets: Rulesets;
   readonly cards: CardTable;
   readonly schemeGuard: SchemeGuard;
+  readonly cardTesting: CardTestingWatch;
   readonly pacer: Pacer;
   /** The provider account of that id, if the active ruleset has it. */
   readonly provider: (id: string) => Provider | undefined;

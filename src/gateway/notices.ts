@@ -7,6 +7,7 @@ import { callJournal } from './journal-calls.ts';
 import { endOfInquiry } from './operation-calls.ts';
 import type { KeptNotice, NoticeEvidence, NoticeReading } from './ports.ts';
 import { attemptNamed } from './resolve-by-person.ts';
+import { tellUnmapped } from './unmapped.ts';
 
 /** Notices dealt with in one run. */
 const BATCH = 100;
@@ -142,6 +143,11 @@ async function apply(
     deps,
   );
   if (result.kind === 'failed') return null;
+  // While its sender still waits for the answer, the sender tells.
+  const isAwaited = authorization.attempts[attemptNumber - 1]?.outcome === null && authorization.open;
+  if (result.kind === 'written' && evidence.kind === 'attempt' && !isAwaited) {
+    tellUnmapped(evidence.outcome, { provider: notice.provider, authorizationId: authorization.id }, deps);
+  }
   deps.observer.resolved({
     authorizationId: authorization.id,
     provider: notice.provider,

@@ -6,6 +6,7 @@ import type {
   CardDetails,
 } from '../core/authorization.ts';
 import type { CardBrand, CardFacts } from '../core/card.ts';
+import type { TestingSign } from '../core/card-testing.ts';
 import type { ApprovalEstimate, BreakerState } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import type { RoutingFacts } from '../core/facts.ts';
@@ -241,8 +242,11 @@ export interface Journal {
    * @returns how many items were freed
    */
   freeWork(owner: string): Promise<number>;
-  /** Puts work back for later. Changes nothing when the lease is no longer that of the caller. */
-  postponeWork(authorizationId: string, owner: string, plan: WorkPlan): Promise<void>;
+  /**
+   * Puts work back for later. Changes nothing when the lease is no longer that of the caller.
+   * @returns whether it still was the caller's: nobody else took it up meanwhile
+   */
+  postponeWork(authorizationId: string, owner: string, plan: WorkPlan): Promise<boolean>;
   /** Keeps a notice before it is acknowledged; `known`: it was kept before, and is not kept twice. */
   keepNotice(provider: string, notice: Notice, atMs: number): Promise<'kept' | 'known'>;
   /** Notices that nobody has dealt with yet, oldest first, at most `limit`. */
@@ -302,7 +306,10 @@ export interface RegisteredRuleset {
 export interface Lapsed {
   readonly authorization: Authorization;
   readonly owner: string;
-  /** From its last change to the end of its lease, by the clock of the process that held it; milliseconds. */
+  /**
+   * From the beginning of its last attempt to the end of its lease, both by the clock of the process that held it;
+   * milliseconds. What others wrote meanwhile, by clocks of their own, does not count.
+   */
   readonly leaseMs: number;
 }
 
@@ -594,6 +601,21 @@ export interface SchemeGuard {
   cardKey(merchant: string, card: CardDetails): string;
 }
 
+/** Whose payments are watched together for card testing. */
+export interface WatchedCard {
+  readonly account: string;
+  readonly merchant: string;
+  readonly bin: string;
+}
+
+/** Watches for somebody who tries out card numbers at a merchant. Never throws. */
+export interface CardTestingWatch {
+  /** How long such payments are still refused, milliseconds; 0 when they are not. */
+  refusedForMs(card: WatchedCard): number;
+  /** Counts a payment that ended; `tripped`: from now on they are refused, told once. */
+  ended(card: WatchedCard, sign: TestingSign): 'tripped' | 'counted';
+}
+
 export interface Rulesets {
   /** The active ruleset. */
   current(): Ruleset;
@@ -612,6 +634,14 @@ export interface Observer {
     readonly outcome: AttemptOutcome;
     readonly durationMs: number;
   }): void;
+  /** A decline that no table knows, and that was therefore taken as final. Codes are the provider's own words. */
+  unmappedCode(event: {
+    readonly provider: string;
+    readonly authorizationId: string;
+    readonly code: string;
+    readonly networkCode: string | null;
+    readonly advice: string | null;
+  }): void;
   failedOver(event: { readonly from: string; readonly to: string; readonly reason: FailOverReason }): void;
   passedOver(event: { readonly provider: string; readonly reason: string }): void;
   decided(event: {
@@ -625,7 +655,7 @@ export interface Observer {
     readonly account: string;
     readonly merchant: string;
     readonly reference: string;
-    readonly status: AuthorizationStatus | 'no_route' | 'journal_unavailable';
+    readonly status: AuthorizationStatus | 'no_route' | 'journal_unavailable' | 'card_testing';
     readonly provider: string | null;
     readonly rule: string | null;
     readonly ruleset: number;

@@ -8,13 +8,14 @@ import {
   isNotFoundEvidence,
   KEY_MARGIN_MS,
   nextWork,
+  notFoundEvidenceAt,
   notFoundOutcome,
   type WorkProgress,
 } from '../core/resolution.ts';
 import { sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { failedVoids, hasWork, pendingVoid } from '../core/settlement.ts';
-import { inquire, requestFor } from './attempt.ts';
+import { inquire, requestFor, sentSighting } from './attempt.ts';
 import { changeAuthorization } from './change.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
@@ -31,6 +32,7 @@ import {
 } from './operation-calls.ts';
 import type { CallBudget, Provider, WorkItem } from './ports.ts';
 import { routingFacts } from './routing-facts.ts';
+import { tellUnmapped } from './unmapped.ts';
 
 /** Items in hand at once, at most: those of a provider that hangs wait in its pace, and do not hold up the others'. */
 const IN_HAND_MAX = 200;
@@ -109,6 +111,8 @@ interface Look {
   readonly authorization: Authorization;
   /** Whether the provider said anything at all. */
   readonly answered: boolean;
+  /** Wall clock at which the "not found" that was answered will be evidence for this process; else null. */
+  readonly evidenceAtMs?: number | null;
 }
 
 /** Looks once at everything about an authorization that is unsettled, and plans the next look. */
@@ -126,9 +130,17 @@ export async function resolveItem(item: WorkItem, deps: GatewayDeps): Promise<vo
     if (isUnsettled(attempt.outcome) && !mayCancel(attempt, operation, deps)) continue;
     const isNew = operation.number > before.operations.length;
     const next = await lookAtOperation(look.authorization, attempt, operation, isNew, item, deps);
-    look = { authorization: next.authorization, answered: look.answered && next.answered };
+    look = {
+      authorization: next.authorization,
+      answered: look.answered && next.answered,
+      evidenceAtMs: earliest(look.evidenceAtMs, next.evidenceAtMs),
+    };
   }
   await planNext(item, look, deps);
+}
+
+function earliest(one: number | null = null, other: number | null = null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }
 
 function contractOf(provider: string, deps: GatewayDeps): ProviderContract | undefined {
@@ -149,7 +161,12 @@ function budgetFor(contract: ProviderContract, deps: GatewayDeps): CallBudget {
 /** What a look at an attempt found: an outcome with the way it was found, or none. */
 type Found =
   | { readonly kind: 'outcome'; readonly outcome: AttemptOutcome; readonly by: 'inquiry' | 'replay' }
-  | { readonly kind: 'nothing'; readonly answered: boolean; readonly result: string };
+  | {
+      readonly kind: 'nothing';
+      readonly answered: boolean;
+      readonly result: string;
+      readonly evidenceAtMs?: number | null;
+    };
 
 async function lookAtAttempt(
   authorization: Authorization,
@@ -166,7 +183,7 @@ async function lookAtAttempt(
   const found = await findOut(authorization, attempt, provider, contract, deps);
   if (found.kind === 'nothing') {
     tell(authorization, attempt.provider, 'attempt', 'inquiry', found.result, item, deps);
-    return { authorization, answered: found.answered };
+    return { authorization, answered: found.answered, evidenceAtMs: found.evidenceAtMs ?? null };
   }
   const { outcome, by } = found;
   const { validityMs } = provider.semantics;
@@ -185,7 +202,9 @@ async function lookAtAttempt(
   tell(authorization, attempt.provider, 'attempt', by, outcome.kind, item, deps);
   if (result.kind === 'written' && !isUnsettled(outcome)) {
     deps.sightings.forget(attempt.id);
+    deps.sightings.forget(sentSighting(attempt.id));
     learn(authorization, attempt, outcome, deps);
+    tellUnmapped(outcome, { provider: attempt.provider, authorizationId: authorization.id }, deps);
   }
   return { authorization: result.authorization, answered: true };
 }
@@ -211,10 +230,13 @@ async function findOut(
     case 'found':
       return { kind: 'outcome', outcome: answer.outcome, by: 'inquiry' };
     case 'not_found': {
-      const pastDeadlineMs = deps.clock.wallMs() - attempt.deadlineAtMs;
-      return isNotFoundEvidence(semantics, { pastDeadlineMs, seenForMs })
-        ? { kind: 'outcome', outcome: notFoundOutcome(attempt), by: 'inquiry' }
-        : { kind: 'nothing', answered: true, result: 'not_found' };
+      const nowMs = deps.clock.wallMs();
+      const waited = { pastDeadlineMs: nowMs - attempt.deadlineAtMs, seenForMs };
+      if (isNotFoundEvidence(semantics, waited)) {
+        return { kind: 'outcome', outcome: notFoundOutcome(attempt), by: 'inquiry' };
+      }
+      const evidenceAtMs = notFoundEvidenceAt(semantics, waited, nowMs);
+      return { kind: 'nothing', answered: true, result: 'not_found', evidenceAtMs };
     }
     case 'no_answer':
       return { kind: 'nothing', answered: false, result: `no_answer ${answer.code}` };
@@ -233,7 +255,8 @@ async function replay(
   seenForMs: number,
   deps: GatewayDeps,
 ): Promise<Found> {
-  const ageMs = Math.max(deps.clock.wallMs() - attempt.startedAtMs, seenForMs);
+  const sentForMs = deps.sightings.seenForMs(sentSighting(attempt.id));
+  const ageMs = Math.max(deps.clock.wallMs() - attempt.startedAtMs, seenForMs, sentForMs);
   const isWhole = authorization.request.threeDs === null;
   const isWanted = pendingVoid(authorization, attempt.number) === null;
   const { card } = authorization.request;
@@ -424,16 +447,18 @@ async function planNext(item: WorkItem, look: Look, deps: GatewayDeps): Promise<
   const giveUpAtMs = Math.max(item.sinceMs + validityMs, authorization.expiresAtMs ?? 0);
   // Something was found out: what is left begins its schedule anew.
   const progress = authorization.version > item.authorization.version ? afresh(authorization) : item;
-  const plan = nextWork(deps.resolverSchedule, progress, look.answered, nowMs, giveUpAtMs);
-  const put = await callJournal('postpone_work', deps, () =>
+  const plan = nextWork(deps.resolverSchedule, progress, look.answered, nowMs, giveUpAtMs, look.evidenceAtMs);
+  // Told before it is written: a confirmation that is lost, or a death after it, must not give it up in silence.
+  if (plan.dueAtMs === null) {
+    deps.observer.alert({
+      kind: 'unresolved',
+      detail: `${provider} could not tell within the validity; close it with evidence: POST /v1/attempts/{id}/resolutions`,
+      authorizationId: authorization.id,
+    });
+  }
+  await callJournal('postpone_work', deps, () =>
     deps.journal.postponeWork(authorization.id, item.lease.owner, { ...plan, lease: null }),
   );
-  if (!put.ok || plan.dueAtMs !== null) return;
-  deps.observer.alert({
-    kind: 'unresolved',
-    detail: `${provider} could not tell within the validity; close it with evidence: POST /v1/attempts/{id}/resolutions`,
-    authorizationId: authorization.id,
-  });
 }
 
 function tell(

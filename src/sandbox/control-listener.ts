@@ -40,6 +40,12 @@ const settlementBody = z
       .string()
       .regex(/^[0-9A-Z]{2,3}$/, 'a network code such as 05')
       .default('05'),
+    /** Of one that was declined or voided: it is authorized after all. */
+    overturn: z.boolean().default(false),
+  })
+  .refine((body) => !body.overturn || body.status === 'authorized', {
+    path: ['overturn'],
+    message: 'what was declined or voided can only be authorized',
   })
   .refine((body) => (body.id === undefined) !== (body.reference === undefined), {
     message: 'name the authorization by id or by reference',
@@ -268,11 +274,13 @@ function settle(controls: Controls, call: ControlCall): Answer | Promise<Answer>
   return checked(settlementBody, call.body, (body) => {
     const verdict: Verdict =
       body.status === 'authorized' ? { kind: 'authorized' } : issuerDecline(body.network_code);
-    switch (controls.settle(body, verdict)) {
+    switch (controls.settle(body, body.overturn ? 'overturn' : verdict)) {
       case 'settled':
         return DONE;
-      case 'not_pending':
-        return errorAnswer(409, 'invalid_state', 'this authorization is not pending');
+      case 'not_possible': {
+        const expected = body.overturn ? 'neither declined nor voided' : 'not pending';
+        return errorAnswer(409, 'invalid_state', `this authorization is ${expected}`);
+      }
       case 'not_found':
         return errorAnswer(404, 'not_found', 'no authorization has this id or reference');
     }

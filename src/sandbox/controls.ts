@@ -115,17 +115,19 @@ export class Controls {
     await this.clearWorld();
   }
 
-  /** Settles a pending authorization, found by id or reference. */
+  /** Settles a pending authorization, or overturns one that was declined or voided; found by id or reference. */
   settle(
     query: { readonly id?: string | undefined; readonly reference?: string | undefined },
-    verdict: Verdict,
-  ): 'settled' | 'not_found' | 'not_pending' {
+    verdict: Verdict | 'overturn',
+  ): 'settled' | 'not_found' | 'not_possible' {
     for (const [provider, { account }] of this.providers) {
       const row: LedgerRow | null =
         query.id === undefined
           ? this.#ledger.byReference(provider, query.reference ?? '')
           : this.#ledger.byId(provider, query.id);
-      if (row !== null) return account.settle(row, verdict) ? 'settled' : 'not_pending';
+      if (row === null) continue;
+      const done = verdict === 'overturn' ? account.overturn(row) : account.settle(row, verdict);
+      return done ? 'settled' : 'not_possible';
     }
     return 'not_found';
   }

@@ -31,6 +31,7 @@ TOKENS
   tok_partial_40              approved for 40 percent
   tok_3ds                     the cardholder must authenticate
   tok_pending                 pending until POST /settlements;  tok_pending_1500: approved after 1.5 s
+  tok_approved_mac_41         approved, with a merchant advice code beside it ("advice": "41")
   tok_capture_fails           approved; captures are refused with 409 capture_refused, voids work
   tok_risk                    blocked by the provider's risk engine
   tok_not_supported           422, not processed               tok_invalid: 400, not processed
@@ -59,6 +60,7 @@ ON THIS PORT
   PUT  /webhooks              GET /webhooks   DELETE /webhooks
   POST /webhooks/resend       GET /webhooks/events?limit=100     past events, oldest first
   POST /settlements           {"reference":"attempt-1","status":"authorized"}, or declined with network_code
+                              "overturn": true with authorized: of one that was declined or voided
 
 FAULTS
   curl -X POST {control}/faults -d '{"provider":"{first}","kind":"reset_after"}'

@@ -27,6 +27,8 @@ export interface AuthorizationView {
   readonly captured_amount: number;
   readonly refunded_amount: number;
   readonly decline: WireDecline | null;
+  /** Merchant advice code that came with an approval; left out when none did. */
+  readonly advice?: string;
   readonly network_transaction: {
     readonly id: string;
     readonly network: string;
@@ -55,7 +57,9 @@ export function authorizationView(
     authorized_amount: row.authorizedAmount,
     captured_amount: row.capturedAmount - unseenAmount(row, 'capture', seenUpToMs),
     refunded_amount: row.refundedAmount - unseenAmount(row, 'refund', seenUpToMs),
-    decline: row.decline,
+    // One that was overturned keeps it for replays.
+    decline: row.status === 'declined' ? row.decline : null,
+    ...(row.advice === null ? {} : { advice: row.advice }),
     network_transaction: reachedIssuer
       ? // Letters only: a Visa id is 15 digits, which a careful caller would take for a card number.
         { id: `nti${row.id.slice('sbx_'.length)}`, network: row.brand, date: createdAt.slice(0, 10) }
@@ -107,8 +111,9 @@ export function firstAuthorizationView(row: LedgerRow): AuthorizationView {
   const now = authorizationView(row);
   const status = row.firstStatus ?? row.status;
   const first = { ...now, status, captured_amount: 0, refunded_amount: 0, operations: [] };
-  if (status !== 'pending') return first;
-  return { ...first, authorized_amount: 0, decline: null, network_transaction: null };
+  if (status !== 'pending' && status !== 'declined') return first;
+  const decline = status === 'declined' ? row.decline : null;
+  return { ...first, authorized_amount: 0, decline, network_transaction: null };
 }
 
 /** An authorization as the ledger shows it. */

@@ -54,6 +54,8 @@ export interface LedgerRow {
   capturedAmount: number;
   refundedAmount: number;
   decline: WireDecline | null;
+  /** Merchant advice code that came with an approval; null: none did. */
+  advice: string | null;
   /** How often it was asked for under its key; more than 1 after replays. */
   asked: number;
   operations: LedgerOperation[];
@@ -222,6 +224,7 @@ export class Ledger {
       capturedAmount: 0,
       refundedAmount: 0,
       decline: null,
+      advice: null,
       asked: 1,
       operations: [],
       dropped: false,

@@ -136,6 +136,17 @@ export class PspAccount {
     return true;
   }
 
+  /**
+   * Authorizes what was declined or voided, as a provider does that contradicts itself. False when it was neither.
+   */
+  overturn(row: LedgerRow): boolean {
+    if (row.status !== 'declined' && row.status !== 'voided') return false;
+    row.authorizedAmount = row.amount.value;
+    this.#ledger.move(row, 'authorized');
+    this.#onSettled(this.#authorizationEvent(row));
+    return true;
+  }
+
   #replay(call: AuthorizeCall | OperationCall): Answer | null {
     const known = this.#keys.find(call.key);
     if (known === null) return null;
@@ -195,6 +206,7 @@ export class PspAccount {
     switch (verdict.kind) {
       case 'authorized':
         row.authorizedAmount = row.amount.value;
+        row.advice = verdict.advice ?? null;
         break;
       case 'partially_authorized':
         row.authorizedAmount = Math.max(1, percentOf(row.amount.value, verdict.percent));

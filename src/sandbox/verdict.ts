@@ -9,7 +9,8 @@ export interface WireDecline {
 
 /** What becomes of an authorization. */
 export type Verdict =
-  | { readonly kind: 'authorized' }
+  /** `advice`: a merchant advice code that comes with the approval, as information. */
+  | { readonly kind: 'authorized'; readonly advice?: string }
   | { readonly kind: 'partially_authorized'; readonly percent: number }
   | { readonly kind: 'declined'; readonly decline: WireDecline }
   | { readonly kind: 'authentication_required' }
@@ -45,6 +46,7 @@ export function failsCaptures(token: string): boolean {
 
 const FIXED: ReadonlyMap<string, Verdict> = new Map<string, Verdict>([
   ['tok_decline_hidden', providerDecline('declined_after_approval', true)],
+  ['tok_approved_mac_41', { kind: 'authorized', advice: '41' }],
   ['tok_risk', providerDecline('risk_blocked', false)],
   [CAPTURE_FAILS, { kind: 'authorized' }],
   ['tok_3ds', { kind: 'authentication_required' }],
@@ -56,7 +58,7 @@ const FIXED: ReadonlyMap<string, Verdict> = new Map<string, Verdict>([
 const DECLINE = /^tok_decline_([0-9A-Za-z]{2,3})(?:_mac_(\d{2}))?$/;
 const PARTIAL = /^tok_partial_([1-9]\d?)$/;
 const PENDING = /^tok_pending_(\d{1,6})$/;
-const MAGIC_PREFIX = /^tok_(decline|partial|pending|capture)_/;
+const MAGIC_PREFIX = /^tok_(approved|decline|partial|pending|capture)_/;
 
 /**
  * The verdict that a magic token asks for; null for every other token. A token that begins like a magic one
@@ -73,6 +75,7 @@ export function magicVerdict(token: string): Verdict | null {
   const pending = PENDING.exec(token);
   if (pending !== null) return { kind: 'pending', settlesAfterMs: Number(pending[1]) };
   if (!MAGIC_PREFIX.test(token)) return null;
-  const known = 'tok_decline_<code>[_mac_<nn>], tok_partial_<1-99>, tok_pending_<ms> or tok_capture_fails';
+  const known =
+    'tok_decline_<code>[_mac_<nn>], tok_partial_<1-99>, tok_pending_<ms>, tok_approved_mac_41 or tok_capture_fails';
   return { kind: 'invalid', message: `token: ${token} is no magic token; expected ${known}` };
 }

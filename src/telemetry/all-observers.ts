@@ -1,15 +1,17 @@
 import type { Observer } from '../gateway/ports.ts';
+import type { LogObserver } from './log.ts';
 
 /** What the log tells of the road, and what the metrics count. */
-export function allObservers(
-  metrics: Observer,
-  log: Pick<Observer, 'authorizationEnded' | 'alert' | 'resolved' | 'sealed' | 'purged'>,
-): Observer {
+export function allObservers(metrics: Observer, log: LogObserver): Observer {
   return {
     ...metrics,
     authorizationEnded(event) {
       metrics.authorizationEnded(event);
       log.authorizationEnded(event);
+    },
+    unmappedCode(event) {
+      metrics.unmappedCode(event);
+      log.unmappedCode(event);
     },
     resolved(event) {
       metrics.resolved(event);

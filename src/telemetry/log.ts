@@ -8,6 +8,12 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 /** Plain values of a line. Only these reach a log: no request, no header, no object that somebody else made. */
 type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
+/** What of the road is told in lines. */
+export type LogObserver = Pick<
+  Observer,
+  'authorizationEnded' | 'unmappedCode' | 'alert' | 'resolved' | 'sealed' | 'purged'
+>;
+
 /** JSON lines. Every text passes {@link scrub}. Methods never throw. */
 export interface Log {
   info(event: string, fields?: LogFields): void;
@@ -15,8 +21,8 @@ export interface Log {
   error(event: string, fields?: LogFields): void;
   /** An exception: its message and stack, scrubbed. */
   fault(event: string, error: unknown, fields?: LogFields): void;
-  /** Tells each authorization that ended in one line, each look at what was unsettled, and each alert. */
-  readonly observer: Pick<Observer, 'authorizationEnded' | 'alert' | 'resolved' | 'sealed' | 'purged'>;
+  /** Tells each authorization that ended in one line, each look at what was unsettled, each unmapped code and alert. */
+  readonly observer: LogObserver;
   /** Writes what is buffered; before the process ends. */
   flush(): void;
 }
@@ -89,6 +95,15 @@ export function createLog(settings: LogSettings): Log {
     fault: (event, error, fields) => logger.error({ event, ...scrubbed(fields), ...faultFields(error) }),
     observer: {
       authorizationEnded: (ended) => logger.info(authorizationLine(ended)),
+      unmappedCode: ({ provider, authorizationId, code, networkCode, advice }) =>
+        logger.warn({
+          event: 'unmapped_code',
+          authorization_id: authorizationId,
+          provider,
+          code: scrub(code),
+          network_code: scrubbedOrNull(networkCode),
+          advice: scrubbedOrNull(advice),
+        }),
       resolved: ({ authorizationId, provider, subject, by, result, ageMs }) =>
         logger.info({
           event: 'resolution',

@@ -1,10 +1,16 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { scrub } from '../core/cards/card-number.ts';
 import type { BreakerState } from '../core/decision.ts';
 import type { Observer, WorkCounts } from '../gateway/ports.ts';
 import { LabelCache } from './label-cache.ts';
 
 /** Series of one metric at most; labels come from configuration, so that this is a safety net. */
 const SERIES_MAX = 400;
+
+/** Codes that no table knows are a provider's own words: fewer series, since nothing of ours bounds them. */
+const UNMAPPED_SERIES_MAX = 100;
+/** The longest code that is a label as it is, characters. */
+const CODE_LENGTH_MAX = 64;
 
 /** Label sets of one histogram at most: each has a series for every bucket. */
 const HISTOGRAMS_MAX = 80;
@@ -92,9 +98,15 @@ export function createMetrics(version: string): Metrics {
   };
 }
 
-function counter(registry: Registry, name: string, help: string, labelNames: string[]) {
+function counter(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: string[],
+  seriesMax = SERIES_MAX,
+) {
   const metric = new Counter({ name: `pointsman_${name}`, help, labelNames, registers: [registry] });
-  return new LabelCache(metric, labelNames.length, SERIES_MAX);
+  return new LabelCache(metric, labelNames.length, seriesMax);
 }
 
 function histogram(registry: Registry, name: string, help: string, labelNames: string[], buckets: number[]) {
@@ -170,7 +182,21 @@ function roadMetrics(registry: Registry): Observer {
       if (failed) journalFailures.get(operation).inc();
     },
     ...resolutionMetrics(registry),
+    ...unmappedMetric(registry),
     alert: ({ kind }) => alerts.get(kind).inc(),
+  };
+}
+
+function unmappedMetric(registry: Registry): Pick<Observer, 'unmappedCode'> {
+  const unmapped = counter(
+    registry,
+    'unmapped_codes_total',
+    'Declines with a code that no table knows, taken as final.',
+    ['provider', 'code'],
+    UNMAPPED_SERIES_MAX,
+  );
+  return {
+    unmappedCode: ({ provider, code }) => unmapped.get(provider, scrub(code).slice(0, CODE_LENGTH_MAX)).inc(),
   };
 }
 

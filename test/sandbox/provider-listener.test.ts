@@ -150,6 +150,48 @@ describe('authorizations', () => {
   });
 });
 
+describe('a settlement that overturns', () => {
+  const overturn = (reference: string) =>
+    sandbox.control('POST', '/settlements', { reference, status: 'authorized', overturn: true });
+
+  it('authorizes what was declined; the replay repeats the decline, and the money can be voided', async () => {
+    const first = bodyOf(await authorize(sandbox, 'att', { token: 'tok_decline_05' }));
+    await overturn('att');
+    const now = bodyOf(await inquire(sandbox, 'att'));
+    expect(now).toMatchObject({ status: 'authorized', authorized_amount: 4999, decline: null });
+    expect(bodyOf(await authorize(sandbox, 'att', { token: 'tok_decline_05' }))).toEqual(first);
+    expect(sandbox.liveAuthorizations()).toHaveLength(1);
+    expect(glance(await operate(`${first['id']}/voids`, 'void', {}))).toBe('200 confirmed');
+    expect(sandbox.liveAuthorizations()).toEqual([]);
+  });
+
+  it('authorizes what was voided, and it can be voided once more', async () => {
+    const { id } = bodyOf(await authorize(sandbox, 'att'));
+    await operate(`${id}/voids`, 'void', {});
+    await overturn('att');
+    expect(sandbox.liveAuthorizations()).toHaveLength(1);
+    expect(glance(await operate(`${id}/voids`, 'void-2', {}))).toBe('200 confirmed');
+    expect(sandbox.liveAuthorizations()).toEqual([]);
+    expect(sandbox.ledger().totals['sandbox-a']).toMatchObject({ authorized: 2, voided: 2, live: 0 });
+  });
+
+  it('is refused of anything else, and as a decline', async () => {
+    await authorize(sandbox, 'live');
+    await authorize(sandbox, 'open', { token: 'tok_pending' });
+    for (const reference of ['live', 'open']) await expect(overturn(reference)).rejects.toThrow('409');
+    const declined = { reference: 'live', status: 'declined', overturn: true };
+    await expect(sandbox.control('POST', '/settlements', declined)).rejects.toThrow('400');
+  });
+});
+
+it('tells a merchant advice code beside an approval', async () => {
+  const answer = bodyOf(await authorize(sandbox, 'att', { token: 'tok_approved_mac_41' }));
+  expect(answer).toMatchObject({ status: 'authorized', advice: '41', decline: null });
+  expect(glance(await authorize(sandbox, 'no', { token: 'tok_approved_mac_99' }))).toBe(
+    '400 invalid_request',
+  );
+});
+
 describe('idempotency keys', () => {
   it('repeats the first answer, whatever happened since', async () => {
     const first = bodyOf(await authorize(sandbox, 'att'));

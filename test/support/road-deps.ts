@@ -6,7 +6,15 @@ import { DEFAULT_SCHEDULE_MS } from '../../src/core/resolution.ts';
 import type { RuleAction, Ruleset } from '../../src/core/rules/ruleset.ts';
 import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
-import type { Admission, Guards, Journal, Learner, Observer, Provider } from '../../src/gateway/ports.ts';
+import type {
+  Admission,
+  CardTestingWatch,
+  Guards,
+  Journal,
+  Learner,
+  Observer,
+  Provider,
+} from '../../src/gateway/ports.ts';
 import { Sightings } from '../../src/gateway/sightings.ts';
 import { Unrecorded } from '../../src/gateway/unrecorded.ts';
 import type { FakeClock } from './fake-clock.ts';
@@ -36,6 +44,7 @@ const NO_ESTIMATE: ApprovalEstimate = { mean: 0.85, low: 0.7, high: 0.95, level:
 /** An observer that nobody listens to. */
 export const SILENT: Observer = {
   attemptEnded: () => {},
+  unmappedCode: () => {},
   failedOver: () => {},
   passedOver: () => {},
   decided: () => {},
@@ -64,6 +73,7 @@ export function roadDeps(options: {
   readonly resolverSchedule?: readonly number[];
   readonly soleOwner?: boolean;
   readonly schemeRules?: SchemeRules;
+  readonly cardTesting?: CardTestingWatch;
 }): GatewayDeps {
   const { clock, random } = options;
   const ruleset =
@@ -104,6 +114,7 @@ export function roadDeps(options: {
       rules: () => options.schemeRules ?? NO_CEILINGS,
       cardKey: (merchant, card) => `${merchant} ${card.accountReference ?? card.id ?? card.token ?? 'none'}`,
     },
+    cardTesting: options.cardTesting ?? { refusedForMs: () => 0, ended: () => 'counted' },
     pacer: { run: (_provider, task) => task() },
     unrecorded: new Unrecorded(),
     sightings: new Sightings(clock),

@@ -68,8 +68,6 @@ interface KnownRequest {
   readonly attemptId: string;
   /** Null while it is still being worked on. */
   outcome: AttemptOutcome | null;
-  /** Wall clock from which inquiries show it. */
-  readonly visibleAtMs: number;
   readonly entry: BookEntry | null;
 }
 
@@ -198,8 +196,7 @@ export class ScriptedProvider implements Provider {
               refunded: 0,
             };
       if (entry !== null) this.books.push(entry);
-      const visibleAtMs = this.#clock.wallMs();
-      const known = { attemptId: call.attemptId, outcome, visibleAtMs, entry };
+      const known = { attemptId: call.attemptId, outcome, entry };
       this.#requests.set(call.providerKey, known);
       return known;
     };
@@ -264,7 +261,7 @@ export class ScriptedProvider implements Provider {
     await this.#sleep(this.#latencyMs());
     if (this.#options.inquiryStep?.() === 'fail') return { kind: 'no_answer', code: 'timeout' };
     const known = this.#knownOf(query.attemptId);
-    if (known === undefined || known.visibleAtMs > this.#clock.wallMs()) return { kind: 'not_found' };
+    if (known === undefined) return { kind: 'not_found' };
     return { kind: 'found', outcome: this.#truthOf(known) };
   }
 

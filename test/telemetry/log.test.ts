@@ -83,11 +83,18 @@ describe('the log', () => {
         const attempts = [{ ...attempt, outcome }];
         log.observer.authorizationEnded({ ...ENDED, merchant: text, reference: text, attempts });
         log.observer.alert({ kind: 'k', detail: text, authorizationId: null });
+        log.observer.unmappedCode({
+          provider: 'a',
+          authorizationId: 'auth_b',
+          code: text,
+          networkCode: text,
+          advice: text,
+        });
         log.info('e', { text });
         log.warn('e', { text });
         log.error('e', { text });
         log.fault('e', new Error(text), { text });
-        expect(lines).toHaveLength(6);
+        expect(lines).toHaveLength(7);
         for (const line of lines) expect(findCardNumber(line.replace(/"stack":.*/, ''))).toBeNull();
         expect(lines.join('').replace(/[ -]/g, '')).not.toMatch(
           /4111111111111111|5555555555554444|378282246310005/,

@@ -76,6 +76,26 @@ describe('the metrics', () => {
     expect(text.match(/pointsman_journal_duration_seconds_count\{/g)).toHaveLength(81);
   });
 
+  it("keep unmapped codes, which are a provider's own words, to a hundred series, and free of card numbers", async () => {
+    const metrics = createMetrics('0.1.0');
+    const of = (code: string) => ({
+      provider: 'a',
+      authorizationId: 'auth_b',
+      code,
+      networkCode: null,
+      advice: null,
+    });
+    metrics.observer.unmappedCode(of('card 4111111111111111'));
+    for (let index = 0; index < 1_000; index += 1)
+      metrics.observer.unmappedCode(of(`${index}`.padEnd(500, 'x')));
+    const text = await scraped(metrics);
+    const series = text.split('\n').filter((line) => line.startsWith('pointsman_unmapped_codes_total{'));
+    expect(series).toHaveLength(101);
+    expect(series.at(-1)).toBe('pointsman_unmapped_codes_total{provider="other",code="other"} 901');
+    expect(series.join('')).not.toContain('4111111111111111');
+    for (const line of series) expect(line.length).toBeLessThan(150);
+  });
+
   it('name everything as Prometheus wants it', async () => {
     const text = await scraped(createMetrics('0.1.0'));
     const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => ({
@@ -99,6 +119,7 @@ describe('the metrics', () => {
     const told: string[] = [];
     const log = {
       authorizationEnded: () => told.push('ended'),
+      unmappedCode: () => told.push('unmapped'),
       resolved: () => {},
       sealed: () => {},
       purged: () => {},
@@ -107,7 +128,9 @@ describe('the metrics', () => {
     const both = allObservers(metrics.observer, log);
     both.authorizationEnded(ENDED);
     both.alert({ kind: 'k', detail: 'order-7781', authorizationId: 'auth_b' });
-    expect(told).toEqual(['ended', 'alert']);
+    const code = { code: 'issuer_ZZ', networkCode: 'ZZ', advice: null };
+    both.unmappedCode({ provider: 'a', authorizationId: 'auth_b', ...code });
+    expect(told).toEqual(['ended', 'alert', 'unmapped']);
     expect(await scraped(metrics)).not.toMatch(/order-7781|acme|4999|auth_b/);
   });
 });

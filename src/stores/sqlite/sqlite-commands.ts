@@ -132,8 +132,8 @@ export class SqliteCommands {
     return this.#work.take(nowMs, limit, owner, untilMs);
   }
 
-  postponeWork(authorizationId: string, owner: string, plan: WorkValues): void {
-    this.#work.postpone(authorizationId, owner, plan);
+  postponeWork(authorizationId: string, owner: string, plan: WorkValues): boolean {
+    return this.#work.postpone(authorizationId, owner, plan);
   }
 
   countWork(nowMs: number): WorkCounts {

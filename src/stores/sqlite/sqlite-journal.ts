@@ -125,7 +125,7 @@ export class SqliteJournal implements Journal {
     }));
   }
 
-  postponeWork(authorizationId: string, owner: string, plan: WorkPlan): Promise<void> {
+  postponeWork(authorizationId: string, owner: string, plan: WorkPlan): Promise<boolean> {
     return this.#runner.run('postponeWork', [authorizationId, owner, planValues(plan)]);
   }
 

@@ -70,9 +70,8 @@ const SQL = {
     SELECT e.number, e.at_ms, e.actor, e.kind, e.data FROM events AS e
       JOIN authorizations AS a ON a.sequence = e.authorization WHERE a.id = ? ORDER BY e.number`,
   findLapsed: `
-    SELECT a.sequence, t.owner, max(0, a.lease_until_ms - last.at_ms) AS lease_ms
+    SELECT a.sequence, t.owner, max(0, a.lease_until_ms - t.started_at_ms) AS lease_ms
     FROM authorizations AS a INDEXED BY authorizations_unsettled
-      JOIN events AS last ON last.authorization = a.sequence AND last.number = a.version
       JOIN attempts AS t ON t.authorization = a.sequence
         AND t.number = (SELECT max(number) FROM attempts WHERE authorization = a.sequence)
     WHERE a.unsettled = 1 AND a.open = 1 AND a.lease_until_ms <= ?

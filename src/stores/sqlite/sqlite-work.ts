@@ -57,7 +57,8 @@ export class SqliteWork {
     return Number(this.#statements.run(SQL.free, owner).changes);
   }
 
-  postpone(authorizationId: string, owner: string, plan: WorkValues): void {
-    this.#statements.run(SQL.postpone, authorizationId, owner, ...plan);
+  /** @returns whether the owner still had it */
+  postpone(authorizationId: string, owner: string, plan: WorkValues): boolean {
+    return this.#statements.run(SQL.postpone, authorizationId, owner, ...plan).changes > 0;
   }
 }

@@ -63,7 +63,7 @@ INSERT INTO status_transitions (from_status, to_status) VALUES
   ('partially_captured', 'captured'), ('partially_captured', 'partially_refunded'),
   ('partially_captured', 'refunded'),
   ('captured', 'partially_refunded'), ('captured', 'refunded'),
-  ('partially_refunded', 'refunded');
+  ('partially_refunded', 'refunded'), ('refunded', 'partially_refunded');
 
 -- ---------------------------------------------------------------------------------------- attempts
 
