@@ -64,6 +64,18 @@ export function isNotFoundEvidence(semantics: ProviderSemantics, waited: Waited)
   return windowMs !== null && waited.pastDeadlineMs > windowMs && waited.seenForMs >= windowMs;
 }
 
+/**
+ * Wall clock at which {@link isNotFoundEvidence} will hold for whoever inquires, as far as can be told now; null: never.
+ */
+export function notFoundEvidenceAt(
+  { notFoundAfterMs: windowMs }: ProviderSemantics,
+  { pastDeadlineMs, seenForMs }: Waited,
+  nowMs: number,
+): number | null {
+  if (windowMs === null) return null;
+  return nowMs + Math.max(windowMs - pastDeadlineMs + 1, windowMs - seenForMs);
+}
+
 /** The outcome of an attempt that the provider does not know, once that is evidence. */
 export function notFoundOutcome(attempt: Attempt): AttemptOutcome {
   const reference =
@@ -137,6 +149,9 @@ const FAILURE_DELAY_MAX_MS = 60 * 60_000;
  * When to ask next. An inquiry that failed itself (the provider was down) does not use the schedule up: it is repeated
  * after the first delay, doubling up to an hour. After the schedule daily, until `giveUpAtMs`; then never (null): a
  * person has to close it.
+ * @param evidenceAtMs wall clock at which what was just answered ("not found") will be evidence when it is answered
+ *   again to the same process: one look is then, without using the schedule up. So processes that take turns come to an
+ *   end after as many looks as there are processes, however long the schedule's delays are. Null: it never will be
  */
 export function nextWork(
   schedule: readonly number[],
@@ -144,6 +159,7 @@ export function nextWork(
   answered: boolean,
   nowMs: number,
   giveUpAtMs: number,
+  evidenceAtMs: number | null = null,
 ): WorkProgress & { readonly dueAtMs: number | null } {
   const step = answered ? progress.step + 1 : progress.step;
   const failures = answered ? 0 : progress.failures + 1;
@@ -152,6 +168,9 @@ export function nextWork(
     ? (schedule[step] ?? DAY_MS)
     : Math.min(FAILURE_DELAY_MAX_MS, first * 2 ** Math.min(failures, 20));
   const dueAtMs = nowMs + delayMs;
+  if (answered && evidenceAtMs !== null && evidenceAtMs < Math.min(dueAtMs, giveUpAtMs)) {
+    return { step: progress.step, failures, dueAtMs: Math.max(nowMs, evidenceAtMs) };
+  }
   if (dueAtMs <= giveUpAtMs) return { step, failures, dueAtMs };
   // One last look at the end of the validity.
   return { step, failures, dueAtMs: nowMs < giveUpAtMs ? giveUpAtMs : null };

@@ -38,7 +38,8 @@ export const TRANSITIONS: Readonly<Record<AuthorizationStatus, readonly Authoriz
   failed: [],
   voided: [],
   expired: [],
-  refunded: [],
+  // A capture that ends after all that was captured before it has been refunded.
+  refunded: ['partially_refunded'],
 };
 
 /** Whether an authorization may pass from one state to the other. */

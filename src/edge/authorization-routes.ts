@@ -100,6 +100,12 @@ function authorizeReply(result: AuthorizeResult): Reply {
         members: { sent: false, rule: result.rule, candidates: result.reasons.map(candidateAnswer) },
         headers: { 'Retry-After': seconds(result.retryAfterMs) },
       });
+    case 'card_testing':
+      return problem(
+        'card-testing',
+        'Nearly all recent payments of this merchant with this BIN were declined; nothing was sent.',
+        { members: { sent: false }, headers: { 'Retry-After': seconds(result.retryAfterMs) } },
+      );
     case 'journal_unavailable':
       return problem('journal-unavailable', 'The intent could not be written, so nothing was sent.', {
         members: { sent: false },

@@ -183,6 +183,7 @@ export const OPERATIONS: readonly Operation[] = [
       ...IDEMPOTENT,
       'in-flight',
       'payment-live',
+      'card-testing',
       'no-route',
       'journal-unavailable',
     ],

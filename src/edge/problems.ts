@@ -102,6 +102,12 @@ export const PROBLEMS = {
     status: 431,
     remedy: 'Send at most 16384 bytes of headers.',
   },
+  'card-testing': {
+    title: 'Payments like this one look like somebody trying out card numbers',
+    status: 429,
+    remedy:
+      'Nothing was sent and the key is not used up. Find out who makes these payments; repeat an honest one after Retry-After.',
+  },
   'webhook-refused': {
     title: 'The event is not accepted',
     status: 401,

@@ -1,4 +1,4 @@
-import { type AttemptOutcome, breakerSignal } from '../core/attempt.ts';
+import { type AttemptOutcome, breakerSignal, isUnsettled } from '../core/attempt.ts';
 import type { Authorization, AuthorizationRequest } from '../core/authorization.ts';
 import { isAcquirersExemption } from '../core/failover.ts';
 import { quickResolution } from '../core/resolution.ts';
@@ -48,6 +48,9 @@ export async function sendAttempt(
   const retryAfterMs = first.kind === 'rejected' ? first.retryAfterMs : null;
   // The lane is told what the provider did at first, however well it can be found out afterwards.
   admitted.permit.report(breakerSignal(first), retryAfterMs);
+  tellRefusedAccount(first, intent.provider, road, deps);
+  // By this clock its key grows old, however the wall clock is set afterwards.
+  if (isUnsettled(first)) deps.sightings.seenForMs(sentSighting(intent.attemptId));
   const outcome =
     first.kind === 'unknown' ? await findOutQuickly(first, call, startedMs, admitted, road, deps) : first;
   const durationMs = deps.clock.monotonicMs() - startedMs;
@@ -62,6 +65,26 @@ export async function sendAttempt(
     resolvedLater: false,
   });
   return { outcome, durationMs };
+}
+
+/** Under which name a process remembers that it sent an attempt whose outcome is not known. */
+export function sentSighting(attemptId: string): string {
+  return `sent ${attemptId}`;
+}
+
+/** No breaker and no failover mends that: credentials or set-up have to be (payments reference, invariant 21). */
+function tellRefusedAccount(
+  outcome: AttemptOutcome,
+  provider: string,
+  road: Road,
+  deps: Pick<GatewayDeps, 'observer'>,
+): void {
+  if (outcome.kind !== 'rejected' || outcome.reason !== 'configuration') return;
+  deps.observer.alert({
+    kind: 'provider_refuses_us',
+    detail: `${provider} refuses our account: ${outcome.code}`,
+    authorizationId: road.authorizationId,
+  });
 }
 
 function callFor(intent: Intent, admitted: Admitted, road: Road, deps: GatewayDeps): AuthorizeCall {

@@ -9,7 +9,7 @@ import { matchRule } from '../core/rules/ruleset.ts';
 import { isUndone } from '../core/settlement.ts';
 import { type Admitted, sendAttempt } from './attempt.ts';
 import { admitNext, decide } from './candidates.ts';
-import { answerNoRoute, answerOpening } from './earlier-answers.ts';
+import { answerCardTesting, answerNoRoute, answerOpening } from './earlier-answers.ts';
 import { finishAttempt } from './finish-attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import {
@@ -25,6 +25,7 @@ import {
 import { beginRoad, type Road } from './road.ts';
 import type { AuthorizeCommand, AuthorizeResult } from './road-results.ts';
 import { routingFacts } from './routing-facts.ts';
+import { refusedAsCardTestingForMs } from './watch-card-testing.ts';
 
 /**
  * The road of an authorization, from rule to answer. Sends nothing before it is durable, tries another provider
@@ -35,6 +36,8 @@ export async function authorize(command: AuthorizeCommand, deps: GatewayDeps): P
   const ruleset = deps.rulesets.current();
   const card = deps.cards.factsOf(command.request.card);
   const facts = routingFacts(command.request, card, deps.clock.wallMs());
+  const refusedForMs = refusedAsCardTestingForMs(command, card, deps);
+  if (refusedForMs > 0) return answerCardTesting(command, refusedForMs, deps);
   const rule = matchRule(ruleset, facts);
   if (rule === null) return answerNoRoute(command, null, [], null, deps);
 

@@ -67,12 +67,8 @@ export async function answerNoRoute(
   road: Road | null,
   deps: GatewayDeps,
 ): Promise<AuthorizeResult> {
-  const found = await findClaim(command, deps);
-  if (!found.ok) {
-    observeUnsent(command, road, 'journal_unavailable', deps);
-    return { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
-  }
-  if (found.value !== null) return answerClaim(found.value, command, deps);
+  const earlier = await earlierAnswer(command, road, deps);
+  if (earlier !== null) return earlier;
   observeUnsent(command, road, 'no_route', deps);
   return {
     kind: 'no_route',
@@ -82,10 +78,39 @@ export async function answerNoRoute(
   };
 }
 
+/**
+ * Payments like this one look like card testing. A key that was used before still gives its earlier answer; otherwise
+ * nothing is sent or recorded, and the key is not used up.
+ */
+export async function answerCardTesting(
+  command: AuthorizeCommand,
+  retryAfterMs: number,
+  deps: GatewayDeps,
+): Promise<AuthorizeResult> {
+  const earlier = await earlierAnswer(command, null, deps);
+  if (earlier !== null) return earlier;
+  observeUnsent(command, null, 'card_testing', deps);
+  return { kind: 'card_testing', retryAfterMs };
+}
+
+/** What a key that was used before gives, or that the journal cannot tell; null: the key is new. */
+async function earlierAnswer(
+  command: AuthorizeCommand,
+  road: Road | null,
+  deps: GatewayDeps,
+): Promise<AuthorizeResult | null> {
+  const found = await findClaim(command, deps);
+  if (!found.ok) {
+    observeUnsent(command, road, 'journal_unavailable', deps);
+    return { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
+  }
+  return found.value === null ? null : answerClaim(found.value, command, deps);
+}
+
 function observeUnsent(
   command: AuthorizeCommand,
   road: Road | null,
-  status: 'no_route' | 'journal_unavailable',
+  status: 'no_route' | 'journal_unavailable' | 'card_testing',
   deps: GatewayDeps,
 ): void {
   deps.observer.authorizationEnded({

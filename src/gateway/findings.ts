@@ -1,3 +1,4 @@
+import { isUnsettled } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, applyOutcome, type Change, type RemarkOn } from '../core/lifecycle.ts';
 import type { Finding } from './road.ts';
@@ -15,7 +16,7 @@ export function applyFindings(
   let changed = false;
   const remarks: RemarkOn[] = [];
   for (const finding of findings) {
-    if (!isAbout(current, finding)) continue;
+    if (!isAbout(current, finding) || isOvertaken(current, finding)) continue;
     const change =
       finding.about === 'attempt'
         ? applyOutcome(current, finding.number, finding.outcome, { ...finding, nowMs })
@@ -30,4 +31,15 @@ export function applyFindings(
 function isAbout(authorization: Authorization, finding: Finding): boolean {
   const known = finding.about === 'attempt' ? authorization.attempts : authorization.operations;
   return known.some(({ number }) => number === finding.number);
+}
+
+/**
+ * That a request was never sent, or not processed, says nothing once somebody else has taken its attempt up as unknown:
+ * they may have sent it again, under the same key. Then what stands there is to be found out.
+ */
+function isOvertaken(authorization: Authorization, finding: Finding): boolean {
+  if (finding.about !== 'attempt') return false;
+  const { kind } = finding.outcome;
+  const known = authorization.attempts.find(({ number }) => number === finding.number)?.outcome ?? null;
+  return (kind === 'not_sent' || kind === 'rejected') && known !== null && isUnsettled(known);
 }

@@ -4,12 +4,14 @@ import { invariant } from '../core/invariant.ts';
 import { applyOperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
+import { hasWork } from '../core/settlement.ts';
 import { changeAuthorization } from './change.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { planFor, stepOf } from './journal-step.ts';
 import { endOfOutcome, endOfRefusedVoid, labelOf, sendOperation, targetOf } from './operation-calls.ts';
 import type { ClaimRecord, ClaimScope, Provider, Step } from './ports.ts';
+import { putBack } from './unrecorded.ts';
 
 /** A caller's capture, void or refund, validated. */
 export interface OperateCommand extends FollowOn {
@@ -49,8 +51,14 @@ export type OperateResult =
 
 /** When to try again after the journal failed. */
 const UNAVAILABLE_RETRY_MS = 1_000;
-/** Time between the end of the call and the end of the lease on it. */
-const LEASE_MARGIN_MS = 2_000;
+/**
+ * How long an operation belongs to the call that began it, beyond the call itself: longer than the clocks of two
+ * machines may differ by, and freed when the call ends. So who could not write the intent can still end it as never
+ * sent, and nobody whose clock is ahead sends it meanwhile.
+ */
+const HELD_MS = 30 * 60_000;
+/** When it is looked at after the end of the call, once the lease on it is free. */
+const DUE_MARGIN_MS = 2_000;
 /** Times that an operation is begun anew because the authorization changed meanwhile. */
 const TRIES_MAX = 8;
 
@@ -79,17 +87,22 @@ export async function operate(command: OperateCommand, deps: GatewayDeps): Promi
 
     const begun = begin(authorization, command, deps);
     if (begun.kind === 'refused') return begun;
-    const step = stepFor(authorization, begun, scope, command, deps);
+    // Each call has a lease of its own: another one, of the same process or the same key, is somebody else.
+    const holder = `${deps.owner} ${deps.randomness.id('call')}`;
+    const step = stepFor(authorization, begun, scope, command, holder, deps);
     const written = await callJournal('advance', deps, () => deps.journal.advance(step));
     if (!written.ok) {
-      // It may have been written after all. Only this process knows for certain that nothing was sent.
-      deps.unrecorded.add({ authorizationId: authorization.id, findings: [], neverSent: scope });
+      // It may have been written after all. Only this call knows for certain that nothing was sent. What nobody sends
+      // by itself (a void that waits for its attempt) stays as it was asked for.
+      const neverSent = { scope, holder };
+      if (begun.sender !== null)
+        deps.unrecorded.add({ authorizationId: authorization.id, findings: [], neverSent });
       return UNAVAILABLE;
     }
     switch (written.value.kind) {
       case 'written': {
         const after = { ...step.after, version: written.value.version };
-        return carryOut(after, begun.operation, begun.sender, command, deps);
+        return carryOut(after, begun.operation, begun.sender, command, holder, deps);
       }
       default:
         // Somebody else changed it, or used the key: it is read and judged anew.
@@ -170,15 +183,21 @@ function stepFor(
   begun: Extract<Begun, { readonly kind: 'begun' }>,
   scope: ClaimScope,
   command: OperateCommand,
+  holder: string,
   deps: GatewayDeps,
 ): Step {
   const nowMs = deps.clock.wallMs();
   const { authorization: after, operation, sender } = begun;
-  const untilMs = nowMs + (sender?.contract.timeoutMs ?? 0) + LEASE_MARGIN_MS;
+  const overAtMs = nowMs + (sender?.contract.timeoutMs ?? 0);
   const work =
     sender === null
       ? planFor(after, nowMs, deps.resolverSchedule)
-      : { step: 0, failures: 0, dueAtMs: untilMs, lease: { owner: deps.owner, untilMs } };
+      : {
+          step: 0,
+          failures: 0,
+          dueAtMs: overAtMs + DUE_MARGIN_MS,
+          lease: { owner: holder, untilMs: overAtMs + HELD_MS },
+        };
   return stepOf(
     before,
     after,
@@ -210,6 +229,7 @@ async function carryOut(
   operation: Operation,
   sender: Sender | null,
   command: OperateCommand,
+  holder: string,
   deps: GatewayDeps,
 ): Promise<OperateResult> {
   if (sender === null) return answerOf(authorization, operation, false, deps);
@@ -238,14 +258,7 @@ async function carryOut(
     ageMs: deps.clock.monotonicMs() - startedMs,
   });
   if (end === null) {
-    await callJournal('postpone_work', deps, () =>
-      deps.journal.postponeWork(authorization.id, deps.owner, {
-        step: 0,
-        failures: 0,
-        dueAtMs: deps.clock.wallMs() + (deps.resolverSchedule[0] ?? 0),
-        lease: null,
-      }),
-    );
+    await release(authorization.id, holder, deps.resolverSchedule[0] ?? 0, deps);
     return answerOf(authorization, operation, false, deps);
   }
   const result = await changeAuthorization(
@@ -260,10 +273,26 @@ async function carryOut(
     },
     deps,
   );
-  // Not recorded: it stays pending for the caller, and is found out when the lease on it ends.
-  if (result.kind === 'failed') return answerOf(authorization, operation, false, deps);
+  if (result.kind === 'failed') {
+    // It stays pending for the caller, and is recorded by a later try or found out when the lease on it ends.
+    const finding = { about: 'operation', number: operation.number, end } as const;
+    deps.unrecorded.add({ authorizationId: authorization.id, findings: [finding], heldBy: holder });
+    return answerOf(authorization, operation, false, deps);
+  }
+  if (hasWork(result.authorization)) await release(authorization.id, holder, 0, deps);
   const after = result.authorization.operations[operation.number - 1] ?? operation;
   return answerOf(result.authorization, after, false, deps);
+}
+
+/** The call is over, and others may look at what is left. */
+async function release(
+  authorizationId: string,
+  holder: string,
+  dueInMs: number,
+  deps: GatewayDeps,
+): Promise<void> {
+  const released = await putBack(authorizationId, holder, dueInMs, deps);
+  if (!released.ok) deps.unrecorded.add({ authorizationId, findings: [], heldBy: holder });
 }
 
 function answerOf(

@@ -6,6 +6,7 @@ import type {
   CardDetails,
 } from '../core/authorization.ts';
 import type { CardBrand, CardFacts } from '../core/card.ts';
+import type { TestingSign } from '../core/card-testing.ts';
 import type { ApprovalEstimate, BreakerState } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import type { RoutingFacts } from '../core/facts.ts';
@@ -241,8 +242,11 @@ export interface Journal {
    * @returns how many items were freed
    */
   freeWork(owner: string): Promise<number>;
-  /** Puts work back for later. Changes nothing when the lease is no longer that of the caller. */
-  postponeWork(authorizationId: string, owner: string, plan: WorkPlan): Promise<void>;
+  /**
+   * Puts work back for later. Changes nothing when the lease is no longer that of the caller.
+   * @returns whether it still was the caller's: nobody else took it up meanwhile
+   */
+  postponeWork(authorizationId: string, owner: string, plan: WorkPlan): Promise<boolean>;
   /** Keeps a notice before it is acknowledged; `known`: it was kept before, and is not kept twice. */
   keepNotice(provider: string, notice: Notice, atMs: number): Promise<'kept' | 'known'>;
   /** Notices that nobody has dealt with yet, oldest first, at most `limit`. */
@@ -276,12 +280,13 @@ export interface Journal {
    */
   seal(nowMs: number, limit: number): Promise<Seal | null>;
   /**
-   * Removes what is no longer kept of settled authorizations created before `beforeMs`, at most `limit`: requests,
-   * events, answers and idempotency keys; of those that hold their payment a row stays, so that the payment stays
-   * refused. Never touches one that is open, unsettled, has work, or may still be captured or refunded by its state.
+   * Removes what is no longer kept of settled authorizations that were last changed before `beforeMs`, at most `limit`:
+   * requests, events, answers and idempotency keys; of those that hold their payment a row stays, so that the payment
+   * stays refused. Never touches one that is open, unsettled, has work, or may still be captured by its state.
+   * @param refundableBeforeMs the same for those that may still be refunded: none can be afterwards; null: they stay
    * @returns how many authorizations were purged
    */
-  purge(beforeMs: number, limit: number): Promise<number>;
+  purge(beforeMs: number, limit: number, refundableBeforeMs?: number | null): Promise<number>;
   /** A secret of this journal's own, made once, for keyed hashes that must outlive a restart; 32 bytes. */
   secret(): Promise<Uint8Array>;
   /** Resolves when the store can be written now: it writes a little. */
@@ -302,7 +307,10 @@ export interface RegisteredRuleset {
 export interface Lapsed {
   readonly authorization: Authorization;
   readonly owner: string;
-  /** From its last change to the end of its lease, by the clock of the process that held it; milliseconds. */
+  /**
+   * From the beginning of its last attempt to the end of its lease, both by the clock of the process that held it;
+   * milliseconds. What others wrote meanwhile, by clocks of their own, does not count.
+   */
   readonly leaseMs: number;
 }
 
@@ -594,6 +602,21 @@ export interface SchemeGuard {
   cardKey(merchant: string, card: CardDetails): string;
 }
 
+/** Whose payments are watched together for card testing. */
+export interface WatchedCard {
+  readonly account: string;
+  readonly merchant: string;
+  readonly bin: string;
+}
+
+/** Watches for somebody who tries out card numbers at a merchant. Never throws. */
+export interface CardTestingWatch {
+  /** How long such payments are still refused, milliseconds; 0 when they are not. */
+  refusedForMs(card: WatchedCard): number;
+  /** Counts a payment that ended; `tripped`: from now on they are refused, told once. */
+  ended(card: WatchedCard, sign: TestingSign): 'tripped' | 'counted';
+}
+
 export interface Rulesets {
   /** The active ruleset. */
   current(): Ruleset;
@@ -633,7 +656,7 @@ export interface Observer {
     readonly account: string;
     readonly merchant: string;
     readonly reference: string;
-    readonly status: AuthorizationStatus | 'no_route' | 'journal_unavailable';
+    readonly status: AuthorizationStatus | 'no_route' | 'journal_unavailable' | 'card_testing';
     readonly provider: string | null;
     readonly rule: string | null;
     readonly ruleset: number;

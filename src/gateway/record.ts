@@ -20,6 +20,7 @@ import type {
 import { tellRemarks } from './remarks.ts';
 import { type Finding, type Road, routingOf } from './road.ts';
 import type { AuthorizeResult } from './road-results.ts';
+import { watchCardTesting } from './watch-card-testing.ts';
 
 /** Least time between the end of what a road does and the end of its lease. */
 const MARGIN_AFTER_DEADLINE_MS = 1_000;
@@ -256,6 +257,7 @@ export async function concludeRoad(
     if (!(await catchUp(road, deps))) return answerUnrecorded(road, deps);
   }
   observeEnd(road, road.recorded, why, deps);
+  watchCardTesting(road.recorded, road.card, deps);
   return answered(road, await finalAnswer(road, deps));
 }
 

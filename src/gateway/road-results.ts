@@ -37,5 +37,7 @@ export type AuthorizeResult =
       readonly reasons: readonly CandidateExplanation[];
       readonly retryAfterMs: number;
     }
+  /** Payments like this one look like card testing; nothing was sent and the key is not used up. */
+  | { readonly kind: 'card_testing'; readonly retryAfterMs: number }
   /** The journal could not be written; nothing was sent. */
   | { readonly kind: 'journal_unavailable'; readonly retryAfterMs: number };

@@ -1,8 +1,8 @@
 import { applyOperationEnd, type OperationEnd } from '../core/lifecycle.ts';
-import { settled } from '../core/settlement.ts';
+import { hasWork, settled } from '../core/settlement.ts';
 import { changeAuthorization } from './change.ts';
 import { applyFindings } from './findings.ts';
-import { callJournal } from './journal-calls.ts';
+import { callJournal, type JournalCall } from './journal-calls.ts';
 import type { ClaimScope } from './ports.ts';
 import type { Finding } from './road.ts';
 
@@ -12,11 +12,23 @@ const FAILURES_IN_A_ROW = 10;
 interface UnrecordedRoad {
   readonly authorizationId: string;
   readonly findings: readonly Finding[];
-  /** The key of an operation whose intent may or may not have been written, and which was never sent. */
-  readonly neverSent?: ClaimScope;
+  /** An operation whose intent may or may not have been written, and which was never sent. */
+  readonly neverSent?: NeverSent;
+  /** Whose lease on what is left of it is to be freed. */
+  readonly heldBy?: string;
+}
+
+interface NeverSent {
+  /** Its key. */
+  readonly scope: ClaimScope;
+  /** Who leased it with its intent: nobody else, also not another call under the same key. */
+  readonly holder: string;
 }
 
 type RetryDeps = Parameters<typeof changeAuthorization>[3];
+
+/** For how long an operation is held while it is ended: longer than the clocks of two machines may differ by. */
+const ENDING_MS = 30 * 60_000;
 
 /**
  * What this process knows and the journal could not write. While the process lives it tries again: an outcome that
@@ -70,7 +82,7 @@ export class Unrecorded {
 
 /** The road is over: what is left open by it is closed with what it found out. */
 async function writeFindings(
-  { authorizationId, findings, neverSent }: UnrecordedRoad,
+  { authorizationId, findings, neverSent, heldBy }: UnrecordedRoad,
   deps: RetryDeps,
 ): Promise<'written' | 'unchanged' | 'failed'> {
   if (neverSent !== undefined) return endNeverSent(authorizationId, neverSent, deps);
@@ -88,13 +100,34 @@ async function writeFindings(
     { event: { kind: 'concluded', actor: 'gateway', data: { reason: 'journal_failed' } } },
     deps,
   );
-  return result.kind;
+  if (heldBy === undefined || result.kind === 'failed') return result.kind;
+  const released = await putBack(authorizationId, heldBy, 0, deps);
+  return released.ok ? result.kind : 'failed';
 }
 
-/** The caller was told that nothing was sent, and nothing may be sent later: the operation ends as failed. */
+/**
+ * Ends a lease, if it is still the holder's: what is left is due after `dueInMs`.
+ * @returns whether it still was
+ */
+export function putBack(
+  authorizationId: string,
+  holder: string,
+  dueInMs: number,
+  deps: Pick<RetryDeps, 'clock' | 'journal' | 'observer'>,
+): Promise<JournalCall<boolean>> {
+  const dueAtMs = deps.clock.wallMs() + dueInMs;
+  return callJournal('postpone_work', deps, () =>
+    deps.journal.postponeWork(authorizationId, holder, { step: 0, failures: 0, dueAtMs, lease: null }),
+  );
+}
+
+/**
+ * The caller was told that nothing was sent, and nothing may be sent later: the operation ends as failed. Only while its
+ * lease is still that of the call that began it: whoever has taken it up since may be sending it.
+ */
 async function endNeverSent(
   authorizationId: string,
-  scope: ClaimScope,
+  { scope, holder }: NeverSent,
   deps: RetryDeps,
 ): Promise<'written' | 'unchanged' | 'failed'> {
   const claim = await callJournal('find_claim', deps, () => deps.journal.findClaim(scope));
@@ -104,6 +137,13 @@ async function endNeverSent(
   if (number === null) return 'unchanged';
   const found = await callJournal('find', deps, () => deps.journal.findAuthorization(authorizationId));
   if (!found.ok || found.value === null) return 'failed';
+  const nowMs = deps.clock.wallMs();
+  const lease = { owner: holder, untilMs: nowMs + ENDING_MS };
+  const held = await callJournal('postpone_work', deps, () =>
+    deps.journal.postponeWork(authorizationId, holder, { step: 0, failures: 0, dueAtMs: nowMs, lease }),
+  );
+  if (!held.ok) return 'failed';
+  if (!held.value) return 'unchanged';
   const end: OperationEnd = { status: 'failed', code: 'journal_failed', providerReference: null };
   const result = await changeAuthorization(
     found.value,
@@ -111,5 +151,7 @@ async function endNeverSent(
     { event: { kind: 'operation_ended', actor: 'gateway', data: { number, reason: 'journal_failed' } } },
     deps,
   );
+  if (result.kind !== 'failed' && hasWork(result.authorization))
+    await putBack(authorizationId, holder, 0, deps);
   return result.kind;
 }

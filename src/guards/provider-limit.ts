@@ -9,8 +9,8 @@ export interface LimitSettings {
 
 export type LimitRefusal = 'limit_per_second' | 'limit_concurrent';
 
-/** A 429 closes a provider for a minute at most at a time: a wrong `Retry-After` must not close it for a day. */
-const LONGEST_CLOSURE_MS = 60_000;
+/** A 429 closes a provider for ten minutes at most at a time: a wrong `Retry-After` must not close it for a day. */
+const LONGEST_CLOSURE_MS = 600_000;
 
 /**
  * A provider's limits in this process: a token bucket and a count of calls under way. The bucket refills by the
@@ -86,7 +86,7 @@ export class ProviderLimit {
     this.#inUse -= 1;
   }
 
-  /** Empties the bucket and keeps it empty for that long, at most a minute: the provider answered 429. */
+  /** Empties the bucket and keeps it empty for that long, at most ten minutes: the provider answered 429. */
   closeFor(ms: number): void {
     const now = this.#clock.monotonicMs();
     this.#closedUntilMs = Math.max(this.#closedUntilMs, now + Math.min(ms, LONGEST_CLOSURE_MS));

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 
 /** An event as it is stored. */
 export interface HashedEvent {
@@ -33,7 +33,26 @@ export interface SealedEvent {
 }
 
 /** Digest of a seal: SHA-256, hex, over the seal before (null for the first) and the events since, in their order. */
-export function sealDigest(previous: string | null, events: readonly SealedEvent[]): string {
-  const lines = events.map(({ sequence, hash: text }) => `${sequence} ${text}`);
-  return hash('sha256', `${previous ?? ''}\n${lines.join('\n')}`, 'hex');
+export function sealDigest(previous: string | null, events: Iterable<SealedEvent>): string {
+  const seal = new SealHash(previous);
+  for (const event of events) seal.add(event);
+  return seal.digest();
+}
+
+/** The digest of a seal, event by event: what it covers need not fit into memory. */
+export class SealHash {
+  readonly #hash = createHash('sha256');
+
+  /** @param previous digest of the seal before; null for the first */
+  constructor(previous: string | null) {
+    this.#hash.update(previous ?? '');
+  }
+
+  add({ sequence, hash: text }: SealedEvent): void {
+    this.#hash.update(`\n${sequence} ${text}`);
+  }
+
+  digest(): string {
+    return this.#hash.digest('hex');
+  }
 }

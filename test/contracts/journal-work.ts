@@ -54,7 +54,7 @@ function lapsedContract(journal: () => Journal): void {
       expect(await ids(leaseUntilMs - 1)).toEqual([]);
       const found = withOutcome(next, 2, OUTCOMES.unknown, T0 + 50, null);
       await written(journal(), sampleStep(next, found, { event: { atMs: T0 + 50 } }));
-      expect(await journal().listLapsed(leaseUntilMs, 10)).toMatchObject([{ leaseMs: 5 * LEASE_MS - 50 }]);
+      expect(await journal().listLapsed(leaseUntilMs, 10)).toMatchObject([{ leaseMs: 5 * LEASE_MS }]);
     });
   });
 }
@@ -134,7 +134,7 @@ function queueContract(journal: () => Journal): void {
       const other = { owner: 'pod-2', untilMs: T0 + 120_000 };
       expect(await counts(T0 + 60_000)).toEqual({ waiting: 0, overdue: 1, parked: 0 });
       expect(await journal().takeWork(T0 + 60_000, 10, other)).toMatchObject([{ lease: other }]);
-      await journal().postponeWork('auth_one', 'pod-1', plan({ dueAtMs: null }));
+      expect(await journal().postponeWork('auth_one', 'pod-1', plan({ dueAtMs: null }))).toBe(false);
       expect(await take(T0 + 120_000)).toEqual(['auth_one']);
     });
 
@@ -172,14 +172,26 @@ function queueContract(journal: () => Journal): void {
     test('is put back by whoever has it', async () => {
       await unknown('auth_one', plan());
       await take(T0 + 5_000);
-      await journal().postponeWork('auth_one', 'pod-2', plan({ dueAtMs: T0 + 6_000 }));
+      expect(await journal().postponeWork('auth_one', 'pod-2', plan({ dueAtMs: T0 + 6_000 }))).toBe(false);
       expect(await take(T0 + 6_000)).toEqual([]);
-      await journal().postponeWork('auth_one', 'pod-1', plan({ dueAtMs: T0 + 7_000, step: 5, failures: 1 }));
+      const later = plan({ dueAtMs: T0 + 7_000, step: 5, failures: 1 });
+      expect(await journal().postponeWork('auth_one', 'pod-1', later)).toBe(true);
+      // It is nobody's now.
+      expect(await journal().postponeWork('auth_one', 'pod-1', plan())).toBe(false);
       expect(await take(T0 + 6_999)).toEqual([]);
       expect(await journal().takeWork(T0 + 7_000, 10, LEASE)).toMatchObject([
         { step: 5, failures: 1, sinceMs: T0 + 100 },
       ]);
-      await journal().postponeWork('auth_nobody', 'pod-1', plan());
+      expect(await journal().postponeWork('auth_nobody', 'pod-1', plan())).toBe(false);
+    });
+
+    test('whoever has it may keep it for longer, also after its lease has ended', async () => {
+      await unknown('auth_one', plan());
+      await take(T0 + 5_000);
+      const longer = plan({ lease: { owner: 'pod-1', untilMs: T0 + 90_000 } });
+      expect(await journal().postponeWork('auth_one', 'pod-1', longer)).toBe(true);
+      expect(await take(T0 + 89_999)).toEqual([]);
+      expect(await take(T0 + 90_000)).toEqual(['auth_one']);
     });
 
     test('a change plans it anew, keeps it, ends it, or leaves it as it is', async () => {

@@ -6,6 +6,7 @@ import {
   isNotFoundEvidence,
   KEY_MARGIN_MS,
   nextWork,
+  notFoundEvidenceAt,
   notFoundOutcome,
   type ProviderSemantics,
   quickResolution,
@@ -61,6 +62,16 @@ describe('not found is evidence', () => {
     ['never', null, 1e12, 1e12, false],
   ] as const)('%s', (_, notFoundAfterMs, pastDeadlineMs, seenForMs, expected) => {
     expect(isNotFoundEvidence(semantics({ notFoundAfterMs }), { pastDeadlineMs, seenForMs })).toBe(expected);
+  });
+
+  it.each([
+    ['the wall clock comes last', 10_000, 55_000, 50_001],
+    ['our own clock comes last', 55_000, 10_000, 50_000],
+    ['both say so', 70_000, 70_000, -9_999],
+  ] as const)('and when it will be is told: %s', (_, pastDeadlineMs, seenForMs, expected) => {
+    const waited = { pastDeadlineMs, seenForMs };
+    expect(notFoundEvidenceAt(semantics({ notFoundAfterMs: 60_000 }), waited, 1_000)).toBe(1_000 + expected);
+    expect(notFoundEvidenceAt(semantics({ notFoundAfterMs: null }), waited, 1_000)).toBeNull();
   });
 
   it('and says what it was', () => {
@@ -145,6 +156,18 @@ describe('the schedule', () => {
     expect(nextWork(DEFAULT_SCHEDULE_MS, late, true, 0, DAY_MS - 1)).toMatchObject({ dueAtMs: DAY_MS - 1 });
     expect(nextWork(DEFAULT_SCHEDULE_MS, late, true, DAY_MS, DAY_MS)).toMatchObject({ dueAtMs: null });
     expect(nextWork(DEFAULT_SCHEDULE_MS, late, false, DAY_MS, DAY_MS)).toMatchObject({ dueAtMs: null });
+  });
+
+  it('looks once more when "not found" will be evidence, without using the schedule up', () => {
+    const next = (evidenceAtMs: number | null, answered = true, giveUpAtMs = FAR) =>
+      nextWork([1_000, 5_000], start, answered, 100, giveUpAtMs, evidenceAtMs);
+    expect(next(3_000)).toEqual({ step: 0, failures: 0, dueAtMs: 3_000 });
+    expect(next(90)).toEqual({ step: 0, failures: 0, dueAtMs: 100 });
+    for (const evidenceAtMs of [null, 5_100, 6_000]) {
+      expect(next(evidenceAtMs)).toEqual({ step: 1, failures: 0, dueAtMs: 5_100 });
+    }
+    expect(next(3_000, false)).toEqual({ step: 0, failures: 1, dueAtMs: 2_100 });
+    expect(next(3_000, true, 2_000)).toMatchObject({ dueAtMs: 2_000 });
   });
 
   it('follows the delays that it is given', () => {

@@ -154,6 +154,12 @@ describe('POST /v1/authorizations: what the road says', () => {
       { 'retry-after': '1' },
     ],
     [
+      { kind: 'card_testing', retryAfterMs: 59_001 },
+      429,
+      { type: '/problems/card-testing', sent: false },
+      { 'retry-after': '60' },
+    ],
+    [
       { kind: 'journal_unavailable', retryAfterMs: 5000 },
       503,
       { type: '/problems/journal-unavailable', sent: false },

@@ -187,6 +187,7 @@ const CASES: Record<ProblemName, Case> = {
       operate: async () => ({ kind: 'other_body', authorizationId }),
     },
   },
+  'card-testing': road({ kind: 'card_testing', retryAfterMs: 30_000 }),
   'no-route': road({
     kind: 'no_route',
     reasons: AUTHORIZATION.routing.candidates,

@@ -173,21 +173,28 @@ describe('an operation without a clear answer', () => {
     expect((await other.world.get(other.id)).status).toBe('voided');
   });
 
-  it('a process that dies after the intent leaves it to the next: it is done once', async () => {
-    const { world, process, id } = await approved();
-    const provider = world.providers.get('sandbox-a');
-    if (provider === undefined) throw new Error('no provider');
-    const really = provider.capture.bind(provider);
-    provider.capture = () => new Promise(() => {});
-    void world.operate(process, id, { kind: 'capture' }, 'c');
-    await world.clock.advance(100);
-    expect((await world.get(id)).operations).toMatchObject([{ status: 'pending' }]);
-    provider.capture = really;
-    const next = world.process();
-    await world.pass(30_000, next);
-    expect((await world.get(id)).status).toBe('captured');
-    expect(provider.carriedOut.capture).toBe(1);
-  });
+  it.each([
+    ['once its lease has ended', 31 * 60_000, false],
+    ['at once, when the next knows that it is dead', 30_000, true],
+  ])(
+    'a process that dies after the intent leaves it to the next, %s: it is done once',
+    async (_, ms, knows) => {
+      const { world, process, id } = await approved();
+      const provider = world.providers.get('sandbox-a');
+      if (provider === undefined) throw new Error('no provider');
+      const really = provider.capture.bind(provider);
+      provider.capture = () => new Promise(() => {});
+      void world.operate(process, id, { kind: 'capture' }, 'c');
+      await world.clock.advance(100);
+      expect((await world.get(id)).operations).toMatchObject([{ status: 'pending' }]);
+      provider.capture = really;
+      const next = world.process();
+      if (knows) expect(await world.journal.freeWork(next.deps.owner)).toBe(1);
+      await world.pass(ms, next);
+      expect((await world.get(id)).status).toBe('captured');
+      expect(provider.carriedOut.capture).toBe(1);
+    },
+  );
 });
 
 describe('capture: automatic', () => {

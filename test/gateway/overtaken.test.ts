@@ -15,7 +15,8 @@ it.each<[ScriptStep, string, string]>([
   ['decline_hard', 'declined', 'declined'],
   // These would have been tried elsewhere. The road was declared over meanwhile, but what came back is known.
   ['decline_soft', 'declined', 'declined'],
-  ['rejected', 'failed', 'rejected'],
+  // Whoever declared it over may have sent it again since.
+  ['rejected', 'pending', 'unknown'],
   // What is to be undone is undone beside the road.
   ['partial', 'reversing', 'partially_approved'],
   // Found out at once, by a replay.

@@ -285,6 +285,9 @@ export class SimulatedWorld {
         this.work.otherBody += 1;
         if (claimed === command.bodyFingerprint) this.broken.push(`promise 5: ${key} refused its own body`);
         return;
+      case 'card_testing':
+        this.broken.push('nobody watches for card testing here');
+        return;
       case 'answered':
         break;
     }

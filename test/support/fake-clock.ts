@@ -1,11 +1,18 @@
 import type { Clock } from '../../src/gateway/ports.ts';
 
+interface Timer {
+  readonly at: number;
+  readonly action: () => void;
+  cancelled: boolean;
+}
+
 /** A clock that moves only when told. Timers fire in order of their time. */
 export class FakeClock implements Clock {
   #now = 0;
   #wallOffset: number;
-  #next = 0;
-  readonly #timers = new Map<number, { readonly at: number; readonly action: () => void }>();
+  /** By time, those set first before others of the same time; cancelled ones stay until their time. */
+  readonly #timers: Timer[] = [];
+  #pending = 0;
 
   constructor(wallStartMs = Date.UTC(2026, 10, 23, 10)) {
     this.#wallOffset = wallStartMs;
@@ -25,26 +32,27 @@ export class FakeClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): () => void {
-    const id = this.#next++;
-    this.#timers.set(id, { at: this.#now + Math.max(0, delayMs), action });
-    return () => this.#timers.delete(id);
+    const timer: Timer = { at: this.#now + Math.max(0, delayMs), action, cancelled: false };
+    this.#timers.splice(this.#placeAfter(timer.at), 0, timer);
+    this.#pending += 1;
+    return () => {
+      if (timer.cancelled) return;
+      timer.cancelled = true;
+      this.#pending -= 1;
+    };
   }
 
   get pendingTimers(): number {
-    return this.#timers.size;
+    return this.#pending;
   }
 
   /** Moves to the next timer and fires it; false when there is none. */
   fireNext(): boolean {
-    let first: number | undefined;
-    for (const [id, timer] of this.#timers) {
-      const best = first === undefined ? undefined : this.#timers.get(first);
-      if (best === undefined || timer.at < best.at) first = id;
-    }
-    if (first === undefined) return false;
-    const timer = this.#timers.get(first);
-    this.#timers.delete(first);
+    const timer = this.#first();
     if (timer === undefined) return false;
+    this.#timers.shift();
+    timer.cancelled = true;
+    this.#pending -= 1;
     this.#now = Math.max(this.#now, timer.at);
     timer.action();
     return true;
@@ -53,14 +61,29 @@ export class FakeClock implements Clock {
   /** Moves by `ms`, firing what comes due, and lets promises settle between timers. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
-    for (;;) {
-      const due = [...this.#timers.values()].some((timer) => timer.at <= end);
-      if (!due) break;
+    for (let next = this.#first(); next !== undefined && next.at <= end; next = this.#first()) {
       this.fireNext();
       await settled();
     }
     this.#now = end;
     await settled();
+  }
+
+  #first(): Timer | undefined {
+    while (this.#timers[0]?.cancelled === true) this.#timers.shift();
+    return this.#timers[0];
+  }
+
+  /** Behind all timers that are not later. */
+  #placeAfter(at: number): number {
+    let low = 0;
+    let high = this.#timers.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#timers[middle]?.at ?? 0) <= at) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 

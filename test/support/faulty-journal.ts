@@ -30,7 +30,10 @@ export function faultyJournal(
     };
   }
   return new Proxy(journal, {
-    get: (target, property) => faulty[String(property)] ?? Reflect.get(target, property),
+    get: (target, property) => {
+      const value: unknown = faulty[String(property)] ?? Reflect.get(target, property);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
   });
 }
 

@@ -6,7 +6,15 @@ import { DEFAULT_SCHEDULE_MS } from '../../src/core/resolution.ts';
 import type { RuleAction, Ruleset } from '../../src/core/rules/ruleset.ts';
 import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
-import type { Admission, Guards, Journal, Learner, Observer, Provider } from '../../src/gateway/ports.ts';
+import type {
+  Admission,
+  CardTestingWatch,
+  Guards,
+  Journal,
+  Learner,
+  Observer,
+  Provider,
+} from '../../src/gateway/ports.ts';
 import { Sightings } from '../../src/gateway/sightings.ts';
 import { Unrecorded } from '../../src/gateway/unrecorded.ts';
 import type { FakeClock } from './fake-clock.ts';
@@ -65,6 +73,7 @@ export function roadDeps(options: {
   readonly resolverSchedule?: readonly number[];
   readonly soleOwner?: boolean;
   readonly schemeRules?: SchemeRules;
+  readonly cardTesting?: CardTestingWatch;
 }): GatewayDeps {
   const { clock, random } = options;
   const ruleset =
@@ -105,12 +114,14 @@ export function roadDeps(options: {
       rules: () => options.schemeRules ?? NO_CEILINGS,
       cardKey: (merchant, card) => `${merchant} ${card.accountReference ?? card.id ?? card.token ?? 'none'}`,
     },
+    cardTesting: options.cardTesting ?? { refusedForMs: () => 0, ended: () => 'counted' },
     pacer: { run: (_provider, task) => task() },
     unrecorded: new Unrecorded(),
     sightings: new Sightings(clock),
     resolverSchedule: options.resolverSchedule ?? DEFAULT_SCHEDULE_MS,
     soleOwner: options.soleOwner ?? false,
     retentionMs: null,
+    refundableRetentionMs: 540 * 86_400_000,
     renderAnswer: (authorization: Authorization) => ({
       httpStatus: authorization.status === 'pending' || authorization.status === 'reversing' ? 202 : 201,
       body: JSON.stringify(authorization),

@@ -68,8 +68,6 @@ interface KnownRequest {
   readonly attemptId: string;
   /** Null while it is still being worked on. */
   outcome: AttemptOutcome | null;
-  /** Wall clock from which inquiries show it. */
-  readonly visibleAtMs: number;
   readonly entry: BookEntry | null;
 }
 
@@ -113,8 +111,8 @@ const SEMANTICS: ProviderSemantics = {
 
 /**
  * A provider that follows a script, keeps books, and lives outside of the gateway's process: a crash of the gateway
- * does not stop what was handed over. Each key is executed once. What it would never do itself (capture more than it
- * authorized) it refuses, and remembers as a fault of the gateway.
+ * does not stop what was handed over. Each key is executed once, where it knows keys. What it would never do itself
+ * (capture more than it authorized) it refuses, and remembers as a fault of the gateway.
  */
 export class ScriptedProvider implements Provider {
   readonly id: string;
@@ -197,8 +195,7 @@ export class ScriptedProvider implements Provider {
               refunded: 0,
             };
       if (entry !== null) this.books.push(entry);
-      const visibleAtMs = this.#clock.wallMs();
-      const known = { attemptId: call.attemptId, outcome, visibleAtMs, entry };
+      const known = { attemptId: call.attemptId, outcome, entry };
       this.#requests.set(call.providerKey, known);
       return known;
     };
@@ -263,7 +260,7 @@ export class ScriptedProvider implements Provider {
     await this.#sleep(this.#latencyMs());
     if (this.#options.inquiryStep?.() === 'fail') return { kind: 'no_answer', code: 'timeout' };
     const known = this.#knownOf(query.attemptId);
-    if (known === undefined || known.visibleAtMs > this.#clock.wallMs()) return { kind: 'not_found' };
+    if (known === undefined) return { kind: 'not_found' };
     return { kind: 'found', outcome: this.#truthOf(known) };
   }
 
@@ -319,8 +316,9 @@ export class ScriptedProvider implements Provider {
     await this.#sleep(this.#latencyMs());
     if (step === 'reject') return { kind: 'rejected', code: 'http_503', retryAfterMs: null };
     if (step === 'lose_unprocessed') return { kind: 'unknown', code: 'timeout' };
+    const isKeyed = this.semantics.replay !== 'none';
     const known = this.#operations.get(call.providerKey);
-    if (known !== undefined) {
+    if (known !== undefined && isKeyed) {
       return known.done ? { kind: 'confirmed', providerReference: null } : { kind: 'accepted' };
     }
     const request = this.#knownOf(call.attemptId);
@@ -336,13 +334,15 @@ export class ScriptedProvider implements Provider {
       }
       return refusal;
     };
-    this.#operations.set(call.providerKey, operation);
+    // Without keys every request is another one.
+    const name = isKeyed ? call.providerKey : `${call.providerKey} ${this.#operations.size}`;
+    this.#operations.set(name, operation);
     if (step === 'accept') {
       this.#clock.after(this.#options.acceptedForMs ?? 1_000, perform);
       return { kind: 'accepted' };
     }
     const refusal = perform();
-    if (refusal !== null) this.#operations.delete(call.providerKey);
+    if (refusal !== null) this.#operations.delete(name);
     if (step === 'lose_processed') return { kind: 'unknown', code: 'ECONNRESET' };
     return refusal === null
       ? { kind: 'confirmed', providerReference: `op_${call.operationId}` }

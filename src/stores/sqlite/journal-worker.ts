@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from './database-files.ts';
 import { type Command, SqliteBatch } from './sqlite-batch.ts';
 import { SqliteCommands } from './sqlite-commands.ts';
-import { type DatabaseOptions, messageOf, openDatabase } from './sqlite-database.ts';
+import { type DatabaseOptions, openDatabase } from './sqlite-database.ts';
 
 /** First message of the worker: the database is open and locked, or why not. */
 export type WorkerReady = { readonly ready: true } | { readonly ready: false; readonly failure: string };

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { messageOf } from './database-files.ts';
 import type { SqliteCommands } from './sqlite-commands.ts';
-import { messageOf } from './sqlite-database.ts';
 
 export type CommandName = keyof SqliteCommands;
 export type CommandArguments<K extends CommandName> = Parameters<SqliteCommands[K]>;

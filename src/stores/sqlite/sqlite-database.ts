@@ -1,12 +1,6 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { JournalError } from '../../gateway/ports.ts';
+import { LOCK_WAIT_MS, openingError, prepareFiles } from './database-files.ts';
 import { migrate } from './migrate.ts';
-
-/** How long to wait for a process that is just closing the same database. */
-const LOCK_WAIT_MS = 1_000;
-const SQLITE_BUSY = 5;
 
 export interface DatabaseOptions {
   /** A file, created when missing, or `:memory:`. */
@@ -20,13 +14,14 @@ export interface DatabaseOptions {
  *
  * The lock is SQLite's own exclusive mode: it ends with the process, however that ends, so that nothing stale
  * is left behind. It is a POSIX record lock, which a process loses when it closes *any* descriptor of the
- * file: nothing else in this process may open it.
- * @throws JournalError when another process has it, when it is newer than this version, or cannot be opened
+ * file: nothing else in this process may open it, SQLite apart.
+ * @throws JournalError when another process has it, when it is newer than this version, damaged, or cannot be opened;
+ * a file that is refused is left as it is
  */
 export function openDatabase(options: DatabaseOptions): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
-    if (options.path !== ':memory:') mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
+    if (options.path !== ':memory:') prepareFiles(options.path);
     database = new DatabaseSync(options.path, { timeout: LOCK_WAIT_MS, enableForeignKeyConstraints: true });
     // Before WAL: an exclusive connection keeps the index of the WAL in its own memory.
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
@@ -42,22 +37,4 @@ export function openDatabase(options: DatabaseOptions): DatabaseSync {
     database?.close();
     throw openingError(error, options.path);
   }
-}
-
-function openingError(error: unknown, path: string): JournalError {
-  if (error instanceof JournalError) return new JournalError(`${path}: ${error.message}`);
-  const busy = (error as { readonly errcode?: number }).errcode === SQLITE_BUSY;
-  if (busy) {
-    return new JournalError(
-      `${path}: in use by another gateway. One gateway per DATA_DIR: stop the other one, ` +
-        `or give this one a folder of its own with DATA_DIR (now ${dirname(path)})`,
-      { cause: error },
-    );
-  }
-  return new JournalError(`${path}: cannot be opened: ${messageOf(error)}`, { cause: error });
-}
-
-/** What SQLite, or anything else, had to say. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

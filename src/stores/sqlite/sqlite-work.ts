@@ -42,14 +42,10 @@ export class SqliteWork {
       readonly failures: number;
       readonly since_ms: number;
     }
-    return this.#statements.all<Row>(SQL.findDue, nowMs, limit).map((row) => {
+    const due = this.#reads.readable<Row>(SQL.findDue, limit, nowMs);
+    return due.map(({ row, found }) => {
       this.#statements.run(SQL.lease, row.sequence, owner, untilMs);
-      return {
-        found: this.#reads.atSequence(row.sequence),
-        step: row.step,
-        failures: row.failures,
-        sinceMs: row.since_ms,
-      };
+      return { found, step: row.step, failures: row.failures, sinceMs: row.since_ms };
     });
   }
 
@@ -57,7 +53,8 @@ export class SqliteWork {
     return Number(this.#statements.run(SQL.free, owner).changes);
   }
 
-  postpone(authorizationId: string, owner: string, plan: WorkValues): void {
-    this.#statements.run(SQL.postpone, authorizationId, owner, ...plan);
+  /** @returns whether the owner still had it */
+  postpone(authorizationId: string, owner: string, plan: WorkValues): boolean {
+    return this.#statements.run(SQL.postpone, authorizationId, owner, ...plan).changes > 0;
   }
 }
