@@ -31,7 +31,7 @@ import {
   sendOperation,
   targetOf,
 } from './operation-calls.ts';
-import type { CallBudget, Provider, WorkItem } from './ports.ts';
+import type { CallBudget, OperationOutcome, Provider, WorkItem } from './ports.ts';
 import { routingFacts } from './routing-facts.ts';
 import { tellUnmapped } from './unmapped.ts';
 
@@ -378,7 +378,9 @@ async function lookAtOperation(
     const outcome = await sendOperation(provider, target, budgetFor(contract, deps), deps);
     by = 'answer';
     result = labelOf(outcome);
-    end = endOfOutcome(outcome);
+    end = isKeySpent(operation, outcome, canInquire && !isNew, item)
+      ? { status: 'failed', code: 'key_spent', providerReference: null }
+      : endOfOutcome(outcome);
     if (outcome.kind === 'accepted' && operation.kind === 'void' && !canInquire) {
       // No inquiry tells of the void, and its notice may be lost: the authorization itself is asked about.
       end = await endOfAcceptedVoid(provider, target, budgetFor(contract, deps), deps);
@@ -412,6 +414,25 @@ type Sending =
 
 /** Kind of the event that records a repeat which no key protects. */
 const SENT_AGAIN = 'operation_sent_again';
+
+/** Looks in a row without an answer after which a key is taken to keep none. */
+const SPENT_AFTER_FAILURES = 3;
+
+/**
+ * Whether the key of a reversal of ours gives no answer for ever: the provider says that it does not know the operation,
+ * and yet its repeats come to nothing (an error that is kept under the key). It is begun anew under another one, since
+ * undoing twice undoes once.
+ * @param wasNotFound whether the provider has just said that it does not know the operation
+ */
+function isKeySpent(
+  operation: Operation,
+  outcome: OperationOutcome,
+  wasNotFound: boolean,
+  { failures }: WorkItem,
+): boolean {
+  const isReversal = operation.kind === 'void' && operation.purpose !== 'requested';
+  return isReversal && wasNotFound && outcome.kind === 'unknown' && failures >= SPENT_AFTER_FAILURES;
+}
 
 /**
  * Whether an operation that may have been sent may be sent again. A void always: undoing twice undoes once. A capture or
