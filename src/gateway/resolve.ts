@@ -433,7 +433,7 @@ function endOfSpentVoid(
   const seenForMs = deps.sightings.seenForMs(`${attempt.id} ${operation.id}`);
   const pastDeadlineMs = deps.clock.wallMs() - operation.createdAtMs - contract.timeoutMs;
   if (!isNotFoundEvidence(provider.semantics, { pastDeadlineMs, seenForMs })) return null;
-  return { status: 'failed', code: outcome.code, providerReference: null };
+  return { status: 'failed', code: 'key_spent', providerReference: null };
 }
 
 /**
