@@ -204,6 +204,7 @@ function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
     leaseMs: parts.settings.leaseMs,
     resolverSchedule: parts.settings.resolverSchedule,
     retentionMs: retentionOf(parts.settings),
+    refundableRetentionMs: parts.settings.refundableRetentionDays * 86_400_000,
     stopSignal,
   });
 }

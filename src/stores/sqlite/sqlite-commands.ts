@@ -183,8 +183,8 @@ export class SqliteCommands {
     return this.#seals.seal(nowMs, limit);
   }
 
-  purge(beforeMs: number, limit: number): number {
-    return this.#purge.purge(beforeMs, limit);
+  purge(beforeMs: number, limit: number, refundableBeforeMs: number | null): number {
+    return this.#purge.purge(beforeMs, limit, refundableBeforeMs);
   }
 
   secret(): Uint8Array {

@@ -100,7 +100,7 @@ const SQL = {
     FROM work`,
   hasOpenMoney: `
     SELECT EXISTS (SELECT 1 FROM authorizations
-        WHERE provider = ?1 AND holds_payment = 1 AND status <> 'refunded')
+        WHERE provider = ?1 AND holds_payment = 1 AND status <> 'refunded' AND purged_before_ms IS NULL)
       OR EXISTS (SELECT 1 FROM authorizations AS a INDEXED BY authorizations_unsettled
           CROSS JOIN attempts AS t ON t.authorization = a.sequence
         WHERE a.unsettled = 1 AND t.provider = ?1

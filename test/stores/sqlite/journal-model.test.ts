@@ -416,7 +416,7 @@ class Comparison {
       }
       case 'purge':
         return this.#both(
-          async () => String(await this.#journal.purge(T0 + 1, current.limit)),
+          async () => String(await this.#journal.purge(T0 + 1_000_000_000_000, current.limit)),
           () => String(this.#purged(current.limit)),
         );
       case 'seal':
