@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { applyOutcome } from '../../src/core/lifecycle.ts';
 import { changeAuthorization } from '../../src/gateway/change.ts';
+import type { OperationOutcome } from '../../src/gateway/ports.ts';
 import { recoverLapsed } from '../../src/gateway/recover.ts';
 import { Resolver } from '../../src/gateway/resolve.ts';
 import { faultyJournal, type JournalFault } from '../support/faulty-journal.ts';
 import { GatewayWorld, idIn, type WorldProcess } from '../support/gateway-world.ts';
-import type { OperationStep } from '../support/scripted-provider.ts';
+import type { InquiryStep, OperationStep } from '../support/scripted-provider.ts';
 
 /** Faults that simulations of many processes found, each as the shortest story that shows it. */
 
@@ -237,4 +238,133 @@ it('the end of an operation that the journal could not write is recorded later, 
   await world.pass(2_000, process);
   expect(await world.get(id)).toMatchObject({ status: 'captured' });
   expect(world.told.resolved).toEqual(['capture answer succeeded']);
+});
+
+describe('at a provider without keys', () => {
+  const WINDOW_MS = 30_000;
+
+  /** An authorization at a provider that knows a capture only some time after it was done. */
+  async function withoutKeys(
+    onCapture: (call: number) => { readonly does: boolean; readonly says: OperationOutcome },
+  ) {
+    const world = new GatewayWorld({
+      provider: { semantics: { replay: 'none', notFoundAfterMs: WINDOW_MS } },
+    });
+    const process = world.process();
+    const id = idIn(await world.authorize(process));
+    const provider = world.providers.get('sandbox-a');
+    if (provider === undefined) throw new Error('no provider');
+    const calls: number[] = [];
+    const done: number[] = [];
+    provider.capture = async () => {
+      calls.push(world.clock.monotonicMs());
+      const { does, says } = onCapture(calls.length);
+      if (does) done.push(world.clock.monotonicMs());
+      return says;
+    };
+    provider.inquireOperation = async () =>
+      done.some((atMs) => atMs + WINDOW_MS * 0.75 <= world.clock.monotonicMs())
+        ? { kind: 'confirmed', providerReference: null }
+        : { kind: 'not_found' };
+    const again = async () =>
+      (await world.journal.history(id)).filter(({ kind }) => kind === 'operation_sent_again');
+    return { world, process, id, calls, done, again };
+  }
+
+  const LOST = { kind: 'unknown', code: 'timeout' } as const;
+  const REFUSED = { kind: 'refused', code: 'already_captured' } as const;
+
+  it('a capture is sent again only when the window after its last sending is over, and that is recorded', async () => {
+    const { world, process, id, calls, done, again } = await withoutKeys((call) => ({
+      does: call === 3,
+      says: LOST,
+    }));
+    const other = world.process();
+    await world.operate(process, id, { kind: 'capture' }, 'key');
+    await world.pass(300_000, process, other);
+    expect(await world.get(id)).toMatchObject({ status: 'captured', operations: [{ status: 'succeeded' }] });
+    expect(done).toHaveLength(1);
+    const waits = calls.slice(1).map((atMs, index) => atMs - (calls[index] ?? 0));
+    expect(waits).toHaveLength(2);
+    for (const waitMs of waits) expect(waitMs).toBeGreaterThan(WINDOW_MS);
+    expect(await again()).toHaveLength(2);
+  });
+
+  it('a repeat that is refused because the first request came through late is no failure', async () => {
+    const { world, process, id, calls, again } = await withoutKeys((call) => ({
+      // What is done by then is the first request.
+      does: call === 2,
+      says: call === 1 ? LOST : REFUSED,
+    }));
+    await world.operate(process, id, { kind: 'capture' }, 'key');
+    await world.pass(50_000, process);
+    expect(calls).toHaveLength(2);
+    expect(await world.get(id)).toMatchObject({
+      status: 'approved',
+      operations: [{ status: 'pending', code: 'already_captured' }],
+    });
+    await world.pass(300_000, process);
+    expect(await world.get(id)).toMatchObject({
+      status: 'captured',
+      operations: [{ status: 'succeeded', code: null }],
+    });
+    expect(calls).toHaveLength(2);
+    expect(await again()).toHaveLength(1);
+  });
+
+  it('a repeat that is refused is the end once none of the requests is known after the window', async () => {
+    const { world, process, id, calls } = await withoutKeys((call) => ({
+      does: false,
+      says: call === 1 ? LOST : REFUSED,
+    }));
+    await world.operate(process, id, { kind: 'capture' }, 'key');
+    await world.pass(300_000, process);
+    expect(await world.get(id)).toMatchObject({
+      status: 'approved',
+      operations: [{ status: 'failed', code: 'already_captured' }],
+    });
+    expect(calls).toHaveLength(2);
+  });
+
+  it('a capture that a caller is sending is not sent by a look that found its approval second', async () => {
+    const world = new GatewayWorld({
+      script: { 'sandbox-a': ['hang_processed'] },
+      latencyMs: 500,
+      action: { attemptsMax: 1 },
+      provider: { semantics: { replay: 'none', notFoundAfterMs: WINDOW_MS }, inquiryStep: () => inquiry },
+    });
+    let inquiry: InquiryStep = 'fail';
+    const process = world.process();
+    const id = idIn(await world.authorize(process));
+    inquiry = 'ok';
+    await world.clock.advance(6_000);
+    await process.resolver.takeUp();
+    await world.clock.advance(100);
+    const pending = await world.get(id);
+    const outcome = { kind: 'approved', providerReference: 'psp_1', networkTransaction: null } as const;
+    await changeAuthorization(
+      pending,
+      (current) =>
+        applyOutcome(current, 1, outcome, {
+          nowMs: world.clock.wallMs(),
+          validityMs: HOUR_MS,
+          durationMs: null,
+        }),
+      { event: { kind: 'noticed', actor: 'webhook sandbox-a', data: {} } },
+      world.process().deps,
+    );
+    const provider = world.providers.get('sandbox-a');
+    if (provider === undefined) throw new Error('no provider');
+    let calls = 0;
+    const really = provider.capture.bind(provider);
+    provider.capture = (call) => {
+      calls += 1;
+      return really(call);
+    };
+    const capture = world.operate(world.process(), id, { kind: 'capture' }, 'key');
+    await world.finish(process.resolver.idle());
+    expect(await capture).toMatchObject({ httpStatus: 201 });
+    expect(await world.get(id)).toMatchObject({ status: 'captured' });
+    expect(calls).toBe(1);
+  });
 });
