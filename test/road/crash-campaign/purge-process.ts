@@ -12,11 +12,12 @@ import { SILENT } from '../../support/road-deps.ts';
 const DAY_MS = 86_400_000;
 const directory = process.argv[2] ?? '';
 const journal = await openWorkerJournal({ directory });
-const deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer' | 'retentionMs'> = {
+const deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer' | 'retentionMs' | 'refundableRetentionMs'> = {
   clock: { ...systemClock, wallMs: () => systemClock.wallMs() + 60 * DAY_MS },
   journal,
   observer: SILENT,
   retentionMs: 30 * DAY_MS,
+  refundableRetentionMs: 540 * DAY_MS,
 };
 process.stdout.write('begins\n');
 await sealHistory(deps);
