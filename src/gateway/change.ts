@@ -56,7 +56,11 @@ export async function changeAuthorization(
       deps,
     );
     const written = await callJournal('advance', deps, () => deps.journal.advance(step));
-    if (!written.ok) return { kind: 'failed' };
+    if (!written.ok) {
+      // It may have been written, and then nobody finds it out again: better told twice than never.
+      tellRemarks(change.remarks, step.after, deps);
+      return { kind: 'failed' };
+    }
     if (written.value.kind === 'written') {
       tellRemarks(change.remarks, step.after, deps);
       const after = { ...step.after, version: written.value.version };

@@ -99,7 +99,8 @@ const DECLINE: Decline = {
   mayHideApproval: false,
 };
 
-const SEMANTICS: ProviderSemantics = {
+/** A provider that can do all that makes things easy. */
+export const SAMPLE_SEMANTICS: ProviderSemantics = {
   inquiry: 'our_reference',
   notFoundAfterMs: 10_000,
   replay: 'same_answer',
@@ -142,7 +143,7 @@ export class ScriptedProvider implements Provider {
     this.#step = step;
     this.#latencyMs = latencyMs;
     this.#options = options;
-    this.semantics = { ...SEMANTICS, ...options.semantics };
+    this.semantics = { ...SAMPLE_SEMANTICS, ...options.semantics };
   }
 
   async authorize(call: AuthorizeCall): Promise<AttemptOutcome> {
