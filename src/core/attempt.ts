@@ -83,8 +83,11 @@ export interface Attempt {
   readonly deadlineAtMs: number;
 }
 
+/** What is known of an attempt while it is still to be found out what became of it; null: nothing yet. */
+type UnsettledOutcome = Extract<AttemptOutcome, { kind: 'unknown' | 'pending' }> | null;
+
 /** Whether what became of an attempt is still to be found out. */
-export function isUnsettled(outcome: AttemptOutcome | null): boolean {
+export function isUnsettled(outcome: AttemptOutcome | null): outcome is UnsettledOutcome {
   return outcome === null || outcome.kind === 'unknown' || outcome.kind === 'pending';
 }
 

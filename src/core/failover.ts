@@ -97,7 +97,7 @@ export function mayReuseAuthentication(outcome: AttemptOutcome, reuse: ThreeDsRe
  * Exemptions that rest on the fraud rate of the acquirer that asks for them: another provider would have to work them
  * out anew, so that they are left out of further attempts (payments reference, section 5).
  */
-const ACQUIRER_EXEMPTIONS: ReadonlySet<string> = new Set([
+const ACQUIRER_EXEMPTIONS: ReadonlySet<string | null> = new Set([
   'tra',
   'transaction_risk_analysis',
   'low_risk',
@@ -106,5 +106,5 @@ const ACQUIRER_EXEMPTIONS: ReadonlySet<string> = new Set([
 
 /** Whether an exemption is the first provider's own and may not be claimed by another. */
 export function isAcquirersExemption(exemption: string | null): boolean {
-  return exemption !== null && ACQUIRER_EXEMPTIONS.has(exemption);
+  return ACQUIRER_EXEMPTIONS.has(exemption);
 }

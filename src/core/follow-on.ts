@@ -159,7 +159,7 @@ function beginVoidOfPending(
   }
   if (sumOf(authorization.operations, 'capture', ['succeeded']) > 0) return refused('already_captured');
   const verdict = begun(authorization, followOn, authorization.request.amount.value, last.number, nowMs);
-  const isOpen = isUnsettled(last.outcome) || (last.outcome !== null && mayHoldMoney(last.outcome));
+  const isOpen = isUnsettled(last.outcome) || mayHoldMoney(last.outcome);
   if (!verdict.allowed || isOpen) return verdict;
   const operation: Operation = {
     ...verdict.operation,

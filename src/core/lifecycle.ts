@@ -68,7 +68,7 @@ export function applyOutcome(
   const attempt = authorization.attempts.find(({ number }) => number === attemptNumber);
   invariant(attempt !== undefined, 'an outcome is about an attempt of its authorization');
   if (isUnsettled(attempt.outcome)) return applyFirst(authorization, attempt, outcome, context);
-  return applySecond(authorization, attempt, outcome, context);
+  return applySecond(authorization, attempt, attempt.outcome, outcome, context);
 }
 
 /** The attempt's outcome is not known yet. */
@@ -170,15 +170,14 @@ function isTooLate({ open, latePolicy, createdAtMs }: Authorization, nowMs: numb
 function applySecond(
   authorization: Authorization,
   attempt: Attempt,
+  known: AttemptOutcome,
   outcome: AttemptOutcome,
   context: ChangeContext,
 ): Change {
-  const known = attempt.outcome;
-  invariant(known !== null, 'a second outcome comes after a first');
   const same: Change = { authorization, remarks: [], changed: false };
   if (isUnsettled(outcome)) return same;
   if (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') {
-    return applyUndone(authorization, attempt, context);
+    return applyUndone(authorization, attempt, known, context);
   }
   const heldBefore = mayHoldMoney(known) || isReversalKnown(authorization, attempt);
   if (mayHoldMoney(outcome) && !heldBefore) {
@@ -220,14 +219,18 @@ function isReversalKnown({ operations }: Authorization, attempt: Attempt): boole
 }
 
 /** The provider says that what the attempt obtained is undone: by our void, or by somebody else at the provider. */
-function applyUndone(authorization: Authorization, attempt: Attempt, { nowMs }: ChangeContext): Change {
+function applyUndone(
+  authorization: Authorization,
+  attempt: Attempt,
+  known: AttemptOutcome,
+  { nowMs }: ChangeContext,
+): Change {
   const waiting = pendingVoid(authorization, attempt.number);
   if (waiting !== null) {
     const done: Operation = { ...waiting, status: 'succeeded', code: null, settledAtMs: nowMs };
     return { authorization: settled(withOperation(authorization, done)), remarks: [], changed: true };
   }
-  const stands =
-    attempt.outcome !== null && mayHoldMoney(attempt.outcome) && !isUndone(authorization, attempt);
+  const stands = mayHoldMoney(known) && !isUndone(authorization, attempt);
   if (!stands) return { authorization, remarks: [], changed: false };
   const isCaptured = authorization.operations.some(
     ({ kind, status }) => kind === 'capture' && status !== 'failed',
@@ -336,10 +339,6 @@ function cancelled(authorization: Authorization, operation: Operation): Authoriz
     ...authorization,
     attempts: authorization.attempts.map((attempt) => {
       if (attempt.number !== operation.attemptNumber || !isUnsettled(attempt.outcome)) return attempt;
-      const reference =
-        attempt.outcome?.kind === 'unknown' || attempt.outcome?.kind === 'pending'
-          ? attempt.outcome.providerReference
-          : null;
       return {
         ...attempt,
         outcome: {
@@ -347,7 +346,7 @@ function cancelled(authorization: Authorization, operation: Operation): Authoriz
           reason: 'cancelled',
           code: 'cancelled',
           retryAfterMs: null,
-          providerReference: reference,
+          providerReference: attempt.outcome?.providerReference ?? null,
         },
       };
     }),

@@ -154,7 +154,7 @@ export function failedVoids({ operations }: Pick<Authorization, 'operations'>): 
 /** Whether no money can stand at the provider of an attempt: only then may another one be made. */
 export function isNegative(authorization: Pick<Authorization, 'operations'>, attempt: Attempt): boolean {
   const { outcome } = attempt;
-  if (outcome === null || outcome.kind === 'authentication_required' || isUnsettled(outcome)) return false;
+  if (isUnsettled(outcome) || outcome.kind === 'authentication_required') return false;
   return isDefiniteNegative(outcome) || isUndone(authorization, attempt);
 }
 

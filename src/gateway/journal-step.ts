@@ -40,14 +40,11 @@ export function stepOf(
   };
 }
 
-const NO_ANSWERS: ReadonlyMap<number, FrozenAnswer> = new Map();
-
 function operationAnswers(
   before: Authorization,
   after: Authorization,
   deps: Pick<GatewayDeps, 'renderOperation'>,
 ): ReadonlyMap<number, FrozenAnswer> {
-  if (after.operations === before.operations) return NO_ANSWERS;
   const answers = new Map<number, FrozenAnswer>();
   for (const operation of after.operations) {
     const known = before.operations[operation.number - 1];
@@ -59,15 +56,12 @@ function operationAnswers(
   return answers;
 }
 
-const NO_SCHEME: ReadonlyMap<number, OutcomeScheme> = new Map();
-
 function outcomeScheme(
   before: Authorization,
   after: Authorization,
   nowMs: number,
   deps: Pick<GatewayDeps, 'schemeGuard'>,
 ): ReadonlyMap<number, OutcomeScheme> {
-  if (after.attempts === before.attempts) return NO_SCHEME;
   const meanings = new Map<number, OutcomeScheme>();
   for (const attempt of after.attempts) {
     const { outcome, number } = attempt;

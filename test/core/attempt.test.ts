@@ -3,12 +3,15 @@ import {
   type AttemptOutcome,
   breakerSignal,
   codeOf,
+  isDefiniteNegative,
+  isUnsettled,
   learnerReward,
+  mayHoldMoney,
   OUTCOME_KINDS,
   providerReferenceOf,
 } from '../../src/core/attempt.ts';
 import type { DeclineCategory } from '../../src/core/declines/decline.ts';
-import { sampleDecline } from '../support/sample-outcomes.ts';
+import { SAMPLE_OUTCOMES, type SampleOutcome, sampleDecline } from '../support/sample-outcomes.ts';
 
 const paid = { providerReference: 'p1', networkTransaction: null } as const;
 const rejected = { kind: 'rejected', reason: 'transient', retryAfterMs: null } as const;
@@ -25,6 +28,43 @@ const TABLE: readonly (readonly [AttemptOutcome, string | null, string | null])[
   [{ kind: 'not_sent', code: 'ECONNREFUSED' }, 'ECONNREFUSED', null],
   [{ kind: 'unknown', code: 'ECONNRESET', providerReference: 'p6' }, 'ECONNRESET', 'p6'],
 ];
+
+type Standing = 'to be found out' | 'money' | 'maybe money' | 'no money' | 'no money, yet not negative';
+/** What may stand at the provider after an outcome. */
+const STANDING: Readonly<Record<SampleOutcome, Standing>> = {
+  approved: 'money',
+  partial: 'money',
+  partialReversed: 'no money',
+  declinedSoft: 'no money',
+  declinedHard: 'no money',
+  declinedFunds: 'no money',
+  declinedHidingApproval: 'maybe money',
+  issuerDown: 'no money',
+  networkDown: 'no money',
+  authenticationRequired: 'no money, yet not negative',
+  pending: 'to be found out',
+  rejectedTransient: 'no money',
+  rejectedLimited: 'no money',
+  rejectedConfiguration: 'no money',
+  rejectedNotFound: 'no money',
+  notSent: 'no money',
+  notSentDeadline: 'no money',
+  unknown: 'to be found out',
+  unknownMismatch: 'to be found out',
+};
+
+describe('what may stand at the provider', () => {
+  it.each(Object.entries(STANDING))('after %s: %s', (name, standing) => {
+    const outcome = SAMPLE_OUTCOMES[name as SampleOutcome];
+    expect(isUnsettled(outcome)).toBe(standing === 'to be found out');
+    expect(mayHoldMoney(outcome)).toBe(standing === 'money' || standing === 'maybe money');
+    expect(isDefiniteNegative(outcome)).toBe(standing === 'no money');
+  });
+
+  it('is to be found out while there is no outcome', () => {
+    expect(isUnsettled(null)).toBe(true);
+  });
+});
 
 describe('an outcome', () => {
   it('is of one of these kinds', () => {

@@ -121,6 +121,7 @@ export function roadDeps(options: {
     resolverSchedule: options.resolverSchedule ?? DEFAULT_SCHEDULE_MS,
     soleOwner: options.soleOwner ?? false,
     retentionMs: null,
+    refundableRetentionMs: 540 * 86_400_000,
     renderAnswer: (authorization: Authorization) => ({
       httpStatus: authorization.status === 'pending' || authorization.status === 'reversing' ? 202 : 201,
       body: JSON.stringify(authorization),

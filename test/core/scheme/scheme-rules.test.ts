@@ -64,6 +64,11 @@ describe('ceilings in force', () => {
   ] as const)('%s', (_, limits, expected) => {
     expect(limitsInForce(rulesOf(...limits), 'visa', NOW).map(({ max }) => max)).toEqual(expected);
   });
+
+  it('of one day and as strict, the one that stands first', () => {
+    const [inForce] = limitsInForce(rulesOf(limit({ sameAmount: true }), limit({})), 'visa', NOW);
+    expect(inForce).toMatchObject({ max: 10, sameAmount: true });
+  });
 });
 
 describe('what blocks a card', () => {
@@ -84,6 +89,12 @@ describe('what blocks a card', () => {
       { otherProvider: 'never', retryNotBefore: later(800 * HOUR_MS) },
       800 * HOUR_MS,
       'advised_wait',
+    ],
+    [
+      'a wait just as long',
+      { otherProvider: 'never', retryNotBefore: later(720 * HOUR_MS) },
+      720 * HOUR_MS,
+      'hard_decline',
     ],
   ] as const)('%s', (_, over, forMs, reason) => {
     expect(cardBlock(declined(over), SHIPPED, NOW)).toEqual({ untilMs: NOW + forMs, reason });
@@ -122,5 +133,9 @@ describe('what counts', () => {
       'unknownMismatch',
     ]);
     expect(countsAsReattempt(null)).toBe(true);
+  });
+
+  it('nothing that there is not', () => {
+    expect(() => countsAsReattempt({ kind: 'settled' } as never)).toThrow('unreachable case');
   });
 });
