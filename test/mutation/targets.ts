@@ -22,7 +22,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'src/gateway/finish-attempt.ts': ['test/gateway/finish-attempt.test.ts'],
   'src/gateway/journal-step.ts': ['test/gateway/journal-step.test.ts'],
   'src/gateway/operation-calls.ts': ['test/gateway/operation-calls.test.ts'],
-  'src/gateway/operate.ts': ['test/gateway/operate.test.ts'],
+  'src/gateway/operate.ts': ['test/gateway/operate-steps.test.ts'],
   'src/gateway/recover.ts': ['test/gateway/recover.test.ts'],
   'src/core/declines/classify-decline.ts': ['test/core/declines/classify-decline.test.ts'],
   'src/core/declines/decline-tables.ts': ['test/core/declines/decline-tables.test.ts'],
