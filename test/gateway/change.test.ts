@@ -27,10 +27,10 @@ function scene(
   record: Partial<ChangeRecord> = {},
 ) {
   const journal = oneRowJournal(stored, results);
-  const { deps, clock, told } = stage({ journal });
+  const { deps, clock, told, journalCalls } = stage({ journal });
   const change = (apply = beginCapture, from = READ) =>
     changeAuthorization(from, apply, { event: EVENT, ...record }, deps);
-  return { change, clock, told: () => told.map(({ what }) => what), steps: journal.steps };
+  return { change, clock, journalCalls, told: () => told.map(({ what }) => what), steps: journal.steps };
 }
 
 describe('a change', () => {
@@ -71,12 +71,13 @@ describe('a change', () => {
   });
 
   it('is judged anew on what somebody else has written meanwhile', async () => {
-    const { change, steps, told } = scene(NEWER, [STALE]);
+    const { change, steps, told, journalCalls } = scene(NEWER, [STALE]);
     expect(await change()).toMatchObject({
       kind: 'written',
       authorization: { version: 8, captureClosed: true },
     });
     expect(steps.map(({ before }) => before.version)).toEqual([READ.version, 7]);
+    expect(journalCalls).toEqual(['advance', 'find', 'advance']);
     expect(told()).toEqual(['remarked', 'alert']);
   });
 

@@ -309,6 +309,7 @@ describe('the call', () => {
     const here = scene();
     const startedMs = here.clock.monotonicMs();
     await here.run();
+    expect(here.journalCalls).toEqual(['find', 'find_claim', 'advance', 'advance']);
     expect(here.provider.asked).toMatchObject([
       {
         what: 'capture',

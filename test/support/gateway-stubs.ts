@@ -103,6 +103,8 @@ export interface Stage {
   readonly deps: GatewayDeps;
   /** Everything that was told of alerts, remarks and resolutions, in order. */
   readonly told: readonly Readonly<Record<string, unknown>>[];
+  /** What the journal's metrics call what was asked of it. */
+  readonly journalCalls: readonly string[];
 }
 
 /** What a single piece of the gateway needs: a journal and providers as told, a clock that stands still. */
@@ -115,6 +117,7 @@ export function stage(
 ): Stage {
   const clock = new FakeClock();
   const told: Readonly<Record<string, unknown>>[] = [];
+  const journalCalls: string[] = [];
   const tell =
     (what: string) =>
     (event: object): void => {
@@ -124,6 +127,7 @@ export function stage(
     alert: tell('alert'),
     remarked: tell('remarked'),
     resolved: tell('resolved'),
+    journalTook: ({ operation }) => journalCalls.push(operation),
   };
   const deps = roadDeps({
     clock,
@@ -133,5 +137,5 @@ export function stage(
     observer,
     resolverSchedule: [5_000, 30_000, 120_000],
   });
-  return { clock, deps: { ...deps, ...parts.more }, told };
+  return { clock, deps: { ...deps, ...parts.more }, told, journalCalls };
 }
