@@ -7,6 +7,7 @@ import { readSecretFile } from './config/credentials.ts';
 import { loadDeclineTables } from './config/decline-tables.ts';
 import { loadBinTable } from './config/default-bin-table.ts';
 import { EnvironmentError, readEnvironment, type Settings } from './config/environment.ts';
+import { retentionProblem } from './config/retention.ts';
 import { formatRulesetError } from './config/ruleset-error.ts';
 import { openRulesetStore, type RulesetStore } from './config/ruleset-store.ts';
 import { loadSchemeRules } from './config/scheme-limits.ts';
@@ -203,6 +204,7 @@ function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
     leaseMs: parts.settings.leaseMs,
     resolverSchedule: parts.settings.resolverSchedule,
     retentionMs: retentionOf(parts.settings),
+    refundableRetentionMs: parts.settings.refundableRetentionDays * 86_400_000,
     stopSignal,
   });
 }
@@ -273,6 +275,8 @@ async function readDeclineTables(settings: Settings): Promise<DeclineTables> {
 async function readSchemeRules(settings: Settings): Promise<SchemeRules> {
   const reading = await loadSchemeRules(settings.rulesDir);
   if (reading.kind === 'refused') throw rulesRefused(settings, reading.errors);
+  const problem = retentionProblem(settings.retentionDays, reading.rules);
+  if (problem !== null) throw new StartError(problem);
   return reading.rules;
 }
 

@@ -23,6 +23,8 @@ export interface Settings {
   readonly resolverSchedule: readonly number[];
   /** Days after which settled authorizations are purged; null: never. */
   readonly retentionDays: number | null;
+  /** Days after which those are purged whose captured money might still be refunded; without meaning while none are. */
+  readonly refundableRetentionDays: number;
   readonly production: boolean;
 }
 
@@ -74,6 +76,8 @@ const schema = z.object({
     .refine((delays) => delays.every((delay) => delay >= 1), 'delays of at least 1 millisecond')
     .default([...DEFAULT_SCHEDULE_MS]),
   RETENTION_DAYS: integer(30, 36_500, 'days, 30 to 36500').optional(),
+  // The schemes let a cardholder dispute a payment up to 540 days after it, where goods or services come later.
+  REFUNDABLE_RETENTION_DAYS: integer(365, 36_500, 'days, 365 to 36500').default(540),
   NODE_ENV: z.enum(['production', 'development', 'test'], 'production | development | test').optional(),
 });
 
@@ -135,6 +139,7 @@ function settingsOf(values: z.infer<typeof schema>): Settings {
     binTables: Object.freeze(values.BIN_TABLES),
     resolverSchedule: Object.freeze(values.RESOLVER_SCHEDULE_MS),
     retentionDays: values.RETENTION_DAYS ?? null,
+    refundableRetentionDays: values.REFUNDABLE_RETENTION_DAYS,
     production: values.NODE_ENV === 'production',
   });
 }
@@ -146,7 +151,7 @@ function shown(name: string, given: Readonly<Record<string, string | undefined>>
 /** Names that are ours as they stand, with the prefixes under which nothing else should be. */
 const OURS = Object.keys(schema.shape);
 const OWN_PREFIX =
-  /^(SANDBOX|RULES|LEASE|DRAIN|API_KEY|DEV_API|BIN_TABLE|DATA_DIR|LOG_LEV|RESOLVER|RETENTION)/;
+  /^(SANDBOX|RULES|LEASE|DRAIN|API_KEY|DEV_API|BIN_TABLE|DATA_DIR|LOG_LEV|RESOLVER|RETENTION|REFUNDABLE)/;
 
 /** Most variables belong to others: only near misses and our own prefixes can be called misspelt. */
 function misspelt(names: readonly string[]): string[] {

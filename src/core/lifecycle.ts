@@ -323,15 +323,29 @@ export function applyOperationEnd(
   }
   let after = withOperation(authorization, { ...operation, ...end, settledAtMs: context.nowMs });
   if (operation.kind === 'void' && end.status === 'succeeded') after = cancelled(after, operation);
-  const isReversal = operation.kind === 'void' && operation.purpose !== 'requested';
-  if (end.status === 'succeeded' || !isReversal) {
-    return { authorization: settled(after), remarks: [], changed: true };
-  }
   const attempt = after.attempts.find(({ number }) => number === operation.attemptNumber);
   invariant(attempt !== undefined, 'an operation is about an attempt of its authorization');
-  const { purpose, target } = operation;
-  const anew = withVoid(after, attempt, purpose, context.nowMs, target);
+  const purpose = end.status === 'failed' ? purposeAnew(after, attempt, operation) : null;
+  if (purpose === null) return { authorization: settled(after), remarks: [], changed: true };
+  const anew = withVoid(after, attempt, purpose, context.nowMs, operation.target);
   return { authorization: settled(anew), remarks: [remark('reversal_refused')], changed: true };
+}
+
+/**
+ * Why what a failed operation was to undo is undone anew; null when it may stand. A caller's void stood in for the
+ * reversal of what may never stand (it was pending when that was found): then the reversal is ours now.
+ */
+function purposeAnew(
+  { request }: Pick<Authorization, 'request'>,
+  { outcome }: Attempt,
+  { kind, purpose }: Operation,
+): OperationPurpose | null {
+  if (kind !== 'void') return null;
+  if (purpose !== 'requested') return purpose;
+  if (outcome?.kind === 'declined' && outcome.decline.mayHideApproval) return 'hidden_approval';
+  const isUnwanted =
+    outcome?.kind === 'partially_approved' && outcome.reversal === 'none' && !request.acceptPartial;
+  return isUnwanted ? 'partial_approval' : null;
 }
 
 /** A confirmed void of an attempt whose outcome was not known says what it is: nothing stands there any more. */

@@ -10,8 +10,8 @@ import { tellRemarks } from './remarks.ts';
 const TRIES_MAX = 8;
 
 export type ChangeResult =
-  /** Durable. */
-  | { readonly kind: 'written'; readonly authorization: Authorization }
+  /** Durable; `before` is the state that it was made on. */
+  | { readonly kind: 'written'; readonly authorization: Authorization; readonly before: Authorization }
   /** Nothing new: others may have written the same before. */
   | { readonly kind: 'unchanged'; readonly authorization: Authorization }
   /** The journal failed; whether it was written is not known. */
@@ -56,10 +56,15 @@ export async function changeAuthorization(
       deps,
     );
     const written = await callJournal('advance', deps, () => deps.journal.advance(step));
-    if (!written.ok) return { kind: 'failed' };
+    if (!written.ok) {
+      // It may have been written, and then nobody finds it out again: better told twice than never.
+      tellRemarks(change.remarks, step.after, deps);
+      return { kind: 'failed' };
+    }
     if (written.value.kind === 'written') {
       tellRemarks(change.remarks, step.after, deps);
-      return { kind: 'written', authorization: { ...step.after, version: written.value.version } };
+      const after = { ...step.after, version: written.value.version };
+      return { kind: 'written', authorization: after, before: current };
     }
     const found = await callJournal('find', deps, () => deps.journal.findAuthorization(current.id));
     if (!found.ok || found.value === null) return { kind: 'failed' };

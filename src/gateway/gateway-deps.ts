@@ -50,8 +50,10 @@ export interface GatewayDeps {
   readonly leaseMs: number;
   /** Delays before the first, second … inquiry about what is unsettled, milliseconds; afterwards daily. */
   readonly resolverSchedule: readonly number[];
-  /** Age from which settled authorizations are no longer kept, milliseconds; null: they are kept for ever. */
+  /** Since its last change, milliseconds, until a settled authorization is let go of; null: it is kept for ever. */
   readonly retentionMs: number | null;
+  /** The same where money was captured that may still be refunded; at least as long, milliseconds. */
+  readonly refundableRetentionMs: number;
   /** Aborted when a drain runs out of time: attempts under way end as `unknown` or `not_sent` and are recorded. */
   readonly stopSignal: AbortSignal;
 }

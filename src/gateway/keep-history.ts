@@ -24,13 +24,17 @@ export async function sealHistory(
 
 /** Lets go of what is older than it must be kept, in small steps. What is unresolved is never touched. */
 export async function purgeHistory(
-  deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer' | 'retentionMs'>,
+  deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer' | 'retentionMs' | 'refundableRetentionMs'>,
 ): Promise<number> {
   if (deps.retentionMs === null) return 0;
-  const beforeMs = deps.clock.wallMs() - deps.retentionMs;
+  const nowMs = deps.clock.wallMs();
+  const beforeMs = nowMs - deps.retentionMs;
+  const refundableBeforeMs = nowMs - Math.max(deps.retentionMs, deps.refundableRetentionMs);
   let purged = 0;
   for (let batch = 0; batch < PURGES_MAX; batch += 1) {
-    const count = await callJournal('purge', deps, () => deps.journal.purge(beforeMs, PURGE_BATCH));
+    const count = await callJournal('purge', deps, () =>
+      deps.journal.purge(beforeMs, PURGE_BATCH, refundableBeforeMs),
+    );
     if (!count.ok || count.value === 0) break;
     purged += count.value;
   }

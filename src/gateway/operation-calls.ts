@@ -8,7 +8,7 @@ import type { GatewayDeps } from './gateway-deps.ts';
 import type { CallBudget, OperationCall, OperationInquiry, OperationOutcome, Provider } from './ports.ts';
 
 /** What an operation acts on, as far as it is known. */
-interface OperationTarget {
+export interface OperationTarget {
   readonly authorization: Authorization;
   readonly attempt: Attempt;
   readonly operation: Operation;

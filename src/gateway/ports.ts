@@ -280,12 +280,13 @@ export interface Journal {
    */
   seal(nowMs: number, limit: number): Promise<Seal | null>;
   /**
-   * Removes what is no longer kept of settled authorizations created before `beforeMs`, at most `limit`: requests,
-   * events, answers and idempotency keys; of those that hold their payment a row stays, so that the payment stays
-   * refused. Never touches one that is open, unsettled, has work, or may still be captured or refunded by its state.
+   * Removes what is no longer kept of settled authorizations that were last changed before `beforeMs`, at most `limit`:
+   * requests, events, answers and idempotency keys; of those that hold their payment a row stays, so that the payment
+   * stays refused. Never touches one that is open, unsettled, has work, or may still be captured by its state.
+   * @param refundableBeforeMs the same for those that may still be refunded: none can be afterwards; null: they stay
    * @returns how many authorizations were purged
    */
-  purge(beforeMs: number, limit: number): Promise<number>;
+  purge(beforeMs: number, limit: number, refundableBeforeMs?: number | null): Promise<number>;
   /** A secret of this journal's own, made once, for keyed hashes that must outlive a restart; 32 bytes. */
   secret(): Promise<Uint8Array>;
   /** Resolves when the store can be written now: it writes a little. */

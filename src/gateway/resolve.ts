@@ -1,6 +1,6 @@
 import { type Attempt, type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
-import { applyOperationEnd, applyOutcome, type OperationEnd } from '../core/lifecycle.ts';
+import { applyOperationEnd, applyOutcome, type OperationEnd, withOperation } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
 import {
   DAY_MS,
@@ -16,7 +16,7 @@ import { sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { failedVoids, hasWork, pendingVoid } from '../core/settlement.ts';
 import { inquire, requestFor, sentSighting } from './attempt.ts';
-import { changeAuthorization } from './change.ts';
+import { type ChangeResult, changeAuthorization } from './change.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
@@ -27,6 +27,7 @@ import {
   endOfRefusedVoid,
   inquireOperation,
   labelOf,
+  type OperationTarget,
   sendOperation,
   targetOf,
 } from './operation-calls.ts';
@@ -113,6 +114,8 @@ interface Look {
   readonly answered: boolean;
   /** Wall clock at which the "not found" that was answered will be evidence for this process; else null. */
   readonly evidenceAtMs?: number | null;
+  /** The operations that this look itself has begun: nobody else can have sent them. */
+  readonly begun?: ReadonlySet<number>;
 }
 
 /** Looks once at everything about an authorization that is unsettled, and plans the next look. */
@@ -121,6 +124,7 @@ export async function resolveItem(item: WorkItem, deps: GatewayDeps): Promise<vo
   let look: Look = { authorization: before, answered: true };
   const unsettled = before.attempts.find(({ outcome }) => isUnsettled(outcome));
   if (unsettled !== undefined) look = await lookAtAttempt(before, unsettled, item, deps);
+  const begun = look.begun ?? new Set();
   // An operation waits for the outcome of its attempt, unless the attempt can be cancelled without knowing it.
   for (const { number } of look.authorization.operations) {
     const operation = look.authorization.operations[number - 1];
@@ -128,8 +132,8 @@ export async function resolveItem(item: WorkItem, deps: GatewayDeps): Promise<vo
     const attempt = look.authorization.attempts[operation.attemptNumber - 1];
     if (attempt === undefined) continue;
     if (isUnsettled(attempt.outcome) && !mayCancel(attempt, operation, deps)) continue;
-    const isNew = operation.number > before.operations.length;
-    const next = await lookAtOperation(look.authorization, attempt, operation, isNew, item, deps);
+    const target = { authorization: look.authorization, attempt, operation };
+    const next = await lookAtOperation(target, begun.has(operation.number), item, deps);
     look = {
       authorization: next.authorization,
       answered: look.answered && next.answered,
@@ -206,7 +210,14 @@ async function lookAtAttempt(
     learn(authorization, attempt, outcome, deps);
     tellUnmapped(outcome, { provider: attempt.provider, authorizationId: authorization.id }, deps);
   }
-  return { authorization: result.authorization, answered: true };
+  return { authorization: result.authorization, answered: true, begun: begunBy(result) };
+}
+
+/** What somebody else began meanwhile is not among it: it may be on its way. */
+function begunBy(result: Exclude<ChangeResult, { readonly kind: 'failed' }>): ReadonlySet<number> {
+  if (result.kind === 'unchanged') return new Set();
+  const known = result.before.operations.length;
+  return new Set(result.authorization.operations.slice(known).map(({ number }) => number));
 }
 
 /** Asks by inquiry where the provider has one, else by a replay under the same key while that is safe. */
@@ -322,20 +333,18 @@ function mayCancel(attempt: Attempt, operation: Operation, deps: GatewayDeps): b
 
 /** @param isNew the operation was begun by what this look found: it cannot have been sent before */
 async function lookAtOperation(
-  authorization: Authorization,
-  attempt: Attempt,
-  operation: Operation,
+  target: OperationTarget,
   isNew: boolean,
   item: WorkItem,
   deps: GatewayDeps,
 ): Promise<Look> {
+  const { authorization, attempt, operation } = target;
   const provider = deps.provider(attempt.provider);
   const contract = contractOf(attempt.provider, deps);
   if (provider === undefined || contract === undefined) {
     tell(authorization, attempt.provider, operation.kind, 'inquiry', 'provider_not_connected', item, deps);
     return { authorization, answered: false };
   }
-  const target = { authorization, attempt, operation };
   if (targetOf(target) === null && !(operation.kind === 'void' && provider.semantics.cancelByReference)) {
     tell(authorization, attempt.provider, operation.kind, 'inquiry', 'no_way_to_ask', item, deps);
     return { authorization, answered: true };
@@ -343,17 +352,29 @@ async function lookAtOperation(
   let by: 'inquiry' | 'answer' = 'inquiry';
   let end: OperationEnd | null = null;
   let result = 'no_way_to_ask';
-  let mayBeSent = isNew;
+  let sending: Sending = isNew ? { kind: 'free' } : { kind: 'none', evidenceAtMs: null };
   const canInquire = provider.semantics.operationInquiry && targetOf(target) !== null;
-  if (!isNew && canInquire) {
-    const inquiry = await inquireOperation(provider, target, budgetFor(contract, deps), deps);
-    result = labelOf(inquiry);
-    mayBeSent = inquiry.kind === 'not_found' && mayRepeat(operation, attempt, provider, contract, true, deps);
-    end = endOfInquiry(inquiry);
-  } else if (!isNew) {
-    mayBeSent = mayRepeat(operation, attempt, provider, contract, false, deps);
+  if (!isNew) {
+    const inquiry = canInquire
+      ? await inquireOperation(provider, target, budgetFor(contract, deps), deps)
+      : null;
+    if (inquiry !== null) result = labelOf(inquiry);
+    end = inquiry === null ? null : endOfInquiry(inquiry);
+    if (inquiry === null || inquiry.kind === 'not_found') {
+      sending = await judgeRepeat(target, provider, contract, inquiry !== null, deps);
+    }
   }
-  if (end === null && mayBeSent) {
+  if (sending.kind === 'evidence' && operation.code !== null) {
+    // It was sent again before and refused, and neither that nor the first request is known there.
+    end = { status: 'failed', code: operation.code, providerReference: null };
+    sending = { kind: 'none', evidenceAtMs: null };
+  }
+  if (end === null && sending.kind !== 'none') {
+    if (sending.kind === 'evidence') {
+      const recorded = await recordRepeat(target, deps);
+      if (recorded.kind !== 'written') return { authorization, answered: recorded.kind === 'unchanged' };
+      target = { ...target, authorization: recorded.authorization };
+    }
     const outcome = await sendOperation(provider, target, budgetFor(contract, deps), deps);
     by = 'answer';
     result = labelOf(outcome);
@@ -361,6 +382,9 @@ async function lookAtOperation(
     if (outcome.kind === 'accepted' && operation.kind === 'void' && !canInquire) {
       // No inquiry tells of the void, and its notice may be lost: the authorization itself is asked about.
       end = await endOfAcceptedVoid(provider, target, budgetFor(contract, deps), deps);
+    }
+    if (sending.kind === 'evidence' && end?.status === 'failed') {
+      return endRefusedRepeat(target, end, provider, contract, item, deps);
     }
   }
   if (operation.kind === 'void' && end?.status === 'failed') {
@@ -371,40 +395,125 @@ async function lookAtOperation(
   }
   tell(authorization, attempt.provider, operation.kind, by, end?.status ?? result, item, deps);
   if (end === null) {
-    return { authorization, answered: !/^(no_answer|not_sent|unknown|rejected)/.test(result) };
+    const answered = !/^(no_answer|not_sent|unknown|rejected)/.test(result);
+    const evidenceAtMs = sending.kind === 'none' ? sending.evidenceAtMs : null;
+    return { authorization: target.authorization, answered, evidenceAtMs };
   }
   return endOperation(target, end, by, deps);
 }
 
+/** Whether and how an operation may be sent that may have been sent before. */
+type Sending =
+  /** It cannot be done twice: nobody has sent it, a void undoes once, or its key sees to it. */
+  | { readonly kind: 'free' }
+  /** "Not found" is evidence that no request so far was carried out. Every repeat is recorded first. */
+  | { readonly kind: 'evidence' }
+  | { readonly kind: 'none'; readonly evidenceAtMs: number | null };
+
+/** Kind of the event that records a repeat which no key protects. */
+const SENT_AGAIN = 'operation_sent_again';
+
 /**
  * Whether an operation that may have been sent may be sent again. A void always: undoing twice undoes once. A capture or
  * a refund only where it cannot be done twice: under a key that is certain to be known and under which the first answer
- * is kept, or once "not found" is evidence.
+ * is kept, or once "not found" is evidence about every request so far, the last repeat included.
  * @param wasNotFound whether the provider has just said that it does not know the operation
  */
-function mayRepeat(
-  operation: Operation,
-  attempt: Attempt,
+async function judgeRepeat(
+  { authorization, attempt, operation }: OperationTarget,
   provider: Provider,
   contract: ProviderContract,
   wasNotFound: boolean,
   deps: GatewayDeps,
-): boolean {
-  if (operation.kind === 'void') return true;
+): Promise<Sending> {
+  if (operation.kind === 'void') return { kind: 'free' };
   const { semantics } = provider;
-  const wallAgeMs = deps.clock.wallMs() - operation.createdAtMs;
-  const seenForMs = deps.sightings.seenForMs(`${attempt.id} ${operation.id}`);
-  const ageMs = wallAgeMs < 0 ? -1 : Math.max(wallAgeMs, seenForMs);
-  if (semantics.replay === 'same_answer' && isKeyUsable(semantics, ageMs, KEY_MARGIN_MS)) return true;
-  return (
-    wasNotFound &&
-    isNotFoundEvidence(semantics, { pastDeadlineMs: wallAgeMs - contract.timeoutMs, seenForMs })
+  const nowMs = deps.clock.wallMs();
+  const wallAgeMs = nowMs - operation.createdAtMs;
+  const sighting = `${attempt.id} ${operation.id}`;
+  const ageMs = wallAgeMs < 0 ? -1 : Math.max(wallAgeMs, deps.sightings.seenForMs(sighting));
+  const isKeyed = semantics.replay === 'same_answer';
+  if (isKeyed && isKeyUsable(semantics, ageMs, KEY_MARGIN_MS)) return { kind: 'free' };
+  if (!wasNotFound) return { kind: 'none', evidenceAtMs: null };
+  const history = await callJournal('history', deps, () => deps.journal.history(authorization.id));
+  if (!history.ok) return { kind: 'none', evidenceAtMs: null };
+  const repeats = history.value.filter(
+    ({ kind, data }) =>
+      kind === SENT_AGAIN && (data as { readonly operation?: unknown }).operation === operation.id,
   );
+  // As long as its key was good it may have been sent under it at any time.
+  const keyEndMs = operation.createdAtMs + (isKeyed ? (semantics.keyLifetimeMs ?? 0) : 0);
+  const lastSentAtMs = Math.max(keyEndMs, ...repeats.map(({ atMs }) => atMs));
+  const waited = {
+    pastDeadlineMs: nowMs - lastSentAtMs - contract.timeoutMs,
+    // Since this process has seen that there was no repeat after the last.
+    seenForMs: deps.sightings.seenForMs(`${sighting} ${repeats.length}`) - contract.timeoutMs,
+  };
+  return isNotFoundEvidence(semantics, waited)
+    ? { kind: 'evidence' }
+    : { kind: 'none', evidenceAtMs: notFoundEvidenceAt(semantics, waited, nowMs) };
+}
+
+/** Makes durable that an operation is about to be sent again, unless anybody else has changed something meanwhile. */
+function recordRepeat(
+  { authorization, operation }: OperationTarget,
+  deps: GatewayDeps,
+): Promise<ChangeResult> {
+  return changeAuthorization(
+    authorization,
+    (current) => ({
+      authorization: current,
+      remarks: [],
+      changed: current.version === authorization.version,
+    }),
+    { event: { kind: SENT_AGAIN, actor: 'resolver', data: { operation: operation.id } } },
+    deps,
+  );
+}
+
+/**
+ * A repeat without a key is refused, perhaps because an earlier request has come through after all: only what the
+ * provider knows of the operation says how it ended. While it cannot tell, it stays pending, with the refusal kept.
+ */
+async function endRefusedRepeat(
+  target: OperationTarget,
+  refusal: OperationEnd,
+  provider: Provider,
+  contract: ProviderContract,
+  item: WorkItem,
+  deps: GatewayDeps,
+): Promise<Look> {
+  const { authorization, attempt, operation } = target;
+  const inquiry = await inquireOperation(provider, target, budgetFor(contract, deps), deps);
+  const end = endOfInquiry(inquiry);
+  tell(
+    authorization,
+    attempt.provider,
+    operation.kind,
+    'inquiry',
+    end?.status ?? labelOf(inquiry),
+    item,
+    deps,
+  );
+  if (end !== null) return endOperation(target, end, 'inquiry', deps);
+  const { code } = refusal;
+  const result = await changeAuthorization(
+    authorization,
+    (current) => {
+      const known = current.operations[operation.number - 1];
+      if (known?.status !== 'pending') return { authorization: current, remarks: [], changed: false };
+      return { authorization: withOperation(current, { ...known, code }), remarks: [], changed: true };
+    },
+    { event: { kind: 'operation_refused', actor: 'resolver', data: { operation: operation.id, code } } },
+    deps,
+  );
+  if (result.kind === 'failed') return { authorization, answered: false };
+  return { authorization: result.authorization, answered: inquiry.kind !== 'no_answer' };
 }
 
 /** Writes how an operation ended. A reversal of ours that failed is begun anew by it, and pages. */
 async function endOperation(
-  target: { readonly authorization: Authorization; readonly attempt: Attempt; readonly operation: Operation },
+  target: OperationTarget,
   end: OperationEnd,
   by: string,
   deps: GatewayDeps,

@@ -1,4 +1,4 @@
-import type { Attempt, AttemptOutcome } from '../core/attempt.ts';
+import { type Attempt, type AttemptOutcome, OUTCOME_KINDS } from '../core/attempt.ts';
 import type {
   Authorization,
   AuthorizationRequest,
@@ -10,6 +10,7 @@ import type { CardBrand } from '../core/card.ts';
 import type { RoutingDecision } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import type { Operation } from '../core/operation.ts';
+import { settle } from '../core/settlement.ts';
 import type { Changes } from './stored-changes.ts';
 
 /** An authorization as the store's columns hold it. */
@@ -119,6 +120,26 @@ export function authorizationFrom({ row, attempts, operations }: FoundAuthorizat
     traceId: row.trace_id,
     createdAtMs: row.created_at_ms,
   };
+}
+
+/**
+ * Whether these rows make an authorization that can be worked on: what a disk or a person has damaged is left out where
+ * many are read, so that the others get their turn.
+ */
+export function isReadable(found: FoundAuthorization): boolean {
+  try {
+    const authorization = authorizationFrom(found);
+    const { request, routing, attempts } = authorization;
+    settle(authorization);
+    return (
+      typeof request.amount.value === 'number' &&
+      typeof request.card === 'object' &&
+      typeof routing === 'object' &&
+      attempts.every(({ outcome }) => outcome === null || OUTCOME_KINDS.includes(outcome.kind))
+    );
+  } catch {
+    return false;
+  }
 }
 
 function attemptFrom(row: AttemptRow): Attempt {

@@ -29,6 +29,7 @@ describe('readEnvironment', () => {
       binTables: [],
       resolverSchedule: [5_000, 30_000, 120_000, 300_000, 3_600_000, 86_400_000],
       retentionDays: null,
+      refundableRetentionDays: 540,
       production: false,
     });
     expect(Object.isFrozen(settings)).toBe(true);

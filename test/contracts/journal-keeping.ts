@@ -116,7 +116,7 @@ function purgeContract(journal: () => Journal): void {
       await journal().open(refusedOpening('auth_refused'));
       await newest();
       expect(Object.values(states)).toEqual(['declined', 'failed', 'authentication_required', 'voided']);
-      expect(await journal().purge(T0 + 1, 100)).toBe(5);
+      expect(await journal().purge(T0 + 1_000, 100)).toBe(5);
       for (const id of [...Object.keys(states), 'auth_refused']) {
         expect(await journal().findAuthorization(id), id).toBeNull();
         expect(await journal().history(id), id).toEqual([]);
@@ -128,7 +128,7 @@ function purgeContract(journal: () => Journal): void {
     test('of one that holds its payment a row stays, and refuses a second one', async () => {
       await operated('auth_refunded', ['capture', 'refund']);
       await newest();
-      expect(await journal().purge(T0 + 1, 100)).toBe(1);
+      expect(await journal().purge(T0 + 1_000, 100)).toBe(1);
       expect(await journal().findAuthorization('auth_refunded')).toBeNull();
       expect(await journal().history('auth_refunded')).toEqual([]);
       const request = { reference: 'order-auth_refunded' };
@@ -141,7 +141,7 @@ function purgeContract(journal: () => Journal): void {
       expect(page.data.map(({ id }) => id)).toEqual(['auth_newest']);
       expect(page.nextCursor).toBeNull();
       expect(await journal().hasOpenMoney('sandbox-a')).toBe(true);
-      expect(await journal().purge(T0 + 1, 100)).toBe(0);
+      expect(await journal().purge(T0 + 1_000, 100)).toBe(0);
     });
 
     test('never what is open, unsettled, approved, captured or has work', async () => {
@@ -177,15 +177,58 @@ function purgeContract(journal: () => Journal): void {
       expect(page.data).toHaveLength(11);
     });
 
-    test('the oldest first, those created before, at most as many as asked for', async () => {
+    test('what may still be refunded by a clock of its own, and then for ever refused', async () => {
+      const ids = ['auth_captured', 'auth_back'];
+      await operated('auth_captured', ['capture']);
+      const back = await operated('auth_back', ['capture']);
+      await written(
+        journal(),
+        sampleEnd(await written(journal(), sampleBegin(back, { kind: 'refund', amount: 1 })), 2),
+      );
+      const part = await written(
+        journal(),
+        sampleBegin(await concluded(journal(), 'auth_part'), { amount: 1 }),
+      );
+      await written(journal(), sampleEnd(part, 1));
+      const pending = await written(
+        journal(),
+        sampleBegin(await operated('auth_refunding', ['capture']), { kind: 'refund', amount: 1 }),
+      );
+      await newest();
+      const captured = await journal().findAuthorization('auth_captured');
+      expect(await journal().purge(T0 + 90_000, 100), 'not by the clock of the others').toBe(0);
+      expect(await journal().purge(T0 + 90_000, 100, null)).toBe(0);
+      expect(await journal().purge(T0 + 90_000, 100, T0 + 300), 'since its last change').toBe(0);
+      expect(await journal().purge(T0 + 90_000, 1, T0 + 301)).toBe(1);
+      expect(await journal().purge(T0 + 90_000, 100, T0 + 301)).toBe(1);
+      expect(await journal().purge(T0 + 90_000, 100, T0 + 90_000), 'what is under way stays').toBe(0);
+      expect(await journal().findAuthorization('auth_part')).not.toBeNull();
+      expect(await journal().findAuthorization('auth_refunding')).toEqual(pending);
+      for (const id of ids) {
+        expect(await journal().findAuthorization(id), id).toBeNull();
+        expect(await journal().history(id), id).toEqual([]);
+        expect(await journal().findClaim(sampleScope(id)), id).toBeNull();
+        const again = sampleOpening(`${id}_again`, { request: { reference: `order-${id}` } });
+        expect(await journal().open(again)).toEqual({ kind: 'payment_live', authorizationId: id });
+      }
+      // Whoever read it before cannot change it any more.
+      if (captured === null) throw new Error('it was there');
+      const refund = sampleBegin(captured, { kind: 'refund' });
+      expect(await journal().advance(refund)).toEqual({ kind: 'stale' });
+    });
+
+    test('the oldest first, those last changed before, at most as many as asked for', async () => {
       for (const [index, id] of ['auth_one', 'auth_two', 'auth_three'].entries()) {
-        await concluded(journal(), id, OUTCOMES.declined, { atMs: T0 + index });
+        await concluded(journal(), id, OUTCOMES.declined, {
+          atMs: T0 + index,
+          step: { event: { atMs: T0 + 100 + index } },
+        });
       }
       await newest();
-      expect(await journal().purge(T0, 100)).toBe(0);
-      expect(await journal().purge(T0 + 2, 1)).toBe(1);
+      expect(await journal().purge(T0 + 100, 100), 'created before, and changed since').toBe(0);
+      expect(await journal().purge(T0 + 102, 1)).toBe(1);
       expect(await journal().findAuthorization('auth_one')).toBeNull();
-      expect(await journal().purge(T0 + 2, 100)).toBe(1);
+      expect(await journal().purge(T0 + 102, 100)).toBe(1);
       expect(await journal().findAuthorization('auth_three')).not.toBeNull();
     });
 
@@ -193,7 +236,7 @@ function purgeContract(journal: () => Journal): void {
       await concluded(journal(), 'auth_one', OUTCOMES.declined);
       expect(await journal().seal(T0, 1)).toMatchObject({ throughEvent: 1 });
       await newest();
-      expect(await journal().purge(T0 + 1, 100)).toBe(1);
+      expect(await journal().purge(T0 + 1_000, 100)).toBe(1);
       expect(await journal().seal(T0, 100)).toMatchObject({ number: 2, throughEvent: 3 });
       // The newest is never purged, settled or not.
       const open = sampleOpening('auth_newest', { atMs: T0 + 99_000 }).authorization;

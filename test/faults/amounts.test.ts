@@ -32,7 +32,7 @@ async function send(amount: string) {
   return { reference, answer: await gateway.authorize(body, `key-${reference}`) };
 }
 
-describe('T54 amounts', () => {
+describe('T54: amounts', () => {
   test.each([
     ['yen, which have no minor unit', '{"value":500,"currency":"JPY"}', 500, 'JPY'],
     ['dinars of a thousand fils', '{"value":10005,"currency":"KWD"}', 10_005, 'KWD'],

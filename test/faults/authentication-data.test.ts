@@ -163,15 +163,15 @@ async function run(each: NumberedCase): Promise<void> {
   expect(stops).toBeGreaterThan(0);
 }
 
-describe('T51 in part (there is no vault that could make a new cryptogram)', () => {
+describe('T51, in part: there is no vault that could make a new cryptogram', () => {
   test.each(ALL.slice(0, T51.length))('$name', run);
 });
 
-describe('T52 a payment with authentication is declined', () => {
+describe('T52: a payment with authentication is declined', () => {
   test.each(ALL.slice(T51.length))('$name', run);
 });
 
-describe('T53 the identifier of the first payment goes to its own network only', () => {
+describe('T53: the identifier of the first payment goes to its own network only', () => {
   const LINK = { id: 'MCC123456', network: 'visa', date: '2026-10-01' };
   test.each([
     ['Visa', 'Visa', '45717360', 'visa', LINK],

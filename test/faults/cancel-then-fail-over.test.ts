@@ -4,7 +4,14 @@ import type { TraitsBody } from '../../src/sandbox/traits.ts';
 import { setTraits, settleAt } from '../support/call-sandbox.ts';
 import { eventually, pause } from '../support/eventually.ts';
 import type { TestGateway } from '../support/start-gateway.ts';
-import { type Paid, Story, type StoryPlan, startStories, triedIn } from '../support/story-gateway.ts';
+import {
+  entryNumber,
+  type Paid,
+  Story,
+  type StoryPlan,
+  startStories,
+  triedIn,
+} from '../support/story-gateway.ts';
 import { WebhookTrap } from '../support/webhook-trap.ts';
 
 /**
@@ -230,11 +237,11 @@ describe.concurrent('with a confirmation B is asked', () => {
     expect(triedIn(paid.authorization)).toEqual(['a rejected', 'b approved']);
     const [atA] = await told.at('a', paid.reference);
     const [atB] = await told.at('b', paid.reference);
-    // The sandbox numbers everything at its providers in the order in which it came.
     const [cancellation] = await onlyVoid(told, paid.reference);
     expect(cancellation?.status).toBe('confirmed');
-    const order = [atA, cancellation, atB].map((entered) => entered?.id.split('_')[1] ?? '');
-    expect(order).toEqual([...order].sort());
+    const order = [atA, cancellation, atB].flatMap((entered) => (entered ? [entryNumber(entered)] : []));
+    expect(order).toHaveLength(3);
+    expect(order).toEqual(order.toSorted((one, other) => one - other));
     // What was in flight has had its time to land.
     if (authorize.kind === 'slow') await pause(authorize.delay_ms);
     expect(await told.live(paid.reference)).toEqual(['b']);

@@ -181,15 +181,15 @@ function expectNowhere(found: Sinks, secrets: readonly string[]): void {
   }
 }
 
-describe('T49 card numbers from either side', () => {
-  test('T49 the numbers of this test are card numbers, each another one', () => {
+describe('T49: card numbers from either side', () => {
+  test('T49: the numbers of this test are card numbers, each another one', () => {
     const all = [...CASES.map(({ number }) => number), ...Object.values(FROM_CALLERS)];
     expect(CASES).toHaveLength(17);
     expect(new Set(all).size).toBe(all.length);
     for (const number of all) expect(number).toMatch(/^\d{16}$/);
   });
 
-  test.each(CASES)('T49 a provider repeats it in $place', async ({ index, number }) => {
+  test.each(CASES)('T49: a provider repeats it in $place', async ({ index, number }) => {
     const merchant = `shop-${index}`;
     const answer = await gateway.authorize(paymentBody(`echoed-${index}`, { merchant }), `key-${index}`);
     const { id } = authorizationIn(answer);
@@ -198,7 +198,7 @@ describe('T49 card numbers from either side', () => {
     expect(answers.join('\n')).not.toContain(number);
   });
 
-  test('T49 callers send it in a note, a header, the path, the query, the key, or a member', async () => {
+  test('T49: callers send it in a note, a header, the path, the query, the key, or a member', async () => {
     const body = paymentBody('refused-1');
     const headers = { 'idempotency-key': 'key-refused-1' };
     const path = '/v1/authorizations';
@@ -225,7 +225,7 @@ describe('T49 card numbers from either side', () => {
     expect(amex.posts.filter(({ body: sent }) => /cvv|7391/i.test(sent))).toEqual([]);
   });
 
-  test('T49 none of them is in any answer, metric, log line or byte of the journal', async () => {
+  test('T49: none of them is in any answer, metric, log line or byte of the journal', async () => {
     await eventually('the resolver has asked those that it could', () => {
       const asked = servers.filter(({ requests }) => requests.some(({ method }) => method === 'GET'));
       return asked.length >= 8 ? asked : null;
@@ -240,12 +240,12 @@ describe('T49 card numbers from either side', () => {
   });
 });
 
-describe('T50 American Express with eight digits of the BIN', () => {
+describe('T50: American Express with eight digits of the BIN', () => {
   test.each([
     ['the brand given', 'amex', '37828224', 'given'],
     ['no brand given', null, '34123456', 'none'],
     ['a wrong brand given', 'visa', '37144963', 'wrong'],
-  ] as const)('T50 %s: six are kept', async (_, brand, bin, at) => {
+  ] as const)('T50: %s: six are kept', async (_, brand, bin, at) => {
     const { card, ...rest } = paymentBody(`amex-${at}`);
     const body = { ...rest, card: { ...card, bin, brand } };
     const answer = await gateway.authorize(body, `key-amex-${at}`);
@@ -260,7 +260,7 @@ describe('T50 American Express with eight digits of the BIN', () => {
   });
 });
 
-test('T49, T50 nor once it has ended', async () => {
+test('T49, T50: nor once it has ended', async () => {
   const metrics = (await gateway.get('/metrics', { key: null })).text;
   await gateway.stop();
   const found = { answers: answers.join('\n'), metrics, log: gateway.output.text(), journal: journalBytes() };

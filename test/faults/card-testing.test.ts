@@ -54,7 +54,7 @@ async function breakers(): Promise<readonly string[]> {
   return data.flatMap(({ lanes }) => lanes.map(({ breaker }) => breaker));
 }
 
-test('T46 a storm of issuer declines over 1,000 cards of one BIN is stopped, and nothing else is', async () => {
+test('T46: a storm of issuer declines over 1,000 cards of one BIN is stopped, and nothing else is', async () => {
   const honest = await gateway.authorize(bodyOf('order-honest', 'tok_visa'), 'key-order-honest');
   expect(authorizationIn(honest).status).toBe('approved');
 
@@ -113,7 +113,7 @@ test('T46 a storm of issuer declines over 1,000 cards of one BIN is stopped, and
   expect(capture.status).toBe(201);
 });
 
-test('T46 an issuer that is down for everybody is no card testing', async () => {
+test('T46: an issuer that is down for everybody is no card testing', async () => {
   const bodies = Array.from({ length: 150 }, (_, index) =>
     bodyOf(`order-outage-${index}`, 'tok_decline_91', { merchant: 'outage-shop' }),
   );
@@ -122,7 +122,7 @@ test('T46 an issuer that is down for everybody is no card testing', async () => 
   expect(await gateway.metric('pointsman_alerts_total', '{kind="card_testing"}')).toBe(1);
 });
 
-test('T46 a refused key is not used up: a minute later, to the millisecond, it gets its payment', async () => {
+test('T46: a refused key is not used up: a minute later, to the millisecond, it gets its payment', async () => {
   const world = new GatewayWorld({ step: () => 'decline_hard' });
   const process = world.process();
   const deps = { ...process.deps, cardTesting: new CardTestingGuard(world.clock) };

@@ -169,7 +169,7 @@ async function pay({ step, afterMs, p99Ms }: Case) {
   return { a, b, authorization, endedAtMs };
 }
 
-describe('T60 a deadline of 3 s', () => {
+describe('T60: a deadline of 3 s', () => {
   test.each(CASES)('$name', async (each) => {
     const { a, b, authorization, endedAtMs } = await pay(each);
     expect(a.seen).toHaveLength(1);

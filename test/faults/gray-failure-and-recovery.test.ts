@@ -90,7 +90,7 @@ function operate(id: string, what: 'captures' | 'voids' | 'refunds', body: unkno
   });
 }
 
-test('T41 a fifth of the calls takes 30 s: the breaker opens on them, and traffic shifts', async () => {
+test('T41: a fifth of the calls takes 30 s: the breaker opens on them, and traffic shifts', async () => {
   const [provider, other] = ['gray-a', 'gray-b'];
   await gateway.sandbox.addFault({ provider, kind: 'late', delay_ms: 30_000, probability: 0.2, times: null });
   const { providers } = (await (await fetch(`${gateway.sandbox.url}/providers`)).json()) as {
@@ -178,7 +178,7 @@ function fail(why: string): never {
   throw new Error(why);
 }
 
-describe('T42 a breaker that opens while outcomes are not known: what was begun there goes on there', () => {
+describe('T42: a breaker that opens while outcomes are not known: what was begun there goes on there', () => {
   test('opened by itself', async () => {
     const states = await workAtClosedProvider('opened', 'opened-a', async () => {
       await eventually('the breaker opens', async () =>
@@ -199,7 +199,7 @@ describe('T42 a breaker that opens while outcomes are not known: what was begun 
   });
 });
 
-test('T43 both providers down: no-route, nothing in doubt, and the key is good afterwards', async () => {
+test('T43: both providers down: no-route, nothing in doubt, and the key is good afterwards', async () => {
   const faults = await Promise.all(
     ['down-a', 'down-b'].map((provider) => gateway.sandbox.addFault({ provider, kind: 'refuse' })),
   );
@@ -245,7 +245,7 @@ function mostOver(times: readonly number[], perSecond: number): number {
   return worst;
 }
 
-describe('T44 recovery with many callers', () => {
+describe('T44: recovery with many callers', () => {
   test('100 at the half-open probe: one goes out; 100 after it: all, at the rate of the limit', async () => {
     const provider = 'back-a';
     const refusal = await gateway.sandbox.addFault({ provider, kind: 'refuse' });

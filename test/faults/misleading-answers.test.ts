@@ -127,7 +127,14 @@ const STORIES: readonly Story[] = [
 let stage: FaultStage;
 
 beforeAll(async () => {
-  stage = await startStage(STORIES);
+  // Time enough for what answers at once; nothing lands late here.
+  stage = await startStage(
+    STORIES.map((story) => ({
+      timeoutMs: 2_500,
+      ...story,
+      semantics: { not_found_after_ms: 300, ...story.semantics },
+    })),
+  );
 }, 60_000);
 
 afterAll(async () => {

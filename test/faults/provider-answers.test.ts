@@ -204,7 +204,7 @@ async function pay(merchant: string, reference = `order-${merchant}`) {
   return gateway.authorize(paymentBody(reference, { merchant }), `key-${reference}`);
 }
 
-describe('T45 a provider answers 429 and says when to come again', () => {
+describe('T45: a provider answers 429 and says when to come again', () => {
   test.each(RETRY_AFTERS.map((each, index) => ({ ...each, index })))(
     '$name: for $seconds s',
     async ({ seconds, index }) => {
@@ -230,7 +230,7 @@ describe('T45 a provider answers 429 and says when to come again', () => {
   );
 });
 
-describe('T59 nothing repeats a request by itself', () => {
+describe('T59: nothing repeats a request by itself', () => {
   test.each(ONCE_POSTED.map((each, index) => ({ ...each, index })))(
     '$name',
     async ({ index, outcome, status, posts = 1 }) => {
@@ -249,7 +249,7 @@ describe('T59 nothing repeats a request by itself', () => {
   );
 });
 
-describe('T58 in part: redirects and step-ups (what a provider repeats inside is not visible to us)', () => {
+describe('T58, in part: redirects and step-ups (what a provider repeats inside is not visible to us)', () => {
   test.each(STEP_UPS.map((each, index) => ({ ...each, index })))(
     '$name: no decline, nobody else is asked, one request',
     async ({ index, outcome, payment }) => {

@@ -58,7 +58,7 @@ const attemptsTotal = (provider: string, outcome: string) =>
 const alerts = async () =>
   (await gateway.metric('pointsman_alerts_total', '{kind="provider_refuses_us"}')) ?? 0;
 
-test('T47 401: another provider takes the payment, and a person is told', async () => {
+test('T47: 401: another provider takes the payment, and a person is told', async () => {
   for (let count = 0; count < VOLUME; count += 1) {
     expect(await attempts()).toEqual([
       ['rotated', 'rejected', 'unauthorized'],
@@ -76,14 +76,14 @@ test('T47 401: another provider takes the payment, and a person is told', async 
   });
 });
 
-test('T47 the breaker of that account opens, and of no other', async () => {
+test('T47: the breaker of that account opens, and of no other', async () => {
   expect(await breakerOf('rotated')).toBe('open');
   expect(await breakerOf('other-account')).toBe('closed');
   expect(await attempts()).toEqual([['other-account', 'approved', null]]);
   expect(await alerts(), 'nobody was asked').toBe(VOLUME);
 });
 
-test('T47 it counts as no decline of an issuer', async () => {
+test('T47: it counts as no decline of an issuer', async () => {
   expect(await attemptsTotal('rotated', 'rejected')).toBe(VOLUME);
   expect(await attemptsTotal('rotated', 'declined')).toBe(null);
   expect(await gateway.metric('pointsman_authorizations_total', '{status="declined"}')).toBe(null);
@@ -91,7 +91,7 @@ test('T47 it counts as no decline of an issuer', async () => {
   expect(text).not.toMatch(/pointsman_failovers_total\{[^}]*reason="declined"/);
 });
 
-test('T47 a probe that is refused too is told again; one that is taken brings the account back', async () => {
+test('T47: a probe that is refused too is told again; one that is taken brings the account back', async () => {
   await eventually('a probe is refused', async () => {
     await attempts();
     return (await alerts()) > VOLUME ? true : null;

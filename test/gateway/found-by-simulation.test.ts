@@ -1,240 +1,73 @@
 import { describe, expect, it } from 'vitest';
-import { applyOutcome } from '../../src/core/lifecycle.ts';
-import { changeAuthorization } from '../../src/gateway/change.ts';
-import { recoverLapsed } from '../../src/gateway/recover.ts';
-import { Resolver } from '../../src/gateway/resolve.ts';
+import type { Authorization } from '../../src/core/authorization.ts';
 import { faultyJournal, type JournalFault } from '../support/faulty-journal.ts';
 import { GatewayWorld, idIn, type WorldProcess } from '../support/gateway-world.ts';
-import type { OperationStep } from '../support/scripted-provider.ts';
 
-/** Faults that simulations of many processes found, each as the shortest story that shows it. */
-
-const HOUR_MS = 3_600_000;
-
-/** What each operation comes to, one after the other; then it is done. */
-function operationScript(...steps: readonly OperationStep[]) {
-  const left = [...steps];
-  return () => left.shift() ?? 'ok';
+/** The authorization that is under way, before anybody was told its id. */
+async function underWay(world: GatewayWorld): Promise<Authorization> {
+  const page = await world.journal.listAuthorizations({ account: 'acme', merchants: 'all', limit: 1 });
+  const [authorization] = page.data;
+  if (authorization === undefined) throw new Error('nothing is under way');
+  return authorization;
 }
 
-it('a capture that ends after everything before it was refunded is recorded', async () => {
-  const world = new GatewayWorld({ provider: { operationStep: operationScript('ok', 'accept', 'ok') } });
-  const process = world.process();
-  const id = idIn(await world.authorize(process));
-  await world.operate(process, id, { kind: 'capture', amount: 1_000 }, 'capture-1');
-  await world.operate(process, id, { kind: 'capture', amount: 2_000 }, 'capture-2');
-  await world.operate(process, id, { kind: 'refund' }, 'refund-1');
-  expect(await world.get(id)).toMatchObject({ status: 'refunded', capturedAmount: 1_000 });
-  await world.pass(60_000, process);
-  expect(await world.get(id)).toMatchObject({
-    status: 'partially_refunded',
-    capturedAmount: 3_000,
-    refundedAmount: 1_000,
-  });
-});
-
-it('what is given up to a person is told although the confirmation of the journal is lost', async () => {
-  let fault: JournalFault = 'none';
-  const world = new GatewayWorld({
-    script: { 'sandbox-a': ['hang_unprocessed'] },
-    provider: { semantics: { notFoundAfterMs: null, validityMs: HOUR_MS } },
-    journal: (journal) =>
-      faultyJournal(
-        journal,
-        (name) => (name === 'postponeWork' ? fault : 'none'),
-        () => false,
-      ),
-  });
-  const process = world.process();
-  await world.authorize(process);
-  fault = 'after';
-  await world.pass(2 * HOUR_MS, process);
-  expect(await world.journal.countWork(world.clock.wallMs())).toMatchObject({ parked: 1 });
-  expect(world.told.alerts).toContain('unresolved');
-});
-
-it('processes that take turns come to the end of what is not found within minutes', async () => {
-  const world = new GatewayWorld({
-    script: { 'sandbox-a': ['hang_unprocessed'] },
-    action: { attemptsMax: 1 },
-    provider: { semantics: { notFoundAfterMs: 60_000 } },
-  });
-  const id = idIn(await world.authorize(world.process()));
-  const turns = Array.from({ length: 8 }, () => world.process());
-  for (let second = 0; second < 15 * 60; second += 1) {
-    await world.clock.advance(1_000);
-    const [next] = turns;
-    if (next === undefined) break;
-    const looks = world.told.resolved.length;
-    await world.look(next);
-    if (world.told.resolved.length > looks) turns.push(...turns.splice(0, 1));
-  }
-  expect(await world.get(id)).toMatchObject({ status: 'failed' });
-  expect(world.told.resolved.at(-1)).toBe('attempt inquiry rejected');
-  // By then each of them had asked once.
-  expect(world.told.resolved.length).toBeGreaterThan(8);
-});
-
-it('a schedule that is shorter than the window looks again once the window is over', async () => {
-  const world = new GatewayWorld({
-    script: { 'sandbox-a': ['hang_unprocessed'] },
-    action: { attemptsMax: 1 },
-    provider: { semantics: { notFoundAfterMs: 60_000 } },
-    schedule: [1_000, 2_000],
-  });
-  const process = world.process();
-  const id = idIn(await world.authorize(process));
-  await world.pass(59_000, process);
-  expect(await world.get(id)).toMatchObject({ status: 'pending' });
-  await world.pass(6_000, process);
-  expect(await world.get(id)).toMatchObject({ status: 'failed' });
-});
-
-it('a notice that is taken by a process whose clock is ahead takes no attempt from who is sending it', async () => {
-  const world = new GatewayWorld({ script: { 'sandbox-a': ['hang_processed'] }, action: { attemptsMax: 1 } });
-  const answer = world.begin(world.process());
-  await world.clock.advance(500);
-  const [open] = (await world.journal.listAuthorizations({ account: 'acme', merchants: 'all', limit: 1 }))
-    .data;
-  const attempt = open?.attempts[0];
-  if (open === undefined || attempt === undefined) throw new Error('no attempt is under way');
-  world.clock.jumpWall(600_000);
-  const ahead = world.process();
-  const outcome = { kind: 'pending', code: null, providerReference: 'psp_1' } as const;
-  await changeAuthorization(
-    open,
-    (current) =>
-      applyOutcome(current, 1, outcome, { nowMs: world.clock.wallMs(), validityMs: 0, durationMs: null }),
-    { event: { kind: 'noticed', actor: 'webhook sandbox-a', data: {} } },
-    ahead.deps,
-  );
-  expect(await recoverLapsed(ahead.deps)).toBe(0);
-  await world.clock.advance(1_000);
-  expect(await recoverLapsed(ahead.deps)).toBe(0);
-  world.clock.jumpWall(-600_000);
-  await world.finish(answer);
-  expect(world.told.alerts).not.toContain('lease_expired');
-});
-
-it('a request that was turned away is not believed dead once another process has sent it again', async () => {
-  const world = new GatewayWorld({
-    script: { 'sandbox-a': ['rejected', 'hang_processed'] },
-    latencyMs: 1_000,
-    action: { attemptsMax: 1 },
-    provider: { semantics: { inquiry: 'none', cancelByReference: false } },
-  });
-  const sender = world.process();
-  const answer = world.begin(sender);
-  await world.clock.advance(500);
-  const other = world.process();
-  // Certain, wrongly, that the sender is dead.
-  world.clock.jumpWall(60_000);
-  expect(await recoverLapsed({ ...other.deps, soleOwner: true })).toBe(1);
-  world.clock.jumpWall(10_000);
-  await other.resolver.takeUp();
-  const told = idIn(await world.finish(answer));
-  await world.finish(other.resolver.idle());
-  expect(world.live()).toHaveLength(1);
-  expect(await world.get(told)).toMatchObject({ status: 'pending' });
-  // Money stands there: nobody else may be asked for the same payment.
-  expect(await world.authorize(other, {}, 'key-2')).toMatchObject({ kind: 'payment_live' });
-  await world.pass(120_000, other);
-  expect(await world.get(told)).toMatchObject({ status: 'approved' });
-  expect(world.live()).toHaveLength(1);
-});
-
-/** A process whose journal fails to write at all, or to confirm, as long as `fault` says so. */
-function withFaults(world: GatewayWorld, fault: () => JournalFault): WorldProcess {
-  const process = world.process();
-  const journal = faultyJournal(process.deps.journal, fault, () => false);
-  const deps = { ...process.deps, journal };
-  return { deps, resolver: new Resolver(deps) };
+/** An authorization that its caller voids while its answer is on its way. */
+async function voidedWhilePending(world: GatewayWorld, process: WorldProcess): Promise<string> {
+  const running = world.begin(process);
+  await world.clock.advance(20);
+  const { id } = await underWay(world);
+  await world.operate(process, id, { kind: 'void' });
+  await world.finish(running);
+  return id;
 }
 
-describe('an operation whose intent could not be written', () => {
-  it.each(['another process', 'the same process'])(
-    'does not end one that %s begins under its key meanwhile',
-    async (who) => {
-      const world = new GatewayWorld({ latencyMs: 500 });
-      let fault: JournalFault = 'none';
-      const first = withFaults(world, () => fault);
-      const id = idIn(await world.authorize(first));
-      fault = 'before';
-      expect(await world.operate(first, id, { kind: 'capture' }, 'key')).toMatchObject({
-        kind: 'journal_unavailable',
-      });
-      fault = 'none';
-      const second = who === 'the same process' ? first : world.process();
-      const capture = world.operate(second, id, { kind: 'capture' }, 'key');
-      await world.clock.advance(200);
-      expect(await world.get(id)).toMatchObject({ operations: [{ status: 'pending' }] });
-      await first.deps.unrecorded.retry(first.deps);
-      expect(await world.get(id)).toMatchObject({ operations: [{ status: 'pending' }] });
-      expect(await capture).toMatchObject({ kind: 'answered', httpStatus: 201 });
-      expect(await world.get(id)).toMatchObject({ status: 'captured' });
-      expect(first.deps.unrecorded.size).toBe(0);
-      expect(world.told.remarks).toEqual([]);
-    },
-  );
+describe('a void that a caller asked for before anything was known', () => {
+  it.each([
+    ['decline_hidden_approval', 'declined'],
+    ['partial', 'voided'],
+  ] as const)('and that the provider refuses: %s is undone by a reversal of ours', async (step, status) => {
+    const world = new GatewayWorld({ script: { 'sandbox-a': [step] }, latencyMs: 100 });
+    const process = world.process();
+    const id = await voidedWhilePending(world, process);
+    const [entry] = world.live();
+    if (entry === undefined) throw new Error('nothing was authorized');
+    // The provider refuses to undo it while it counts as captured there.
+    entry.captured = entry.amount;
+    await world.pass(30_000, process);
+    expect(await world.get(id)).toMatchObject({ status: 'reversing' });
+    expect(world.told.alerts).toContain('reversal_refused');
+    entry.captured = 0;
+    await world.pass(3 * 3_600_000, process);
+    expect((await world.get(id)).status).toBe(status);
+    expect(world.live()).toEqual([]);
+    expect(await world.journal.countWork(world.clock.wallMs())).toMatchObject({ waiting: 0, parked: 0 });
+  });
+});
 
-  it('ends as failed, and nobody whose clock is ahead sends it before', async () => {
-    const world = new GatewayWorld({ latencyMs: 500 });
-    let fault: JournalFault = 'none';
-    const first = withFaults(world, () => fault);
-    const id = idIn(await world.authorize(first));
-    fault = 'after';
-    expect(await world.operate(first, id, { kind: 'capture' }, 'key')).toMatchObject({
-      kind: 'journal_unavailable',
+describe('a change whose confirmation is lost', () => {
+  it('is told all the same: nobody finds a late approval a second time', async () => {
+    let isWaiting = true;
+    const faults: JournalFault[] = [];
+    const world = new GatewayWorld({
+      script: { 'sandbox-a': ['hang_processed'] },
+      action: { lateApprovalReverseAfterMs: 1 },
+      provider: { inquiryStep: () => (isWaiting ? 'fail' : 'ok'), semantics: { replay: 'none' } },
+      journal: (journal) =>
+        faultyJournal(
+          journal,
+          (operation) => (operation === 'advance' ? (faults.shift() ?? 'none') : 'none'),
+          () => false,
+        ),
     });
-    expect(await world.get(id)).toMatchObject({ operations: [{ status: 'pending' }] });
-    fault = 'none';
-    world.clock.jumpWall(600_000);
-    const ahead = world.process();
-    await ahead.resolver.takeUp();
-    await world.clock.advance(700);
-    world.clock.jumpWall(-600_000);
-    await first.deps.unrecorded.retry(first.deps);
-    await world.finish(ahead.resolver.idle());
-    await world.pass(60_000, first, ahead);
-    expect(await world.get(id)).toMatchObject({ status: 'approved', operations: [{ status: 'failed' }] });
-    expect(world.providers.get('sandbox-a')?.carriedOut.capture).toBe(0);
-    expect(first.deps.unrecorded.size).toBe(0);
+    const process = world.process();
+    const id = idIn(await world.authorize(process));
+    isWaiting = false;
+    faults.push('after');
+    await world.pass(10 * 60_000, process);
+    expect(await world.get(id)).toMatchObject({
+      status: 'voided',
+      operations: [{ purpose: 'late_approval' }],
+    });
+    expect(world.told.remarks).toEqual(['late_approval']);
   });
-
-  it('is left to whoever has taken it up meanwhile', async () => {
-    const world = new GatewayWorld({ latencyMs: 500 });
-    let fault: JournalFault = 'none';
-    const first = withFaults(world, () => fault);
-    const id = idIn(await world.authorize(first));
-    fault = 'after';
-    await world.operate(first, id, { kind: 'capture' }, 'key');
-    fault = 'none';
-    await world.clock.advance(31 * 60_000);
-    const other = world.process();
-    await other.resolver.takeUp();
-    await world.clock.advance(700);
-    await first.deps.unrecorded.retry(first.deps);
-    await world.finish(other.resolver.idle());
-    expect(await world.get(id)).toMatchObject({ status: 'captured' });
-    expect(world.providers.get('sandbox-a')?.carriedOut.capture).toBe(1);
-  });
-});
-
-it('the end of an operation that the journal could not write is recorded later, and asked about no more', async () => {
-  const world = new GatewayWorld();
-  let fails = 0;
-  const process = withFaults(world, () => (fails-- > 0 ? 'before' : 'none'));
-  const id = idIn(await world.authorize(process));
-  const provider = world.providers.get('sandbox-a');
-  const really = provider?.capture.bind(provider);
-  if (provider === undefined || really === undefined) throw new Error('no provider');
-  provider.capture = async (call) => {
-    const outcome = await really(call);
-    fails = 1;
-    return outcome;
-  };
-  expect(await world.operate(process, id, { kind: 'capture' }, 'key')).toMatchObject({ httpStatus: 202 });
-  await world.pass(2_000, process);
-  expect(await world.get(id)).toMatchObject({ status: 'captured' });
-  expect(world.told.resolved).toEqual(['capture answer succeeded']);
 });

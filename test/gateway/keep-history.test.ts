@@ -47,3 +47,20 @@ it('lets go of what is settled and old enough, never of what is unresolved, nor 
   expect(await world.journal.findClaim(scope('key-2'))).not.toBeNull();
   expect(await purgeHistory(deps)).toBe(0);
 });
+
+it('keeps what may be refunded longer, and then refuses to refund it', async () => {
+  const world = new GatewayWorld();
+  const process = world.process();
+  const id = idIn(await world.authorize(process, { capture: 'automatic' }));
+  idIn(await world.authorize(process, { reference: 'order-newest' }, 'key-newest'));
+  expect((await world.get(id)).status).toBe('captured');
+  const deps = { ...process.deps, retentionMs: 90 * DAY_MS, refundableRetentionMs: 540 * DAY_MS };
+  await world.clock.advance(539 * DAY_MS);
+  expect(await purgeHistory(deps)).toBe(0);
+  // Never sooner than the others, whatever is set.
+  expect(await purgeHistory({ ...deps, retentionMs: 600 * DAY_MS, refundableRetentionMs: 1 })).toBe(0);
+  await world.clock.advance(2 * DAY_MS);
+  expect(await purgeHistory(deps)).toBe(1);
+  expect(await world.journal.findAuthorization(id)).toBeNull();
+  expect((await world.operate(process, id, { kind: 'refund' })).kind).toBe('not_found');
+});

@@ -1,4 +1,4 @@
-import type { LedgerReport } from '../../src/sandbox/ledger-view.ts';
+import type { LedgerEntry, LedgerReport } from '../../src/sandbox/ledger-view.ts';
 import type { AuthorizationView, TestGateway } from '../support/start-gateway.ts';
 
 /** Everything that the journal knows, oldest first, page by page. */
@@ -102,4 +102,80 @@ export function unaccountedRequests(
       ? []
       : [`${provider} was asked ${asked} times for ${sent} attempts and ${voids} operations`];
   });
+}
+
+/** What answers say of an authorization beyond {@link AuthorizationView}. */
+interface SettledView extends AuthorizationView {
+  readonly amounts: { readonly authorized: number; readonly captured: number; readonly refunded: number };
+  readonly operations: readonly {
+    readonly id: string;
+    readonly kind: string;
+    readonly type: string;
+    readonly status: string;
+    readonly code: string | null;
+    readonly amount: { readonly value: number };
+  }[];
+}
+
+/** With these statuses exactly one authorization of the payment stands at a provider. */
+const STANDS = new Set([
+  'approved',
+  'partially_approved',
+  'partially_captured',
+  'captured',
+  'partially_refunded',
+  'refunded',
+]);
+
+/**
+ * Where what the journal says of captures, voids and refunds is not what the providers did, or something is still open,
+ * in words; empty when all is well. To be asked when everything has been found out.
+ */
+export function unsettledOrWrong(
+  authorizations: readonly AuthorizationView[],
+  ledger: LedgerReport,
+): readonly string[] {
+  const entries = new Map<string, LedgerEntry[]>();
+  for (const entry of ledger.authorizations) {
+    const id = entry.reference.replace(/^att_/, 'auth_').replace(/_\d+$/, '');
+    entries.set(id, [...(entries.get(id) ?? []), entry]);
+  }
+  return authorizations.flatMap((authorization) =>
+    operationsWrong(authorization as SettledView, entries.get(authorization.id) ?? []),
+  );
+}
+
+function operationsWrong(authorization: SettledView, entries: readonly LedgerEntry[]): readonly string[] {
+  const { id, status, amounts, operations } = authorization;
+  const wrong: string[] = [];
+  const live = entries.filter((entry) => entry.live);
+  if (status === 'pending' || status === 'reversing') wrong.push(`${id} is still ${status}`);
+  else if (STANDS.has(status)) {
+    const [only] = live;
+    if (live.length !== 1 || only?.id !== authorization.provider_reference) {
+      wrong.push(
+        `${id} is ${status} as ${authorization.provider_reference}, live are ${live.map((each) => each.id)}`,
+      );
+    }
+    if (only !== undefined) {
+      const there = [only.authorized_amount, only.captured_amount, only.refunded_amount];
+      const here = [amounts.authorized, amounts.captured, amounts.refunded];
+      if (String(there) !== String(here)) wrong.push(`${id} says ${here}, its provider ${there}`);
+    }
+  } else if (live.length > 0) wrong.push(`${id} is ${status}, and ${live[0]?.id} is live`);
+  const done = entries.flatMap((entry) => entry.operations).filter((each) => each.status !== 'failed');
+  for (const { reference, operation } of done) {
+    if (!operations.some((each) => each.id === reference))
+      wrong.push(`${id}: ${operation} ${reference} is not ours`);
+  }
+  for (const operation of operations) {
+    const times = done.filter(({ reference }) => reference === operation.id).length;
+    const { type, status: ended, code } = operation;
+    if (times > 1) wrong.push(`${operation.id} was done ${times} times`);
+    if (ended === 'pending') wrong.push(`${operation.id} is still pending`);
+    // A void finds nothing to undo where somebody else undid it, or nothing ever stood.
+    if (ended === 'succeeded' && times === 0 && type !== 'void') wrong.push(`${operation.id} was never done`);
+    if (ended === 'failed' && times > 0) wrong.push(`${operation.id} is failed (${code}), and was done`);
+  }
+  return wrong;
 }

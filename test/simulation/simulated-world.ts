@@ -1,400 +1,316 @@
-import { providerReferenceOf } from '../../src/core/attempt.ts';
-import type { Authorization, AuthorizationRequest } from '../../src/core/authorization.ts';
-import { isNegative } from '../../src/core/settlement.ts';
-import { authorize } from '../../src/gateway/authorize.ts';
+import { isUnsettled, providerReferenceOf } from '../../src/core/attempt.ts';
+import type { Authorization } from '../../src/core/authorization.ts';
+import { pendingVoid } from '../../src/core/settlement.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
-import type { AuthorizeCall, Journal, Provider } from '../../src/gateway/ports.ts';
-import { recoverLapsed } from '../../src/gateway/recover.ts';
-import type { AuthorizeCommand, AuthorizeResult } from '../../src/gateway/road-results.ts';
-import { FakeClock } from '../support/fake-clock.ts';
-import { faultyJournal, type JournalFault, never } from '../support/faulty-journal.ts';
-import { roadDeps } from '../support/road-deps.ts';
-import { sampleRequest } from '../support/sample-request.ts';
-import { SCRIPT_STEPS, ScriptedProvider, type ScriptStep } from '../support/scripted-provider.ts';
+import { keepNotices, workOutNotices } from '../../src/gateway/notices.ts';
+import type { Notice } from '../../src/gateway/ports.ts';
+import { type Resolution, resolveAttempt } from '../../src/gateway/resolve-by-person.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
+import { Callers } from './callers.ts';
+import { authorizationOf, Checker, paymentOf } from './checker.ts';
+import { GatewayProcess, type SharedWorld } from './gateway-process.ts';
+import { checkChain, nextDueMs, type OpenedJournal, openJournal, parkedIn } from './open-journal.ts';
+import { PROFILES } from './provider-profiles.ts';
+import { type BookEntry, SimulatedProvider } from './simulated-provider.ts';
+import { trueWallMs, VirtualTime } from './virtual-time.ts';
+import { noWork } from './work-done.ts';
 
-/** What a run did: a test that injected nothing proves nothing. */
-export interface Work {
-  calls: number;
-  answers: number;
-  approved: number;
-  declined: number;
-  pending: number;
-  failed: number;
-  failovers: number;
-  unknowns: number;
-  replays: number;
-  inFlight: number;
-  otherBody: number;
-  paymentLive: number;
-  noRoute: number;
-  journalFaults: number;
-  unavailable: number;
-  crashes: number;
-  /** Attempts that a dead process left behind. */
-  lapsed: number;
-  /** Outcomes that the journal took at a later try. */
-  recorded: number;
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+const PROCESSES = 3;
+const LOOK_MIN_MS = 20 * SECOND_MS;
+const LOOK_MAX_MS = 30 * MINUTE_MS;
+/** Payments that begin within a minute; then it is quiet for hours. */
+const BURST = 250;
+
+export interface WorldOptions {
+  /** Weakens a rule of the product, to see that it is noticed. */
+  readonly mutate?: (deps: GatewayDeps) => GatewayDeps;
+  /** Changes the journal's database before anything happens: for the same purpose. */
+  readonly prepare?: (opened: OpenedJournal) => void;
+  /** Lives on after a broken promise, to see what else breaks. */
+  readonly livesOn?: boolean;
 }
-
-export function noWork(): Work {
-  return {
-    calls: 0,
-    answers: 0,
-    approved: 0,
-    declined: 0,
-    pending: 0,
-    failed: 0,
-    failovers: 0,
-    unknowns: 0,
-    replays: 0,
-    inFlight: 0,
-    otherBody: 0,
-    paymentLive: 0,
-    noRoute: 0,
-    journalFaults: 0,
-    unavailable: 0,
-    crashes: 0,
-    lapsed: 0,
-    recorded: 0,
-  };
-}
-
-/** A gateway process: it can die at any moment, and then nothing comes back to it. */
-interface GatewayProcess {
-  readonly deps: GatewayDeps;
-  dead: boolean;
-}
-
-interface Caller {
-  readonly atMs: number;
-  readonly command: Omit<AuthorizeCommand, 'receivedAtMs'>;
-}
-
-const PROVIDERS = ['sandbox-a', 'sandbox-b', 'sandbox-c'] as const;
-const LEASE_MS = 5_000;
 
 /**
- * One seeded day of a gateway on a fake clock: callers, lying and failing providers, a journal that fails before and
- * after it wrote, and processes that die at any step. Returns every broken promise in words.
+ * A seeded world: callers, providers with faults of every kind, a journal that fails, processes that die and clocks that
+ * jump, for days; then weeks without faults in which everything must come to rest. The same seed gives the same world.
  */
 export class SimulatedWorld {
-  readonly broken: string[] = [];
   readonly work = noWork();
+  readonly checker = new Checker(this.work);
+  readonly #payments: number;
+  readonly #livesOn: boolean;
   readonly #random: SeededRandom;
-  readonly #clock = new FakeClock();
-  readonly #journal: Journal;
-  readonly #providers: ReadonlyMap<string, ScriptedProvider>;
-  #process: GatewayProcess;
-  #faultsOn = true;
-  #ids = 0;
-  /** Bodies of final answers by key and fingerprint. */
-  readonly #frozen = new Map<string, string>();
-  readonly #fingerprintOfKey = new Map<string, string>();
+  readonly #time = new VirtualTime();
+  readonly #opened: OpenedJournal;
+  readonly #providers: ReadonlyMap<string, SimulatedProvider>;
+  readonly #shared: SharedWorld;
+  readonly #callers: Callers;
+  readonly #said = new Map<string, string[]>();
+  #processes: GatewayProcess[] = [];
+  #started = 0;
 
-  constructor(seed: number, journal: Journal) {
+  constructor(seed: number, payments: number, options: WorldOptions = {}) {
+    this.#payments = payments;
+    this.#livesOn = options.livesOn ?? false;
     this.#random = new SeededRandom(seed);
-    this.#journal = journal;
-    const favourites = PROVIDERS.map(() => this.#random.pick(SCRIPT_STEPS));
+    this.#opened = openJournal();
+    options.prepare?.(this.#opened);
+    const trouble = this.#random.pick([0.1, 0.25, 0.4]);
+    const watch = {
+      held: (entry: BookEntry) => this.checker.held(entry),
+      carriedOut: this.checker.carriedOut.bind(this.checker),
+      notify: (provider: string, notices: readonly Notice[], sure: boolean) =>
+        void this.#notify(provider, notices, sure),
+      say: (attemptId: string, words: string) => this.#say(authorizationOf(attemptId), words),
+    };
+    const common = { time: this.#time, random: this.#random, watch, work: this.work, trouble };
     this.#providers = new Map(
-      PROVIDERS.map((id, index) => [
-        id,
-        new ScriptedProvider(
-          id,
-          this.#clock,
-          () => this.#step(favourites[index] as ScriptStep),
-          () => this.#random.integer(1, this.#random.chance(0.1) ? 9_000 : 300),
-        ),
-      ]),
+      Object.entries(PROFILES).map(([id, semantics]) => [id, new SimulatedProvider(id, semantics, common)]),
     );
-    this.#process = this.#start();
-  }
-
-  #step(favourite: ScriptStep): ScriptStep {
-    const draw = this.#random.unit();
-    if (draw < 0.3) return 'approve';
-    if (draw < 0.5) return this.#random.pick(['not_sent', 'rejected'] as const);
-    return draw < 0.75 ? favourite : this.#random.pick(SCRIPT_STEPS);
+    this.#shared = {
+      time: this.#time,
+      random: this.#random,
+      journal: this.#opened.journal,
+      providers: this.#providers,
+      checker: this.checker,
+      work: this.work,
+      mutate: options.mutate ?? ((deps) => deps),
+      faultsOn: true,
+    };
+    for (let index = 0; index < PROCESSES; index += 1) this.#processes.push(this.#start());
+    this.#scheduleLook();
+    this.#callers = new Callers(this.#shared, () => this.#random.pick(this.#processes));
   }
 
   #start(): GatewayProcess {
-    const process: { deps: GatewayDeps; dead: boolean } = { deps: undefined as never, dead: false };
-    const dead = () => process.dead;
-    const fault = (): JournalFault => {
-      if (!this.#faultsOn || !this.#random.chance(0.06)) return 'none';
-      this.work.journalFaults += 1;
-      return this.#random.pick(['before', 'after'] as const);
-    };
-    const owner = `process-${this.#ids++}`;
-    process.deps = roadDeps({
-      clock: this.#clock,
-      random: this.#random,
-      journal: faultyJournal(this.#journal, fault, dead),
-      provider: (id) => this.#guarded(id, owner, dead),
-      owner,
-      leaseMs: LEASE_MS,
-      refuse: () => this.#faultsOn && this.#random.chance(0.2),
-    });
-    return process;
+    return new GatewayProcess(this.#shared, this.#started++);
   }
 
-  /** Checks promise 2 before every send, and lets nothing come back to a dead process. */
-  #guarded(id: string, owner: string, dead: () => boolean): Provider | undefined {
-    const provider = this.#providers.get(id);
-    if (provider === undefined) return undefined;
-    return new Proxy(provider, {
-      get: (target, property) => {
-        if (property === 'authorize') {
-          return async (call: AuthorizeCall) => {
-            if (dead()) return never();
-            await this.#checkIntent(id, owner, call);
-            const outcome = await target.authorize(call);
-            return dead() ? never() : outcome;
-          };
-        }
-        if (property === 'void') {
-          return async (call: Parameters<ScriptedProvider['void']>[0]) => {
-            if (dead()) return never();
-            const outcome = await target.void(call);
-            return dead() ? never() : outcome;
-          };
-        }
-        const value = Reflect.get(target, property, target);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
+  /**
+   * In quiet times some process looks at what is beside the road when something is due, at least every half hour: a look
+   * each second, for weeks, would be most of the work and find nothing.
+   */
+  #scheduleLook(): void {
+    const due = nextDueMs(this.#opened.database);
+    const dueInMs = due === null ? LOOK_MAX_MS : due - trueWallMs(this.#time);
+    const delayMs = Math.min(LOOK_MAX_MS, Math.max(LOOK_MIN_MS, dueInMs));
+    this.#time.after(delayMs * (1 + 0.3 * this.#random.unit()), () => {
+      void this.#random.pick(this.#processes).lookNow();
+      this.#scheduleLook();
     });
   }
 
-  async #checkIntent(provider: string, owner: string, call: AuthorizeCall): Promise<void> {
-    const authorizationId = `auth_${call.attemptId.split('_')[1]}`;
-    const found = await this.#journal.findAuthorization(authorizationId);
-    const attempt = found?.attempts.find((candidate) => candidate.id === call.attemptId);
-    if (attempt === undefined)
-      this.broken.push(`promise 2: ${owner} sent ${call.attemptId} without an intent`);
-    else if (attempt.provider !== provider)
-      this.broken.push(`promise 2: ${call.attemptId} sent to ${provider}`);
-    else if (attempt.outcome !== null)
-      this.broken.push(`promise 2: ${call.attemptId} sent after its outcome`);
-    const earlier = found?.attempts.filter((candidate) => candidate.number < (attempt?.number ?? 0)) ?? [];
-    for (const before of earlier) {
-      if (found === null || !isNegative(found, before)) {
-        this.broken.push(`promise 1: ${call.attemptId} sent after ${before.outcome?.kind ?? 'no outcome'}`);
-      }
-    }
-  }
-
-  /** Runs the whole scenario and checks it to the end. */
+  /** Lives through everything, and ends at the first broken promise. */
   async run(): Promise<void> {
-    const callers = this.#callers();
-    for (const caller of callers) this.#clock.after(caller.atMs, () => void this.#call(caller));
-    this.#scheduleCrashes();
-    this.#scheduleRecovery();
-    await this.#until(120_000);
-    this.#faultsOn = false;
-    await this.#until(240_000);
-    await this.#checkAtRest(callers);
+    let begun = 0;
+    while (begun < this.#payments) {
+      const burst = Math.min(BURST, this.#payments - begun);
+      this.#scheduleBurst(begun, burst);
+      begun += burst;
+      await this.#pass(this.#random.integer(10 * MINUTE_MS, 20 * HOUR_MS));
+      await this.#closeByPerson();
+    }
+    // What was planned for later happens under faults too.
+    await this.#pass(4 * DAY_MS);
+    this.#endFaults();
+    for (let day = 0; day < 75 && this.#goesOn(); day += 5) {
+      await this.#pass(5 * DAY_MS);
+      await this.#closeByPerson();
+    }
+    if (this.#goesOn()) await this.#checkAtRest();
+    await this.#opened.journal.close();
   }
 
-  #callers(): Caller[] {
-    const payments = Array.from({ length: this.#random.integer(1, 4) }, (_, index) => `order-${index}`);
-    return Array.from({ length: this.#random.integer(4, 20) }, () => {
-      const reference = this.#random.pick(payments);
-      const request = this.#requestFor(reference);
-      const key = `${reference}-key-${this.#random.integer(1, 3)}`;
-      return {
-        atMs: this.#random.integer(0, this.#random.chance(0.5) ? 20 : 60_000),
-        command: {
-          account: 'account-1',
-          idempotencyKey: key,
-          bodyFingerprint: `${reference}:${request.amount.value}`.padEnd(64, '0'),
-          request,
-          traceId: '0af7651916cd43dd8448eb211c80319c',
-          traceparent: null,
-        },
-      };
-    });
+  #goesOn = (): boolean => this.#livesOn || this.checker.broken.length === 0;
+
+  #pass(ms: number): Promise<void> {
+    return this.#time.runUntil(this.#time.nowMs + ms, this.#goesOn);
   }
 
-  #requestFor(reference: string): AuthorizationRequest {
-    const value = this.#random.chance(0.1) ? 5_000 : 4_999;
-    return sampleRequest({
-      reference,
-      amount: { value, currency: 'EUR' },
-      deadlineMs: this.#random.pick([300, 2_000, 8_000]),
-      acceptPartial: reference.endsWith('1'),
-    });
-  }
-
-  #scheduleCrashes(): void {
-    for (let count = this.#random.integer(0, 3); count > 0; count -= 1) {
-      this.#clock.after(this.#random.integer(0, 60_000), () => {
-        this.work.crashes += 1;
-        this.#process.dead = true;
-        this.#process = this.#start();
+  #scheduleBurst(first: number, count: number): void {
+    const random = this.#random;
+    const within = () => random.integer(0, MINUTE_MS);
+    for (let index = 0; index < count; index += 1) {
+      this.#time.after(within(), () => {
+        this.#callers.begin(first + index);
+      });
+    }
+    // While payments come in, every process looks as often as it does in earnest.
+    for (let atMs = 0; atMs < MINUTE_MS + 15 * SECOND_MS; atMs += random.integer(500, 1_500)) {
+      this.#time.after(atMs, () => void random.pick(this.#processes).lookNow());
+    }
+    for (let times = random.integer(0, 3); times > 0; times -= 1)
+      this.#time.after(within(), () => this.#crash());
+    for (let times = random.integer(0, 2); times > 0; times -= 1) {
+      this.#time.after(within(), () => {
+        this.work.clockJumps += 1;
+        random.pick(this.#processes).jumpClock();
+      });
+    }
+    const providers = [...this.#providers.values()];
+    if (random.chance(0.3)) {
+      this.#time.after(within(), () => {
+        this.work.outages += 1;
+        const length = random.integer(10 * SECOND_MS, random.chance(0.2) ? 3 * HOUR_MS : 2 * MINUTE_MS);
+        random.pick(providers).downUntilMs = this.#time.nowMs + length;
+      });
+    }
+    for (let times = random.integer(0, 2); times > 0; times -= 1) {
+      this.#time.after(random.integer(MINUTE_MS, 10 * HOUR_MS), () => {
+        const provider = random.pick(providers);
+        if (provider.entries.length > 0) provider.voidBeside();
       });
     }
   }
 
-  #scheduleRecovery(): void {
-    this.#clock.after(1_000, () => {
-      const { deps } = this.#process;
-      void deps.unrecorded.retry(deps).then((count) => {
-        this.work.recorded += count;
-      });
-      void recoverLapsed(deps);
-      if (this.#clock.monotonicMs() < 239_000) this.#scheduleRecovery();
+  #crash(): void {
+    this.work.crashes += 1;
+    const index = this.#random.integer(0, this.#processes.length - 1);
+    this.#processes[index]?.die();
+    this.#processes[index] = this.#start();
+  }
+
+  #endFaults(): void {
+    this.#shared.faultsOn = false;
+    for (const provider of this.#providers.values()) provider.faultsOn = false;
+  }
+
+  async #notify(provider: string, notices: readonly Notice[], sure: boolean): Promise<void> {
+    this.work.notices += 1;
+    const { deps } = this.#random.pick(this.#processes);
+    const attemptId = notices[0]?.attemptId ?? '';
+    this.#say(authorizationOf(attemptId), `${provider} tells by itself: ${JSON.stringify(notices[0]?.data)}`);
+    let isKept = false;
+    // What a process that died meanwhile does not acknowledge is sent again too.
+    this.#time.after(5 * MINUTE_MS, () => {
+      if (!isKept && sure) void this.#notify(provider, notices, sure);
     });
+    const kept = await keepNotices(provider, { headers: {}, body: JSON.stringify(notices) }, deps);
+    isKept = kept.kind === 'kept';
+    if (isKept) await workOutNotices(deps);
   }
 
-  async #until(endMs: number): Promise<void> {
-    while (this.#clock.monotonicMs() < endMs && this.#clock.fireNext()) {
-      await new Promise((resolve) => setImmediate(resolve));
-      this.#checkLive();
-    }
-  }
+  // ---------------------------------------------------------------------------------------- persons
 
-  async #call(caller: Caller): Promise<void> {
-    this.work.calls += 1;
-    const process = this.#process;
-    const command = { ...caller.command, receivedAtMs: this.#clock.monotonicMs() };
-    try {
-      this.#checkAnswer(command, await authorize(command, process.deps));
-    } catch (error) {
-      this.broken.push(`the road threw: ${error instanceof Error ? error.stack : String(error)}`);
-    }
-  }
-
-  #checkAnswer(command: AuthorizeCommand, result: AuthorizeResult): void {
-    this.work.answers += 1;
-    const key = `${command.account}/${command.request.merchant}/${command.idempotencyKey}`;
-    const claimed = this.#fingerprintOfKey.get(key);
-    switch (result.kind) {
-      case 'in_flight':
-        this.work.inFlight += 1;
-        return;
-      case 'payment_live':
-        this.work.paymentLive += 1;
-        return;
-      case 'no_route':
-        this.work.noRoute += 1;
-        return;
-      case 'journal_unavailable':
-        this.work.unavailable += 1;
-        return;
-      case 'other_body':
-        this.work.otherBody += 1;
-        if (claimed === command.bodyFingerprint) this.broken.push(`promise 5: ${key} refused its own body`);
-        return;
-      case 'card_testing':
-        this.broken.push('nobody watches for card testing here');
-        return;
-      case 'answered':
-        break;
-    }
-    if (claimed !== undefined && claimed !== command.bodyFingerprint) {
-      this.broken.push(`promise 5: ${key} answered two bodies`);
-    }
-    this.#fingerprintOfKey.set(key, command.bodyFingerprint);
-    if (result.replayed) this.work.replays += 1;
-    if (result.httpStatus !== 202) {
-      const before = this.#frozen.get(key);
-      if (before !== undefined && before !== result.body)
-        this.broken.push(`promise 5: ${key} changed its answer`);
-      this.#frozen.set(key, result.body);
-    }
-    this.#checkAgainstBooks(result.authorizationId, JSON.parse(result.body) as { status: string });
-  }
-
-  #checkAgainstBooks(authorizationId: string, answer: { readonly status: string }): void {
-    const suffix = authorizationId.slice('auth_'.length);
-    const live = this.#liveEntries().filter((entry) => entry.attemptId.includes(suffix));
-    switch (answer.status) {
-      case 'approved':
-      case 'partially_approved':
-        this.work.approved += 1;
-        if (live.length !== 1)
-          this.broken.push(`${authorizationId} ${answer.status} but ${live.length} live`);
-        return;
-      case 'declined':
-      case 'failed':
-      case 'authentication_required':
-      case 'voided':
-        if (answer.status === 'failed') this.work.failed += 1;
-        else this.work.declined += 1;
-        if (live.length !== 0)
-          this.broken.push(`promise 3: ${authorizationId} ${answer.status} but money is held`);
-        return;
-      case 'pending':
-      case 'reversing':
-        this.work.pending += 1;
-        return;
-      default:
-        this.broken.push(`${authorizationId} has a status nobody expects: ${answer.status}`);
-    }
-  }
-
-  #liveEntries() {
-    return [...this.#providers.values()].flatMap((provider) => provider.books.filter((entry) => entry.live));
-  }
-
-  /** Promise 1, after every step: at most one live authorization per payment, over all providers. */
-  #checkLive(): void {
-    const byPayment = new Map<string, number>();
-    for (const entry of this.#liveEntries()) {
-      byPayment.set(entry.payment, (byPayment.get(entry.payment) ?? 0) + 1);
-    }
-    for (const [payment, count] of byPayment) {
-      const words = `promise 1: ${payment} has ${count} live authorizations`;
-      if (count > 1 && !this.broken.includes(words)) this.broken.push(words);
-    }
-  }
-
-  async #checkAtRest(callers: readonly Caller[]): Promise<void> {
-    this.#checkLive();
-    const page = await this.#journal.listAuthorizations({
-      account: 'account-1',
-      merchants: 'all',
-      limit: 200,
-    });
-    for (const authorization of page.data) {
-      if (authorization.open) this.broken.push(`${authorization.id} is still open after every lease is over`);
-      this.#checkAttempts(authorization);
-      this.#checkAgainstBooks(authorization.id, authorization);
-    }
-    const references = new Set(page.data.map((authorization) => authorization.request.reference));
-    for (const entry of this.#liveEntries()) {
-      if (!references.has(entry.payment.split('/')[1] ?? ''))
-        this.broken.push(`${entry.attemptId} is in no record`);
-    }
-    if (callers.length === 0) this.broken.push('nobody called');
-  }
-
-  /** Promises 1 and 4 on the record: only definite negatives before the last attempt, and a hard decline stops. */
-  #checkAttempts(authorization: Authorization): void {
-    const { id: authorizationId, attempts } = authorization;
-    if (attempts.length > 1) this.work.failovers += attempts.length - 1;
-    attempts.forEach((attempt, index) => {
-      if (attempt.outcome?.kind === 'unknown') this.work.unknowns += 1;
-      if (attempt.outcome?.kind === 'unknown' && attempt.outcome.code === 'lease_expired')
-        this.work.lapsed += 1;
-      if (attempt.outcome === null) this.broken.push(`${attempt.id} never got an outcome`);
-      if (index === attempts.length - 1) return;
-      if (!isNegative(authorization, attempt)) {
-        this.broken.push(
-          `promise 1: ${authorizationId} went on after ${attempt.outcome?.kind ?? 'no outcome'}`,
-        );
+  /** A person closes what was given up, with what the providers' books say. */
+  async #closeByPerson(): Promise<void> {
+    for (const id of parkedIn(this.#opened.database)) {
+      const authorization = await this.#opened.journal.findAuthorization(id);
+      if (authorization === null) continue;
+      if (!this.checker.wasAlerted(id)) {
+        const payment = paymentOf(authorization);
+        this.checker.break(`${id} was given up to a person, and nobody was told`, payment);
       }
-      if (attempt.outcome?.kind === 'declined' && attempt.outcome.decline.otherProvider !== 'yes_once') {
-        this.broken.push(`promise 4: ${authorizationId} went on after a final decline`);
+      for (const attempt of authorization.attempts) {
+        const resolution = this.#truthFor(authorization, attempt.number);
+        if (resolution === null) continue;
+        await this.#close(attempt.id, resolution.as, resolution.reference);
       }
-    });
-    const withReference = attempts.filter(
-      (attempt) => attempt.outcome && providerReferenceOf(attempt.outcome),
-    );
-    for (const attempt of withReference) {
-      const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
-      if (!reference?.includes(attempt.id))
-        this.broken.push(`${attempt.id} carries ${reference}, another's reference`);
     }
   }
+
+  #truthFor(
+    authorization: Authorization,
+    number: number,
+  ): { readonly as: Resolution; readonly reference: string | null } | null {
+    const attempt = authorization.attempts[number - 1];
+    if (attempt === undefined) return null;
+    const provider = this.#providers.get(attempt.provider);
+    if (provider === undefined) return null;
+    const isBeingUndone = pendingVoid(authorization, number) !== null;
+    if (!isUnsettled(attempt.outcome) && !isBeingUndone) return null;
+    // An authorization for another amount is not what was asked for: it goes back.
+    const truth = provider.truthFor(attempt.id);
+    if (truth === null) return null;
+    const isWrong = truth !== 'nothing' && truth.kind === 'unknown';
+    if (isBeingUndone || isWrong) provider.voidByHand(attempt.id);
+    if (truth === 'nothing') return { as: isBeingUndone ? 'undone' : 'not_processed', reference: null };
+    const reference = providerReferenceOf(truth);
+    if (isBeingUndone || isWrong || truth.kind === 'partially_approved') {
+      if (truth.kind === 'partially_approved') provider.voidByHand(attempt.id);
+      return { as: 'undone', reference };
+    }
+    return { as: truth.kind === 'approved' ? 'approved' : 'not_processed', reference };
+  }
+
+  async #close(attemptId: string, resolution: Resolution, reference: string | null): Promise<void> {
+    const { deps } = this.#random.pick(this.#processes);
+    this.#say(authorizationOf(attemptId), `a person closes ${attemptId}: ${resolution}`);
+    const command = {
+      account: 'acme',
+      covers: () => true,
+      attemptId,
+      resolution,
+      providerReference: reference,
+      evidence: 'the books of the provider',
+    };
+    let isDone = false;
+    const closing = resolveAttempt(command, deps).then(({ kind }) => {
+      isDone = true;
+      if (kind === 'resolved') this.work.closedByPerson += 1;
+    });
+    // The journal may be slow: true time goes on meanwhile.
+    for (let step = 0; step < 60 && !isDone; step += 1) await this.#pass(SECOND_MS);
+    if (isDone) await closing;
+  }
+
+  // ---------------------------------------------------------------------------------------- the end
+
+  async #checkAtRest(): Promise<void> {
+    const { database, journal } = this.#opened;
+    const parked = new Set(parkedIn(database));
+    const chain = checkChain(database);
+    this.work.events += chain.events;
+    for (const id of chain.wrong) this.checker.break(`the chain of hashes is broken at ${id}`, null);
+    for (const { id } of this.checker.records.values()) {
+      const authorization = await journal.findAuthorization(id);
+      if (authorization === null) {
+        this.checker.break(`${id} is no longer in the journal`, null);
+        continue;
+      }
+      this.#count(authorization);
+      this.checker.checkAtRest(authorization, parked, trueWallMs(this.#time));
+    }
+  }
+
+  #count({ status, attempts }: Authorization): void {
+    this.work.authorizations += 1;
+    this.work.failovers += attempts.length - 1;
+    if (status === 'captured' || status === 'partially_captured') this.work.captured += 1;
+    if (status === 'voided') this.work.voided += 1;
+    if (status === 'refunded' || status === 'partially_refunded') this.work.refunded += 1;
+    if (status === 'expired') this.work.expired += 1;
+  }
+
+  #say(authorizationId: string, words: string): void {
+    const said = this.#said.get(authorizationId) ?? [];
+    this.#said.set(authorizationId, said);
+    if (said.length < 200) said.push(`${atTime(this.#time.nowMs)}  ${words}`);
+  }
+
+  /** Everything that happened to a payment, for whoever looks into a broken promise: call it before `run` ends it. */
+  historyOf(payment: string): readonly string[] {
+    const lines: string[] = [];
+    for (const record of this.checker.records.values()) {
+      if (paymentOf(record) !== payment) continue;
+      lines.push(
+        `-- ${record.id}: ${record.status}, version ${record.version}, ${JSON.stringify(record.request.amount)}`,
+      );
+      for (const attempt of record.attempts)
+        lines.push(`   ${attempt.id} at ${attempt.provider}: ${JSON.stringify(attempt.outcome)}`);
+      for (const { id, purpose, status, amount, code, attemptNumber } of record.operations)
+        lines.push(`   ${id} of attempt ${attemptNumber} (${purpose}, ${amount}): ${status} ${code ?? ''}`);
+      lines.push(...(this.#said.get(record.id) ?? []));
+    }
+    return lines;
+  }
+}
+
+function atTime(ms: number): string {
+  const days = Math.floor(ms / DAY_MS);
+  return `day ${days} ${new Date(ms % DAY_MS).toISOString().slice(11, 23)}`;
 }

@@ -9,6 +9,7 @@ import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import type {
   Admission,
   CardTestingWatch,
+  Clock,
   Guards,
   Journal,
   Learner,
@@ -17,7 +18,6 @@ import type {
 } from '../../src/gateway/ports.ts';
 import { Sightings } from '../../src/gateway/sightings.ts';
 import { Unrecorded } from '../../src/gateway/unrecorded.ts';
-import type { FakeClock } from './fake-clock.ts';
 import { sampleAction, sampleContract, sampleRuleset } from './sample-ruleset.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -59,7 +59,7 @@ export const SILENT: Observer = {
 
 /** What the road needs, with simple parts where a test is not about them. */
 export function roadDeps(options: {
-  readonly clock: FakeClock;
+  readonly clock: Clock;
   readonly random: SeededRandom;
   readonly journal: Journal;
   readonly provider: (id: string) => Provider | undefined;
@@ -121,6 +121,7 @@ export function roadDeps(options: {
     resolverSchedule: options.resolverSchedule ?? DEFAULT_SCHEDULE_MS,
     soleOwner: options.soleOwner ?? false,
     retentionMs: null,
+    refundableRetentionMs: 540 * 86_400_000,
     renderAnswer: (authorization: Authorization) => ({
       httpStatus: authorization.status === 'pending' || authorization.status === 'reversing' ? 202 : 201,
       body: JSON.stringify(authorization),

@@ -112,8 +112,8 @@ export const SAMPLE_SEMANTICS: ProviderSemantics = {
 
 /**
  * A provider that follows a script, keeps books, and lives outside of the gateway's process: a crash of the gateway
- * does not stop what was handed over. Each key is executed once. What it would never do itself (capture more than it
- * authorized) it refuses, and remembers as a fault of the gateway.
+ * does not stop what was handed over. Each key is executed once, where it knows keys. What it would never do itself
+ * (capture more than it authorized) it refuses, and remembers as a fault of the gateway.
  */
 export class ScriptedProvider implements Provider {
   readonly id: string;
@@ -317,8 +317,9 @@ export class ScriptedProvider implements Provider {
     await this.#sleep(this.#latencyMs());
     if (step === 'reject') return { kind: 'rejected', code: 'http_503', retryAfterMs: null };
     if (step === 'lose_unprocessed') return { kind: 'unknown', code: 'timeout' };
+    const isKeyed = this.semantics.replay !== 'none';
     const known = this.#operations.get(call.providerKey);
-    if (known !== undefined) {
+    if (known !== undefined && isKeyed) {
       return known.done ? { kind: 'confirmed', providerReference: null } : { kind: 'accepted' };
     }
     const request = this.#knownOf(call.attemptId);
@@ -334,13 +335,15 @@ export class ScriptedProvider implements Provider {
       }
       return refusal;
     };
-    this.#operations.set(call.providerKey, operation);
+    // Without keys every request is another one.
+    const name = isKeyed ? call.providerKey : `${call.providerKey} ${this.#operations.size}`;
+    this.#operations.set(name, operation);
     if (step === 'accept') {
       this.#clock.after(this.#options.acceptedForMs ?? 1_000, perform);
       return { kind: 'accepted' };
     }
     const refusal = perform();
-    if (refusal !== null) this.#operations.delete(call.providerKey);
+    if (refusal !== null) this.#operations.delete(name);
     if (step === 'lose_processed') return { kind: 'unknown', code: 'ECONNRESET' };
     return refusal === null
       ? { kind: 'confirmed', providerReference: `op_${call.operationId}` }

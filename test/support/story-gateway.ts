@@ -170,3 +170,12 @@ export class Story {
 export function triedIn({ attempts, merchant }: AuthorizationView): readonly string[] {
   return attempts.map(({ provider, outcome }) => `${provider.slice(merchant.length + 1)} ${outcome}`);
 }
+
+/** The letters in which the sandbox counts what is entered at its providers, in their order. */
+const ENTRY_LETTERS = 'abcdefghjkmnpqrstvwxyzBCDFGHJKLM';
+const ENTRY_LENGTH = 6;
+
+/** The number under which an authorization or an operation was entered: the sandbox counts over all of its providers. */
+export function entryNumber({ id }: { readonly id: string }): number {
+  return [...id.slice(-ENTRY_LENGTH)].reduce((sum, letter) => sum * 32 + ENTRY_LETTERS.indexOf(letter), 0);
+}

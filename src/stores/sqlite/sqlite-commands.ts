@@ -51,7 +51,7 @@ const SQL = {
     ON CONFLICT (provider, event_id) DO NOTHING`,
   openNotices: `
     SELECT sequence, provider, event_id, type, attempt_id, data, received_at_ms
-    FROM notices INDEXED BY notices_open WHERE result IS NULL ORDER BY sequence LIMIT ?`,
+    FROM notices INDEXED BY notices_open WHERE result IS NULL AND json_valid(data) ORDER BY sequence LIMIT ?`,
   settleNotice: 'UPDATE notices SET result = ?2 WHERE sequence = ?1 AND result IS NULL',
   newestRuleset: 'SELECT number, content_hash, files FROM rulesets ORDER BY number DESC LIMIT 1',
   insertRuleset: `
@@ -183,8 +183,8 @@ export class SqliteCommands {
     return this.#seals.seal(nowMs, limit);
   }
 
-  purge(beforeMs: number, limit: number): number {
-    return this.#purge.purge(beforeMs, limit);
+  purge(beforeMs: number, limit: number, refundableBeforeMs: number | null): number {
+    return this.#purge.purge(beforeMs, limit, refundableBeforeMs);
   }
 
   secret(): Uint8Array {

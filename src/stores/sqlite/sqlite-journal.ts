@@ -204,8 +204,9 @@ export class SqliteJournal implements Journal {
     return this.#runner.run('seal', [Math.floor(nowMs), limit]);
   }
 
-  purge(beforeMs: number, limit: number): Promise<number> {
-    return this.#runner.run('purge', [Math.floor(beforeMs), limit]);
+  purge(beforeMs: number, limit: number, refundableBeforeMs: number | null = null): Promise<number> {
+    const refundable = refundableBeforeMs === null ? null : Math.floor(refundableBeforeMs);
+    return this.#runner.run('purge', [Math.floor(beforeMs), limit, refundable]);
   }
 
   secret(): Promise<Uint8Array> {

@@ -1,9 +1,10 @@
 import type { WorkCounts } from '../../gateway/ports.ts';
-import type {
-  AttemptRow,
-  AuthorizationRow,
-  FoundAuthorization,
-  OperationRow,
+import {
+  type AttemptRow,
+  type AuthorizationRow,
+  type FoundAuthorization,
+  isReadable,
+  type OperationRow,
 } from '../stored-authorization.ts';
 import { LIST_BOUND, type ListQuery, listSql, listValues, needsBound } from './sqlite-listing.ts';
 import type { SqlValues, Statements } from './statements.ts';
@@ -38,6 +39,9 @@ export interface ListReply {
   /** Sequence number from which the listing goes on; null at its end. */
   readonly next: number | null;
 }
+
+/** Rows that cannot be read, of which a list looks at no more. */
+const UNREADABLE_MAX = 1_000;
 
 /** What a key was used for, with the answer that was frozen for it: the authorization's, or its operation's. */
 export const FIND_CLAIM = `
@@ -96,7 +100,7 @@ const SQL = {
     FROM work`,
   hasOpenMoney: `
     SELECT EXISTS (SELECT 1 FROM authorizations
-        WHERE provider = ?1 AND holds_payment = 1 AND status <> 'refunded')
+        WHERE provider = ?1 AND holds_payment = 1 AND status <> 'refunded' AND purged_before_ms IS NULL)
       OR EXISTS (SELECT 1 FROM authorizations AS a INDEXED BY authorizations_unsettled
           CROSS JOIN attempts AS t ON t.authorization = a.sequence
         WHERE a.unsettled = 1 AND t.provider = ?1
@@ -123,11 +127,27 @@ export class SqliteReads {
     return row === null ? null : this.#whole(row);
   }
 
-  /** @throws Error when it is not there */
-  atSequence(sequence: number): FoundAuthorization {
-    const row = this.#statements.one<AuthorizationRow>(SQL.findBySequence, sequence);
-    if (row === null) throw new Error(`the authorization of row ${sequence} has no first event`);
-    return this.#whole(row);
+  /**
+   * The authorizations that rows are about, at most `limit`. What cannot be read is left out, so that it does not hold up
+   * what is behind it; a look through the whole journal tells of it.
+   * @param sql its last parameter is the number of rows
+   */
+  readable<Row extends { readonly sequence: number }>(
+    sql: string,
+    limit: number,
+    ...values: SqlValues
+  ): readonly { readonly row: Row; readonly found: FoundAuthorization }[] {
+    const readable: { readonly row: Row; readonly found: FoundAuthorization }[] = [];
+    for (const each of this.#statements.prepare(sql).iterate(...values, limit + UNREADABLE_MAX)) {
+      const row = each as unknown as Row;
+      const opened = this.#statements.one<AuthorizationRow>(SQL.findBySequence, row.sequence);
+      if (opened === null) continue;
+      const found = this.#whole(opened);
+      if (!isReadable(found)) continue;
+      readable.push({ row, found });
+      if (readable.length === limit) break;
+    }
+    return readable;
   }
 
   #whole(row: AuthorizationRow): FoundAuthorization {
@@ -161,16 +181,15 @@ export class SqliteReads {
       readonly owner: string;
       readonly lease_ms: number;
     }
-    return this.#statements.all<Row>(SQL.findLapsed, nowMs, limit).map((row) => ({
-      found: this.atSequence(row.sequence),
+    return this.readable<Row>(SQL.findLapsed, limit, nowMs).map(({ row, found }) => ({
+      found,
       owner: row.owner,
       leaseMs: row.lease_ms,
     }));
   }
 
   listExpired(nowMs: number, limit: number): readonly FoundAuthorization[] {
-    const rows = this.#statements.all<{ readonly sequence: number }>(SQL.findExpired, nowMs, limit);
-    return rows.map(({ sequence }) => this.atSequence(sequence));
+    return this.readable(SQL.findExpired, limit, nowMs).map(({ found }) => found);
   }
 
   countUnsettled(): number {

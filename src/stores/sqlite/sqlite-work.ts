@@ -42,14 +42,10 @@ export class SqliteWork {
       readonly failures: number;
       readonly since_ms: number;
     }
-    return this.#statements.all<Row>(SQL.findDue, nowMs, limit).map((row) => {
+    const due = this.#reads.readable<Row>(SQL.findDue, limit, nowMs);
+    return due.map(({ row, found }) => {
       this.#statements.run(SQL.lease, row.sequence, owner, untilMs);
-      return {
-        found: this.#reads.atSequence(row.sequence),
-        step: row.step,
-        failures: row.failures,
-        sinceMs: row.since_ms,
-      };
+      return { found, step: row.step, failures: row.failures, sinceMs: row.since_ms };
     });
   }
 

@@ -77,7 +77,7 @@ export async function writeSampleJournal(path: string): Promise<void> {
   await ended(journal, await begun(journal, taken, 'refund'));
   await opened(journal, 'auth_open');
   await journal.seal(T0, 4);
-  await journal.purge(T0 + 1, 10);
+  await journal.purge(T0 + 1_000_000, 10);
   await journal.open(refusedOpening('auth_refused'));
   await written(journal, sampleFailOver(await opened(journal, 'auth_second')));
   const scheme = { cardKey: 'ab'.repeat(16), limits: [], nowMs: T0 };

@@ -45,7 +45,7 @@ async function fill(path: string): Promise<void> {
   const taken = await written(journal, sampleEnd(gone, 1));
   await written(journal, sampleEnd(await written(journal, sampleBegin(taken, { kind: 'refund' })), 2));
   await opened(journal, 'auth_open');
-  await journal.purge(T0 + 1, 10);
+  await journal.purge(T0 + 1_000_000, 10);
   await journal.open(refusedOpening('auth_refused'));
   await concluded(journal, 'auth_ended');
   await concluded(journal, 'auth_declined', OUTCOMES.declined);
@@ -150,7 +150,12 @@ const AUTHORIZATION_CASES: readonly Case[] = [
   ],
   ['purging what is open', AUTHORIZATION('open', 'purged_before_ms = 1'), /not purged/],
   ['purging what is approved', AUTHORIZATION('ended', 'purged_before_ms = 1'), /not purged/],
-  ['purging what is captured', AUTHORIZATION('captured', 'purged_before_ms = 1'), /not purged/],
+  ['purging what is captured in part', AUTHORIZATION('captured', 'purged_before_ms = 1'), /not purged/],
+  [
+    'purging what was changed since',
+    AUTHORIZATION('declined', 'purged_before_ms = 1'),
+    /changed since is not purged/,
+  ],
   ['purging what has work', AUTHORIZATION('worked', 'purged_before_ms = 1'), /not purged/],
   ['purging what is being undone', AUTHORIZATION('late', 'purged_before_ms = 1'), /not purged/],
   ['changing what is purged', AUTHORIZATION('gone', "provider = 'x'"), /purged never changes/],

@@ -42,6 +42,9 @@ CREATE INDEX authorizations_expiring ON authorizations (expires_at_ms) WHERE exp
 -- Conditions on the way of every payment are told without lists: SQLite builds a table for each list that it meets.
 CREATE INDEX authorizations_purgeable ON authorizations (created_at_ms)
   WHERE (holds_payment = 0 OR status = 'refunded') AND purged_before_ms IS NULL;
+-- What was captured may be refunded, and is let go of by a clock of its own.
+CREATE INDEX authorizations_refundable ON authorizations (created_at_ms)
+  WHERE (status = 'captured' OR status = 'partially_refunded') AND purged_before_ms IS NULL;
 
 -- Which state may follow which; the same table as in core.
 CREATE TABLE status_transitions (
@@ -292,9 +295,12 @@ BEGIN SELECT RAISE(ABORT, 'captured and refunded are the sums of the operations 
 CREATE TRIGGER authorizations_purge BEFORE UPDATE OF purged_before_ms ON authorizations
 BEGIN
   SELECT RAISE(ABORT, 'an authorization that may still move money is not purged')
-    WHERE NEW.open = 1 OR NEW.unsettled = 1 OR (NEW.holds_payment = 1 AND NEW.status <> 'refunded')
+    WHERE NEW.open = 1 OR NEW.unsettled = 1
+      OR (NEW.holds_payment = 1 AND NEW.status NOT IN ('refunded', 'captured', 'partially_refunded'))
       OR EXISTS (SELECT 1 FROM work WHERE authorization = NEW.sequence)
       OR EXISTS (SELECT 1 FROM operations WHERE authorization = NEW.sequence AND status = 'pending');
+  SELECT RAISE(ABORT, 'an authorization that was changed since is not purged')
+    WHERE EXISTS (SELECT 1 FROM events WHERE authorization = NEW.sequence AND at_ms >= NEW.purged_before_ms);
 END;
 
 CREATE TRIGGER authorizations_purged BEFORE UPDATE ON authorizations WHEN OLD.purged_before_ms IS NOT NULL

@@ -1,0 +1,117 @@
+import type { Clock } from '../../src/gateway/ports.ts';
+
+interface Timer {
+  readonly atMs: number;
+  readonly sequence: number;
+  readonly action: () => void;
+  cancelled: boolean;
+}
+
+/** The true time of a simulated world, milliseconds from its beginning: it moves from one timer to the next. */
+export class VirtualTime {
+  nowMs = 0;
+  #sequence = 0;
+  /** A binary heap: thousands of timers wait at once. */
+  readonly #heap: Timer[] = [];
+
+  after(delayMs: number, action: () => void): () => void {
+    const timer = {
+      atMs: this.nowMs + Math.max(0, delayMs),
+      sequence: this.#sequence++,
+      action,
+      cancelled: false,
+    };
+    this.#push(timer);
+    return () => {
+      timer.cancelled = true;
+    };
+  }
+
+  sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.after(delayMs, resolve));
+  }
+
+  /** Fires everything up to then, in order, and lets promises settle after each, while `goOn` says so. */
+  async runUntil(endMs: number, goOn: () => boolean): Promise<void> {
+    for (;;) {
+      const next = this.#heap[0];
+      if (next === undefined || next.atMs > endMs || !goOn()) break;
+      this.#pop();
+      if (next.cancelled) continue;
+      this.nowMs = Math.max(this.nowMs, next.atMs);
+      next.action();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.nowMs = Math.max(this.nowMs, endMs);
+  }
+
+  #push(timer: Timer): void {
+    const heap = this.#heap;
+    let index = heap.push(timer) - 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const above = heap[parent] as Timer;
+      if (!isBefore(timer, above)) break;
+      heap[index] = above;
+      index = parent;
+    }
+    heap[index] = timer;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1] as Timer, heap[child] as Timer)) child += 1;
+      if (!isBefore(heap[child] as Timer, last)) break;
+      heap[index] = heap[child] as Timer;
+      index = child;
+    }
+    heap[index] = last;
+  }
+}
+
+function isBefore(one: Timer, other: Timer): boolean {
+  return one.atMs < other.atMs || (one.atMs === other.atMs && one.sequence < other.sequence);
+}
+
+const WALL_START_MS = Date.UTC(2026, 0, 5, 10);
+
+/** The clocks of one process: its monotonic clock began anywhere, its wall clock is wrong and may jump. */
+export class ProcessClock implements Clock {
+  /** How far the wall clock is ahead of the truth, milliseconds. */
+  skewMs = 0;
+  readonly #time: VirtualTime;
+  readonly #monotonicStartMs: number;
+
+  constructor(time: VirtualTime, monotonicStartMs: number) {
+    this.#time = time;
+    this.#monotonicStartMs = monotonicStartMs;
+  }
+
+  monotonicMs(): number {
+    return this.#time.nowMs + this.#monotonicStartMs;
+  }
+
+  wallMs(): number {
+    return WALL_START_MS + Math.floor(this.#time.nowMs) + this.skewMs;
+  }
+
+  after(delayMs: number, action: () => void): () => void {
+    return this.#time.after(delayMs, action);
+  }
+
+  /** A moment of the monotonic clock, in true time. */
+  toTrueMs(monotonicMs: number): number {
+    return monotonicMs - this.#monotonicStartMs;
+  }
+}
+
+/** The true time of a world as a wall clock without error would show it. */
+export function trueWallMs(time: VirtualTime): number {
+  return WALL_START_MS + time.nowMs;
+}
