@@ -412,6 +412,27 @@ describe('how operations end', () => {
     expect([done.status, failedVoids(done)]).toEqual(['voided', 0]);
   });
 
+  it.each<[SampleOutcome | null, boolean, string | null]>([
+    ['declinedHidingApproval', false, 'hidden_approval'],
+    ['partial', false, 'partial_approval'],
+    ['partial', true, null],
+    ['partialReversed', false, null],
+    ['approved', false, null],
+    ['declinedSoft', false, null],
+    [null, false, null],
+  ])(
+    "a caller's void that failed, of %s (less is taken: %s), is ours now: %s",
+    (name, acceptPartial, purpose) => {
+      const operations = [sampleOperation(1, { kind: 'void' })];
+      const before = sampleAuthorization([outcome(name)], { operations, request: { acceptPartial } });
+      const change = applyOperationEnd(before, 1, FAILED, CONTEXT);
+      expect(kinds(change)).toEqual(purpose === null ? [] : ['reversal_refused']);
+      expect(change.authorization.operations.slice(1)).toMatchObject(
+        purpose === null ? [] : [{ kind: 'void', purpose, status: 'pending' }],
+      );
+    },
+  );
+
   it.each<[string, Partial<Operation>]>([
     ["a caller's void", { kind: 'void' }],
     ['an automatic capture', { purpose: 'automatic_capture' }],

@@ -41,6 +41,7 @@ describe('a change', () => {
     expect(await change()).toEqual({
       kind: 'written',
       authorization: { ...after, answered: true, version: 3 },
+      before: READ,
     });
     const nowMs = clock.wallMs();
     expect(steps).toMatchObject([
@@ -75,6 +76,7 @@ describe('a change', () => {
     expect(await change()).toMatchObject({
       kind: 'written',
       authorization: { version: 8, captureClosed: true },
+      before: NEWER,
     });
     expect(steps.map(({ before }) => before.version)).toEqual([READ.version, 7]);
     expect(journalCalls).toEqual(['advance', 'find', 'advance']);
@@ -98,7 +100,8 @@ describe('a change', () => {
   });
 
   it.each([
-    ['cannot be written', NEWER, ['fails'], ['journal_failed']],
+    // Perhaps it was written all the same: better told twice than never.
+    ['cannot be written', NEWER, ['fails'], ['journal_failed', undefined, 'evidence_conflict']],
     ['has nothing to be judged on any more', null, [STALE], []],
   ] as const)('that %s has failed', async (_, stored, results, alerts) => {
     const journal = oneRowJournal(stored, results);

@@ -17,7 +17,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'src/core/transitions.ts': ['test/core/transitions.test.ts'],
   'src/core/scheme/scheme-rules.ts': ['test/core/scheme/scheme-rules.test.ts'],
   'src/core/scheme/card-identity.ts': ['test/core/scheme/card-identity.test.ts'],
-  'src/gateway/resolve.ts': ['test/gateway/resolve.test.ts', 'test/gateway/operate.test.ts'],
+  'src/gateway/resolve.ts': ['test/gateway/resolve-item.test.ts'],
   'src/gateway/change.ts': ['test/gateway/change.test.ts'],
   'src/gateway/finish-attempt.ts': ['test/gateway/finish-attempt.test.ts'],
   'src/gateway/journal-step.ts': ['test/gateway/journal-step.test.ts'],
