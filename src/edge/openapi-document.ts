@@ -25,6 +25,14 @@ const EXAMPLE_MEMBERS: Partial<Record<ProblemName, object>> = {
     outcome: 'approved',
     authorization_status: 'approved',
   },
+  'operation-not-open': {
+    detail: 'Its end is known, succeeded, and the authorization is captured: there is nothing to resolve.',
+    authorization_id: 'auth_bcdfghjkmnpqrstvwxyzB',
+    operation_id: 'cap_bcdfghjkmnpqrstvwxyzB_1',
+    reason: 'ended',
+    operation_status: 'succeeded',
+    authorization_status: 'captured',
+  },
 };
 
 /** The OpenAPI 3.1 document, made from the schemas that validate. */
