@@ -66,12 +66,14 @@ export function openApiDocument(version: string): object {
         'without ever charging twice. Amounts are in minor units; errors are RFC 9457 problems.',
     },
     servers: [{ url: '/' }],
-    tags: ['authorizations', 'attempts', 'webhooks', 'providers', 'operations'].map((name) => ({ name })),
+    tags: ['authorizations', 'attempts', 'operations', 'webhooks', 'providers', 'service'].map((name) => ({
+      name,
+    })),
   });
 }
 
 function tagOf(path: string): string {
-  return /^\/v1\/(\w+)/.exec(path)?.[1] ?? 'operations';
+  return /^\/v1\/(\w+)/.exec(path)?.[1] ?? 'service';
 }
 
 function descriptionOf(operation: Operation): string {

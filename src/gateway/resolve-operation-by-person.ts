@@ -28,15 +28,17 @@ export interface ResolveOperationCommand {
 }
 
 /** Why an operation cannot be closed by a person as things stand. */
-export type OperationNotOpen =
+export const OPERATION_NOT_OPEN = [
   /** It has ended: there is nothing to be resolved. */
-  | 'ended'
+  'ended',
   /** The road of its authorization is not over, and may find it out by itself. */
-  | 'road_open'
+  'road_open',
   /** A void that waits for the outcome of its attempt, which is what is to be resolved. */
-  | 'waits_for_attempt'
+  'waits_for_attempt',
   /** Its call, or the resolver, may be sending it: it could be done just after it was recorded as failed. */
-  | 'may_be_sent';
+  'may_be_sent',
+] as const;
+export type OperationNotOpen = (typeof OPERATION_NOT_OPEN)[number];
 
 export type ResolveOperationResult =
   | { readonly kind: 'resolved'; readonly authorization: Authorization }
