@@ -250,9 +250,9 @@ export interface Journal {
    */
   postponeWork(authorizationId: string, owner: string, plan: WorkPlan): Promise<boolean>;
   /**
-   * Takes the work of one authorization, due or not, unless it is under a lease that did not end by `endedByMs`. When it
-   * is due does not change.
-   * @returns false when it is under such a lease; true also when there is none
+   * Takes the work of one authorization, due or not, unless it is under a lease of somebody else that did not end by
+   * `endedByMs`. When it is due does not change.
+   * @returns false when it is under such a lease; true also when there is no work
    */
   holdWork(authorizationId: string, endedByMs: number, lease: WorkItem['lease']): Promise<boolean>;
   /** Keeps a notice before it is acknowledged; `known`: it was kept before, and is not kept twice. */

@@ -83,7 +83,8 @@ export async function resolveOperation(
   const before = whyNotOpen(authorization, operation, command.resolution, deps);
   if (before !== null) return { kind: 'not_open', authorization, ...before };
 
-  const holder = `${deps.owner} ${deps.randomness.id('call')}`;
+  // The same for a repetition: after the journal failed it finds its own lease.
+  const holder = `${deps.owner} closes ${operation.id}`;
   if (command.resolution === 'failed') {
     const nowMs = deps.clock.wallMs();
     const lease = { owner: holder, untilMs: nowMs + CLOSING_MS };

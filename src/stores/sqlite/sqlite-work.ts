@@ -25,7 +25,8 @@ const SQL = {
     WHERE authorization = (SELECT sequence FROM authorizations WHERE id = ?1) AND owner = ?2`,
   isHeld: `
     SELECT 1 AS held FROM work
-    WHERE authorization = (SELECT sequence FROM authorizations WHERE id = ?1) AND lease_until_ms > ?2`,
+    WHERE authorization = (SELECT sequence FROM authorizations WHERE id = ?1)
+      AND lease_until_ms > ?2 AND owner <> ?3`,
   hold: `
     UPDATE work SET owner = ?2, lease_until_ms = ?3
     WHERE authorization = (SELECT sequence FROM authorizations WHERE id = ?1)`,
@@ -64,9 +65,10 @@ export class SqliteWork {
     return this.#statements.run(SQL.postpone, authorizationId, owner, ...plan).changes > 0;
   }
 
-  /** @returns false when it is under somebody's lease */
+  /** @returns false when it is under the lease of somebody else */
   hold(authorizationId: string, endedByMs: number, owner: string, untilMs: number): boolean {
-    if (this.#statements.one<unknown>(SQL.isHeld, authorizationId, endedByMs) !== null) return false;
+    const held = this.#statements.one<unknown>(SQL.isHeld, authorizationId, endedByMs, owner);
+    if (held !== null) return false;
     this.#statements.run(SQL.hold, authorizationId, owner, untilMs);
     return true;
   }
