@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { operationLeaseMs } from '../../src/gateway/operate.ts';
 import { type Journal, JournalError } from '../../src/gateway/ports.ts';
+import { openReadOnly } from '../../src/stores/sqlite/database-files.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
-import { openDatabase } from '../../src/stores/sqlite/sqlite-database.ts';
 import { verifyJournal } from '../../src/stores/sqlite/verify/verify-journal.ts';
 import { GatewayWorld, idIn, type WorldOptions } from '../support/gateway-world.ts';
 import type { OperationStep, ScriptStep } from '../support/scripted-provider.ts';
@@ -291,17 +291,8 @@ describe('what cannot be closed', () => {
     const process = world.process();
     const road = world.begin(process);
     await world.clock.advance(100);
-    const { data } = await world.journal.listAuthorizations({
-      account: 'acme',
-      merchants: 'all',
-      status: null,
-      merchant: null,
-      reference: null,
-      createdBeforeMs: null,
-      limit: 10,
-      cursor: null,
-    });
-    const id = data[0]?.id ?? '';
+    const { attemptId } = world.providers.get('sandbox-a')?.seen[0] ?? { attemptId: 'none' };
+    const id = `auth_${attemptId.split('_')[1]}`;
     await world.operate(process, id, { kind: 'void' });
     const { open, operations } = await world.get(id);
     expect([open, operations]).toMatchObject([true, [{ status: 'pending' }]]);
@@ -410,11 +401,12 @@ describe('the journal', () => {
         capturedAmount: 3_000,
         refundedAmount: 1_000,
       });
+      await world.journal.secret();
       await world.journal.close();
       const findings: unknown[] = [];
-      const database = openDatabase({ path, readOnly: true });
-      const counts = await verifyJournal(database, (finding) => findings.push(finding));
-      database.close();
+      const file = openReadOnly(path);
+      const counts = await verifyJournal(file.database, (finding) => findings.push(finding));
+      file.close();
       expect(findings).toEqual([]);
       expect(counts).toMatchObject({ authorizations: 1 });
     } finally {
