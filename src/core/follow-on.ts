@@ -171,11 +171,9 @@ function beginVoidOfPending(
 }
 
 function beginRefund(authorization: Authorization, followOn: FollowOn, nowMs: number): FollowOnVerdict {
-  const { operations, capturedAmount, status } = authorization;
-  if (status !== 'refunded') {
-    const refusal = refusalOfStatus(authorization);
-    if (refusal !== null) return refused(refusal);
-  }
+  const { operations, capturedAmount } = authorization;
+  const refusal = refusalOfStatus(authorization);
+  if (refusal !== null) return refused(refusal);
   if (capturedAmount === 0) return refused('not_captured');
   const left = capturedAmount - sumOf(operations, 'refund', ['succeeded', 'pending']);
   if (left === 0) return refused('nothing_left');

@@ -97,7 +97,7 @@ function applyFirst(
   }
   const waiting = pendingVoid(after, attempt.number);
   if (waiting === null) after = withAutomaticCapture(after, known, outcome, context.nowMs);
-  if (waiting !== null && !isUnsettled(outcome) && !mayHoldMoney(outcome)) {
+  else if (!isUnsettled(outcome) && !mayHoldMoney(outcome)) {
     // Whatever it was to undo is not there, or is undone already.
     const code = isUndone(after, known) ? null : NOTHING_TO_VOID;
     after = withOperation(after, { ...waiting, status: 'succeeded', code, settledAtMs: context.nowMs });
@@ -113,12 +113,8 @@ function withAutomaticCapture(
   nowMs: number,
 ): Authorization {
   const { request, operations } = authorization;
-  if (request.capture !== 'automatic') return authorization;
-  if (outcome.kind !== 'approved' && !(outcome.kind === 'partially_approved' && request.acceptPartial)) {
-    return authorization;
-  }
-  if (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') return authorization;
-  const amount = outcome.kind === 'approved' ? request.amount.value : outcome.authorizedAmount;
+  const amount = standingAmount(request, outcome);
+  if (request.capture !== 'automatic' || amount === null) return authorization;
   const capture = newOperation(authorization, attempt, {
     kind: 'capture',
     purpose: 'automatic_capture',
@@ -128,6 +124,18 @@ function withAutomaticCapture(
     createdAtMs: nowMs,
   });
   return { ...authorization, operations: [...operations, capture] };
+}
+
+/** What an outcome lets stand for its caller, minor units; null: nothing. */
+function standingAmount(request: Authorization['request'], outcome: AttemptOutcome): number | null {
+  switch (outcome.kind) {
+    case 'approved':
+      return request.amount.value;
+    case 'partially_approved':
+      return request.acceptPartial && outcome.reversal === 'none' ? outcome.authorizedAmount : null;
+    default:
+      return null;
+  }
 }
 
 /** Whether an outcome tells more than what is known: a definite one always, `pending` more than `unknown`. */
@@ -179,7 +187,7 @@ function applySecond(
   if (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') {
     return applyUndone(authorization, attempt, known, context);
   }
-  const heldBefore = mayHoldMoney(known) || isReversalKnown(authorization, attempt);
+  const heldBefore = mayHoldMoney(known) || isReversalKnown(authorization, attempt, known);
   if (mayHoldMoney(outcome) && !heldBefore) {
     // We had been told that nothing stands there. Its place may be taken by now: it goes back.
     const found = { ...attempt, outcome };
@@ -207,8 +215,8 @@ function about(remark: Remark, { number }: Pick<Attempt, 'number'>): RemarkOn {
  * anything was known of the attempt does not count: a provider that tells of an approval afterwards contradicts itself,
  * and undoing twice undoes once.
  */
-function isReversalKnown({ operations }: Authorization, attempt: Attempt): boolean {
-  const wasCancelled = attempt.outcome?.kind === 'rejected' && attempt.outcome.reason === 'cancelled';
+function isReversalKnown({ operations }: Authorization, attempt: Attempt, known: AttemptOutcome): boolean {
+  const wasCancelled = known.kind === 'rejected' && known.reason === 'cancelled';
   return operations.some(
     (operation) =>
       operation.kind === 'void' &&
@@ -237,13 +245,10 @@ function applyUndone(
   );
   // Captured money cannot be voided: the record stands, and the contradiction is told.
   if (isCaptured) return { authorization, remarks: [about('evidence_conflict', attempt)], changed: false };
-  const external = withVoid(authorization, attempt, 'external', nowMs);
-  const operations = external.operations.map((operation) =>
-    operation.purpose === 'external' && operation.status === 'pending'
-      ? { ...operation, status: 'succeeded' as const, settledAtMs: nowMs }
-      : operation,
-  );
-  return { authorization: settled({ ...external, operations }), remarks: [], changed: true };
+  const begun = voidOf(authorization, attempt, 'external', nowMs, null);
+  const external: Operation = { ...begun, status: 'succeeded', settledAtMs: nowMs };
+  const operations = [...authorization.operations, external];
+  return { authorization: settled({ ...authorization, operations }), remarks: [], changed: true };
 }
 
 /**
@@ -257,10 +262,21 @@ export function withVoid(
   nowMs: number,
   target: string | null = null,
 ): Authorization {
+  const operation = voidOf(authorization, attempt, purpose, nowMs, target);
+  return { ...authorization, operations: [...authorization.operations, operation] };
+}
+
+function voidOf(
+  authorization: Authorization,
+  attempt: Attempt,
+  purpose: OperationPurpose,
+  nowMs: number,
+  target: string | null,
+): Operation {
   const { outcome } = attempt;
   const amount =
     outcome?.kind === 'partially_approved' ? outcome.authorizedAmount : authorization.request.amount.value;
-  const operation = newOperation(authorization, attempt, {
+  return newOperation(authorization, attempt, {
     kind: 'void',
     purpose,
     target,
@@ -268,7 +284,6 @@ export function withVoid(
     final: false,
     createdAtMs: nowMs,
   });
-  return { ...authorization, operations: [...authorization.operations, operation] };
 }
 
 /** The authorization with an operation in place of the one of the same number. */

@@ -31,7 +31,7 @@ import {
   sendOperation,
   targetOf,
 } from './operation-calls.ts';
-import type { CallBudget, Provider, WorkItem } from './ports.ts';
+import type { CallBudget, OperationOutcome, Provider, WorkItem } from './ports.ts';
 import { routingFacts } from './routing-facts.ts';
 import { tellUnmapped } from './unmapped.ts';
 
@@ -352,6 +352,7 @@ async function lookAtOperation(
   let by: 'inquiry' | 'answer' = 'inquiry';
   let end: OperationEnd | null = null;
   let result = 'no_way_to_ask';
+  let wasNotFound = false;
   let sending: Sending = isNew ? { kind: 'free' } : { kind: 'none', evidenceAtMs: null };
   const canInquire = provider.semantics.operationInquiry && targetOf(target) !== null;
   if (!isNew) {
@@ -359,8 +360,9 @@ async function lookAtOperation(
       ? await inquireOperation(provider, target, budgetFor(contract, deps), deps)
       : null;
     if (inquiry !== null) result = labelOf(inquiry);
+    wasNotFound = inquiry?.kind === 'not_found';
     end = inquiry === null ? null : endOfInquiry(inquiry);
-    if (inquiry === null || inquiry.kind === 'not_found') {
+    if (inquiry === null || wasNotFound) {
       sending = await judgeRepeat(target, provider, contract, inquiry !== null, deps);
     }
   }
@@ -370,15 +372,17 @@ async function lookAtOperation(
     sending = { kind: 'none', evidenceAtMs: null };
   }
   if (end === null && sending.kind !== 'none') {
-    if (sending.kind === 'evidence') {
-      const recorded = await recordRepeat(target, deps);
+    if (sending.kind !== 'free') {
+      const recorded = await recordSending(target, sending.kind === 'first' ? SENT : SENT_AGAIN, deps);
       if (recorded.kind !== 'written') return { authorization, answered: recorded.kind === 'unchanged' };
       target = { ...target, authorization: recorded.authorization };
     }
     const outcome = await sendOperation(provider, target, budgetFor(contract, deps), deps);
     by = 'answer';
     result = labelOf(outcome);
-    end = endOfOutcome(outcome);
+    end =
+      endOfOutcome(outcome) ??
+      (wasNotFound ? endOfSpentVoid(outcome, target, provider, contract, deps) : null);
     if (outcome.kind === 'accepted' && operation.kind === 'void' && !canInquire) {
       // No inquiry tells of the void, and its notice may be lost: the authorization itself is asked about.
       end = await endOfAcceptedVoid(provider, target, budgetFor(contract, deps), deps);
@@ -406,17 +410,50 @@ async function lookAtOperation(
 type Sending =
   /** It cannot be done twice: nobody has sent it, a void undoes once, or its key sees to it. */
   | { readonly kind: 'free' }
+  /** Nobody has sent it so far; that it is sent is recorded first. */
+  | { readonly kind: 'first' }
   /** "Not found" is evidence that no request so far was carried out. Every repeat is recorded first. */
   | { readonly kind: 'evidence' }
   | { readonly kind: 'none'; readonly evidenceAtMs: number | null };
 
+/** Kind of the event that records that an operation is sent which whoever began it has not sent. */
+const SENT = 'operation_sent';
 /** Kind of the event that records a repeat which no key protects. */
 const SENT_AGAIN = 'operation_sent_again';
+
+/** Kinds of events whose authors never send what they begin: it is left to the resolver. */
+const BEGUN_FOR_OTHERS: ReadonlySet<string> = new Set([
+  'noticed',
+  'resolved_by_person',
+  'lapsed',
+  'expired',
+  'concluded',
+]);
+
+/**
+ * A reversal that the provider does not know for certain, and whose repeat fails again: it keeps the failure under the
+ * key, which so will never undo anything. It has failed, and is begun anew under another key; undoing twice undoes once.
+ */
+function endOfSpentVoid(
+  outcome: OperationOutcome,
+  { attempt, operation }: Pick<OperationTarget, 'attempt' | 'operation'>,
+  provider: Provider,
+  contract: ProviderContract,
+  deps: GatewayDeps,
+): OperationEnd | null {
+  const isReversal = operation.kind === 'void' && operation.purpose !== 'requested';
+  if (!isReversal || isUnsettled(attempt.outcome) || outcome.kind !== 'unknown') return null;
+  const seenForMs = deps.sightings.seenForMs(`${attempt.id} ${operation.id}`);
+  const pastDeadlineMs = deps.clock.wallMs() - operation.createdAtMs - contract.timeoutMs;
+  if (!isNotFoundEvidence(provider.semantics, { pastDeadlineMs, seenForMs })) return null;
+  return { status: 'failed', code: 'key_spent', providerReference: null };
+}
 
 /**
  * Whether an operation that may have been sent may be sent again. A void always: undoing twice undoes once. A capture or
  * a refund only where it cannot be done twice: under a key that is certain to be known and under which the first answer
- * is kept, or once "not found" is evidence about every request so far, the last repeat included.
+ * is kept, or once "not found" is evidence about every request so far, the last repeat included. What was begun by
+ * somebody who does not send (a webhook told of the approval that is to be captured) is sent for the first time.
  * @param wasNotFound whether the provider has just said that it does not know the operation
  */
 async function judgeRepeat(
@@ -427,6 +464,16 @@ async function judgeRepeat(
   deps: GatewayDeps,
 ): Promise<Sending> {
   if (operation.kind === 'void') return { kind: 'free' };
+  const history = await callJournal('history', deps, () => deps.journal.history(authorization.id));
+  if (!history.ok) return { kind: 'none', evidenceAtMs: null };
+  const sendings = history.value.filter(
+    ({ kind, data }) =>
+      (kind === SENT || kind === SENT_AGAIN) &&
+      (data as { readonly operation?: unknown }).operation === operation.id,
+  );
+  const beginning = history.value.find(({ begun }) => begun.includes(operation.number));
+  const isLeftToUs = beginning !== undefined && BEGUN_FOR_OTHERS.has(beginning.kind);
+  if (isLeftToUs && sendings.length === 0) return { kind: 'first' };
   const { semantics } = provider;
   const nowMs = deps.clock.wallMs();
   const wallAgeMs = nowMs - operation.createdAtMs;
@@ -435,28 +482,23 @@ async function judgeRepeat(
   const isKeyed = semantics.replay === 'same_answer';
   if (isKeyed && isKeyUsable(semantics, ageMs, KEY_MARGIN_MS)) return { kind: 'free' };
   if (!wasNotFound) return { kind: 'none', evidenceAtMs: null };
-  const history = await callJournal('history', deps, () => deps.journal.history(authorization.id));
-  if (!history.ok) return { kind: 'none', evidenceAtMs: null };
-  const repeats = history.value.filter(
-    ({ kind, data }) =>
-      kind === SENT_AGAIN && (data as { readonly operation?: unknown }).operation === operation.id,
-  );
   // As long as its key was good it may have been sent under it at any time.
   const keyEndMs = operation.createdAtMs + (isKeyed ? (semantics.keyLifetimeMs ?? 0) : 0);
-  const lastSentAtMs = Math.max(keyEndMs, ...repeats.map(({ atMs }) => atMs));
+  const lastSentAtMs = Math.max(keyEndMs, ...sendings.map(({ atMs }) => atMs));
   const waited = {
     pastDeadlineMs: nowMs - lastSentAtMs - contract.timeoutMs,
     // Since this process has seen that there was no repeat after the last.
-    seenForMs: deps.sightings.seenForMs(`${sighting} ${repeats.length}`) - contract.timeoutMs,
+    seenForMs: deps.sightings.seenForMs(`${sighting} ${sendings.length}`) - contract.timeoutMs,
   };
   return isNotFoundEvidence(semantics, waited)
     ? { kind: 'evidence' }
     : { kind: 'none', evidenceAtMs: notFoundEvidenceAt(semantics, waited, nowMs) };
 }
 
-/** Makes durable that an operation is about to be sent again, unless anybody else has changed something meanwhile. */
-function recordRepeat(
+/** Makes durable that an operation is about to be sent, unless anybody else has changed something meanwhile. */
+function recordSending(
   { authorization, operation }: OperationTarget,
+  kind: typeof SENT | typeof SENT_AGAIN,
   deps: GatewayDeps,
 ): Promise<ChangeResult> {
   return changeAuthorization(
@@ -466,7 +508,7 @@ function recordRepeat(
       remarks: [],
       changed: current.version === authorization.version,
     }),
-    { event: { kind: SENT_AGAIN, actor: 'resolver', data: { operation: operation.id } } },
+    { event: { kind, actor: 'resolver', data: { operation: operation.id } } },
     deps,
   );
 }

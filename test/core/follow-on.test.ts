@@ -57,6 +57,8 @@ describe('what may be begun', () => {
     [['approved'], [taken(4999, { status: 'failed' })], ask('capture'), 4999],
     [['approved'], [taken(100, { status: 'failed', final: true })], ask('capture'), 4999],
     [['approved'], [undone({ status: 'failed' })], ask('capture'), 4999],
+    [['approved'], [taken(100), given(1, { status: 'failed' })], ask('capture'), 4899],
+    [['notSent', 'approved'], [undone({ final: true })], ask('capture'), 4999],
     [['partial'], [], ask('capture'), 2000],
     [['notSent', 'approved'], [], ask('capture'), 4999],
     [['approved'], [], ask('void'), 4999],
@@ -149,6 +151,7 @@ describe('what may not', () => {
     [['approved'], [taken(1)], ask('void'), 'already_captured'],
     [['approved'], [taken(4999)], ask('void'), 'already_captured'],
     [['approved'], [taken(4999), given(4999)], ask('void'), 'already_captured'],
+    [['approved'], [taken(4999), given(1, { status: 'pending' })], ask('void'), 'already_captured'],
     [['approved'], [taken(4999)], ask('capture'), 'already_captured'],
     [['approved'], [taken(4999, { status: 'pending' })], ask('capture'), 'nothing_left'],
     [['approved'], [taken(1000)], ask('capture', 4000), 'amount_too_large', 3999],
@@ -182,6 +185,32 @@ describe('what may not', () => {
     expect(beginFollowOn(expired, ask('void'), true, NOW)).toMatchObject({ allowed: true });
     const nearly = state(['approved'], [], { expiresAtMs: NOW + 1 });
     expect(beginFollowOn(nearly, ask('capture'), true, NOW)).toMatchObject({ allowed: true });
+  });
+
+  /** Outcomes, operations so far; the road is still open. */
+  it.each<[string, readonly SampleOutcome[], readonly Over[], string | null]>([
+    ['before anything was attempted', [], [], 'outcome_not_known'],
+    ['while a capture of ours waits', ['approved'], [taken(4999, { status: 'pending' })], 'capture_pending'],
+    ['after a capture', ['approved'], [taken(4999)], 'already_captured'],
+    ['of what is being voided', ['approved'], [undone({ status: 'pending' })], 'being_voided'],
+    ['after a capture that failed', ['approved'], [taken(4999, { status: 'failed' })], null],
+    [
+      'while an earlier attempt is undone',
+      ['declinedSoft', 'approved'],
+      [undone({ status: 'pending' })],
+      null,
+    ],
+  ])('a void while the road is open, %s', (_, names, over, refusal) => {
+    const open: Authorization = { ...state(names, over, { open: true }), status: 'pending' };
+    const verdict = beginFollowOn(open, ask('void'), true, NOW);
+    expect(verdict).toMatchObject(
+      refusal === null ? { allowed: true } : { allowed: false, refusal, leftAmount: 0 },
+    );
+  });
+
+  it('anything of an authorization whose record lacks its attempt', () => {
+    const torn = { ...state(['approved'], []), attempts: [] };
+    expect(beginFollowOn(torn, ask('capture'), true, NOW)).toMatchObject({ refusal: 'nothing_authorized' });
   });
 
   it('a capture in part where the provider cannot', () => {

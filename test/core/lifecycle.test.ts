@@ -57,6 +57,8 @@ describe('what is found out about an unsettled attempt', () => {
     const change = applyOutcome(before, 1, SAMPLE_OUTCOMES[found], CONTEXT);
     expect(change.changed).toBe(true);
     expect(kinds(change)).toEqual(remarks);
+    const begins = found === 'approved' || found === 'partial';
+    expect(change.authorization.expiresAtMs).toBe(begins ? CONTEXT.nowMs + CONTEXT.validityMs : null);
     expect(change.authorization).toMatchObject({ status, attempts: [{ outcome: SAMPLE_OUTCOMES[found] }] });
     expect(shown(change.authorization.operations)).toEqual(operations);
   });
@@ -80,6 +82,13 @@ describe('what is found out about an unsettled attempt', () => {
     expect(after).toMatchObject({ providerReference: 'p9', provider: 'sandbox-a', authorizedAmount: 4999 });
   });
 
+  it('is about its own attempt alone', () => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.unknown, SAMPLE_OUTCOMES.unknown]);
+    const { attempts } = applyOutcome(before, 2, APPROVED, CONTEXT).authorization;
+    expect(attempts).toMatchObject([{ outcome: SAMPLE_OUTCOMES.unknown }, { outcome: APPROVED }]);
+    expect(() => applyOutcome(before, 3, APPROVED, CONTEXT)).toThrow('an outcome is about an attempt');
+  });
+
   it('less than was asked stands where the caller takes it', () => {
     const before = sampleAuthorization([null], { request: { acceptPartial: true } });
     const after = applyOutcome(before, 1, SAMPLE_OUTCOMES.partial, CONTEXT).authorization;
@@ -101,9 +110,12 @@ describe('capture: automatic', () => {
   });
 
   it.each(ALL.filter((name) => name !== 'approved'))('%s is not', (name) => {
-    const before = sampleAuthorization([null], { request });
-    const after = applyOutcome(before, 1, SAMPLE_OUTCOMES[name], CONTEXT).authorization;
-    expect(after.operations.filter(({ kind }) => kind === 'capture')).toEqual([]);
+    for (const acceptPartial of [false, true]) {
+      if (name === 'partial' && acceptPartial) continue;
+      const before = sampleAuthorization([null], { request: { ...request, acceptPartial } });
+      const after = applyOutcome(before, 1, SAMPLE_OUTCOMES[name], CONTEXT).authorization;
+      expect(after.operations.filter(({ kind }) => kind === 'capture')).toEqual([]);
+    }
   });
 
   it('nor is what a caller wants undone', () => {
@@ -194,6 +206,7 @@ describe('a late approval', () => {
       const before = sampleAuthorization([SAMPLE_OUTCOMES[name], SAMPLE_OUTCOMES.approved]);
       const first = applyOutcome(before, 1, APPROVED, CONTEXT);
       expect(kinds(first)).toEqual(['late_approval']);
+      expect(first.changed).toBe(true);
       expect(first.authorization).toMatchObject({
         status: 'approved',
         provider: 'sandbox-b',
@@ -227,6 +240,29 @@ describe('a late approval', () => {
     expect(applyOutcome(told.authorization, 1, APPROVED, CONTEXT).changed).toBe(false);
     const done = applyOperationEnd(told.authorization, 2, SUCCEEDED, CONTEXT).authorization;
     expect(applyOutcome(done, 1, APPROVED, CONTEXT).changed).toBe(false);
+  });
+
+  /** What was done about attempt 1, or 2, before attempt 1 is found approved; whether attempt 1 is reversed for it. */
+  it.each<[string, SampleOutcome, Partial<Operation>, boolean]>([
+    ['nothing of the kind', 'rejectedNotFound', { attemptNumber: 2 }, true],
+    ['the other attempt is being undone', 'rejectedNotFound', { kind: 'void', attemptNumber: 2 }, true],
+    ['a capture waits', 'rejectedNotFound', {}, true],
+    ['it is being undone', 'rejectedNotFound', { kind: 'void' }, false],
+    ['it was undone', 'rejectedNotFound', { kind: 'void', status: 'succeeded' }, false],
+    [
+      'it was undone, as the provider says too',
+      'partialReversed',
+      { kind: 'void', status: 'succeeded' },
+      false,
+    ],
+    ['its void was refused', 'rejectedNotFound', { kind: 'void', status: 'failed' }, true],
+  ])('is reversed if it is not already: %s', (_, name, over, isReversed) => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES[name], SAMPLE_OUTCOMES.approved], {
+      operations: [sampleOperation(1, over)],
+    });
+    const change = applyOutcome(before, 1, APPROVED, CONTEXT);
+    expect(change.changed).toBe(isReversed);
+    expect(kinds(change).includes('late_approval')).toBe(isReversed);
   });
 
   it('of a declined payment does not bring it back', () => {
@@ -269,9 +305,12 @@ describe('a second word about a definite outcome', () => {
   it('an approval that is undone at the provider is voided, unless we hold it captured', () => {
     const undone = SAMPLE_OUTCOMES.partialReversed;
     const plain = applyOutcome(sampleAuthorization([SAMPLE_OUTCOMES.approved]), 1, undone, CONTEXT);
+    expect(plain.changed).toBe(true);
     expect(plain.authorization).toMatchObject({
       status: 'voided',
-      operations: [{ purpose: 'external', status: 'succeeded', settledAtMs: CONTEXT.nowMs }],
+      operations: [
+        { kind: 'void', purpose: 'external', status: 'succeeded', final: false, settledAtMs: CONTEXT.nowMs },
+      ],
     });
     const captured = sampleAuthorization([SAMPLE_OUTCOMES.approved], {
       operations: [sampleOperation(1, { status: 'succeeded' })],
@@ -283,10 +322,23 @@ describe('a second word about a definite outcome', () => {
     });
   });
 
+  it.each<[string, Partial<Operation>]>([
+    ['a capture that failed', { status: 'failed' }],
+    ['a void that failed', { kind: 'void', status: 'failed' }],
+    ['a void of another attempt', { kind: 'void', status: 'succeeded', attemptNumber: 2 }],
+  ])('%s does not stand in the way of that', (_, over) => {
+    const operations = [sampleOperation(1, over)];
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
+    const change = applyOutcome(before, 1, SAMPLE_OUTCOMES.partialReversed, CONTEXT);
+    expect(change).toMatchObject({ changed: true, remarks: [], authorization: { status: 'voided' } });
+  });
+
   it('ends the void that waits for it, whoever asked for it', () => {
     const operations = [sampleOperation(1, { kind: 'void' })];
     const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
-    const after = applyOutcome(before, 1, SAMPLE_OUTCOMES.partialReversed, CONTEXT).authorization;
+    const ended = applyOutcome(before, 1, SAMPLE_OUTCOMES.partialReversed, CONTEXT);
+    const after = ended.authorization;
+    expect(ended.changed).toBe(true);
     expect(after).toMatchObject({ status: 'voided', operations: [{ status: 'succeeded', code: null }] });
     expect(applyOutcome(after, 1, SAMPLE_OUTCOMES.partialReversed, CONTEXT).changed).toBe(false);
     expect(applyOutcome(after, 1, APPROVED, CONTEXT)).toMatchObject({ changed: false, remarks: [] });
@@ -323,6 +375,10 @@ describe('how operations end', () => {
     ],
     ['unknown', { kind: 'void', purpose: 'unknown_outcome' }, SUCCEEDED, 'succeeded', 'failed'],
     ['pending', { kind: 'void' }, SUCCEEDED, 'succeeded', 'failed'],
+    // Nothing but a confirmed void says what became of its attempt.
+    ['unknown', { kind: 'void' }, FAILED, 'failed', 'pending'],
+    ['unknown', {}, SUCCEEDED, 'succeeded', 'pending'],
+    ['unknown', {}, FAILED, 'failed', 'pending'],
   ];
   it.each(ENDS)('%s %j %j: %s, %s', (name, over, end, status, authorizationStatus) => {
     const before = sampleAuthorization([SAMPLE_OUTCOMES[name]], { operations: [sampleOperation(1, over)] });
@@ -356,8 +412,32 @@ describe('how operations end', () => {
     expect([done.status, failedVoids(done)]).toEqual(['voided', 0]);
   });
 
-  it("a caller's void that failed is not begun anew", () => {
-    const operations = [sampleOperation(1, { kind: 'void' })];
+  it.each<[SampleOutcome | null, boolean, string | null]>([
+    ['declinedHidingApproval', false, 'hidden_approval'],
+    ['partial', false, 'partial_approval'],
+    ['partial', true, null],
+    ['partialReversed', false, null],
+    ['approved', false, null],
+    ['declinedSoft', false, null],
+    [null, false, null],
+  ])(
+    "a caller's void that failed, of %s (less is taken: %s), is ours now: %s",
+    (name, acceptPartial, purpose) => {
+      const operations = [sampleOperation(1, { kind: 'void' })];
+      const before = sampleAuthorization([outcome(name)], { operations, request: { acceptPartial } });
+      const change = applyOperationEnd(before, 1, FAILED, CONTEXT);
+      expect(kinds(change)).toEqual(purpose === null ? [] : ['reversal_refused']);
+      expect(change.authorization.operations.slice(1)).toMatchObject(
+        purpose === null ? [] : [{ kind: 'void', purpose, status: 'pending' }],
+      );
+    },
+  );
+
+  it.each<[string, Partial<Operation>]>([
+    ["a caller's void", { kind: 'void' }],
+    ['an automatic capture', { purpose: 'automatic_capture' }],
+  ])('%s that failed is not begun anew', (_, over) => {
+    const operations = [sampleOperation(1, over)];
     const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
     const change = applyOperationEnd(before, 1, FAILED, CONTEXT);
     expect(kinds(change)).toEqual([]);
@@ -382,6 +462,35 @@ describe('how operations end', () => {
         },
       ]);
     }
+  });
+
+  it('a confirmed cancellation says nothing of another attempt', () => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.unknown, SAMPLE_OUTCOMES.unknown], {
+      operations: [sampleOperation(1, { kind: 'void', attemptNumber: 2 })],
+    });
+    const { attempts } = applyOperationEnd(before, 1, SUCCEEDED, CONTEXT).authorization;
+    expect(attempts).toMatchObject([
+      { outcome: SAMPLE_OUTCOMES.unknown },
+      { outcome: { kind: 'rejected', reason: 'cancelled' } },
+    ]);
+  });
+
+  it('a reversal that failed is begun anew for its own attempt', () => {
+    const operations = [sampleOperation(1, { kind: 'void', purpose: 'late_approval', attemptNumber: 2 })];
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.rejectedTransient, SAMPLE_OUTCOMES.approved], {
+      operations,
+    });
+    const change = applyOperationEnd(before, 1, FAILED, CONTEXT);
+    expect(change.authorization.operations[1]).toMatchObject({ attemptNumber: 2, status: 'pending' });
+    expect(change.remarks).toEqual([{ remark: 'reversal_refused', attemptNumber: 2 }]);
+  });
+
+  it('is about an operation, and that about an attempt, that there is', () => {
+    const approved = sampleAuthorization([SAMPLE_OUTCOMES.approved]);
+    expect(() => applyOperationEnd(approved, 1, SUCCEEDED, CONTEXT)).toThrow('an end is about an operation');
+    const operations = [sampleOperation(1, { kind: 'void', purpose: 'late_approval', attemptNumber: 9 })];
+    const torn = { ...approved, operations };
+    expect(() => applyOperationEnd(torn, 1, FAILED, CONTEXT)).toThrow('an operation is about an attempt');
   });
 
   it('one that has ended never changes; a contradiction is told', () => {
@@ -440,8 +549,9 @@ describe('expiry', () => {
   it('of what was captured in part, the rest is closed', () => {
     const operations = [sampleOperation(1, { status: 'succeeded', amount: 1000 })];
     const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { ...due, operations });
-    const { authorization } = applyExpiry(before, CONTEXT);
+    const { authorization, changed } = applyExpiry(before, CONTEXT);
     expect(authorization).toMatchObject({ status: 'captured', capturedAmount: 1000, captureClosed: true });
+    expect(changed).toBe(true);
   });
 
   it.each([
@@ -453,6 +563,14 @@ describe('expiry', () => {
   ] as const)('%s', (_, over) => {
     const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], over as Partial<Authorization>);
     expect(applyExpiry(before, CONTEXT)).toEqual({ authorization: before, remarks: [], changed: false });
+  });
+
+  it.each([
+    ['what may hide behind a decline', sampleAuthorization([SAMPLE_OUTCOMES.declinedHidingApproval], due)],
+    ['what is not there', { ...sampleAuthorization([SAMPLE_OUTCOMES.approved], due), attempts: [] }],
+  ])('is not of %s', (_, before) => {
+    expect(before.expiresAtMs).not.toBeNull();
+    expect(applyExpiry(before, CONTEXT).changed).toBe(false);
   });
 });
 

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import type { Operation } from '../../src/core/operation.ts';
-import { hasWork, isNegative, isUndone, pendingVoid, settle, settled } from '../../src/core/settlement.ts';
+import {
+  failedVoids,
+  hasWork,
+  isNegative,
+  isUndone,
+  pendingVoid,
+  settle,
+  settled,
+} from '../../src/core/settlement.ts';
 import { sampleAttempt, sampleAuthorization, sampleOperation } from '../support/sample-authorization.ts';
 import { SAMPLE_OUTCOMES, type SampleOutcome } from '../support/sample-outcomes.ts';
 
@@ -123,6 +131,27 @@ const OPERATIONS: readonly (readonly [
   [['declinedHidingApproval'], [void_(pending)], false, 'reversing', 0, 0],
   [['declinedHidingApproval'], [void_()], false, 'declined', 0, 0],
   [['declinedHidingApproval'], [void_({ code: 'nothing_to_void' })], false, 'declined', 0, 0],
+  [
+    ['approved', 'approved'],
+    [void_({ purpose: 'expiry' }), void_({ attemptNumber: 2 })],
+    false,
+    'voided',
+    0,
+    0,
+  ],
+  [['rejectedTransient', 'approved'], [void_(pending)], false, 'approved', 0, 0],
+  [['approved'], [capture(1000, { final: true }), capture(500, failed)], false, 'captured', 1000, 0],
+  // Only captures close the capture, and only voids undo.
+  [
+    ['approved'],
+    [capture(1000), void_({ attemptNumber: 2, final: true })],
+    false,
+    'partially_captured',
+    1000,
+    0,
+  ],
+  [['declinedHidingApproval'], [capture(1000)], false, 'reversing', 0, 0],
+  [['notSent', 'declinedHidingApproval'], [void_()], false, 'reversing', 0, 0],
   [['approved', 'unknown'], [void_()], false, 'pending', 0, 0],
   [['approved', 'partial'], [void_()], false, 'reversing', 0, 0],
   [['approved', 'declinedSoft'], [void_()], false, 'voided', 0, 0],
@@ -176,6 +205,11 @@ describe('negatives', () => {
     expect(isNegative({ operations }, sampleAttempt(1, null))).toBe(false);
   });
 
+  it('nor is it undone, unless a void of it is confirmed', () => {
+    expect(isUndone({ operations: none }, sampleAttempt(1, null))).toBe(false);
+    expect(isUndone({ operations }, sampleAttempt(1, null))).toBe(true);
+  });
+
   it('a void that failed, waits, or found nothing has undone nothing', () => {
     for (const over of [pending, failed, { status: 'succeeded', code: 'nothing_to_void' } as Over]) {
       const voids = [sampleOperation(1, { kind: 'void', ...over })];
@@ -194,6 +228,30 @@ it('the void that waits is that of the attempt, and only one that waits', () => 
   expect(pendingVoid({ operations }, 2)).toBe(operations[2]);
 });
 
+describe('how often the void that waits has failed', () => {
+  const of = (attemptNumber: number, over: Over): Over => void_({ attemptNumber, ...over });
+  it.each<[string, readonly Over[], number]>([
+    ['nothing was begun', [], 0],
+    ['never', [of(1, pending)], 0],
+    ['none waits', [of(1, failed)], 0],
+    ['once', [of(1, failed), of(1, pending)], 1],
+    ['twice', [of(1, failed), of(1, failed), of(1, pending)], 2],
+    ['that of another attempt', [of(1, failed), of(2, pending)], 0],
+    [
+      'most of all attempts',
+      [of(1, failed), of(2, failed), of(2, failed), of(1, pending), of(2, pending)],
+      2,
+    ],
+    ['a capture failed', [capture(1, failed), of(1, pending)], 0],
+    ['a capture waits', [of(1, failed), capture(1, pending)], 0],
+    ['one was confirmed', [of(1, {}), of(1, pending)], 0],
+  ])('%s', (_, over, times) => {
+    expect(failedVoids({ operations: over.map((each, index) => sampleOperation(index + 1, each)) })).toBe(
+      times,
+    );
+  });
+});
+
 describe('work beside the road', () => {
   it.each([
     [['approved'], [], false],
@@ -201,6 +259,7 @@ describe('work beside the road', () => {
     [['pending'], [], true],
     [[null], [], true],
     [['declinedSoft', 'approved'], [], false],
+    [['declinedSoft', 'unknown'], [], true],
     [['approved'], [capture(1, pending)], true],
     [['approved'], [capture(1, failed)], false],
     [['rejectedTransient'], [void_(pending)], true],

@@ -27,10 +27,10 @@ function scene(
   record: Partial<ChangeRecord> = {},
 ) {
   const journal = oneRowJournal(stored, results);
-  const { deps, clock, told } = stage({ journal });
+  const { deps, clock, told, journalCalls } = stage({ journal });
   const change = (apply = beginCapture, from = READ) =>
     changeAuthorization(from, apply, { event: EVENT, ...record }, deps);
-  return { change, clock, told: () => told.map(({ what }) => what), steps: journal.steps };
+  return { change, clock, journalCalls, told: () => told.map(({ what }) => what), steps: journal.steps };
 }
 
 describe('a change', () => {
@@ -41,6 +41,7 @@ describe('a change', () => {
     expect(await change()).toEqual({
       kind: 'written',
       authorization: { ...after, answered: true, version: 3 },
+      before: READ,
     });
     const nowMs = clock.wallMs();
     expect(steps).toMatchObject([
@@ -71,12 +72,14 @@ describe('a change', () => {
   });
 
   it('is judged anew on what somebody else has written meanwhile', async () => {
-    const { change, steps, told } = scene(NEWER, [STALE]);
+    const { change, steps, told, journalCalls } = scene(NEWER, [STALE]);
     expect(await change()).toMatchObject({
       kind: 'written',
       authorization: { version: 8, captureClosed: true },
+      before: NEWER,
     });
     expect(steps.map(({ before }) => before.version)).toEqual([READ.version, 7]);
+    expect(journalCalls).toEqual(['advance', 'find', 'advance']);
     expect(told()).toEqual(['remarked', 'alert']);
   });
 
@@ -97,7 +100,8 @@ describe('a change', () => {
   });
 
   it.each([
-    ['cannot be written', NEWER, ['fails'], ['journal_failed']],
+    // Perhaps it was written all the same: better told twice than never.
+    ['cannot be written', NEWER, ['fails'], ['journal_failed', undefined, 'evidence_conflict']],
     ['has nothing to be judged on any more', null, [STALE], []],
   ] as const)('that %s has failed', async (_, stored, results, alerts) => {
     const journal = oneRowJournal(stored, results);

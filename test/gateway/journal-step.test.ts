@@ -92,6 +92,7 @@ describe('what outcomes mean for the card', () => {
 
   it.each<[string, readonly (AttemptOutcome | null)[], readonly (AttemptOutcome | null)[], object]>([
     ['one that is not known yet: nothing', [null], [null], {}],
+    ['one that begins: nothing', [SAMPLE_OUTCOMES.notSent], [SAMPLE_OUTCOMES.notSent, null], {}],
     ['an approval does not count', [null], [SAMPLE_OUTCOMES.approved], { 1: meaning(false) }],
     ['a decline counts', [null], [SAMPLE_OUTCOMES.declinedSoft], { 1: meaning(true) }],
     [

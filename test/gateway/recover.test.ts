@@ -116,9 +116,10 @@ describe('a lease that is over', () => {
   });
 
   it('is nobody’s business where the journal cannot be read', async () => {
-    const { deps, told } = stage();
+    const { deps, told, journalCalls } = stage();
     expect([await recoverLapsed(deps), await expireDue(deps)]).toEqual([0, 0]);
     expect(told.map(({ kind }) => kind)).toEqual(['journal_failed', 'journal_failed']);
+    expect(journalCalls).toEqual(['list_lapsed', 'list_expired']);
   });
 });
 

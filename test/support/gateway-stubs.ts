@@ -18,11 +18,11 @@ import { roadDeps } from './road-deps.ts';
 import { SAMPLE_SEMANTICS } from './scripted-provider.ts';
 import { SeededRandom } from './seeded-random.ts';
 
-/** What a provider answers to everything of a kind; an error is thrown. */
+/** What a provider answers to everything of a kind; an error is thrown, and of a list each is given once. */
 export interface StubAnswers {
   readonly authorize?: AttemptOutcome | Error;
   readonly inquire?: InquiryAnswer | Error;
-  readonly inquireOperation?: OperationInquiry | Error;
+  readonly inquireOperation?: OperationInquiry | Error | readonly OperationInquiry[];
   /** To captures, voids and refunds. */
   readonly operate?: OperationOutcome | Error;
   /** Done before each answer: time passes, say. */
@@ -42,10 +42,12 @@ export function stubProvider(
 ): StubProvider {
   const asked: StubProvider['asked'] = [];
   const reply =
-    <T>(what: string, answer: T | Error | undefined) =>
+    <T extends object>(what: string, told: T | Error | readonly T[] | undefined) =>
     async (call: object): Promise<T> => {
+      const before = asked.filter((other) => other.what === what).length;
       asked.push({ what, call: { ...call } });
       await answers.meanwhile?.();
+      const answer = Array.isArray(told) ? (told as readonly T[])[before] : (told as T | Error | undefined);
       if (answer === undefined) throw new Error(`${what} was not expected`);
       if (answer instanceof Error) throw answer;
       return answer;
@@ -103,6 +105,8 @@ export interface Stage {
   readonly deps: GatewayDeps;
   /** Everything that was told of alerts, remarks and resolutions, in order. */
   readonly told: readonly Readonly<Record<string, unknown>>[];
+  /** What the journal's metrics call what was asked of it. */
+  readonly journalCalls: readonly string[];
 }
 
 /** What a single piece of the gateway needs: a journal and providers as told, a clock that stands still. */
@@ -115,6 +119,7 @@ export function stage(
 ): Stage {
   const clock = new FakeClock();
   const told: Readonly<Record<string, unknown>>[] = [];
+  const journalCalls: string[] = [];
   const tell =
     (what: string) =>
     (event: object): void => {
@@ -124,6 +129,7 @@ export function stage(
     alert: tell('alert'),
     remarked: tell('remarked'),
     resolved: tell('resolved'),
+    journalTook: ({ operation }) => journalCalls.push(operation),
   };
   const deps = roadDeps({
     clock,
@@ -133,5 +139,5 @@ export function stage(
     observer,
     resolverSchedule: [5_000, 30_000, 120_000],
   });
-  return { clock, deps: { ...deps, ...parts.more }, told };
+  return { clock, deps: { ...deps, ...parts.more }, told, journalCalls };
 }
