@@ -86,6 +86,15 @@ export class Checker {
         );
       }
     }
+    if (!authorization.open && authorization.authorizedAmount > 0 && isAnswerable(authorization.status)) {
+      const live = this.#liveEntriesOf(authorization);
+      if (live.length > 0 && !live.some(({ amount }) => amount === authorization.authorizedAmount)) {
+        this.break(
+          `${authorization.id} is recorded ${authorization.status} for ${authorization.authorizedAmount}, but ${live[0]?.amount} is held`,
+          payment,
+        );
+      }
+    }
     for (const attempt of authorization.attempts.slice(0, -1)) {
       if (isNegative(authorization, attempt)) continue;
       const outcome = attempt.outcome?.kind ?? 'no outcome';

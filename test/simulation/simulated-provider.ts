@@ -160,7 +160,7 @@ export class SimulatedProvider implements Provider {
         return this.#noAnswer(deadlineMs, latencyMs);
       case 'arrives_late': {
         this.#work.arrivedLate += 1;
-        const isBreach = this.#random.chance(0.05);
+        const isBreach = this.#random.chance(0.1);
         if (isBreach) this.#work.windowBreaches += 1;
         const windowMs = this.semantics.notFoundAfterMs ?? HOUR_MS;
         const afterMs = isBreach
