@@ -242,7 +242,9 @@ async function findOut(
       return { kind: 'outcome', outcome: answer.outcome, by: 'inquiry' };
     case 'not_found': {
       const nowMs = deps.clock.wallMs();
-      const waited = { pastDeadlineMs: nowMs - attempt.deadlineAtMs, seenForMs };
+      // Clocks that are ahead see an attempt before its deadline: its whole time counts, whatever is over of it.
+      const lengthMs = attempt.deadlineAtMs - attempt.startedAtMs;
+      const waited = { pastDeadlineMs: nowMs - attempt.deadlineAtMs, seenForMs: seenForMs - lengthMs };
       if (isNotFoundEvidence(semantics, waited)) {
         return { kind: 'outcome', outcome: notFoundOutcome(attempt), by: 'inquiry' };
       }
