@@ -258,6 +258,8 @@ async function carryOut(
     ageMs: deps.clock.monotonicMs() - startedMs,
   });
   if (end === null) {
+    // By this clock its key grows old, however the wall clock is set afterwards.
+    deps.sightings.seenForMs(`${attempt.id} ${operation.id}`);
     await release(authorization.id, holder, deps.resolverSchedule[0] ?? 0, deps);
     return answerOf(authorization, operation, false, deps);
   }

@@ -31,7 +31,7 @@ import {
   sendOperation,
   targetOf,
 } from './operation-calls.ts';
-import type { CallBudget, Provider, WorkItem } from './ports.ts';
+import type { CallBudget, OperationOutcome, Provider, WorkItem } from './ports.ts';
 import { routingFacts } from './routing-facts.ts';
 import { tellUnmapped } from './unmapped.ts';
 
@@ -352,6 +352,7 @@ async function lookAtOperation(
   let by: 'inquiry' | 'answer' = 'inquiry';
   let end: OperationEnd | null = null;
   let result = 'no_way_to_ask';
+  let wasNotFound = false;
   let sending: Sending = isNew ? { kind: 'free' } : { kind: 'none', evidenceAtMs: null };
   const canInquire = provider.semantics.operationInquiry && targetOf(target) !== null;
   if (!isNew) {
@@ -359,8 +360,9 @@ async function lookAtOperation(
       ? await inquireOperation(provider, target, budgetFor(contract, deps), deps)
       : null;
     if (inquiry !== null) result = labelOf(inquiry);
+    wasNotFound = inquiry?.kind === 'not_found';
     end = inquiry === null ? null : endOfInquiry(inquiry);
-    if (inquiry === null || inquiry.kind === 'not_found') {
+    if (inquiry === null || wasNotFound) {
       sending = await judgeRepeat(target, provider, contract, inquiry !== null, deps);
     }
   }
@@ -378,7 +380,9 @@ async function lookAtOperation(
     const outcome = await sendOperation(provider, target, budgetFor(contract, deps), deps);
     by = 'answer';
     result = labelOf(outcome);
-    end = endOfOutcome(outcome);
+    end =
+      endOfOutcome(outcome) ??
+      (wasNotFound ? endOfSpentVoid(outcome, target, provider, contract, deps) : null);
     if (outcome.kind === 'accepted' && operation.kind === 'void' && !canInquire) {
       // No inquiry tells of the void, and its notice may be lost: the authorization itself is asked about.
       end = await endOfAcceptedVoid(provider, target, budgetFor(contract, deps), deps);
@@ -412,6 +416,25 @@ type Sending =
 
 /** Kind of the event that records a repeat which no key protects. */
 const SENT_AGAIN = 'operation_sent_again';
+
+/**
+ * A reversal that the provider does not know for certain, and whose repeat fails again: it keeps the failure under the
+ * key, which so will never undo anything. It has failed, and is begun anew under another key; undoing twice undoes once.
+ */
+function endOfSpentVoid(
+  outcome: OperationOutcome,
+  { attempt, operation }: Pick<OperationTarget, 'attempt' | 'operation'>,
+  provider: Provider,
+  contract: ProviderContract,
+  deps: GatewayDeps,
+): OperationEnd | null {
+  const isReversal = operation.kind === 'void' && operation.purpose !== 'requested';
+  if (!isReversal || isUnsettled(attempt.outcome) || outcome.kind !== 'unknown') return null;
+  const seenForMs = deps.sightings.seenForMs(`${attempt.id} ${operation.id}`);
+  const pastDeadlineMs = deps.clock.wallMs() - operation.createdAtMs - contract.timeoutMs;
+  if (!isNotFoundEvidence(provider.semantics, { pastDeadlineMs, seenForMs })) return null;
+  return { status: 'failed', code: 'key_spent', providerReference: null };
+}
 
 /**
  * Whether an operation that may have been sent may be sent again. A void always: undoing twice undoes once. A capture or

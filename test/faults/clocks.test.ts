@@ -119,23 +119,28 @@ describe('T48: an outcome that is not known while clocks jump or differ', () => 
 describe('T48: a key that the provider forgets is not used again, by whatever clock', () => {
   const LIFETIME_MS = 30 * MINUTE_MS;
   test.each([
-    { afterMinutes: 5, jumpMinutes: 0, repeated: true },
-    { afterMinutes: 9, jumpMinutes: 0, repeated: true },
-    { afterMinutes: 11, jumpMinutes: 0, repeated: false },
-    { afterMinutes: 5, jumpMinutes: 10, repeated: false },
-    // The clock says 9 minutes: 19 in truth, and the key still lives.
-    { afterMinutes: 19, jumpMinutes: -10, repeated: true },
-    { afterMinutes: 21, jumpMinutes: -10, repeated: false },
-    { afterMinutes: 29, jumpMinutes: -10, repeated: false },
-    { afterMinutes: 35, jumpMinutes: -10, repeated: false },
-    { afterMinutes: 39, jumpMinutes: -10, repeated: false },
-    { afterMinutes: 29, jumpMinutes: -20, repeated: true },
-    { afterMinutes: 31, jumpMinutes: -20, repeated: false },
-    { afterMinutes: 5, jumpMinutes: -10, repeated: false },
+    { afterMinutes: 5, jumpMinutes: 0, bySender: true, byAnother: true },
+    { afterMinutes: 9, jumpMinutes: 0, bySender: true, byAnother: true },
+    { afterMinutes: 11, jumpMinutes: 0, bySender: false, byAnother: false },
+    { afterMinutes: 5, jumpMinutes: 10, bySender: false, byAnother: false },
+    // The clock says 9 minutes, 19 in truth: the sender's monotonic clock knows, and the key still lives for another.
+    { afterMinutes: 19, jumpMinutes: -10, bySender: false, byAnother: true },
+    { afterMinutes: 21, jumpMinutes: -10, bySender: false, byAnother: false },
+    { afterMinutes: 29, jumpMinutes: -10, bySender: false, byAnother: false },
+    { afterMinutes: 35, jumpMinutes: -10, bySender: false, byAnother: false },
+    { afterMinutes: 39, jumpMinutes: -10, bySender: false, byAnother: false },
+    { afterMinutes: 29, jumpMinutes: -20, bySender: false, byAnother: true },
+    { afterMinutes: 31, jumpMinutes: -20, bySender: false, byAnother: false },
+    // By such a clock the request is yet to come.
+    { afterMinutes: 5, jumpMinutes: -10, bySender: false, byAnother: false },
   ])(
-    'looked at after $afterMinutes min by a clock that is off by $jumpMinutes min: repeated: $repeated',
-    async ({ afterMinutes, jumpMinutes, repeated }) => {
-      for (const machines of [1, 2]) {
+    'after $afterMinutes min, a clock off by $jumpMinutes min: by the sender $bySender, by another $byAnother',
+    async ({ afterMinutes, jumpMinutes, bySender, byAnother }) => {
+      const cases = [
+        { looks: 'sender', repeated: bySender },
+        { looks: 'another', repeated: byAnother },
+      ];
+      for (const { looks, repeated } of cases) {
         const world = new GatewayWorld({
           script: { 'sandbox-a': ['hang_processed'] },
           schedule: [1_000],
@@ -155,8 +160,8 @@ describe('T48: a key that the provider forgets is not used again, by whatever cl
         await world.clock.advance(afterMinutes * MINUTE_MS - world.clock.monotonicMs());
         const jumpMs = jumpMinutes * MINUTE_MS;
         // The first machine's clock has jumped, or another one looks whose clock is off.
-        if (machines === 1) world.clock.jumpWall(jumpMs);
-        await world.look(machines === 1 ? first : onMachine(world.process(), world.clock, jumpMs));
+        if (looks === 'sender') world.clock.jumpWall(jumpMs);
+        await world.look(looks === 'sender' ? first : onMachine(world.process(), world.clock, jumpMs));
         expect(sentMs.length - 1).toBe(repeated ? 1 : 0);
         for (const ms of sentMs) expect(ms - (sentMs[0] ?? 0)).toBeLessThan(LIFETIME_MS);
         expect((await world.get(id)).status).toBe(repeated ? 'approved' : 'pending');

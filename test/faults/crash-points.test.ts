@@ -91,7 +91,8 @@ describe('T14: the process dies around each of its journal calls', () => {
 });
 
 /** Of util-linux: changes the limits of a process that runs. */
-const HAS_PRLIMIT = spawnSync('prlimit', ['--version']).status === 0;
+const PRLIMIT = 'prlimit';
+const HAS_PRLIMIT = spawnSync(PRLIMIT, ['--version']).status === 0;
 
 const KILLED = [
   { name: 'not-arrived', title: 'before the provider reads it', status: 'failed', books: [] },
@@ -164,9 +165,7 @@ describe('T14: kill -9, and the providers live on', () => {
     'T14: the answer has come and cannot be recorded, then it dies (needs prlimit of util-linux)',
     async () => {
       const limitFiles = (bytes: string) =>
-        expect(spawnSync('prlimit', ['--pid', String(stage.gateway.pid), `--fsize=${bytes}:`]).status).toBe(
-          0,
-        );
+        expect(spawnSync(PRLIMIT, ['--pid', String(stage.gateway.pid), `--fsize=${bytes}:`]).status).toBe(0);
       await stage.strike('unrecorded', { kind: 'late', delay_ms: 500, times: 2 });
       const payments: Promise<Paid>[] = [
         stage.pay('unrecorded'),

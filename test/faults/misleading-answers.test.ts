@@ -112,6 +112,7 @@ const STORIES: readonly Story[] = [
   { name: 't7-asked' },
   { name: 't7-event', semantics: { inquiry: 'none', ...CACHING }, traits: CACHING },
   { name: 't7-cut', semantics: { inquiry: 'none', ...CACHING }, traits: CACHING, proxied: true },
+  { name: 't7-void' },
   { name: 't8-asked', semantics: FORGETTING, traits: FORGETTING },
   { name: 't8-lost', semantics: FORGETTING, traits: FORGETTING },
   { name: 't8-person-yes', semantics: { inquiry: 'none', ...FORGETTING }, traits: FORGETTING },
@@ -194,6 +195,20 @@ describe('T7: 500 although it was authorized, and the 500 is kept under the key'
     expect([entry?.live, entry?.asked]).toEqual([true, stage.requests(name).first]);
     expect(entry?.asked, 'repeats under the same key').toBeGreaterThan(2);
     expect(stage.requests(name).second).toBe(0);
+  });
+});
+
+describe.concurrent('T7: 500 to a void that was not carried out, and the 500 is kept under its key', () => {
+  test('T7: it is undone under another key, once', async () => {
+    await stage.strike('t7-void', { kind: 'error', operation: 'void', ambiguous: true });
+    const paid = await stage.pay('t7-void', { token: 'tok_decline_hidden' });
+    expect(told(paid)).toEqual([202, 'reversing', 'first declined']);
+    const end = await stage.end(paid);
+    expect([end.status, end.attempts]).toEqual(['declined', ['first declined']]);
+    const [entry] = stage.books(paid.reference);
+    expect(entry?.live).toBe(false);
+    expect(entry?.operations.filter(({ status }) => status === 'confirmed')).toHaveLength(1);
+    expect(stage.requests('t7-void').second).toBe(0);
   });
 });
 

@@ -10,7 +10,7 @@ import { type Paid, Story, type StoryPlan, startStories, triedIn } from '../supp
  * when it is the second one that does not answer, a third is not asked either.
  */
 
-const TIMEOUT_MS = 700;
+const TIMEOUT_MS = 1_200;
 
 /** What becomes of the void that must come first. None of these is a confirmation. */
 const VOIDS: readonly {
@@ -25,7 +25,7 @@ const VOIDS: readonly {
   { name: 'refused twice', fault: { kind: 'refused', times: 2 } },
   { name: 'turned away by a limit', fault: { kind: 'rate_limited', retry_after: 1 } },
   { name: 'not processed, for an error', fault: { kind: 'error' } },
-  { name: 'merely received', receivedForMs: 1_500 },
+  { name: 'merely received', receivedForMs: 2_000 },
 ];
 
 const CASES = VOIDS.flatMap((how, index) => [
@@ -39,6 +39,7 @@ const OTHERS = [
   't30-confirmed',
   't30-failed',
   't30-kept',
+  't30-spent-key',
   't31-approved',
   't31-not-there',
   't31-declined',
@@ -51,7 +52,7 @@ beforeAll(async () => {
   const plan = (name: string): StoryPlan => ({
     name,
     timeoutMs: TIMEOUT_MS,
-    action: { deadline_ms: 3_000 },
+    action: { deadline_ms: 5_000 },
     semantics: { not_found_after_ms: 400 },
   });
   gateway = await startStories([...CASES.map((each) => plan(each.story)), ...OTHERS.map(plan)]);
@@ -163,6 +164,15 @@ describe.concurrent('what A holds is undone first', () => {
     expect(atB).toMatchObject({ status: 'authorized', authorized_amount: 100, live: true });
     const apartMs = Date.parse(atB?.created_at ?? '') - Date.parse(atA?.created_at ?? '');
     expect(apartMs).toBeGreaterThanOrEqual(confirmedAfterMs);
+  });
+
+  test('T30: an error that says nothing is kept under the key of the void: done in the end, and B is never asked', async () => {
+    const told = story('t30-spent-key');
+    await told.fault('a', { kind: 'error', ambiguous: true, operation: 'void' });
+    const paid = await told.pay({ tokens: { a: 'tok_partial_40' } });
+    expect([paid.answer.status, paid.authorization.status]).toEqual([202, 'reversing']);
+    await told.until(paid.authorization.id, 'voided', ({ status }) => status === 'voided', 6_000);
+    await expectOnlyA(told, paid);
   });
 
   test('T30: where less is taken, it is no full approval, and 41 of 40 cannot be captured', async () => {

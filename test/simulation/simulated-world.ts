@@ -94,13 +94,15 @@ export class SimulatedWorld {
    * In quiet times some process looks at what is beside the road when something is due, at least every half hour: a look
    * each second, for weeks, would be most of the work and find nothing.
    */
-  #scheduleLook(): void {
+  #scheduleLook(looksInVain = 0, dueBefore: number | null = null): void {
     const due = nextDueMs(this.#opened.database);
     const dueInMs = due === null ? LOOK_MAX_MS : due - trueWallMs(this.#time);
-    const delayMs = Math.min(LOOK_MAX_MS, Math.max(LOOK_MIN_MS, dueInMs));
+    // What nobody takes up although it is due (a lease, a clock that is behind) is looked at less and less often.
+    const inVain = due === dueBefore ? looksInVain + 1 : 0;
+    const delayMs = Math.min(LOOK_MAX_MS, Math.max(LOOK_MIN_MS * 2 ** Math.min(10, inVain), dueInMs));
     this.#time.after(delayMs * (1 + 0.3 * this.#random.unit()), () => {
       void this.#random.pick(this.#processes).lookNow();
-      this.#scheduleLook();
+      this.#scheduleLook(inVain, due);
     });
   }
 

@@ -17,6 +17,8 @@ export type Place = (typeof PLACES)[number];
 export interface StoryPlan {
   /** Lower-case letters, digits and dashes. */
   readonly name: string;
+  /** Its merchants, where one of the story's own name will not do. */
+  readonly merchants?: readonly string[];
   /** More of the rule's action. */
   readonly action?: Readonly<Record<string, unknown>>;
   readonly timeoutMs?: number;
@@ -38,21 +40,22 @@ export async function startStories(
   env: Readonly<Record<string, string>> = {},
 ): Promise<TestGateway> {
   const plans = [...stories, { name: WARM_UP }];
-  const providers = plans.flatMap(({ name, timeoutMs = 2_000, semantics = {}, breaker }: StoryPlan) =>
-    PLACES.map((place) => ({
-      id: `${name}-${place}`,
-      adapter: 'sandbox',
-      merchants: [name],
-      timeout_ms: timeoutMs,
-      limits: { per_second: 10_000, concurrent: 1_000 },
-      breaker: breaker ?? { volume: 100_000, reset_ms: timeoutMs },
-      capabilities: { features: ['partial_capture'] },
-      semantics,
-    })),
+  const providers = plans.flatMap(
+    ({ name, merchants = [name], timeoutMs = 2_000, semantics = {}, breaker }: StoryPlan) =>
+      PLACES.map((place) => ({
+        id: `${name}-${place}`,
+        adapter: 'sandbox',
+        merchants,
+        timeout_ms: timeoutMs,
+        limits: { per_second: 10_000, concurrent: 1_000 },
+        breaker: breaker ?? { volume: 100_000, reset_ms: timeoutMs },
+        capabilities: { features: ['partial_capture'] },
+        semantics,
+      })),
   );
-  const rules = plans.map(({ name, action }: StoryPlan) => ({
+  const rules = plans.map(({ name, merchants = [name], action }: StoryPlan) => ({
     name,
-    when: { field: 'merchant', is: name },
+    when: { field: 'merchant', one_of: merchants },
     // biome-ignore lint/suspicious/noThenProperty: the word of the file
     then: { priority: PLACES.map((place) => `${name}-${place}`), attempts_max: 3, ...action },
   }));

@@ -41,6 +41,8 @@ export interface DeliveryAnswer {
  */
 export class WebhookTrap implements AsyncDisposable {
   readonly caught: TrappedEvent[] = [];
+  /** Statuses that the gateway has answered with, of every delivery. */
+  readonly answered: number[] = [];
   readonly #server: Server;
   readonly #gateway: TestGateway;
   readonly #held = new Set<string>();
@@ -124,7 +126,11 @@ export class WebhookTrap implements AsyncDisposable {
         response.on('data', (chunk: string) => {
           text += chunk;
         });
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+        response.on('end', () => {
+          const status = response.statusCode ?? 0;
+          this.answered.push(status);
+          resolve({ status, text });
+        });
       });
       outgoing.end(body);
     });

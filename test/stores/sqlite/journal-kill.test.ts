@@ -31,18 +31,22 @@ interface Acknowledged {
 /** Runs the writer, and kills it in mid-stream. */
 async function acknowledgedUntilKilled(round: number): Promise<Acknowledged> {
   const child = spawn(process.execPath, [SCRIPT, folder.path, String(round)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   const closed = once(child, 'close');
   let told = '';
   let steps = 0;
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    errors += chunk;
+  });
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     told += chunk;
     steps += chunk.split('\n').length - 1;
     if (steps >= STEPS_BEFORE_KILL) child.kill('SIGKILL');
   });
   const [, signal] = await closed;
-  expect(signal).toBe('SIGKILL');
+  expect(signal, errors).toBe('SIGKILL');
   const roads = new Map<string, string[]>();
   const seals: string[] = [];
   let purged = 0;

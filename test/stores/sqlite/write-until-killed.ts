@@ -15,7 +15,20 @@ const WRITERS = 32;
 /** Events that a seal covers: few, so that a seal is under way at any time. */
 const SEALED = 40;
 
-const tell = (step: string, id: string) => writeSync(1, `${step} ${id}\n`);
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/** Writes a line whole. A reader that is behind fills the pipe: then what is told waits, and so does what is done. */
+function tell(step: string, id: string): void {
+  let rest = Buffer.from(`${step} ${id}\n`);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(pause, 0, 0, 1);
+    }
+  }
+}
 
 /**
  * A process that writes roads and what follows them, seals and purges as fast as it can, and tells each acknowledged
