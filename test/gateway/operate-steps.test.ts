@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import type { Authorization } from '../../src/core/authorization.ts';
 import type { Operation } from '../../src/core/operation.ts';
 import { type OperateCommand, operate } from '../../src/gateway/operate.ts';
@@ -15,11 +16,16 @@ const REFUSED = { kind: 'refused', code: 'invalid_state' } as const;
 const UNAVAILABLE = { kind: 'journal_unavailable', retryAfterMs: 1_000 } as const;
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
-const state = (names: readonly SampleOutcome[], over: Partial<Omit<Authorization, 'request'>> = {}) =>
+const state = (
+  names: readonly (SampleOutcome | AttemptOutcome)[],
+  over: Partial<Omit<Authorization, 'request'>> = {},
+) =>
   sampleAuthorization(
-    names.map((name) => SAMPLE_OUTCOMES[name]),
+    names.map((name) => (typeof name === 'string' ? SAMPLE_OUTCOMES[name] : name)),
     over,
   );
+/** It may hide an approval, and names nothing. */
+const NAMELESS = { ...SAMPLE_OUTCOMES.declinedHidingApproval, providerReference: null };
 
 interface Scene {
   readonly authorization?: Authorization | null;
@@ -296,6 +302,20 @@ describe('an operation that waits', () => {
     expect(here.steps).toMatchObject([{ work: { dueAtMs: here.clock.wallMs() + first, lease: 'keep' } }]);
   });
 
+  it('for the name of what it acts on is not sent', async () => {
+    const authorization = state([NAMELESS], { open: true });
+    const here = scene({ authorization, command: { kind: 'void' } });
+    expect(bodyOf(await here.run())).toMatchObject({ status: 'pending', authorization: 'reversing' });
+    expect(here.provider.asked).toEqual([]);
+  });
+
+  it('for a record that lacks its attempt is not sent', async () => {
+    const torn = { ...state(['approved']), attempts: state(['notSent', 'approved']).attempts.slice(1) };
+    const here = scene({ authorization: torn });
+    expect(bodyOf(await here.run())).toMatchObject({ status: 'pending', attemptNumber: 2 });
+    expect(here.provider.asked).toEqual([]);
+  });
+
   it('is planned by the road while that is open', async () => {
     const authorization = state(['approved'], { open: true });
     const here = scene({ authorization, command: { kind: 'void' } });
@@ -374,6 +394,7 @@ describe('the call', () => {
     ],
   ])('that the provider %s (%s)', async (_, kind, answers, asked, result, status, code) => {
     const here = scene({ command: { kind }, answers });
+    await here.clock.advance(500);
     const answer = await here.run();
     expect(here.provider.asked.map(({ what }) => what)).toEqual(asked);
     expect(here.told).toEqual([
