@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import type { Authorization } from '../../src/core/authorization.ts';
 import type { Operation } from '../../src/core/operation.ts';
 import { type OperateCommand, operate } from '../../src/gateway/operate.ts';
@@ -16,16 +15,11 @@ const REFUSED = { kind: 'refused', code: 'invalid_state' } as const;
 const UNAVAILABLE = { kind: 'journal_unavailable', retryAfterMs: 1_000 } as const;
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
-const state = (
-  names: readonly (SampleOutcome | AttemptOutcome)[],
-  over: Partial<Omit<Authorization, 'request'>> = {},
-) =>
+const state = (names: readonly SampleOutcome[], over: Partial<Omit<Authorization, 'request'>> = {}) =>
   sampleAuthorization(
-    names.map((name) => (typeof name === 'string' ? SAMPLE_OUTCOMES[name] : name)),
+    names.map((name) => SAMPLE_OUTCOMES[name]),
     over,
   );
-/** It may hide an approval, and names nothing. */
-const NAMELESS = { ...SAMPLE_OUTCOMES.declinedHidingApproval, providerReference: null };
 
 interface Scene {
   readonly authorization?: Authorization | null;
@@ -300,13 +294,6 @@ describe('an operation that waits', () => {
     expect(here.told).toEqual([]);
     const first = options.authorization === undefined ? 1_000 : 5_000;
     expect(here.steps).toMatchObject([{ work: { dueAtMs: here.clock.wallMs() + first, lease: 'keep' } }]);
-  });
-
-  it('for the name of what it acts on is not sent', async () => {
-    const authorization = state([NAMELESS], { open: true });
-    const here = scene({ authorization, command: { kind: 'void' } });
-    expect(bodyOf(await here.run())).toMatchObject({ status: 'pending', authorization: 'reversing' });
-    expect(here.provider.asked).toEqual([]);
   });
 
   it('for a record that lacks its attempt is not sent', async () => {
