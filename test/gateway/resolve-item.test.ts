@@ -749,6 +749,66 @@ describe('an operation', () => {
   });
 });
 
+describe('a reversal that is not known there, and whose repeat is lost again', () => {
+  const { id } = sampleOperation(1);
+  const key = `${ID} ${id}`;
+  /** At which "not found" is evidence. */
+  const past = 1_000 + TIMEOUT_MS + WINDOW_MS + 1;
+  const spent: Scene = {
+    outcomes: ['approved'],
+    operations: [{ kind: 'void', purpose: 'late_approval' }],
+    answers: {
+      inquireOperation: { kind: 'not_found' },
+      operate: { kind: 'unknown', code: 'http_500' },
+      inquire: found('approved'),
+    },
+    atMs: past,
+    seenMs: { [key]: WINDOW_MS },
+  };
+  const sent = ['inquireOperation', 'void'];
+
+  it('has a key that undoes nothing any more: it is begun anew under another', async () => {
+    const done = await look(spent);
+    expect(done.asked).toEqual([...sent, 'inquire']);
+    expect(done.lines).toEqual(['void answer failed']);
+    expect(done.steps).toMatchObject([
+      { event: { data: { status: 'failed', code: 'key_spent', providerReference: null } } },
+    ]);
+    expect(done.last?.operations).toMatchObject([{ status: 'failed' }, { status: 'pending', number: 2 }]);
+  });
+
+  it.each<[string, Scene]>([
+    ['not in the window', { atMs: past - 1 }],
+    ['not before it was seen for as long', { seenMs: { [key]: WINDOW_MS - 1 } }],
+    ['not when it was acknowledged', { answers: { ...spent.answers, operate: { kind: 'accepted' } } }],
+    ['not when a caller asked for it, who may do so again', { operations: [{ kind: 'void' }] }],
+    [
+      'not what may be done twice',
+      { operations: [{ kind: 'capture', purpose: 'automatic_capture' }], atMs: past, semantics: {} },
+    ],
+  ])('%s', async (_, scene) => {
+    const done = await look({ ...spent, ...scene });
+    expect(done.asked).toHaveLength(2);
+    expect(done.steps).toEqual([]);
+  });
+
+  it('not when the provider was not asked', async () => {
+    const done = await look({ ...spent, semantics: { operationInquiry: false } });
+    expect([done.asked, done.steps]).toEqual([['void'], []]);
+  });
+
+  it('not while nothing is known of its attempt', async () => {
+    const done = await look({
+      ...spent,
+      outcomes: ['unknownMismatch'],
+      answers: { ...spent.answers, inquire: found('unknown') },
+      operations: [{ kind: 'void', purpose: 'quarantine' }],
+    });
+    expect([done.asked, done.steps]).toEqual([['inquire', ...sent], []]);
+    expect(done.lines.at(-1)).toBe('void answer unknown http_500');
+  });
+});
+
 describe('a capture or refund that may have been sent', () => {
   const notFound = { kind: 'not_found' } as const;
   const { id } = sampleOperation(1);
