@@ -428,11 +428,24 @@ describe('a void of an attempt that is not known', () => {
       ['inquire', 'inquireOperation', 'void'],
     ],
     ['is all that does not wait', { operations: [{ kind: 'capture' }] }, ['inquire']],
+    ['whatever was named', { outcomes: ['unknownMismatch'], operations: [{ kind: 'capture' }] }, ['inquire']],
+    ['waits where the provider is not connected', { isConnected: false }, []],
   ])('%s', async (_, scene, asked) => {
     const done = await look({ ...waits, ...scene });
     expect(done.asked).toEqual(asked);
     const isSent = asked.includes('void');
     expect(done.last?.operations[0]?.status).toBe(isSent ? 'succeeded' : undefined);
+  });
+
+  it('does not put off the look at which "not found" is evidence', async () => {
+    const done = await look({
+      ...waits,
+      answers: { inquire: { kind: 'not_found' }, operate: { kind: 'accepted' } },
+      atMs: DEADLINE_MS + WINDOW_MS,
+      seenMs: { [ID]: WINDOW_MS },
+    });
+    expect(done.asked).toEqual(['inquire', 'void', 'inquire']);
+    expect(done.plan).toEqual([0, 0, 1]);
   });
 
   it('and that is refused, stays open: it may still become money', async () => {
@@ -531,6 +544,18 @@ describe('an operation', () => {
       'capture answer succeeded',
       'succeeded',
       undefined,
+    ],
+    [
+      'that cannot be inquired and is only acknowledged waits',
+      {
+        ...pendingCapture,
+        semantics: { operationInquiry: false },
+        answers: { operate: { kind: 'accepted' } },
+      },
+      ['capture'],
+      'capture answer accepted',
+      null,
+      [1, 0, 30_000],
     ],
     [
       'that cannot be inquired, nor repeated, waits',
@@ -712,6 +737,12 @@ describe('an operation', () => {
     });
     expect(done.asked).toEqual(['inquireOperation', 'inquireOperation']);
     expect(done.last).toMatchObject({ capturedAmount: 2_000 });
+    const one = await look({
+      outcomes: ['approved'],
+      operations: [partly, partly],
+      answers: { inquireOperation: [CONFIRMED, { kind: 'pending' }] },
+    });
+    expect(one.plan).toEqual([0, 0, 5_000]);
     const half = await look({
       outcomes: ['approved'],
       operations: [
@@ -920,6 +951,35 @@ describe('a capture or refund that may have been sent', () => {
       { before: { version: done.authorization.version + 1 }, event: { kind: 'operation_ended' } },
     ]);
     expect(done.lines).toEqual(['capture answer succeeded']);
+    expect(done.told).toHaveLength(1);
+  });
+
+  it('without a key, and that is only acknowledged, is not over', async () => {
+    const done = await look({
+      ...evident,
+      answers: { inquireOperation: notFound, operate: { kind: 'accepted' } },
+    });
+    expect(done.asked).toEqual(['inquireOperation', 'capture']);
+    expect(done.last?.operations).toMatchObject([{ status: 'pending', code: null }]);
+    expect(done.plan).toEqual([0, 0, 5_000]);
+  });
+
+  it('is looked at as soon as "not found" is evidence about any of several', async () => {
+    const partly = (createdMs_: number): Partial<Operation> => ({
+      amount: 1_000,
+      createdAtMs: SAMPLE_T0 + createdMs_,
+    });
+    const seen = {
+      [`${key} 0`]: TIMEOUT_MS + WINDOW_MS,
+      [`${ID} ${sampleOperation(2).id} 0`]: TIMEOUT_MS + WINDOW_MS,
+    };
+    const done = await look({
+      ...evident,
+      operations: [partly(createdMs + 500), partly(createdMs)],
+      atMs: past - 1,
+      seenMs: seen,
+    });
+    expect(done.plan).toEqual([0, 0, 1]);
   });
 
   const newer = sampleAuthorization([SAMPLE_OUTCOMES.approved], {
@@ -1127,7 +1187,7 @@ describe('the resolver', () => {
       journal: {
         takeWork: async (...how) => {
           asked.push(how);
-          return items;
+          return items.slice(0, how[1]);
         },
         postponeWork: async (...how) => put.push(how) > 0,
       },
@@ -1165,13 +1225,13 @@ describe('the resolver', () => {
     };
     const here = resolver(Array<WorkItem>(199).fill(work(['unknown'])), { pacer: { run } });
     expect(await here.resolver.takeUp()).toBe(199);
-    await here.resolver.takeUp();
+    expect(await here.resolver.takeUp()).toBe(1);
     expect(here.asked).toMatchObject([{ 1: 200 }, { 1: 1 }]);
     expect(await here.resolver.takeUp()).toBe(0);
     expect(here.asked).toHaveLength(2);
     release();
     await here.resolver.idle();
-    expect(here.put).toHaveLength(398);
+    expect(here.put).toHaveLength(200);
     await here.resolver.takeUp();
     expect(here.asked[2]).toMatchObject({ 1: 200 });
     await here.resolver.idle();
@@ -1211,6 +1271,7 @@ describe('the resolver', () => {
         },
       },
     });
+    await here.clock.advance(500);
     await here.resolver.takeUp();
     await here.resolver.idle();
     expect(here.put).toHaveLength(looks);
