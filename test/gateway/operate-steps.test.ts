@@ -446,6 +446,17 @@ describe('when the call is over', () => {
     expect(unrecorded(here)).toBe(0);
   });
 
+  it.each([
+    ['unknown, its key grows old by this clock', lost, 100],
+    ['known, nothing is kept in sight', {}, 0],
+  ] as const)('and its end is %s', async (_, answers, seenForMs) => {
+    const here = scene({ answers });
+    await here.run();
+    const [attempt] = state(['approved']).attempts;
+    await here.clock.advance(100);
+    expect(here.deps.sightings.seenForMs(`${attempt?.id} ${sampleOperation(1).id}`)).toBe(seenForMs);
+  });
+
   it('and its lease cannot be freed, that is tried again', async () => {
     const here = scene({ answers: lost, release: 'fails' });
     expect(await here.run()).toMatchObject({ httpStatus: 202 });
