@@ -46,6 +46,7 @@ const WRITES: ReadonlySet<string> = new Set([
   'settleNotice',
 ]);
 const READS: ReadonlySet<string> = new Set([
+  'history',
   'findClaim',
   'findAuthorization',
   'listLapsed',
