@@ -213,6 +213,8 @@ export interface HistoryEvent {
   readonly actor: string;
   readonly kind: string;
   readonly data: unknown;
+  /** Numbers of the operations that it began. */
+  readonly begun: readonly number[];
 }
 
 /**

@@ -371,8 +371,8 @@ async function lookAtOperation(
     end = { status: 'failed', code: operation.code, providerReference: null };
   }
   if (end === null && sending.kind !== 'none') {
-    if (sending.kind === 'evidence') {
-      const recorded = await recordRepeat(target, deps);
+    if (sending.kind !== 'free') {
+      const recorded = await recordSending(target, sending.kind === 'first' ? SENT : SENT_AGAIN, deps);
       if (recorded.kind !== 'written') return { authorization, answered: recorded.kind === 'unchanged' };
       target = { ...target, authorization: recorded.authorization };
     }
@@ -409,12 +409,25 @@ async function lookAtOperation(
 type Sending =
   /** It cannot be done twice: nobody has sent it, a void undoes once, or its key sees to it. */
   | { readonly kind: 'free' }
+  /** Nobody has sent it so far; that it is sent is recorded first. */
+  | { readonly kind: 'first' }
   /** "Not found" is evidence that no request so far was carried out. Every repeat is recorded first. */
   | { readonly kind: 'evidence' }
   | { readonly kind: 'none'; readonly evidenceAtMs: number | null };
 
+/** Kind of the event that records that an operation is sent which whoever began it has not sent. */
+const SENT = 'operation_sent';
 /** Kind of the event that records a repeat which no key protects. */
 const SENT_AGAIN = 'operation_sent_again';
+
+/** Kinds of events whose authors never send what they begin: it is left to the resolver. */
+const BEGUN_FOR_OTHERS: ReadonlySet<string> = new Set([
+  'noticed',
+  'resolved_by_person',
+  'lapsed',
+  'expired',
+  'concluded',
+]);
 
 /**
  * A reversal that the provider does not know for certain, and whose repeat fails again: it keeps the failure under the
@@ -438,7 +451,8 @@ function endOfSpentVoid(
 /**
  * Whether an operation that may have been sent may be sent again. A void always: undoing twice undoes once. A capture or
  * a refund only where it cannot be done twice: under a key that is certain to be known and under which the first answer
- * is kept, or once "not found" is evidence about every request so far, the last repeat included.
+ * is kept, or once "not found" is evidence about every request so far, the last repeat included. What was begun by
+ * somebody who does not send (a webhook told of the approval that is to be captured) is sent for the first time.
  * @param wasNotFound whether the provider has just said that it does not know the operation
  */
 async function judgeRepeat(
@@ -449,6 +463,16 @@ async function judgeRepeat(
   deps: GatewayDeps,
 ): Promise<Sending> {
   if (operation.kind === 'void') return { kind: 'free' };
+  const history = await callJournal('history', deps, () => deps.journal.history(authorization.id));
+  if (!history.ok) return { kind: 'none', evidenceAtMs: null };
+  const sendings = history.value.filter(
+    ({ kind, data }) =>
+      (kind === SENT || kind === SENT_AGAIN) &&
+      (data as { readonly operation?: unknown }).operation === operation.id,
+  );
+  const beginning = history.value.find(({ begun }) => begun.includes(operation.number));
+  const isLeftToUs = beginning !== undefined && BEGUN_FOR_OTHERS.has(beginning.kind);
+  if (isLeftToUs && sendings.length === 0) return { kind: 'first' };
   const { semantics } = provider;
   const nowMs = deps.clock.wallMs();
   const wallAgeMs = nowMs - operation.createdAtMs;
@@ -457,28 +481,23 @@ async function judgeRepeat(
   const isKeyed = semantics.replay === 'same_answer';
   if (isKeyed && isKeyUsable(semantics, ageMs, KEY_MARGIN_MS)) return { kind: 'free' };
   if (!wasNotFound) return { kind: 'none', evidenceAtMs: null };
-  const history = await callJournal('history', deps, () => deps.journal.history(authorization.id));
-  if (!history.ok) return { kind: 'none', evidenceAtMs: null };
-  const repeats = history.value.filter(
-    ({ kind, data }) =>
-      kind === SENT_AGAIN && (data as { readonly operation?: unknown }).operation === operation.id,
-  );
   // As long as its key was good it may have been sent under it at any time.
   const keyEndMs = operation.createdAtMs + (isKeyed ? (semantics.keyLifetimeMs ?? 0) : 0);
-  const lastSentAtMs = Math.max(keyEndMs, ...repeats.map(({ atMs }) => atMs));
+  const lastSentAtMs = Math.max(keyEndMs, ...sendings.map(({ atMs }) => atMs));
   const waited = {
     pastDeadlineMs: nowMs - lastSentAtMs - contract.timeoutMs,
     // Since this process has seen that there was no repeat after the last.
-    seenForMs: deps.sightings.seenForMs(`${sighting} ${repeats.length}`) - contract.timeoutMs,
+    seenForMs: deps.sightings.seenForMs(`${sighting} ${sendings.length}`) - contract.timeoutMs,
   };
   return isNotFoundEvidence(semantics, waited)
     ? { kind: 'evidence' }
     : { kind: 'none', evidenceAtMs: notFoundEvidenceAt(semantics, waited, nowMs) };
 }
 
-/** Makes durable that an operation is about to be sent again, unless anybody else has changed something meanwhile. */
-function recordRepeat(
+/** Makes durable that an operation is about to be sent, unless anybody else has changed something meanwhile. */
+function recordSending(
   { authorization, operation }: OperationTarget,
+  kind: typeof SENT | typeof SENT_AGAIN,
   deps: GatewayDeps,
 ): Promise<ChangeResult> {
   return changeAuthorization(
@@ -488,7 +507,7 @@ function recordRepeat(
       remarks: [],
       changed: current.version === authorization.version,
     }),
-    { event: { kind: SENT_AGAIN, actor: 'resolver', data: { operation: operation.id } } },
+    { event: { kind, actor: 'resolver', data: { operation: operation.id } } },
     deps,
   );
 }

@@ -99,7 +99,12 @@ async function look(scene: Scene = {}) {
       },
       history: async () => {
         if (scene.history === 'fails') throw new JournalError('disk full');
-        return (scene.history ?? []).map((event) => ({ sequence: 1, actor: 'resolver', ...event }));
+        return (scene.history ?? []).map((event) => ({
+          sequence: 1,
+          actor: 'resolver',
+          begun: [],
+          ...event,
+        }));
       },
     },
     providers: scene.isConnected === false ? [] : [provider],
@@ -889,9 +894,9 @@ describe('a capture or refund that may have been sent', () => {
     expect(done.steps.map(({ event }) => event.kind)).toEqual(isSent ? ['operation_ended'] : []);
   });
 
-  it('is asked about before anything is looked up in the history', async () => {
+  it('is looked up in the history, and asked about where that can tell', async () => {
     const blind = await look({ ...evident, semantics: { ...keyless, operationInquiry: false } });
-    expect(blind.journalCalls).toEqual(['postpone_work']);
+    expect(blind.journalCalls).toEqual(['history', 'postpone_work']);
     const asked = await look(evident);
     expect(asked.journalCalls).toEqual(['history', 'advance', 'advance']);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { beginFollowOn } from '../../src/core/follow-on.ts';
 import { applyOutcome } from '../../src/core/lifecycle.ts';
 import { changeAuthorization } from '../../src/gateway/change.ts';
 import type { OperationOutcome } from '../../src/gateway/ports.ts';
@@ -366,5 +367,69 @@ describe('at a provider without keys', () => {
     expect(await capture).toMatchObject({ httpStatus: 201 });
     expect(await world.get(id)).toMatchObject({ status: 'captured' });
     expect(calls).toBe(1);
+  });
+
+  it.each(['none', 'same_answer'] as const)(
+    'what a notice left to be captured is captured, once, where nothing can tell of a capture (replay %s)',
+    async (replay) => {
+      const world = new GatewayWorld({
+        script: { 'sandbox-a': ['hang_unprocessed'] },
+        provider: {
+          inquiryStep: () => 'fail',
+          semantics: { replay, notFoundAfterMs: null, operationInquiry: false, keyLifetimeMs: HOUR_MS },
+        },
+      });
+      const process = world.process();
+      const id = idIn(await world.authorize(process, { capture: 'automatic' }));
+      const provider = world.providers.get('sandbox-a');
+      if (provider === undefined) throw new Error('no provider');
+      let calls = 0;
+      provider.capture = async () => {
+        calls += 1;
+        return replay === 'same_answer' && calls === 1
+          ? LOST
+          : { kind: 'confirmed', providerReference: null };
+      };
+      // The webhook's process does not send what it begins.
+      const told = await changeAuthorization(
+        await world.get(id),
+        (current) =>
+          applyOutcome(
+            current,
+            1,
+            { kind: 'approved', providerReference: 'p1', networkTransaction: null },
+            { nowMs: world.clock.wallMs(), validityMs: 30 * 24 * HOUR_MS, durationMs: null },
+          ),
+        { event: { kind: 'noticed', actor: 'webhook sandbox-a', data: {} } },
+        process.deps,
+      );
+      expect(told).toMatchObject({ kind: 'written', authorization: { operations: [{ status: 'pending' }] } });
+      await world.pass(60_000, process);
+      expect(await world.get(id)).toMatchObject({ status: 'captured' });
+      expect(calls).toBe(replay === 'none' ? 1 : 2);
+      const sent = (await world.journal.history(id)).filter(({ kind }) => kind.startsWith('operation_sent'));
+      expect(sent.map(({ kind }) => kind)).toEqual(['operation_sent']);
+    },
+  );
+
+  it('what a notice left to be captured, and was sent and lost, is not sent again', async () => {
+    const { world, process, id, calls } = await withoutKeys(() => ({ does: false, says: LOST }));
+    await changeAuthorization(
+      await world.get(id),
+      (current) => {
+        const verdict = beginFollowOn(
+          current,
+          { kind: 'capture', amount: null, final: true },
+          true,
+          world.clock.wallMs(),
+        );
+        if (!verdict.allowed) throw new Error(verdict.refusal);
+        return { authorization: verdict.authorization, remarks: [], changed: true };
+      },
+      { event: { kind: 'noticed', actor: 'webhook sandbox-a', data: {} } },
+      process.deps,
+    );
+    await world.pass(WINDOW_MS - 5_000, process);
+    expect(calls).toHaveLength(1);
   });
 });

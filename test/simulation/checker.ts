@@ -60,6 +60,7 @@ export class Checker {
 
   alerted(kind: string, authorizationId: string | null): void {
     const id = authorizationId ?? 'none';
+    if (ALERTS_OF_BUGS.has(kind)) this.break(`${id}: ${kind}`, null);
     const kinds = this.#alerted.get(id) ?? new Set();
     this.#alerted.set(id, kinds.add(kind));
   }
@@ -311,6 +312,8 @@ export class Checker {
 }
 
 const DAY_MS = 24 * 3_600_000;
+/** Alerts that tell of a bug of the gateway itself; an adapter's is one of the faults. */
+const ALERTS_OF_BUGS: ReadonlySet<string> = new Set(['resolver_failed', 'housekeeping_failed']);
 const ALERTS_FOR_PERSONS = ['unresolved', 'reversal_refused', 'not_connected'];
 
 export function authorizationOf(attemptId: string): string {

@@ -52,6 +52,7 @@ const READS: ReadonlySet<string> = new Set([
   'listLapsed',
   'listExpired',
   'openNotices',
+  'history',
 ]);
 
 export const MERCHANTS = ['m0', 'm1', 'm2', 'm3', 'm4', 'm5'] as const;

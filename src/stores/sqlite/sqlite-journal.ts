@@ -23,6 +23,7 @@ import type {
 } from '../../gateway/ports.ts';
 import { cursorOf, sequenceOf } from '../list-cursor.ts';
 import { authorizationFrom } from '../stored-authorization.ts';
+import type { Changes } from '../stored-changes.ts';
 import type { CommandRunner } from './command-runner.ts';
 import type { ListQuery } from './sqlite-listing.ts';
 import type { ClaimRow } from './sqlite-reads.ts';
@@ -86,13 +87,13 @@ export class SqliteJournal implements Journal {
 
   async history(authorizationId: string): Promise<readonly HistoryEvent[]> {
     const rows = await this.#runner.run('history', [authorizationId]);
-    return rows.map((row) => ({
-      sequence: row.number,
-      atMs: row.at_ms,
-      actor: row.actor,
-      kind: row.kind,
-      data: JSON.parse(row.data) as unknown,
-    }));
+    let known = 0;
+    return rows.map((row) => {
+      const data = JSON.parse(row.data) as { readonly changes?: Changes };
+      const begun = (data.changes?.operations ?? []).map(({ number }) => number).filter((it) => it > known);
+      known = Math.max(known, ...begun);
+      return { sequence: row.number, atMs: row.at_ms, actor: row.actor, kind: row.kind, data, begun };
+    });
   }
 
   async listLapsed(nowMs: number, limit: number): Promise<readonly Lapsed[]> {
