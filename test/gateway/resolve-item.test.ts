@@ -59,7 +59,9 @@ interface Scene {
   readonly results?: readonly (StepResult | 'fails')[];
   readonly newer?: Authorization;
   /** What the history holds of repeats. */
-  readonly history?: readonly Pick<HistoryEvent, 'atMs' | 'kind' | 'data'>[] | 'fails';
+  readonly history?:
+    | readonly (Pick<HistoryEvent, 'atMs' | 'kind' | 'data'> & Partial<HistoryEvent>)[]
+    | 'fails';
   /** When the look is, after the attempt began. */
   readonly atMs?: number;
   /** Since when this process has seen something unsettled, before the look; left out: it has not. */
@@ -926,6 +928,15 @@ describe('a capture or refund that may have been sent', () => {
       null,
     ],
     [
+      'not after it was sent late',
+      {
+        history: [repeat(5_000, { kind: 'operation_sent' })],
+        atMs: past + 3_999,
+        seenMs: { [`${key} 1`]: TIMEOUT_MS + WINDOW_MS },
+      },
+      1,
+    ],
+    [
       'by the last of several',
       {
         history: [repeat(5_000), repeat(2_000)],
@@ -943,6 +954,52 @@ describe('a capture or refund that may have been sent', () => {
     const done = await look({ ...evident, ...scene });
     expect(done.asked).toEqual(dueInMs === null ? ['inquireOperation', 'capture'] : ['inquireOperation']);
     expect(done.plan).toEqual(dueInMs === null ? undefined : [0, 0, dueInMs]);
+  });
+
+  const begunBy = (kind: string, begun: readonly number[] = [1]) => ({
+    kind,
+    atMs: SAMPLE_T0,
+    data: {},
+    begun,
+  });
+  const early: Scene = { ...unsure, semantics: keyless };
+  it.each<[string, Scene, boolean]>([
+    ['a webhook began', { history: [begunBy('noticed')] }, true],
+    ['a person began', { history: [begunBy('resolved_by_person')] }, true],
+    ['a recovery began', { history: [begunBy('lapsed')] }, true],
+    ['an expiry began', { history: [begunBy('expired')] }, true],
+    ['the end of a road began', { history: [begunBy('concluded')] }, true],
+    [
+      'nobody can be asked about',
+      { history: [begunBy('noticed')], semantics: { ...keyless, operationInquiry: false } },
+      true,
+    ],
+    ['others began besides', { history: [begunBy('noticed', [1, 2])] }, true],
+    [
+      'stands beside another that was sent',
+      { history: [begunBy('noticed'), repeat(0, { kind: 'operation_sent', data: { operation: 'cap_x' } })] },
+      true,
+    ],
+    ['nobody is known to have begun', { history: [] }, false],
+    ['its caller began, who sends it', { history: [begunBy('operation_begun')] }, false],
+    ['another look began, which sends it', { history: [begunBy('resolved')] }, false],
+    ['is not the one that a webhook began', { history: [begunBy('noticed', [2])] }, false],
+    ['was sent since', { history: [begunBy('noticed'), repeat(0, { kind: 'operation_sent' })] }, false],
+    ['was sent again since', { history: [begunBy('noticed'), repeat(0)] }, false],
+  ])('that %s', async (_, scene, isSent) => {
+    const done = await look({ ...early, ...scene });
+    expect(done.asked.includes('capture')).toBe(isSent);
+    expect(done.steps.map(({ event }) => event.kind)).toEqual(
+      isSent ? ['operation_sent', 'operation_ended'] : [],
+    );
+    if (isSent) expect(done.steps[0]?.event).toMatchObject({ actor: 'resolver', data: { operation: id } });
+  });
+
+  it('that is sent for the first time has failed when it is refused', async () => {
+    const answers = { inquireOperation: notFound, operate: REFUSED };
+    const done = await look({ ...early, answers, history: [begunBy('noticed')] });
+    expect(done.asked).toEqual(['inquireOperation', 'capture']);
+    expect(done.last?.operations).toMatchObject([{ status: 'failed', code: 'invalid_state' }]);
   });
 
   it('without a key is recorded before it is sent', async () => {

@@ -46,7 +46,6 @@ const WRITES: ReadonlySet<string> = new Set([
   'settleNotice',
 ]);
 const READS: ReadonlySet<string> = new Set([
-  'history',
   'findClaim',
   'findAuthorization',
   'listLapsed',
