@@ -963,36 +963,40 @@ describe('a capture or refund that may have been sent', () => {
     begun,
   });
   const early: Scene = { ...unsure, semantics: keyless };
-  it.each<[string, Scene, boolean]>([
-    ['a webhook began', { history: [begunBy('noticed')] }, true],
-    ['a person began', { history: [begunBy('resolved_by_person')] }, true],
-    ['a recovery began', { history: [begunBy('lapsed')] }, true],
-    ['an expiry began', { history: [begunBy('expired')] }, true],
-    ['the end of a road began', { history: [begunBy('concluded')] }, true],
+  it.each<[string, Scene]>([
+    ['a webhook began', { history: [begunBy('noticed')] }],
+    ['a person began', { history: [begunBy('resolved_by_person')] }],
+    ['a recovery began', { history: [begunBy('lapsed')] }],
+    ['an expiry began', { history: [begunBy('expired')] }],
+    ['the end of a road began', { history: [begunBy('concluded')] }],
     [
       'nobody can be asked about',
       { history: [begunBy('noticed')], semantics: { ...keyless, operationInquiry: false } },
-      true,
     ],
-    ['others began besides', { history: [begunBy('noticed', [1, 2])] }, true],
+    ['others began besides', { history: [begunBy('noticed', [1, 2])] }],
     [
       'stands beside another that was sent',
       { history: [begunBy('noticed'), repeat(0, { kind: 'operation_sent', data: { operation: 'cap_x' } })] },
-      true,
     ],
-    ['nobody is known to have begun', { history: [] }, false],
-    ['its caller began, who sends it', { history: [begunBy('operation_begun')] }, false],
-    ['another look began, which sends it', { history: [begunBy('resolved')] }, false],
-    ['is not the one that a webhook began', { history: [begunBy('noticed', [2])] }, false],
-    ['was sent since', { history: [begunBy('noticed'), repeat(0, { kind: 'operation_sent' })] }, false],
-    ['was sent again since', { history: [begunBy('noticed'), repeat(0)] }, false],
-  ])('that %s', async (_, scene, isSent) => {
+  ])('that %s is sent for the first time, and that is recorded before', async (_, scene) => {
     const done = await look({ ...early, ...scene });
-    expect(done.asked.includes('capture')).toBe(isSent);
-    expect(done.steps.map(({ event }) => event.kind)).toEqual(
-      isSent ? ['operation_sent', 'operation_ended'] : [],
-    );
-    if (isSent) expect(done.steps[0]?.event).toMatchObject({ actor: 'resolver', data: { operation: id } });
+    expect(done.asked).toContain('capture');
+    expect(done.steps).toMatchObject([
+      { event: { kind: 'operation_sent', actor: 'resolver', data: { operation: id } } },
+      { event: { kind: 'operation_ended' } },
+    ]);
+  });
+
+  it.each<[string, Scene]>([
+    ['nobody is known to have begun', { history: [] }],
+    ['its caller began, who sends it', { history: [begunBy('operation_begun')] }],
+    ['another look began, which sends it', { history: [begunBy('resolved')] }],
+    ['is not the one that a webhook began', { history: [begunBy('noticed', [2])] }],
+    ['was sent since', { history: [begunBy('noticed'), repeat(0, { kind: 'operation_sent' })] }],
+    ['was sent again since', { history: [begunBy('noticed'), repeat(0)] }],
+  ])('that %s is not sent for the first time', async (_, scene) => {
+    const done = await look({ ...early, ...scene });
+    expect([done.asked, done.steps]).toEqual([['inquireOperation'], []]);
   });
 
   it('that is sent for the first time has failed when it is refused', async () => {
