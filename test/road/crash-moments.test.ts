@@ -31,4 +31,4 @@ test(`killed between claim and answer: nothing is lost, nothing done twice (SEED
   expect(callers.counts.cutOff).toBeGreaterThan(0);
   expect(seen.lapsed).toBeGreaterThan(0);
   expect(seen.resolved + seen.operationsEnded).toBeGreaterThan(0);
-}, 90_000);
+}, 120_000);
