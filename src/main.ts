@@ -215,6 +215,7 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
     authorize: (command) => gateway.authorize(command),
     operate: (command) => gateway.operate(command),
     resolve: (command) => gateway.resolve(command),
+    resolveOperation: (command) => gateway.resolveOperation(command),
     takeNotices: (provider, message) => gateway.takeNotices(provider, message),
     journal,
     findCaller: apiKeyLookUp(parts.keys.keys),

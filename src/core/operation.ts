@@ -66,6 +66,14 @@ export const NOTHING_TO_VOID = 'nothing_to_void';
 const ID_PREFIX: Readonly<Record<OperationKind, string>> = { capture: 'cap', void: 'void', refund: 'ref' };
 const KEY_LETTER: Readonly<Record<OperationKind, string>> = { capture: 'c', void: 'v', refund: 'r' };
 
+const OPERATION_ID = /^(?:cap|void|ref)_([A-Za-z]{1,64})_\d{1,6}$/;
+
+/** The id of the authorization that an operation's id names; null for a text that is none. */
+export function authorizationIdIn(operationId: string): string | null {
+  const match = OPERATION_ID.exec(operationId);
+  return match === null ? null : `auth_${match[1]}`;
+}
+
 /** A new operation, pending. Ids and keys follow from authorization, attempt and number alone. */
 export function newOperation(
   authorization: { readonly id: string; readonly operations: readonly Operation[] },

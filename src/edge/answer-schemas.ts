@@ -4,6 +4,7 @@ import { AUTHORIZATION_STATUSES } from '../core/authorization.ts';
 import { DECLINE_CATEGORIES } from '../core/declines/decline.ts';
 import { FOLLOW_ON_REFUSALS } from '../core/follow-on.ts';
 import { OPERATION_KINDS, OPERATION_PURPOSES, OPERATION_STATUSES } from '../core/operation.ts';
+import { OPERATION_NOT_OPEN } from '../gateway/resolve-operation-by-person.ts';
 import { amountSchema } from './authorization-body.ts';
 
 const nullableText = z.string().nullable();
@@ -228,12 +229,17 @@ export const problemSchema = z
     sent: z.boolean().optional().openapi({ description: 'False: no provider was sent anything.' }),
     authorization_id: z.string().optional(),
     reason: z
-      .enum(FOLLOW_ON_REFUSALS)
+      .enum([...FOLLOW_ON_REFUSALS, ...OPERATION_NOT_OPEN])
       .optional()
-      .openapi({ description: 'Why, for operation-not-possible; the detail says what can be done instead.' }),
+      .openapi({
+        description:
+          'Why, for operation-not-possible and operation-not-open; the detail says what can be done instead.',
+      }),
     authorization_status: z.enum(AUTHORIZATION_STATUSES).optional(),
     amounts: amountsSchema.optional(),
     left: amountSchema.optional().openapi({ description: 'What may still be captured or refunded.' }),
+    operation_id: z.string().optional(),
+    operation_status: z.enum(OPERATION_STATUSES).nullable().optional(),
     attempt_id: z.string().optional(),
     outcome: z.enum(OUTCOME_KINDS).nullable().optional(),
     rule: nullableText.optional(),

@@ -5,6 +5,7 @@ import { documentRoutes } from './document-routes.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import type { EdgeEnv } from './endpoint.ts';
 import { followOnRoutes } from './follow-on-routes.ts';
+import { operationResolutionRoutes } from './operation-resolution-routes.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { problem, problemResponse } from './problems.ts';
 import { providerRoutes } from './provider-routes.ts';
@@ -20,6 +21,7 @@ export function createApp(deps: EdgeDeps): Hono<EdgeEnv> {
   authorizationRoutes(app, deps);
   followOnRoutes(app, deps);
   attemptRoutes(app, deps);
+  operationResolutionRoutes(app, deps);
   providerRoutes(app, deps);
   webhookRoutes(app, deps);
   operationRoutes(app, deps);

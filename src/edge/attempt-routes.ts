@@ -17,6 +17,12 @@ import { plainText, visibleAscii } from './text-schemas.ts';
 
 export const RESOLUTIONS_OF_ATTEMPT = '/v1/attempts/{id}/resolutions';
 
+/** What a person's word rests on. */
+export const evidenceSchema = plainText(1000, 10).openapi({
+  description: 'Where it can be checked. Kept in the history with the account of the key.',
+  example: "ticket 4711: not in the provider's settlement report of 2026-11-24",
+});
+
 /** `POST /v1/attempts/{id}/resolutions`: what a person found out at the provider. */
 export const resolutionBodySchema = z
   .strictObject({
@@ -29,10 +35,7 @@ export const resolutionBodySchema = z
       description: "The authorization's id at the provider; required for approved.",
       example: 'sbx_byjepvBsraaaaab',
     }),
-    evidence: plainText(1000, 10).openapi({
-      description: 'Where it can be checked. Kept in the history with the account of the key.',
-      example: "ticket 4711: not in the provider's settlement report of 2026-11-24",
-    }),
+    evidence: evidenceSchema,
   })
   .superRefine((body, context) => {
     if (body.resolution === 'approved' && body.provider_reference == null) {

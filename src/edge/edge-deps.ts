@@ -3,6 +3,10 @@ import type { KeepResult } from '../gateway/notices.ts';
 import type { OperateCommand, OperateResult } from '../gateway/operate.ts';
 import type { Clock, Journal, ProviderOverride, Randomness } from '../gateway/ports.ts';
 import type { ResolveCommand, ResolveResult } from '../gateway/resolve-by-person.ts';
+import type {
+  ResolveOperationCommand,
+  ResolveOperationResult,
+} from '../gateway/resolve-operation-by-person.ts';
 import type { AuthorizeCommand, AuthorizeResult } from '../gateway/road-results.ts';
 
 /** What an API key may do. */
@@ -66,8 +70,10 @@ export interface EdgeDeps {
   readonly authorize: (command: AuthorizeCommand) => Promise<AuthorizeResult>;
   /** Captures, voids and refunds. */
   readonly operate: (command: OperateCommand) => Promise<OperateResult>;
-  /** A person closes what could not be found out. */
+  /** A person closes an attempt that could not be found out. */
   readonly resolve: (command: ResolveCommand) => Promise<ResolveResult>;
+  /** The same for a capture, void or refund. */
+  readonly resolveOperation: (command: ResolveOperationCommand) => Promise<ResolveOperationResult>;
   readonly journal: Pick<Journal, 'findAuthorization' | 'listAuthorizations'>;
   /** Takes what a provider sent by itself. */
   readonly takeNotices: (

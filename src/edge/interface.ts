@@ -19,6 +19,7 @@ import {
   VOIDS,
   voidBodySchema,
 } from './follow-on-routes.ts';
+import { operationResolutionBodySchema, RESOLUTIONS_OF_OPERATION } from './operation-resolution-routes.ts';
 import type { ProblemName } from './problems.ts';
 import { overrideBodySchema, PROVIDER, PROVIDER_OVERRIDE, PROVIDERS } from './provider-routes.ts';
 import { WEBHOOKS } from './webhook-routes.ts';
@@ -259,6 +260,33 @@ export const OPERATIONS: readonly Operation[] = [
     },
     answers: { 200: authorization('It is recorded: the authorization as it is now.') },
     problems: [...KEYED, ...BODIED, 'not-found', 'attempt-not-open', 'journal-unavailable'],
+  },
+  {
+    method: 'post',
+    path: RESOLUTIONS_OF_OPERATION,
+    operationId: 'resolveOperation',
+    summary: 'Close a capture, void or refund whose end could not be found out',
+    description:
+      'For a person who asked the provider. Taken while it is pending and the request that authorized is over. failed ' +
+      'only once nobody may be sending it any more: half an hour and the time limit of its provider after it was begun. ' +
+      'A void that waits for the outcome of its attempt is closed by resolving the attempt.',
+    scopes: ['ops'],
+    body: {
+      schema: operationResolutionBodySchema,
+      example: {
+        resolution: 'succeeded',
+        provider_reference: 'sbx_byjepvBsraaaaac',
+        evidence: "ticket 4712: in the provider's settlement report of 2026-11-24",
+      },
+    },
+    answers: {
+      200: authorization(
+        'It is recorded: the authorization as it is now. What a failed capture or refund had taken up is free again. A ' +
+          'failed reversal of our own (purpose other than requested) means that it was not undone: it is begun anew, as ' +
+          'another void under another key, and stays reversing until that is done.',
+      ),
+    },
+    problems: [...KEYED, ...BODIED, 'not-found', 'operation-not-open', 'journal-unavailable'],
   },
   {
     method: 'get',

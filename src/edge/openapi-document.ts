@@ -25,6 +25,14 @@ const EXAMPLE_MEMBERS: Partial<Record<ProblemName, object>> = {
     outcome: 'approved',
     authorization_status: 'approved',
   },
+  'operation-not-open': {
+    detail: 'Its end is known, succeeded, and the authorization is captured: there is nothing to resolve.',
+    authorization_id: 'auth_bcdfghjkmnpqrstvwxyzB',
+    operation_id: 'cap_bcdfghjkmnpqrstvwxyzB_1',
+    reason: 'ended',
+    operation_status: 'succeeded',
+    authorization_status: 'captured',
+  },
 };
 
 /** The OpenAPI 3.1 document, made from the schemas that validate. */
@@ -58,12 +66,14 @@ export function openApiDocument(version: string): object {
         'without ever charging twice. Amounts are in minor units; errors are RFC 9457 problems.',
     },
     servers: [{ url: '/' }],
-    tags: ['authorizations', 'attempts', 'webhooks', 'providers', 'operations'].map((name) => ({ name })),
+    tags: ['authorizations', 'attempts', 'operations', 'webhooks', 'providers', 'service'].map((name) => ({
+      name,
+    })),
   });
 }
 
 function tagOf(path: string): string {
-  return /^\/v1\/(\w+)/.exec(path)?.[1] ?? 'operations';
+  return /^\/v1\/(\w+)/.exec(path)?.[1] ?? 'service';
 }
 
 function descriptionOf(operation: Operation): string {

@@ -82,6 +82,11 @@ export const PROBLEMS = {
     status: 409,
     remedy: 'Read the authorization at Location: it shows what became of each attempt.',
   },
+  'operation-not-open': {
+    title: 'This capture, void or refund cannot be resolved as it stands',
+    status: 409,
+    remedy: 'The detail says why, and what to do; read the authorization at Location. Nothing was changed.',
+  },
   'body-too-large': {
     title: 'The body is too large',
     status: 413,

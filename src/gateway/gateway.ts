@@ -8,6 +8,11 @@ import { type OperateCommand, type OperateResult, operate } from './operate.ts';
 import { expireDue, recoverLapsed } from './recover.ts';
 import { Resolver } from './resolve.ts';
 import { type ResolveCommand, type ResolveResult, resolveAttempt } from './resolve-by-person.ts';
+import {
+  type ResolveOperationCommand,
+  type ResolveOperationResult,
+  resolveOperation,
+} from './resolve-operation-by-person.ts';
 import type { AuthorizeCommand, AuthorizeResult } from './road-results.ts';
 
 /** Time between two runs of the housekeeping, at most. */
@@ -48,7 +53,12 @@ export class Gateway {
     return this.#counted(() => operate(command, this.#deps));
   }
 
-  /** A person closes what could not be found out. */
+  /** A person closes a capture, void or refund that could not be found out. */
+  resolveOperation(command: ResolveOperationCommand): Promise<ResolveOperationResult> {
+    return this.#counted(() => resolveOperation(command, this.#deps));
+  }
+
+  /** A person closes an attempt that could not be found out. */
   resolve(command: ResolveCommand): Promise<ResolveResult> {
     return this.#counted(() => resolveAttempt(command, this.#deps));
   }

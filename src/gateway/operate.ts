@@ -57,6 +57,16 @@ const UNAVAILABLE_RETRY_MS = 1_000;
  * sent, and nobody whose clock is ahead sends it meanwhile.
  */
 const HELD_MS = 30 * 60_000;
+
+/**
+ * How long an operation belongs to the call that began it, at most: milliseconds from its beginning. Before, it may be
+ * on its way by that call, whatever anybody else's clock says.
+ * @param timeoutMs of a call of its provider
+ */
+export function operationLeaseMs(timeoutMs: number): number {
+  return timeoutMs + HELD_MS;
+}
+
 /** When it is looked at after the end of the call, once the lease on it is free. */
 const DUE_MARGIN_MS = 2_000;
 /** Times that an operation is begun anew because the authorization changed meanwhile. */
@@ -185,15 +195,15 @@ function stepFor(
 ): Step {
   const nowMs = deps.clock.wallMs();
   const { authorization: after, operation, sender } = begun;
-  const overAtMs = nowMs + (sender?.contract.timeoutMs ?? 0);
+  const timeoutMs = sender?.contract.timeoutMs ?? 0;
   const work =
     sender === null
       ? planFor(after, nowMs, deps.resolverSchedule)
       : {
           step: 0,
           failures: 0,
-          dueAtMs: overAtMs + DUE_MARGIN_MS,
-          lease: { owner: holder, untilMs: overAtMs + HELD_MS },
+          dueAtMs: nowMs + timeoutMs + DUE_MARGIN_MS,
+          lease: { owner: holder, untilMs: nowMs + operationLeaseMs(timeoutMs) },
         };
   return stepOf(
     before,

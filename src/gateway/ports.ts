@@ -249,6 +249,12 @@ export interface Journal {
    * @returns whether it still was the caller's: nobody else took it up meanwhile
    */
   postponeWork(authorizationId: string, owner: string, plan: WorkPlan): Promise<boolean>;
+  /**
+   * Takes the work of one authorization, due or not, unless it is under a lease of somebody else that did not end by
+   * `endedByMs`. When it is due does not change.
+   * @returns false when it is under such a lease; true also when there is no work
+   */
+  holdWork(authorizationId: string, endedByMs: number, lease: WorkItem['lease']): Promise<boolean>;
   /** Keeps a notice before it is acknowledged; `known`: it was kept before, and is not kept twice. */
   keepNotice(provider: string, notice: Notice, atMs: number): Promise<'kept' | 'known'>;
   /** Notices that nobody has dealt with yet, oldest first, at most `limit`. */

@@ -38,7 +38,7 @@ import { tellUnmapped } from './unmapped.ts';
 /** Items in hand at once, at most: those of a provider that hangs wait in its pace, and do not hold up the others'. */
 const IN_HAND_MAX = 200;
 /** How long work taken up belongs to its process. */
-const WORK_LEASE_MS = 180_000;
+export const WORK_LEASE_MS = 180_000;
 /** Of the lease, what the calls of one look may take at most; with less left, the item is not begun. */
 const LOOK_MAX_MS = 125_000;
 
@@ -604,13 +604,21 @@ async function planNext(item: WorkItem, look: Look, deps: GatewayDeps): Promise<
   if (plan.dueAtMs === null) {
     deps.observer.alert({
       kind: 'unresolved',
-      detail: `${provider} could not tell within the validity; close it with evidence: POST /v1/attempts/{id}/resolutions`,
+      detail: `${provider} could not tell within the validity; close it with evidence: POST ${pathToClose(authorization)}`,
       authorizationId: authorization.id,
     });
   }
   await callJournal('postpone_work', deps, () =>
     deps.journal.postponeWork(authorization.id, item.lease.owner, { ...plan, lease: null }),
   );
+}
+
+/** Where a person closes what is left: an operation waits for its attempt, so that the attempt comes first. */
+function pathToClose({ attempts, operations }: Authorization): string {
+  const attempt = attempts.find(({ outcome }) => isUnsettled(outcome));
+  if (attempt !== undefined) return `/v1/attempts/${attempt.id}/resolutions`;
+  const operation = operations.find(({ status }) => status === 'pending');
+  return `/v1/operations/${operation?.id}/resolutions`;
 }
 
 function tell(

@@ -185,6 +185,34 @@ function queueContract(journal: () => Journal): void {
       expect(await journal().postponeWork('auth_nobody', 'pod-1', plan())).toBe(false);
     });
 
+    test('is held by id, due or not, unless somebody has it', async () => {
+      await unknown('auth_parked', plan({ dueAtMs: null }));
+      await unknown('auth_due', plan());
+      const other = { owner: 'pod-2', untilMs: T0 + 90_000 };
+      expect(await journal().holdWork('auth_due', T0, LEASE)).toBe(true);
+      expect(await take(T0 + 59_999)).toEqual([]);
+      // Again, by whoever has it.
+      expect(await journal().holdWork('auth_due', T0, LEASE)).toBe(true);
+      expect(await journal().holdWork('auth_due', T0 + 59_999, other)).toBe(false);
+      expect(await journal().holdWork('auth_due', T0 + 60_000, other)).toBe(true);
+      expect(await take(T0 + 89_999)).toEqual([]);
+      expect(await take(T0 + 90_000)).toEqual(['auth_due']);
+
+      expect(await journal().holdWork('auth_parked', T0, other)).toBe(true);
+      expect(await take(T0 + 1_000_000, 10, { owner: 'pod-3', untilMs: T0 + 2_000_000 })).toEqual([
+        'auth_due',
+      ]);
+      expect(await counts(T0 + 1_000_000)).toMatchObject({ parked: 1 });
+      expect(await journal().postponeWork('auth_parked', 'pod-2', plan())).toBe(true);
+    });
+
+    test('where there is none, nobody has it', async () => {
+      await unknown('auth_one', null);
+      expect(await journal().holdWork('auth_one', T0, LEASE)).toBe(true);
+      expect(await journal().holdWork('auth_nobody', T0, LEASE)).toBe(true);
+      expect(await take(T0 + 1_000_000)).toEqual([]);
+    });
+
     test('whoever has it may keep it for longer, also after its lease has ended', async () => {
       await unknown('auth_one', plan());
       await take(T0 + 5_000);

@@ -9,6 +9,10 @@ import { type EdgeServer, type ServerSettings, startServer } from '../../src/edg
 import type { OperateCommand, OperateResult } from '../../src/gateway/operate.ts';
 import type { Clock, ProviderOverride } from '../../src/gateway/ports.ts';
 import type { ResolveCommand, ResolveResult } from '../../src/gateway/resolve-by-person.ts';
+import type {
+  ResolveOperationCommand,
+  ResolveOperationResult,
+} from '../../src/gateway/resolve-operation-by-person.ts';
 import type { AuthorizeCommand, AuthorizeResult } from '../../src/gateway/road-results.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
 import { systemRandomness } from '../../src/guards/system-randomness.ts';
@@ -197,6 +201,7 @@ export interface EdgeFixture {
   readonly commands: AuthorizeCommand[];
   readonly operations: OperateCommand[];
   readonly resolutions: ResolveCommand[];
+  readonly operationResolutions: ResolveOperationCommand[];
   readonly overrides: ProviderOverride[];
   readonly faults: { readonly traceId: string; readonly route: string; readonly error: unknown }[];
   /** Everything handed to log and metrics sinks. */
@@ -206,6 +211,7 @@ export interface EdgeFixture {
   answer: (command: AuthorizeCommand) => Promise<AuthorizeResult>;
   operated: (command: OperateCommand) => Promise<OperateResult>;
   resolved: (command: ResolveCommand) => Promise<ResolveResult>;
+  operationResolved: (command: ResolveOperationCommand) => Promise<ResolveOperationResult>;
 }
 
 export const ANSWERED: AuthorizeResult = {
@@ -229,6 +235,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
     commands: [],
     operations: [],
     resolutions: [],
+    operationResolutions: [],
     overrides: [],
     faults: [],
     told: [],
@@ -237,6 +244,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
     answer: async () => ANSWERED,
     operated: async () => OPERATED,
     resolved: async () => ({ kind: 'resolved', authorization: AUTHORIZATION }),
+    operationResolved: async () => ({ kind: 'resolved', authorization: AUTHORIZATION }),
     deps: {
       authorize: (command) => {
         fixture.commands.push(command);
@@ -249,6 +257,10 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
       resolve: (command) => {
         fixture.resolutions.push(command);
         return fixture.resolved(command);
+      },
+      resolveOperation: (command) => {
+        fixture.operationResolutions.push(command);
+        return fixture.operationResolved(command);
       },
       takeNotices: async () => ({ kind: 'kept', isNew: true }),
       journal: {

@@ -181,6 +181,16 @@ const CASES: Record<ProblemName, Case> = {
     authorization: AUTHORIZATION,
   }),
   'attempt-not-open': { deps: { resolve: async () => ({ kind: 'not_open', authorization: AUTHORIZATION }) } },
+  'operation-not-open': {
+    deps: {
+      resolveOperation: async () => ({
+        kind: 'not_open',
+        reason: 'ended',
+        authorization: withOperations(CAPTURE),
+        retryAfterMs: null,
+      }),
+    },
+  },
   'idempotency-key-reused': {
     deps: {
       authorize: async () => ({ kind: 'other_body', authorizationId }),
@@ -201,6 +211,7 @@ const CASES: Record<ProblemName, Case> = {
       authorize: bug,
       operate: bug,
       resolve: bug,
+      resolveOperation: bug,
       takeNotices: bug,
       providers: bug,
       journal: { findAuthorization: bug, listAuthorizations: bug },
@@ -212,6 +223,7 @@ const CASES: Record<ProblemName, Case> = {
       operate: async () => ({ kind: 'journal_unavailable', retryAfterMs: 1 }),
       takeNotices: async () => ({ kind: 'journal_unavailable' }),
       resolve: async () => ({ kind: 'journal_unavailable' }),
+      resolveOperation: async () => ({ kind: 'journal_unavailable' }),
       setOverride: broken,
       journal: { findAuthorization: broken, listAuthorizations: broken },
     },
@@ -233,6 +245,10 @@ function requestOf(operationId: string, id: string): [path: string, init: Reques
     resolveAttempt: [
       `/v1/attempts/${id || 'att_bcdfghjkmnpqrstvwxyzB_2'}/resolutions`,
       post({ resolution: 'undone', evidence: 'ticket 4711, refunded by hand' }),
+    ],
+    resolveOperation: [
+      `/v1/operations/${id || CAPTURE.id}/resolutions`,
+      post({ resolution: 'failed', evidence: 'ticket 4712, not in the statement' }),
     ],
     takeWebhook: [`/v1/webhooks/${id || 'sandbox-a'}`, { method: 'POST', body: '{}' }],
     listProviders: ['/v1/providers', get],

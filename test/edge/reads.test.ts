@@ -305,6 +305,7 @@ describe('operations', () => {
       '/v1/authorizations/',
       `/v1/authorizations/${AUTHORIZATION.id}/capture`,
       '/v1/attempts/att_b_1',
+      '/v1/operations/cap_b_1',
     ]) {
       expect((await app.request(path)).headers.get('content-type')).toBe('application/problem+json');
       expect((await app.request(path)).status).toBe(404);
@@ -317,6 +318,7 @@ describe('operations', () => {
       ['DELETE', `/v1/authorizations/${AUTHORIZATION.id}/voids`, 'POST'],
       ['PUT', `/v1/authorizations/${AUTHORIZATION.id}/refunds`, 'POST'],
       ['GET', '/v1/attempts/att_b_1/resolutions', 'POST'],
+      ['GET', '/v1/operations/cap_b_1/resolutions', 'POST'],
       ['OPTIONS', '/healthz', 'GET, HEAD'],
     ] as const) {
       const response = await app.request(path, { method });

@@ -1143,6 +1143,7 @@ describe('a capture or refund that may have been sent', () => {
 });
 
 describe('the next look', () => {
+  const ATTEMPT_ID = sampleAttempt(1, null).id;
   const open: Scene = { answers: { inquire: found('unknown') } };
   it('is the next of the schedule, under nobody’s lease', async () => {
     const done = await look({ ...open, item: { step: 1, failures: 4 } });
@@ -1179,7 +1180,7 @@ describe('the next look', () => {
     expect(done.plan).toEqual(plan);
   });
 
-  it.each<[string, Scene, (number | null)[], readonly string[]]>([
+  it.each<[string, Scene, (number | null)[], readonly string[], path?: string]>([
     [
       'is the last at the end of the validity',
       { item: { sinceMs: SAMPLE_T0 - 7 * DAY_MS + 6_000 } },
@@ -1191,12 +1192,14 @@ describe('the next look', () => {
       { item: { sinceMs: SAMPLE_T0 - 7 * DAY_MS + 5_000 } },
       [1, 0, null],
       ['unresolved'],
+      `attempts/${ATTEMPT_ID}`,
     ],
     [
       'is none after the longest validity where nobody knows it',
       { isConnected: false, item: { sinceMs: SAMPLE_T0 - 31 * DAY_MS + 5_000 } },
       [0, 1, null],
       ['unresolved'],
+      `attempts/${ATTEMPT_ID}`,
     ],
     [
       'but one before that',
@@ -1216,7 +1219,31 @@ describe('the next look', () => {
       [1, 0, 1_000],
       [],
     ],
-  ])('%s', async (_, scene, plan, alerts) => {
+    [
+      'is none after it where only an operation is open: that is what a person has to close',
+      {
+        outcomes: ['approved'],
+        operations: [{ status: 'succeeded', amount: 1 }, {}],
+        answers: { inquireOperation: { kind: 'pending' } },
+        item: { sinceMs: SAMPLE_T0 - 7 * DAY_MS + 5_000 },
+      },
+      [1, 0, null],
+      ['unresolved'],
+      `operations/${sampleOperation(2).id}`,
+    ],
+    [
+      'is none after it where an operation waits for its attempt: the attempt comes first',
+      {
+        ...open,
+        operations: [{ kind: 'void' }],
+        semantics: { cancelByReference: false },
+        item: { sinceMs: SAMPLE_T0 - 7 * DAY_MS + 5_000 },
+      },
+      [1, 0, null],
+      ['unresolved'],
+      `attempts/${ATTEMPT_ID}`,
+    ],
+  ])('%s', async (_, scene, plan, alerts, path) => {
     const done = await look({ ...open, ...scene });
     expect(done.plan).toEqual(plan);
     expect(done.alerts).toEqual(alerts);
@@ -1224,8 +1251,7 @@ describe('the next look', () => {
     expect(done.told.at(-1)).toEqual({
       what: 'alert',
       kind: 'unresolved',
-      detail:
-        'sandbox-a could not tell within the validity; close it with evidence: POST /v1/attempts/{id}/resolutions',
+      detail: `sandbox-a could not tell within the validity; close it with evidence: POST /v1/${path}/resolutions`,
       authorizationId: done.authorization.id,
     });
   });

@@ -42,6 +42,7 @@ const WRITES: ReadonlySet<string> = new Set([
   'advance',
   'takeWork',
   'postponeWork',
+  'holdWork',
   'keepNotice',
   'settleNotice',
 ]);

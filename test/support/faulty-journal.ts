@@ -4,7 +4,7 @@ import { JournalError } from '../../src/gateway/ports.ts';
 /** What happens to one journal call. */
 export type JournalFault = 'none' | 'before' | 'after';
 
-const WRITES = ['open', 'advance', 'takeWork', 'postponeWork'] as const;
+const WRITES = ['open', 'advance', 'takeWork', 'postponeWork', 'holdWork'] as const;
 const READS = ['findClaim', 'findAuthorization', 'listLapsed', 'listExpired'] as const;
 
 /**

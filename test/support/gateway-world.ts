@@ -8,6 +8,10 @@ import type { Journal, Observer } from '../../src/gateway/ports.ts';
 import { expireDue, recoverLapsed } from '../../src/gateway/recover.ts';
 import { Resolver } from '../../src/gateway/resolve.ts';
 import { type ResolveCommand, resolveAttempt } from '../../src/gateway/resolve-by-person.ts';
+import {
+  type ResolveOperationCommand,
+  resolveOperation,
+} from '../../src/gateway/resolve-operation-by-person.ts';
 import type { AuthorizeResult } from '../../src/gateway/road-results.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock, settled } from './fake-clock.ts';
@@ -167,6 +171,15 @@ export class GatewayWorld {
       evidence: 'ticket 7',
     };
     return this.finish(resolveAttempt({ ...more, ...command }, process.deps));
+  }
+
+  /** A person closes an operation; nothing moves until the clock does. */
+  resolveOperation(
+    process: WorldProcess,
+    command: Pick<ResolveOperationCommand, 'operationId' | 'resolution'> & Partial<ResolveOperationCommand>,
+  ) {
+    const more = { account: 'acme', covers: () => true, providerReference: null, evidence: 'ticket 8' };
+    return resolveOperation({ ...more, ...command }, process.deps);
   }
 
   /** Moves the clock in small steps until the work is done; at most two minutes. */

@@ -30,6 +30,7 @@ const READS: Readonly<Record<CommandName, boolean>> = {
   freeWork: false,
   takeWork: false,
   postponeWork: false,
+  holdWork: false,
   countWork: true,
   countUnsettled: true,
   hasOpenMoney: true,

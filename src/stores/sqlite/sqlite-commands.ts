@@ -136,6 +136,10 @@ export class SqliteCommands {
     return this.#work.postpone(authorizationId, owner, plan);
   }
 
+  holdWork(authorizationId: string, endedByMs: number, owner: string, untilMs: number): boolean {
+    return this.#work.hold(authorizationId, endedByMs, owner, untilMs);
+  }
+
   countWork(nowMs: number): WorkCounts {
     return this.#reads.countWork(nowMs);
   }

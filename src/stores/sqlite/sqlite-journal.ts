@@ -130,6 +130,11 @@ export class SqliteJournal implements Journal {
     return this.#runner.run('postponeWork', [authorizationId, owner, planValues(plan)]);
   }
 
+  holdWork(authorizationId: string, endedByMs: number, lease: WorkItem['lease']): Promise<boolean> {
+    const values = [Math.floor(endedByMs), lease.owner, Math.ceil(lease.untilMs)] as const;
+    return this.#runner.run('holdWork', [authorizationId, ...values]);
+  }
+
   countWork(nowMs: number): Promise<WorkCounts> {
     return this.#runner.run('countWork', [Math.floor(nowMs)]);
   }

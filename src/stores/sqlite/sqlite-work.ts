@@ -23,6 +23,13 @@ const SQL = {
       owner = CASE ?8 WHEN 1 THEN owner ELSE ?6 END,
       lease_until_ms = CASE ?8 WHEN 1 THEN lease_until_ms ELSE ?7 END
     WHERE authorization = (SELECT sequence FROM authorizations WHERE id = ?1) AND owner = ?2`,
+  isHeld: `
+    SELECT 1 AS held FROM work
+    WHERE authorization = (SELECT sequence FROM authorizations WHERE id = ?1)
+      AND lease_until_ms > ?2 AND owner <> ?3`,
+  hold: `
+    UPDATE work SET owner = ?2, lease_until_ms = ?3
+    WHERE authorization = (SELECT sequence FROM authorizations WHERE id = ?1)`,
 } as const;
 
 /** The queue of what somebody must look at again. */
@@ -56,5 +63,13 @@ export class SqliteWork {
   /** @returns whether the owner still had it */
   postpone(authorizationId: string, owner: string, plan: WorkValues): boolean {
     return this.#statements.run(SQL.postpone, authorizationId, owner, ...plan).changes > 0;
+  }
+
+  /** @returns false when it is under the lease of somebody else */
+  hold(authorizationId: string, endedByMs: number, owner: string, untilMs: number): boolean {
+    const held = this.#statements.one<unknown>(SQL.isHeld, authorizationId, endedByMs, owner);
+    if (held !== null) return false;
+    this.#statements.run(SQL.hold, authorizationId, owner, untilMs);
+    return true;
   }
 }

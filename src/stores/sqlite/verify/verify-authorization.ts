@@ -316,7 +316,7 @@ function stateFindings(stored: StoredAuthorization, authorization: Authorization
   claim(
     open || !hasWork(authorization) || stored.hasWork,
     `is ${status}, something is to be found out or done, and nobody is to look again`,
-    `close it with evidence (POST /v1/attempts/{id}/resolutions), or ${RESTORE}`,
+    `close it with evidence (POST /v1/attempts/{id}/resolutions or /v1/operations/{id}/resolutions), or ${RESTORE}`,
   );
   for (const attempt of stored.attempts) findings.push(...attemptFindings(row.id, attempt, authorization));
   return findings;
