@@ -451,7 +451,7 @@ describe('a void of an attempt that is not known', () => {
       ...waits,
       answers: { inquire: { kind: 'not_found' }, operate: { kind: 'accepted' } },
       atMs: DEADLINE_MS + WINDOW_MS,
-      seenMs: { [ID]: WINDOW_MS },
+      seenMs: { [ID]: DEADLINE_MS + WINDOW_MS },
     });
     expect(done.asked).toEqual(['inquire', 'void', 'inquire']);
     expect(done.plan).toEqual([0, 0, 1]);
