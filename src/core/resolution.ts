@@ -171,7 +171,6 @@ export function nextWork(
   if (answered && evidenceAtMs !== null && evidenceAtMs < Math.min(dueAtMs, giveUpAtMs)) {
     return { step: progress.step, failures, dueAtMs: Math.max(nowMs, evidenceAtMs) };
   }
-  if (dueAtMs <= giveUpAtMs) return { step, failures, dueAtMs };
   // One last look at the end of the validity.
-  return { step, failures, dueAtMs: nowMs < giveUpAtMs ? giveUpAtMs : null };
+  return { step, failures, dueAtMs: nowMs < giveUpAtMs ? Math.min(dueAtMs, giveUpAtMs) : null };
 }

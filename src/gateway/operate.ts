@@ -1,6 +1,6 @@
+import type { Attempt } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { beginFollowOn, type FollowOn, type FollowOnRefusal } from '../core/follow-on.ts';
-import { invariant } from '../core/invariant.ts';
 import { applyOperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
@@ -109,15 +109,11 @@ export async function operate(command: OperateCommand, deps: GatewayDeps): Promi
         deps.unrecorded.add({ authorizationId: authorization.id, findings: [], neverSent });
       return UNAVAILABLE;
     }
-    switch (written.value.kind) {
-      case 'written': {
-        const after = { ...step.after, version: written.value.version };
-        return carryOut(after, begun.operation, begun.sender, command, holder, deps);
-      }
-      default:
-        // Somebody else changed it, or used the key: it is read and judged anew.
-        continue;
+    if (written.value.kind === 'written') {
+      const after = { ...step.after, version: written.value.version };
+      return carryOut(after, begun.operation, begun.sender, command, holder, deps);
     }
+    // Somebody else changed it, or used the key: it is read and judged anew.
   }
   return UNAVAILABLE;
 }
@@ -137,8 +133,9 @@ function claimScopeOf(authorization: Authorization, command: OperateCommand): Cl
   };
 }
 
-/** Who carries an operation out, and what it is told of time. */
+/** Who carries an operation out, of what, and what it is told of time. */
 interface Sender {
+  readonly attempt: Attempt;
   readonly provider: Provider;
   readonly contract: ProviderContract;
 }
@@ -184,7 +181,7 @@ function senderOf(authorization: Authorization, operation: Operation, deps: Gate
   const provider = deps.provider(attempt.provider);
   const contract = deps.rulesets.current().providers.get(attempt.provider);
   if (provider === undefined || contract === undefined) return null;
-  return targetOf({ attempt, operation }) === null ? null : { provider, contract };
+  return targetOf({ attempt, operation }) === null ? null : { attempt, provider, contract };
 }
 
 /** Intent and key in one transaction; while we ask the provider ourselves, nobody else does. */
@@ -243,9 +240,7 @@ async function carryOut(
   deps: GatewayDeps,
 ): Promise<OperateResult> {
   if (sender === null) return answerOf(authorization, operation, false, deps);
-  const attempt = authorization.attempts[operation.attemptNumber - 1];
-  invariant(attempt !== undefined, 'an operation is about an attempt of its authorization');
-  const { provider, contract } = sender;
+  const { attempt, provider, contract } = sender;
   const startedMs = deps.clock.monotonicMs();
   const budget = {
     deadlineMs: startedMs + contract.timeoutMs,

@@ -57,11 +57,12 @@ export async function recoverLapsed(deps: GatewayDeps): Promise<number> {
 function closeLapsed(current: Authorization, nowMs: number): Change {
   if (!current.open) return { authorization: current, remarks: [], changed: false };
   const last = current.attempts.at(-1);
-  const change: Change =
-    last !== undefined && last.outcome === null
-      ? applyOutcome(current, last.number, LAPSED_OUTCOME, { nowMs, validityMs: 0, durationMs: null })
-      : { authorization: current, remarks: [], changed: true };
-  return { ...change, authorization: settled({ ...change.authorization, open: false }), changed: true };
+  // Whatever is known of an attempt stands: a lease that ended says less.
+  const { authorization, remarks } =
+    last === undefined
+      ? { authorization: current, remarks: [] }
+      : applyOutcome(current, last.number, LAPSED_OUTCOME, { nowMs, validityMs: 0, durationMs: null });
+  return { authorization: settled({ ...authorization, open: false }), remarks, changed: true };
 }
 
 /**

@@ -128,7 +128,7 @@ export async function resolveItem(item: WorkItem, deps: GatewayDeps): Promise<vo
   // An operation waits for the outcome of its attempt, unless the attempt can be cancelled without knowing it.
   for (const { number } of look.authorization.operations) {
     const operation = look.authorization.operations[number - 1];
-    if (operation === undefined || operation.status !== 'pending') continue;
+    if (operation?.status !== 'pending') continue;
     const attempt = look.authorization.attempts[operation.attemptNumber - 1];
     if (attempt === undefined) continue;
     if (isUnsettled(attempt.outcome) && !mayCancel(attempt, operation, deps)) continue;
@@ -242,7 +242,9 @@ async function findOut(
       return { kind: 'outcome', outcome: answer.outcome, by: 'inquiry' };
     case 'not_found': {
       const nowMs = deps.clock.wallMs();
-      const waited = { pastDeadlineMs: nowMs - attempt.deadlineAtMs, seenForMs };
+      // Clocks that are ahead see an attempt before its deadline: its whole time counts, whatever is over of it.
+      const lengthMs = attempt.deadlineAtMs - attempt.startedAtMs;
+      const waited = { pastDeadlineMs: nowMs - attempt.deadlineAtMs, seenForMs: seenForMs - lengthMs };
       if (isNotFoundEvidence(semantics, waited)) {
         return { kind: 'outcome', outcome: notFoundOutcome(attempt), by: 'inquiry' };
       }
@@ -369,7 +371,6 @@ async function lookAtOperation(
   if (sending.kind === 'evidence' && operation.code !== null) {
     // It was sent again before and refused, and neither that nor the first request is known there.
     end = { status: 'failed', code: operation.code, providerReference: null };
-    sending = { kind: 'none', evidenceAtMs: null };
   }
   if (end === null && sending.kind !== 'none') {
     if (sending.kind !== 'free') {

@@ -71,3 +71,26 @@ describe('a change whose confirmation is lost', () => {
     expect(world.told.remarks).toEqual(['late_approval']);
   });
 });
+
+describe('a clock that is ahead', () => {
+  it('makes no evidence of "not found" before the window past the true deadline', async () => {
+    const world = new GatewayWorld({
+      script: { 'sandbox-a': ['pending_processed'] },
+      provider: { semantics: { notFoundAfterMs: 10_000, replay: 'none' } },
+      schedule: Array.from({ length: 60 }, () => 500),
+    });
+    const sandbox = world.providers.get('sandbox-a');
+    if (sandbox === undefined) throw new Error('no such provider');
+    // It lags: within its window it may say that it does not know what it is working on.
+    sandbox.inquire = async () => ({ kind: 'not_found' });
+    const process = world.process();
+    const id = idIn(await world.authorize(process));
+    const { startedAtMs = 0, deadlineAtMs = 0 } = (await world.get(id)).attempts[0] ?? {};
+    const windowMs = deadlineAtMs - startedAtMs + 10_000;
+    world.clock.jumpWall(10 * 60_000);
+    await world.pass(windowMs - 1_000, process);
+    expect((await world.get(id)).status).toBe('pending');
+    await world.pass(10_000, process);
+    expect((await world.get(id)).status).toBe('failed');
+  });
+});

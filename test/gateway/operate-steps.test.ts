@@ -296,6 +296,13 @@ describe('an operation that waits', () => {
     expect(here.steps).toMatchObject([{ work: { dueAtMs: here.clock.wallMs() + first, lease: 'keep' } }]);
   });
 
+  it('for a record that lacks its attempt is not sent', async () => {
+    const torn = { ...state(['approved']), attempts: state(['notSent', 'approved']).attempts.slice(1) };
+    const here = scene({ authorization: torn });
+    expect(bodyOf(await here.run())).toMatchObject({ status: 'pending', attemptNumber: 2 });
+    expect(here.provider.asked).toEqual([]);
+  });
+
   it('is planned by the road while that is open', async () => {
     const authorization = state(['approved'], { open: true });
     const here = scene({ authorization, command: { kind: 'void' } });
@@ -374,6 +381,7 @@ describe('the call', () => {
     ],
   ])('that the provider %s (%s)', async (_, kind, answers, asked, result, status, code) => {
     const here = scene({ command: { kind }, answers });
+    await here.clock.advance(500);
     const answer = await here.run();
     expect(here.provider.asked.map(({ what }) => what)).toEqual(asked);
     expect(here.told).toEqual([
@@ -436,6 +444,17 @@ describe('when the call is over', () => {
     await here.run();
     expect(here.asked.slice(1)).toEqual(dueInMs === null ? [] : [freed(here, dueInMs)]);
     expect(unrecorded(here)).toBe(0);
+  });
+
+  it.each([
+    ['unknown, its key grows old by this clock', lost, 100],
+    ['known, nothing is kept in sight', {}, 0],
+  ] as const)('and its end is %s', async (_, answers, seenForMs) => {
+    const here = scene({ answers });
+    await here.run();
+    const [attempt] = state(['approved']).attempts;
+    await here.clock.advance(100);
+    expect(here.deps.sightings.seenForMs(`${attempt?.id} ${sampleOperation(1).id}`)).toBe(seenForMs);
   });
 
   it('and its lease cannot be freed, that is tried again', async () => {

@@ -138,11 +138,17 @@ describe('what a dead process left', () => {
       { status: 'approved', open: false, attempts: [{ outcome: SAMPLE_OUTCOMES.approved }] },
     ],
     ['a decline is the answer', left(['declinedSoft']), { status: 'declined', open: false }],
+    [
+      'what is still worked on is no less known',
+      left(['pending']),
+      { status: 'pending', open: false, attempts: [{ outcome: SAMPLE_OUTCOMES.pending }] },
+    ],
     ['nothing was attempted', left([]), { status: 'failed', open: false, attempts: [] }],
   ])('%s', async (_, authorization, after) => {
     const here = lapsed({ authorization });
     expect(await twice(here)).toEqual([0, 1]);
     expect(here.steps).toMatchObject([{ before: authorization, after }]);
+    expect(here.told.map(({ what, kind }) => [what, kind])).toEqual([['alert', 'lease_expired']]);
   });
 
   it('is an unknown outcome by the end of a lease, under nobody’s reference', () => {

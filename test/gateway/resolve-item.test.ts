@@ -59,7 +59,9 @@ interface Scene {
   readonly results?: readonly (StepResult | 'fails')[];
   readonly newer?: Authorization;
   /** What the history holds of repeats. */
-  readonly history?: readonly Pick<HistoryEvent, 'atMs' | 'kind' | 'data'>[] | 'fails';
+  readonly history?:
+    | readonly (Pick<HistoryEvent, 'atMs' | 'kind' | 'data'> & Partial<HistoryEvent>)[]
+    | 'fails';
   /** When the look is, after the attempt began. */
   readonly atMs?: number;
   /** Since when this process has seen something unsettled, before the look; left out: it has not. */
@@ -297,12 +299,14 @@ describe('an attempt is asked about', () => {
 describe('"not found"', () => {
   const notFound: Scene = { answers: { inquire: { kind: 'not_found' } } };
   const past = DEADLINE_MS + WINDOW_MS + 1;
+  // Another's clock may show the attempt before its time is over: that time is waited for here too.
+  const seen = DEADLINE_MS + WINDOW_MS;
   /** When the look is, since when it was seen, and what that makes of the attempt; the next look, from now. */
   it.each<[string, Scene, boolean, number | null]>([
-    ['is evidence past the window', { atMs: past, seenMs: { [ID]: WINDOW_MS } }, true, null],
-    ['not in it', { atMs: past - 1, seenMs: { [ID]: WINDOW_MS } }, false, 1],
-    ['not before it was seen for as long', { atMs: past, seenMs: { [ID]: WINDOW_MS - 1 } }, false, 1],
-    ['by the later of both', { atMs: 5_000 }, false, WINDOW_MS],
+    ['is evidence past the window', { atMs: past, seenMs: { [ID]: seen } }, true, null],
+    ['not in it', { atMs: past - 1, seenMs: { [ID]: seen } }, false, 1],
+    ['not before it was seen for as long', { atMs: past, seenMs: { [ID]: seen - 1 } }, false, 1],
+    ['by the later of both', { atMs: 5_000 }, false, seen],
     [
       'never where a provider may lag behind',
       { atMs: DAY_MS, seenMs: { [ID]: DAY_MS }, semantics: { notFoundAfterMs: null } },
@@ -433,11 +437,24 @@ describe('a void of an attempt that is not known', () => {
       ['inquire', 'inquireOperation', 'void'],
     ],
     ['is all that does not wait', { operations: [{ kind: 'capture' }] }, ['inquire']],
+    ['whatever was named', { outcomes: ['unknownMismatch'], operations: [{ kind: 'capture' }] }, ['inquire']],
+    ['waits where the provider is not connected', { isConnected: false }, []],
   ])('%s', async (_, scene, asked) => {
     const done = await look({ ...waits, ...scene });
     expect(done.asked).toEqual(asked);
     const isSent = asked.includes('void');
     expect(done.last?.operations[0]?.status).toBe(isSent ? 'succeeded' : undefined);
+  });
+
+  it('does not put off the look at which "not found" is evidence', async () => {
+    const done = await look({
+      ...waits,
+      answers: { inquire: { kind: 'not_found' }, operate: { kind: 'accepted' } },
+      atMs: DEADLINE_MS + WINDOW_MS,
+      seenMs: { [ID]: DEADLINE_MS + WINDOW_MS },
+    });
+    expect(done.asked).toEqual(['inquire', 'void', 'inquire']);
+    expect(done.plan).toEqual([0, 0, 1]);
   });
 
   it('and that is refused, stays open: it may still become money', async () => {
@@ -536,6 +553,18 @@ describe('an operation', () => {
       'capture answer succeeded',
       'succeeded',
       undefined,
+    ],
+    [
+      'that cannot be inquired and is only acknowledged waits',
+      {
+        ...pendingCapture,
+        semantics: { operationInquiry: false },
+        answers: { operate: { kind: 'accepted' } },
+      },
+      ['capture'],
+      'capture answer accepted',
+      null,
+      [1, 0, 30_000],
     ],
     [
       'that cannot be inquired, nor repeated, waits',
@@ -717,6 +746,12 @@ describe('an operation', () => {
     });
     expect(done.asked).toEqual(['inquireOperation', 'inquireOperation']);
     expect(done.last).toMatchObject({ capturedAmount: 2_000 });
+    const one = await look({
+      outcomes: ['approved'],
+      operations: [partly, partly],
+      answers: { inquireOperation: [CONFIRMED, { kind: 'pending' }] },
+    });
+    expect(one.plan).toEqual([0, 0, 5_000]);
     const half = await look({
       outcomes: ['approved'],
       operations: [
@@ -751,6 +786,66 @@ describe('an operation', () => {
       newer: sampleAuthorization([SAMPLE_OUTCOMES[outcome]], { operations, version: 9 }),
     });
     expect(done.asked).toEqual(['inquire', 'inquireOperation', 'void']);
+  });
+});
+
+describe('a reversal that is not known there, and whose repeat is lost again', () => {
+  const { id } = sampleOperation(1);
+  const key = `${ID} ${id}`;
+  /** At which "not found" is evidence. */
+  const past = 1_000 + TIMEOUT_MS + WINDOW_MS + 1;
+  const spent: Scene = {
+    outcomes: ['approved'],
+    operations: [{ kind: 'void', purpose: 'late_approval' }],
+    answers: {
+      inquireOperation: { kind: 'not_found' },
+      operate: { kind: 'unknown', code: 'http_500' },
+      inquire: found('approved'),
+    },
+    atMs: past,
+    seenMs: { [key]: WINDOW_MS },
+  };
+  const sent = ['inquireOperation', 'void'];
+
+  it('has a key that undoes nothing any more: it is begun anew under another', async () => {
+    const done = await look(spent);
+    expect(done.asked).toEqual([...sent, 'inquire']);
+    expect(done.lines).toEqual(['void answer failed']);
+    expect(done.steps).toMatchObject([
+      { event: { data: { status: 'failed', code: 'key_spent', providerReference: null } } },
+    ]);
+    expect(done.last?.operations).toMatchObject([{ status: 'failed' }, { status: 'pending', number: 2 }]);
+  });
+
+  it.each<[string, Scene]>([
+    ['not in the window', { atMs: past - 1 }],
+    ['not before it was seen for as long', { seenMs: { [key]: WINDOW_MS - 1 } }],
+    ['not when it was acknowledged', { answers: { ...spent.answers, operate: { kind: 'accepted' } } }],
+    ['not when a caller asked for it, who may do so again', { operations: [{ kind: 'void' }] }],
+    [
+      'not what may be done twice',
+      { operations: [{ kind: 'capture', purpose: 'automatic_capture' }], atMs: past, semantics: {} },
+    ],
+  ])('%s', async (_, scene) => {
+    const done = await look({ ...spent, ...scene });
+    expect(done.asked).toHaveLength(2);
+    expect(done.steps).toEqual([]);
+  });
+
+  it('not when the provider was not asked', async () => {
+    const done = await look({ ...spent, semantics: { operationInquiry: false } });
+    expect([done.asked, done.steps]).toEqual([['void'], []]);
+  });
+
+  it('not while nothing is known of its attempt', async () => {
+    const done = await look({
+      ...spent,
+      outcomes: ['unknownMismatch'],
+      answers: { ...spent.answers, inquire: found('unknown') },
+      operations: [{ kind: 'void', purpose: 'quarantine' }],
+    });
+    expect([done.asked, done.steps]).toEqual([['inquire', ...sent], []]);
+    expect(done.lines.at(-1)).toBe('void answer unknown http_500');
   });
 });
 
@@ -835,6 +930,15 @@ describe('a capture or refund that may have been sent', () => {
       null,
     ],
     [
+      'not after it was sent late',
+      {
+        history: [repeat(5_000, { kind: 'operation_sent' })],
+        atMs: past + 3_999,
+        seenMs: { [`${key} 1`]: TIMEOUT_MS + WINDOW_MS },
+      },
+      1,
+    ],
+    [
       'by the last of several',
       {
         history: [repeat(5_000), repeat(2_000)],
@@ -854,6 +958,56 @@ describe('a capture or refund that may have been sent', () => {
     expect(done.plan).toEqual(dueInMs === null ? undefined : [0, 0, dueInMs]);
   });
 
+  const begunBy = (kind: string, begun: readonly number[] = [1]) => ({
+    kind,
+    atMs: SAMPLE_T0,
+    data: {},
+    begun,
+  });
+  const early: Scene = { ...unsure, semantics: keyless };
+  it.each<[string, Scene]>([
+    ['a webhook began', { history: [begunBy('noticed')] }],
+    ['a person began', { history: [begunBy('resolved_by_person')] }],
+    ['a recovery began', { history: [begunBy('lapsed')] }],
+    ['an expiry began', { history: [begunBy('expired')] }],
+    ['the end of a road began', { history: [begunBy('concluded')] }],
+    [
+      'nobody can be asked about',
+      { history: [begunBy('noticed')], semantics: { ...keyless, operationInquiry: false } },
+    ],
+    ['others began besides', { history: [begunBy('noticed', [1, 2])] }],
+    [
+      'stands beside another that was sent',
+      { history: [begunBy('noticed'), repeat(0, { kind: 'operation_sent', data: { operation: 'cap_x' } })] },
+    ],
+  ])('that %s is sent for the first time, and that is recorded before', async (_, scene) => {
+    const done = await look({ ...early, ...scene });
+    expect(done.asked).toContain('capture');
+    expect(done.steps).toMatchObject([
+      { event: { kind: 'operation_sent', actor: 'resolver', data: { operation: id } } },
+      { event: { kind: 'operation_ended' } },
+    ]);
+  });
+
+  it.each<[string, Scene]>([
+    ['nobody is known to have begun', { history: [] }],
+    ['its caller began, who sends it', { history: [begunBy('operation_begun')] }],
+    ['another look began, which sends it', { history: [begunBy('resolved')] }],
+    ['is not the one that a webhook began', { history: [begunBy('noticed', [2])] }],
+    ['was sent since', { history: [begunBy('noticed'), repeat(0, { kind: 'operation_sent' })] }],
+    ['was sent again since', { history: [begunBy('noticed'), repeat(0)] }],
+  ])('that %s is not sent for the first time', async (_, scene) => {
+    const done = await look({ ...early, ...scene });
+    expect([done.asked, done.steps]).toEqual([['inquireOperation'], []]);
+  });
+
+  it('that is sent for the first time has failed when it is refused', async () => {
+    const answers = { inquireOperation: notFound, operate: REFUSED };
+    const done = await look({ ...early, answers, history: [begunBy('noticed')] });
+    expect(done.asked).toEqual(['inquireOperation', 'capture']);
+    expect(done.last?.operations).toMatchObject([{ status: 'failed', code: 'invalid_state' }]);
+  });
+
   it('without a key is recorded before it is sent', async () => {
     const done = await look(evident);
     expect(done.steps).toMatchObject([
@@ -865,6 +1019,35 @@ describe('a capture or refund that may have been sent', () => {
       { before: { version: done.authorization.version + 1 }, event: { kind: 'operation_ended' } },
     ]);
     expect(done.lines).toEqual(['capture answer succeeded']);
+    expect(done.told).toHaveLength(1);
+  });
+
+  it('without a key, and that is only acknowledged, is not over', async () => {
+    const done = await look({
+      ...evident,
+      answers: { inquireOperation: notFound, operate: { kind: 'accepted' } },
+    });
+    expect(done.asked).toEqual(['inquireOperation', 'capture']);
+    expect(done.last?.operations).toMatchObject([{ status: 'pending', code: null }]);
+    expect(done.plan).toEqual([0, 0, 5_000]);
+  });
+
+  it('is looked at as soon as "not found" is evidence about any of several', async () => {
+    const partly = (createdMs_: number): Partial<Operation> => ({
+      amount: 1_000,
+      createdAtMs: SAMPLE_T0 + createdMs_,
+    });
+    const seen = {
+      [`${key} 0`]: TIMEOUT_MS + WINDOW_MS,
+      [`${ID} ${sampleOperation(2).id} 0`]: TIMEOUT_MS + WINDOW_MS,
+    };
+    const done = await look({
+      ...evident,
+      operations: [partly(createdMs + 500), partly(createdMs)],
+      atMs: past - 1,
+      seenMs: seen,
+    });
+    expect(done.plan).toEqual([0, 0, 1]);
   });
 
   const newer = sampleAuthorization([SAMPLE_OUTCOMES.approved], {
@@ -1098,7 +1281,7 @@ describe('the resolver', () => {
       journal: {
         takeWork: async (...how) => {
           asked.push(how);
-          return items;
+          return items.slice(0, how[1]);
         },
         postponeWork: async (...how) => put.push(how) > 0,
       },
@@ -1136,13 +1319,13 @@ describe('the resolver', () => {
     };
     const here = resolver(Array<WorkItem>(199).fill(work(['unknown'])), { pacer: { run } });
     expect(await here.resolver.takeUp()).toBe(199);
-    await here.resolver.takeUp();
+    expect(await here.resolver.takeUp()).toBe(1);
     expect(here.asked).toMatchObject([{ 1: 200 }, { 1: 1 }]);
     expect(await here.resolver.takeUp()).toBe(0);
     expect(here.asked).toHaveLength(2);
     release();
     await here.resolver.idle();
-    expect(here.put).toHaveLength(398);
+    expect(here.put).toHaveLength(200);
     await here.resolver.takeUp();
     expect(here.asked[2]).toMatchObject({ 1: 200 });
     await here.resolver.idle();
@@ -1182,6 +1365,7 @@ describe('the resolver', () => {
         },
       },
     });
+    await here.clock.advance(500);
     await here.resolver.takeUp();
     await here.resolver.idle();
     expect(here.put).toHaveLength(looks);

@@ -32,6 +32,7 @@ const WITHOUT_MONEY: ReadonlySet<string> = new Set([
  * - a hold that the merchant voided at the provider beside the gateway counts as approved until the provider told of it;
  * - a capture or refund that the provider never tells of, where nobody can ask, may stay pending at rest if it was given
  *   up to a person with an alert: there is no way to know;
+ * - a void that is told as failed by the provider may be done after that, by a copy of it that was on its way;
  * - an attempt that was cancelled before anything was known of it, and that the provider then tells to be approved (a
  *   notice that is late), is undone a second time: undoing twice undoes once.
  */
@@ -86,10 +87,31 @@ export class Checker {
         );
       }
     }
+    this.#checkFailedVoids(before, authorization);
+    if (!authorization.open && authorization.authorizedAmount > 0 && isAnswerable(authorization.status)) {
+      const live = this.#liveEntriesOf(authorization);
+      if (live.length > 0 && !live.some(({ amount }) => amount === authorization.authorizedAmount)) {
+        this.break(
+          `${authorization.id} is recorded ${authorization.status} for ${authorization.authorizedAmount}, but ${live[0]?.amount} is held`,
+          payment,
+        );
+      }
+    }
     for (const attempt of authorization.attempts.slice(0, -1)) {
       if (isNegative(authorization, attempt)) continue;
       const outcome = attempt.outcome?.kind ?? 'no outcome';
       this.break(`${authorization.id} went on after attempt ${attempt.number}: ${outcome}`, payment);
+    }
+  }
+
+  /** A caller's void that was done is not told as failed. */
+  #checkFailedVoids(before: Authorization | undefined, after: Authorization): void {
+    for (const { id, number, kind, purpose, status } of after.operations) {
+      const wasPending = before?.operations[number - 1]?.status === 'pending';
+      if (kind !== 'void' || purpose !== 'requested' || status !== 'failed' || !wasPending) continue;
+      const entries = this.#entries.get(after.id) ?? [];
+      if (entries.some(({ carriedOut }) => carriedOut.has(id)))
+        this.break(`${id} is recorded failed, and it was done`, paymentOf(after));
     }
   }
 

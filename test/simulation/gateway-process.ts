@@ -99,7 +99,10 @@ export class GatewayProcess {
     this.clock = new ProcessClock(world.time, random.integer(0, 1_000_000_000));
     this.jumpClock();
     const observer: Partial<Observer> = {
-      alert: ({ kind, authorizationId }) => checker.alerted(kind, authorizationId),
+      alert: ({ kind, detail, authorizationId }) => {
+        if (kind === 'resolver_failed') checker.break(`the resolver threw: ${detail}`, null);
+        checker.alerted(kind, authorizationId);
+      },
       remarked: ({ remark, authorizationId }) => {
         if (remark === 'late_approval') checker.remarkedLate(authorizationId);
       },

@@ -160,7 +160,7 @@ export class SimulatedProvider implements Provider {
         return this.#noAnswer(deadlineMs, latencyMs);
       case 'arrives_late': {
         this.#work.arrivedLate += 1;
-        const isBreach = this.#random.chance(0.05);
+        const isBreach = this.#random.chance(0.1);
         if (isBreach) this.#work.windowBreaches += 1;
         const windowMs = this.semantics.notFoundAfterMs ?? HOUR_MS;
         const afterMs = isBreach
@@ -220,7 +220,8 @@ export class SimulatedProvider implements Provider {
       this.#work.providerReplays += 1;
       if (this.semantics.replay === 'same_answer' || isSuccess(kept.answer)) return kept.answer;
     }
-    const verdict = this.faultsOn ? this.#random.pick(VERDICTS) : 'approve';
+    // What breaks a promise must be told of, or nobody can find it: a plain approval can.
+    const verdict = this.faultsOn && !isBreach ? this.#random.pick(VERDICTS) : 'approve';
     return this.#carryOut(verdict, call, isBreach);
   }
 

@@ -145,7 +145,7 @@ export class SimulatedWorld {
     for (let atMs = 0; atMs < MINUTE_MS + 15 * SECOND_MS; atMs += random.integer(500, 1_500)) {
       this.#time.after(atMs, () => void random.pick(this.#processes).lookNow());
     }
-    for (let times = random.integer(0, 3); times > 0; times -= 1)
+    for (let times = random.integer(1, 6); times > 0; times -= 1)
       this.#time.after(within(), () => this.#crash());
     for (let times = random.integer(0, 2); times > 0; times -= 1) {
       this.#time.after(within(), () => {
