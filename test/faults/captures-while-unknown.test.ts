@@ -7,7 +7,7 @@ import { type Answer, authorizationIn, startGateway, type TestGateway } from '..
 /** Callers that do not wait: captures, voids and refunds of what is not known yet. Over real HTTP. */
 
 const TIMEOUT_MS = 400;
-const CASES = ['capture-lost', 'capture-not-done', 'void-first'] as const;
+const CASES = ['capture-lost', 'capture-not-done', 'void-first', 'by-person'] as const;
 type Case = (typeof CASES)[number];
 
 let gateway: TestGateway;
@@ -113,4 +113,46 @@ describe('T57: captures and voids while something is not known', () => {
       { provider, status: 'voided', live: false, captured_amount: 0 },
     ]);
   });
+});
+
+test('T57: a person says what became of a capture that nobody can tell of', async () => {
+  const provider = 'by-person';
+  const body = paymentBody(`order-${provider}`, { merchant: `shop-${provider}` });
+  const { id } = authorizationIn(await gateway.authorize(body, `key-${provider}`));
+  await gateway.sandbox.addFault({ provider, kind: 'hang', operation: 'inquire', times: null });
+  await gateway.sandbox.addFault({
+    provider,
+    kind: 'hang',
+    operation: 'capture',
+    times: null,
+    processed: true,
+  });
+  const capture = await operate(id, 'captures');
+  const { id: operationId, status } = capture.json as { id: string; status: string };
+  expect([capture.status, status]).toEqual([202, 'pending']);
+
+  const close = (resolution: string) =>
+    gateway.call('POST', `/v1/operations/${operationId}/resolutions`, {
+      body: { resolution, evidence: "looked up in the provider's list of captures" },
+    });
+  const early = await close('failed');
+  const reason = { reason: 'may_be_sent', operation_id: operationId, operation_status: 'pending' };
+  expect(problemIn(early, 409, 'operation-not-open')).toMatchObject(reason);
+  expect(Number(early.headers.get('retry-after'))).toBeGreaterThan(1_700);
+  expect(await statusOf(id)).toBe('approved');
+
+  const closed = await close('succeeded');
+  expect(closed.status, closed.text).toBe(200);
+  expect(authorizationIn(closed)).toMatchObject({
+    id,
+    status: 'captured',
+    operations: [{ id: operationId, status: 'succeeded' }],
+  });
+  expect(problemIn(await close('failed'), 409, 'operation-not-open')).toMatchObject({
+    reason: 'ended',
+    operation_status: 'succeeded',
+    authorization_status: 'captured',
+  });
+  const [entry] = await gateway.sandbox.entriesOf(`order-${provider}`);
+  expect(entry).toMatchObject({ live: true, captured_amount: 4999 });
 });

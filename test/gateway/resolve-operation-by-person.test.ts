@@ -341,6 +341,36 @@ describe('what cannot be closed', () => {
     expect(told).toEqual(['ended', 'ended']);
     const history = await world.journal.history(id);
     expect(history.filter(({ kind }) => kind === 'resolved_by_person')).toHaveLength(1);
+    expect(world.told.remarks).toEqual([]);
+  });
+
+  it('is what somebody else has closed since it was held: the rest is worked on as before', async () => {
+    let overtake: (() => Promise<unknown>) | null = null;
+    const journal = (real: Journal): Journal =>
+      overriding(real, {
+        holdWork: async (...how) => {
+          const held = await real.holdWork(...how);
+          await overtake?.();
+          return held;
+        },
+      });
+    const steps: OperationStep[] = ['ok', 'lose_processed', 'lose_unprocessed'];
+    const { world, process, id, close } = await authorized(steps, { journal });
+    await world.operate(process, id, { kind: 'capture' }, 'c');
+    await world.operate(process, id, { kind: 'refund', amount: 1_000 }, 'r1');
+    await world.operate(process, id, { kind: 'refund', amount: 2_000 }, 'r2');
+    await world.clock.advance(DAY_MS);
+    overtake = () => close('succeeded', 2);
+    expect(await close('failed', 2)).toMatchObject({ kind: 'not_open', reason: 'ended' });
+    expect((await world.get(id)).operations).toMatchObject([
+      { status: 'succeeded' },
+      { status: 'succeeded' },
+      { status: 'pending' },
+    ]);
+    expect(world.told.remarks).toEqual([]);
+    await world.clock.advance(10_000);
+    expect(await process.resolver.takeUp(), 'nobody’s lease is left on it').toBe(1);
+    await world.finish(process.resolver.idle());
   });
 });
 
