@@ -117,6 +117,13 @@ async function apply(
   const nowMs = deps.clock.wallMs();
   const end = evidence.kind === 'operation' ? endOfInquiry(evidence.inquiry) : null;
   if (evidence.kind === 'operation' && end === null) return 'nothing';
+  if (
+    evidence.kind === 'operation' &&
+    end?.status === 'failed' &&
+    isAskedAbout(evidence, notice, authorization, deps)
+  ) {
+    return 'asked';
+  }
   const validityMs = deps.provider(notice.provider)?.semantics.validityMs ?? 0;
   const result = await changeAuthorization(
     authorization,
@@ -157,6 +164,22 @@ async function apply(
     ageMs: Math.max(0, nowMs - authorization.createdAtMs),
   });
   return result.kind === 'written' ? 'applied' : 'known';
+}
+
+/**
+ * Whether the failure of a caller's void is left to the worker, which asks what stands there before it is told: without
+ * keys, of two requests one may be done and the other fail because of it, and the notice names neither.
+ */
+function isAskedAbout(
+  { operationId }: { readonly operationId: string },
+  { provider }: KeptNotice,
+  { operations, open }: Authorization,
+  deps: GatewayDeps,
+): boolean {
+  const semantics = deps.provider(provider)?.semantics;
+  const canAsk = semantics?.operationInquiry === true && semantics.inquiry !== 'none';
+  const { kind, purpose, status } = operations.find(({ id }) => id === operationId) ?? {};
+  return canAsk && !open && kind === 'void' && purpose === 'requested' && status === 'pending';
 }
 
 function operationKind(authorization: Authorization, operationId: string) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Authorization } from '../../src/core/authorization.ts';
+import { workOutNotices } from '../../src/gateway/notices.ts';
 import { faultyJournal, type JournalFault } from '../support/faulty-journal.ts';
 import { GatewayWorld, idIn, type WorldProcess } from '../support/gateway-world.ts';
 
@@ -69,6 +70,35 @@ describe('a change whose confirmation is lost', () => {
       operations: [{ purpose: 'late_approval' }],
     });
     expect(world.told.remarks).toEqual(['late_approval']);
+  });
+});
+
+describe('a notice that a void has failed', () => {
+  it.each([
+    ['was done by its repeat', false, 'succeeded', 'voided'],
+    ['was not done', true, 'failed', 'approved'],
+  ] as const)('is not believed before the provider was asked: it %s', async (_, isLive, ends, status) => {
+    const world = new GatewayWorld({ provider: { operationStep: () => 'lose_unprocessed' } });
+    const process = world.process();
+    const id = idIn(await world.authorize(process));
+    const attemptId = (await world.get(id)).attempts[0]?.id ?? '';
+    await world.operate(process, id, { kind: 'void' });
+    const sandbox = world.providers.get('sandbox-a');
+    const [entry] = world.live();
+    if (sandbox === undefined || entry === undefined) throw new Error('nothing was authorized');
+    entry.live = isLive;
+    if (isLive) sandbox.inquireOperation = async () => ({ kind: 'failed', code: 'invalid_state' });
+    const operationId = (await world.get(id)).operations[0]?.id ?? '';
+    sandbox.evidenceIn = () => ({
+      kind: 'operation',
+      operationId,
+      inquiry: { kind: 'failed', code: 'invalid_state' },
+    });
+    await world.journal.keepNotice('sandbox-a', { eventId: 'e1', type: 'void', attemptId, data: {} }, 1);
+    await world.finish(workOutNotices(process.deps));
+    expect((await world.get(id)).operations).toMatchObject([{ status: 'pending' }]);
+    await world.pass(60 * 60_000, process);
+    expect(await world.get(id)).toMatchObject({ status, operations: [{ status: ends }] });
   });
 });
 

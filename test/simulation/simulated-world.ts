@@ -236,6 +236,10 @@ export class SimulatedWorld {
       if (truth.kind === 'partially_approved') provider.voidByHand(attempt.id);
       return { as: 'undone', reference };
     }
+    if (truth.kind === 'declined' && truth.decline.mayHideApproval) {
+      provider.voidByHand(attempt.id);
+      return { as: 'undone', reference };
+    }
     return { as: truth.kind === 'approved' ? 'approved' : 'not_processed', reference };
   }
 
