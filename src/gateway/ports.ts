@@ -106,6 +106,8 @@ export type OpeningResult =
   | { readonly kind: 'claimed'; readonly claim: ClaimRecord }
   /** Another authorization holds the payment (merchant, reference). */
   | { readonly kind: 'payment_live'; readonly authorizationId: string }
+  /** The same, and the other authorization is another account's. */
+  | { readonly kind: 'payment_held' }
   /** A scheme forbids it; nothing was written. */
   | { readonly kind: 'scheme_stop'; readonly stop: SchemeStop };
 
