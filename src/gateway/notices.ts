@@ -31,7 +31,10 @@ export async function keepNotices(
   const adapter = deps.provider(provider);
   if (adapter === undefined) return { kind: 'no_such_provider' };
   const reading = adapter.readNotices(message);
-  if (reading.kind === 'refused') return reading;
+  if (reading.kind === 'refused') {
+    deps.observer.noticeTaken({ provider, result: reading.reason });
+    return reading;
+  }
   let isNew = false;
   for (const notice of reading.notices) {
     const kept = await callJournal('keep_notice', deps, () =>
@@ -40,6 +43,7 @@ export async function keepNotices(
     if (!kept.ok) return { kind: 'journal_unavailable' };
     isNew ||= kept.value === 'kept';
   }
+  deps.observer.noticeTaken({ provider, result: isNew ? 'kept' : 'repeated' });
   return { kind: 'kept', isNew };
 }
 

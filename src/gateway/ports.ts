@@ -653,6 +653,8 @@ export interface Observer {
     readonly networkCode: string | null;
     readonly advice: string | null;
   }): void;
+  /** What became of something that a provider sent by itself, or somebody in its name. */
+  noticeTaken(event: { readonly provider: string; readonly result: string }): void;
   failedOver(event: { readonly from: string; readonly to: string; readonly reason: FailOverReason }): void;
   passedOver(event: { readonly provider: string; readonly reason: string }): void;
   decided(event: {

@@ -63,7 +63,10 @@ describe('what comes in', () => {
     '%s is refused, and not kept',
     async (reason) => {
       const { deps, world } = await scene({ kind: 'refused', reason });
-      expect(await keepNotices('sandbox-a', MESSAGE, deps)).toEqual({ kind: 'refused', reason });
+      const taken: unknown[] = [];
+      const told = { ...deps, observer: { ...deps.observer, noticeTaken: (it: unknown) => taken.push(it) } };
+      expect(await keepNotices('sandbox-a', MESSAGE, told)).toEqual({ kind: 'refused', reason });
+      expect(taken).toEqual([{ provider: 'sandbox-a', result: reason }]);
       expect(await world.journal.openNotices(10)).toEqual([]);
     },
   );
