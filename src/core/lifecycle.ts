@@ -210,7 +210,7 @@ function applySecond(
   // already may be voided (once more) by the journal's rules: a person has to undo the other one there.
   if (mayHoldMoney(outcome) && isElsewhere) return conflict;
   // An approval of what is undone by now is passed over under the same reference: an event that comes late or again
-  // says the same as a provider that goes back on a void it confirmed, and neither has a time that can be trusted.
+  // says the same as a provider that goes back on a void it confirmed. Whoever has such an event asks the provider.
   const agrees = known.kind === outcome.kind || (mayHoldMoney(known) && mayHoldMoney(outcome));
   return agrees || isUndone(authorization, attempt) ? same : conflict;
 }
