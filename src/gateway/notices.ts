@@ -2,6 +2,7 @@ import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, applyOutcome } from '../core/lifecycle.ts';
 import { changeAuthorization } from './change.ts';
 import { describeError } from './describe-error.ts';
+import { doubtVoid } from './doubted-void.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { endOfInquiry } from './operation-calls.ts';
@@ -129,15 +130,18 @@ async function apply(
     return 'asked';
   }
   const validityMs = deps.provider(notice.provider)?.semantics.validityMs ?? 0;
+  let isTold = false;
   const result = await changeAuthorization(
     authorization,
     (current) => {
       if (evidence.kind === 'attempt') {
-        return applyOutcome(current, attemptNumber, evidence.outcome, {
+        const change = applyOutcome(current, attemptNumber, evidence.outcome, {
           nowMs,
           validityMs,
           durationMs: null,
         });
+        isTold = change.remarks.length > 0;
+        return change;
       }
       const operation = current.operations.find(({ id }) => id === evidence.operationId);
       return operation === undefined || end === null
@@ -154,6 +158,10 @@ async function apply(
     deps,
   );
   if (result.kind === 'failed') return null;
+  const attempt = result.authorization.attempts[attemptNumber - 1];
+  if (result.kind === 'unchanged' && evidence.kind === 'attempt' && attempt !== undefined && !isTold) {
+    await doubtVoid(result.authorization, attempt, evidence.outcome, deps);
+  }
   // While its sender still waits for the answer, the sender tells.
   const isAwaited = authorization.attempts[attemptNumber - 1]?.outcome === null && authorization.open;
   if (result.kind === 'written' && evidence.kind === 'attempt' && !isAwaited) {
