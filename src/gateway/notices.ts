@@ -91,7 +91,14 @@ async function workOut(notice: KeptNotice, deps: GatewayDeps): Promise<string | 
         authorizationId: authorization.id,
       });
       return 'mismatch';
-    default:
+    case 'operation': {
+      // Each provider tells of its own: what stands elsewhere is none of its business.
+      const isItsOwn = authorization.operations.some(
+        ({ id, attemptNumber }) => id === evidence.operationId && attemptNumber === named.number,
+      );
+      return isItsOwn ? apply(notice, authorization, named.number, evidence, deps) : 'unmatched';
+    }
+    case 'attempt':
       return apply(notice, authorization, named.number, evidence, deps);
   }
 }

@@ -1,6 +1,7 @@
 import { type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { applyOutcome } from '../core/lifecycle.ts';
+import { pendingVoid } from '../core/settlement.ts';
 import { changeAuthorization } from './change.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
@@ -58,12 +59,9 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
     authorization.account === command.account &&
     command.covers(authorization.request.merchant);
   if (!isTheirs || attempt === undefined) return { kind: 'not_found' };
-  const isBeingUndone = authorization.operations.some(
-    ({ kind, status, attemptNumber }) =>
-      kind === 'void' && status === 'pending' && attemptNumber === attempt.number,
-  );
-  const mayResolve = isUnsettled(attempt.outcome) || (isBeingUndone && command.resolution === 'undone');
-  if (authorization.open || !mayResolve) return { kind: 'not_open', authorization };
+  if (!mayResolve(authorization, attempt.number, command.resolution)) {
+    return { kind: 'not_open', authorization };
+  }
   const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
   const outcome = outcomeOf(
     { ...command, providerReference: command.providerReference ?? reference },
@@ -71,12 +69,17 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
   );
   const result = await changeAuthorization(
     authorization,
-    (current) =>
-      applyOutcome(current, attempt.number, outcome, {
+    (current) => {
+      // What was found out since the person looked decides: an approval of that moment is not given back unread.
+      if (!mayResolve(current, attempt.number, command.resolution)) {
+        return { authorization: current, remarks: [], changed: false };
+      }
+      return applyOutcome(current, attempt.number, outcome, {
         nowMs: deps.clock.wallMs(),
         validityMs: deps.provider(attempt.provider)?.semantics.validityMs ?? 0,
         durationMs: null,
-      }),
+      });
+    },
     {
       event: {
         kind: 'resolved_by_person',
@@ -98,6 +101,14 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
     ageMs: Math.max(0, deps.clock.wallMs() - attempt.startedAtMs),
   });
   return { kind: 'resolved', authorization: result.authorization };
+}
+
+/** Whether there is something to be resolved: it is not known, or its undoing is not confirmed. */
+function mayResolve(authorization: Authorization, attemptNumber: number, resolution: Resolution): boolean {
+  if (authorization.open) return false;
+  const attempt = authorization.attempts.find(({ number }) => number === attemptNumber);
+  if (isUnsettled(attempt?.outcome ?? null)) return true;
+  return resolution === 'undone' && pendingVoid(authorization, attemptNumber) !== null;
 }
 
 function outcomeOf(command: ResolveCommand, authorization: Authorization): AttemptOutcome {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
+import { applyOutcome } from '../../src/core/lifecycle.ts';
+import { changeAuthorization } from '../../src/gateway/change.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import { keepNotices, workOutNotices } from '../../src/gateway/notices.ts';
 import {
@@ -12,6 +14,7 @@ import {
   type Provider,
 } from '../../src/gateway/ports.ts';
 import { GatewayWorld, idIn } from '../support/gateway-world.ts';
+import { SAMPLE_OUTCOMES } from '../support/sample-outcomes.ts';
 
 const MESSAGE = { headers: {}, body: '{}' };
 
@@ -25,23 +28,32 @@ async function scene(reading: NoticeReading | null, evidence: NoticeEvidence = {
   const id = idIn(await world.authorize(process));
   const attemptId = (await world.get(id)).attempts[0]?.id ?? '';
   const notice: Notice = { eventId: 'evt_1', type: 'authorization.authorized', attemptId, data: {} };
-  const told = reading ?? { kind: 'read', notices: [notice] };
-  const understanding = (provider: Provider | undefined): Provider | undefined =>
-    provider === undefined
-      ? undefined
-      : new Proxy(provider, {
-          get: (target, property) => {
-            if (property === 'readNotices') return () => told;
-            if (property === 'evidenceIn') return () => evidence;
-            const value: unknown = Reflect.get(target, property, target);
-            return typeof value === 'function' ? value.bind(target) : value;
-          },
-        });
-  const deps: GatewayDeps = {
-    ...process.deps,
-    provider: (each) => understanding(process.deps.provider(each)),
-  };
+  const deps = understanding(process.deps, reading ?? { kind: 'read', notices: [notice] }, evidence);
   return { world, deps, id, attemptId, notice };
+}
+
+/** Deps whose providers read and understand every notice as told. */
+function understanding(
+  deps: GatewayDeps,
+  reading: NoticeReading | null,
+  evidence: NoticeEvidence,
+): GatewayDeps {
+  const so = (provider: Provider): Provider =>
+    new Proxy(provider, {
+      get: (target, property) => {
+        if (property === 'readNotices') return () => reading;
+        if (property === 'evidenceIn') return () => evidence;
+        const value: unknown = Reflect.get(target, property, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  return {
+    ...deps,
+    provider: (each) => {
+      const provider = deps.provider(each);
+      return provider === undefined ? undefined : so(provider);
+    },
+  };
 }
 
 const approved = (reference = 'psp_1'): NoticeEvidence => ({
@@ -146,6 +158,32 @@ describe('what it means', () => {
     const { version } = await world.get(id);
     expect(await workOutNotices(deps)).toBe(1);
     expect((await world.get(id)).version).toBe(version);
+  });
+
+  it('ends no operation about an attempt at another provider', async () => {
+    const world = new GatewayWorld({ script: { 'sandbox-a': ['decline_soft'] } });
+    const process = world.process();
+    const { deps } = process;
+    const id = idIn(await world.authorize(process));
+    const late = SAMPLE_OUTCOMES.approved;
+    const context = { nowMs: world.clock.wallMs(), validityMs: 1_000, durationMs: null };
+    const event = { kind: 'noticed', actor: 'webhook sandbox-a', data: {} };
+    const before = await world.get(id);
+    await changeAuthorization(before, (current) => applyOutcome(current, 1, late, context), { event }, deps);
+    const reversing = await world.get(id);
+    expect(reversing.operations).toMatchObject([{ kind: 'void', status: 'pending', attemptNumber: 1 }]);
+    const operationId = reversing.operations[0]?.id ?? '';
+    const inquiry = { kind: 'confirmed', providerReference: null } as const;
+    const tellFrom = async (number: number) => {
+      const { id: attemptId, provider } = reversing.attempts[number - 1] ?? { id: '', provider: '' };
+      await world.journal.keepNotice(provider, { eventId: 'evt_1', type: 'void', attemptId, data: {} }, 0);
+      return workOutNotices(understanding(deps, null, { kind: 'operation', operationId, inquiry }));
+    };
+    expect(await tellFrom(2)).toBe(1);
+    expect(await world.get(id)).toEqual(reversing);
+    expect(world.told.resolved).toEqual([]);
+    expect(await tellFrom(1)).toBe(1);
+    expect((await world.get(id)).operations).toMatchObject([{ status: 'succeeded' }]);
   });
 
   it.each(['findAuthorization', 'advance', 'settleNotice'] as const)(

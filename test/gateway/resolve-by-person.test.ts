@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import type { AttemptOutcome } from '../../src/core/attempt.ts';
+import { applyOutcome } from '../../src/core/lifecycle.ts';
+import { changeAuthorization } from '../../src/gateway/change.ts';
+import type { Journal } from '../../src/gateway/ports.ts';
+import type { Resolution } from '../../src/gateway/resolve-by-person.ts';
+import { GatewayWorld, idIn } from '../support/gateway-world.ts';
+import { SAMPLE_OUTCOMES } from '../support/sample-outcomes.ts';
+
+/** A payment whose only attempt hangs, and a journal that lets others write just before it writes. */
+async function unknownPayment() {
+  const state: { overtake: (() => Promise<unknown>) | null } = { overtake: null };
+  const journal = (real: Journal): Journal =>
+    new Proxy(real, {
+      get: (target, property) => {
+        if (property === 'advance') {
+          return async (...how: Parameters<Journal['advance']>) => {
+            const { overtake } = state;
+            state.overtake = null;
+            await overtake?.();
+            return real.advance(...how);
+          };
+        }
+        const value: unknown = Reflect.get(target, property);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  const world = new GatewayWorld({
+    journal,
+    script: { 'sandbox-a': ['hang_processed'] },
+    action: { attemptsMax: 1 },
+    provider: { inquiryStep: () => 'fail' },
+    schedule: [3_600_000],
+  });
+  const process = world.process();
+  const id = idIn(await world.authorize(process));
+  const before = await world.get(id);
+  expect(before.status).toBe('pending');
+  /** Somebody else finds out what became of it. */
+  const findOut = async (outcome: AttemptOutcome) => {
+    const context = { nowMs: world.clock.wallMs(), validityMs: 1_000, durationMs: null };
+    const event = { kind: 'noticed', actor: 'webhook sandbox-a', data: {} };
+    const current = await world.get(id);
+    await changeAuthorization(
+      current,
+      (it) => applyOutcome(it, 1, outcome, context),
+      { event },
+      process.deps,
+    );
+  };
+  const overtakenBy = (outcome: AttemptOutcome) => {
+    state.overtake = () => findOut(outcome);
+  };
+  const resolve = (resolution: Resolution) =>
+    world.resolveByPerson(process, { attemptId: before.attempts[0]?.id ?? '', resolution });
+  return { world, process, id, overtakenBy, resolve };
+}
+
+describe('what was found out between the look of a person and its word', () => {
+  it.each<[Resolution, keyof typeof SAMPLE_OUTCOMES, string]>([
+    ['undone', 'approved', 'approved'],
+    ['not_processed', 'approved', 'approved'],
+    ['approved', 'declinedHard', 'declined'],
+  ])('stands: %s does not change what is %s', async (resolution, found, status) => {
+    const { world, id, overtakenBy, resolve } = await unknownPayment();
+    overtakenBy(SAMPLE_OUTCOMES[found]);
+    expect(await resolve(resolution)).toMatchObject({ kind: 'not_open', authorization: { status } });
+    expect(await world.get(id)).toMatchObject({ status, operations: [] });
+    expect((await world.journal.history(id)).map(({ kind }) => kind)).not.toContain('resolved_by_person');
+    expect(world.told.resolved).toEqual([]);
+  });
+});
