@@ -63,10 +63,12 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
     return { kind: 'not_open', authorization };
   }
   const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
-  const outcome = outcomeOf(
-    { ...command, providerReference: command.providerReference ?? reference },
-    authorization,
-  );
+  // What is undone is what is recorded there, by whatever id the person found its undoing.
+  const providerReference =
+    command.resolution === 'undone'
+      ? (reference ?? command.providerReference)
+      : (command.providerReference ?? reference);
+  const outcome = outcomeOf({ ...command, providerReference }, authorization);
   const result = await changeAuthorization(
     authorization,
     (current) => {
