@@ -423,6 +423,23 @@ export interface OperationCall {
   readonly budget: CallBudget;
 }
 
+/** An operation as it was asked for: what is told about it is read against this. */
+export interface AskedOperation extends Omit<OperationCall, 'providerKey' | 'budget'> {
+  readonly operation: OperationKind;
+}
+
+/** What a notice about an attempt is read against. */
+export interface NoticeSubject {
+  readonly attemptId: string;
+  readonly request: AuthorizationRequest;
+  readonly brand: CardBrand;
+  readonly scaRegion: boolean;
+  /** The authorization's id at the provider, as the attempt's outcome names it; null while it is not known. */
+  readonly providerReference: string | null;
+  /** All operations of ours on this attempt. */
+  readonly operations: readonly AskedOperation[];
+}
+
 /** What an inquiry about one operation found out. */
 export type OperationInquiry =
   | { readonly kind: 'confirmed'; readonly providerReference: string | null }
@@ -454,7 +471,7 @@ export type NoticeReading =
 export type NoticeEvidence =
   | { readonly kind: 'attempt'; readonly outcome: AttemptOutcome }
   | { readonly kind: 'operation'; readonly operationId: string; readonly inquiry: OperationInquiry }
-  /** It is about our attempt, and not about what was asked: amount, currency or merchant differ. */
+  /** It names our attempt, and is not about what was asked: amount, currency, merchant or operation differ. */
   | { readonly kind: 'mismatch' }
   /** Of no consequence. */
   | { readonly kind: 'nothing' };
@@ -501,15 +518,7 @@ export interface Provider {
     readonly body: string;
   }): NoticeReading;
   /** What a notice of this provider says about an attempt. Never throws. */
-  evidenceIn(
-    notice: Pick<Notice, 'type' | 'data'>,
-    asked: {
-      readonly attemptId: string;
-      readonly request: AuthorizationRequest;
-      readonly brand: CardBrand;
-      readonly scaRegion: boolean;
-    },
-  ): NoticeEvidence;
+  evidenceIn(notice: Pick<Notice, 'type' | 'data'>, asked: NoticeSubject): NoticeEvidence;
   /** Reads a decline code; an unknown one is `unmapped` and never fails over. */
   classify(code: ProviderCode): Decline;
   /** Frees sockets. */
