@@ -4,6 +4,7 @@ import { readSecretFile } from '../config/credentials.ts';
 import { loadDeclineTables } from '../config/decline-tables.ts';
 import { formatRulesetError, type RulesetError } from '../config/ruleset-error.ts';
 import { readRulesetFolder } from '../config/ruleset-folder.ts';
+import { loadSchemeRules } from '../config/scheme-limits.ts';
 import { validateRulesetFiles } from '../config/validate-ruleset-files.ts';
 import { readYamlFile } from '../config/yaml-file.ts';
 import type { DeclineTables } from '../core/declines/decline-tables.ts';
@@ -12,7 +13,7 @@ import { systemClock } from '../guards/system-clock.ts';
 import { ProviderSetupError } from '../providers/provider-setup-error.ts';
 import { ProviderRegistry } from '../providers/registry.ts';
 
-const USAGE = `Checks a folder of rules as the gateway would read it, outcomes/ included.
+const USAGE = `Checks a folder of rules as the gateway would read it, outcomes/ and scheme-limits.yaml included.
 
 usage: npm run check-rules [-- <folder>]        (default ./routing-rules)
 
@@ -34,10 +35,11 @@ interface Findings {
 
 async function findingsIn(folder: string): Promise<Findings> {
   const outcomes = await loadDeclineTables(folder);
-  const outcomeErrors = outcomes.kind === 'refused' ? outcomes.errors : [];
+  const limits = await loadSchemeRules(folder);
+  const atStart = [outcomes, limits].flatMap((read) => (read.kind === 'refused' ? read.errors : []));
   const reading = await readRulesetFolder(folder);
   if (reading.kind === 'refused') {
-    return { errors: [...reading.errors, ...outcomeErrors], warnings: [], summary: '' };
+    return { errors: [...reading.errors, ...atStart], warnings: [], summary: '' };
   }
   const sources = { environment: process.env, readFile: readSecretFile };
   const strict = validateRulesetFiles(reading.files, sources);
@@ -56,7 +58,7 @@ async function findingsIn(folder: string): Promise<Findings> {
     lenient.kind === 'refused'
       ? ''
       : `${counted(lenient.ruleset.rules.length, 'rule')}, ${counted(lenient.ruleset.providers.size, 'provider')}`;
-  return { errors: [...errors, ...outcomeErrors], warnings, summary };
+  return { errors: [...errors, ...atStart], warnings, summary };
 }
 
 /** Providers of a sound file that no adapter of this version can be built for; nothing is sent to any of them. */

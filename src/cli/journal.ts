@@ -182,7 +182,8 @@ function readArguments(): { command: string; folder: string; seals: string | und
 async function run(): Promise<number> {
   const asked = readArguments();
   if (asked === null) {
-    console.error(USAGE);
+    const words = process.argv.slice(2).join(' ');
+    console.error(words === '' ? USAGE : `journal: not understood: ${words}\n\n${USAGE}`);
     return 2;
   }
   if (asked.command === 'help') {

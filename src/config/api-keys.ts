@@ -133,7 +133,10 @@ async function readKeysFile(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new ApiKeysError(`${file}: cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`);
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new ApiKeysError(
+      `API_KEYS_FILE ${file}: cannot be read: ${code}; expected a file of keys: npm run make-key prints the entries`,
+    );
   }
 }
 
@@ -142,7 +145,9 @@ async function ownDevelopmentKey(dataDir: string): Promise<LoadedApiKeys> {
   const path = join(dataDir, 'api-keys.json');
   const kept = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
-    throw new ApiKeysError(`${path}: cannot be read: ${error.code ?? 'unknown'}`);
+    throw new ApiKeysError(
+      `${path}: cannot be read: ${error.code ?? 'unknown'}; expected DATA_DIR to be a folder of the gateway's own`,
+    );
   });
   if (kept !== null) return { keys: parseApiKeys(kept, path), madeKey: null, keep: NOTHING_TO_KEEP };
   const madeKey = randomBytes(32).toString('base64url');

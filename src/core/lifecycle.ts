@@ -185,9 +185,14 @@ function applySecond(
   const same: Change = { authorization, remarks: [], changed: false };
   if (isUnsettled(outcome)) return same;
   if (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') {
-    return applyUndone(authorization, attempt, known, context);
+    return applyUndone(authorization, attempt, known, outcome.providerReference, context);
   }
-  const heldBefore = mayHoldMoney(known) || isReversalKnown(authorization, attempt, known);
+  const isElsewhere = isUnaccounted(authorization, attempt, known, providerReferenceOf(outcome));
+  // The journal keeps one void at a time, and a second one only of what was never recorded as processed.
+  const mayBeVoided =
+    isElsewhere && known.kind === 'rejected' && pendingVoid(authorization, attempt.number) === null;
+  const isBeingUndone = !mayBeVoided && isReversalKnown(authorization, attempt, known);
+  const heldBefore = mayHoldMoney(known) || isBeingUndone;
   if (mayHoldMoney(outcome) && !heldBefore) {
     // We had been told that nothing stands there. Its place may be taken by now: it goes back.
     const found = { ...attempt, outcome };
@@ -200,10 +205,37 @@ function applySecond(
     );
     return { authorization: settled(reversing), remarks: [about('late_approval', attempt)], changed: true };
   }
+  const conflict: Change = { ...same, remarks: [about('evidence_conflict', attempt)] };
+  // The provider has authorized one attempt twice. What is recorded may be captured, and neither it nor what is undone
+  // already may be voided (once more) by the journal's rules: a person has to undo the other one there.
+  if (mayHoldMoney(outcome) && isElsewhere) return conflict;
+  // An approval of what is undone by now is passed over under the same reference: an event that comes late or again
+  // says the same as a provider that goes back on a void it confirmed. Whoever has such an event asks the provider.
   const agrees = known.kind === outcome.kind || (mayHoldMoney(known) && mayHoldMoney(outcome));
-  return agrees || isUndone(authorization, attempt)
-    ? same
-    : { ...same, remarks: [about('evidence_conflict', attempt)] };
+  return agrees || isUndone(authorization, attempt) ? same : conflict;
+}
+
+/**
+ * Whether a provider tells of an authorization for an attempt that is neither the recorded one nor one that a void of
+ * ours undoes or has undone: one that forgets keys may execute one request twice. False where no reference is known.
+ */
+function isUnaccounted(
+  { operations }: Authorization,
+  attempt: Attempt,
+  known: AttemptOutcome,
+  told: string | null,
+): boolean {
+  const own = providerReferenceOf(known);
+  const undoing = operations.filter(
+    (operation) =>
+      operation.kind === 'void' &&
+      operation.attemptNumber === attempt.number &&
+      (operation.status === 'pending' || hasUndone(operation)),
+  );
+  const accounted = [...(mayHoldMoney(known) ? [own] : []), ...undoing.map(({ target }) => target ?? own)];
+  // A person may have closed an attempt without naming it: then this may be the one that was meant.
+  const isNamed = accounted.some((reference) => reference !== null && reference !== '');
+  return told !== null && isNamed && !accounted.includes(told);
 }
 
 function about(remark: Remark, { number }: Pick<Attempt, 'number'>): RemarkOn {
@@ -231,10 +263,19 @@ function applyUndone(
   authorization: Authorization,
   attempt: Attempt,
   known: AttemptOutcome,
+  told: string,
   { nowMs }: ChangeContext,
 ): Change {
+  const own = providerReferenceOf(known);
+  // A person who says so need not name what it is about.
+  const isUnnamed = told === '' || told === own;
+  // Of two that one attempt obtained, the end of one says nothing of the other.
+  if (!isUnnamed && isUnaccounted(authorization, attempt, known, told)) {
+    return { authorization, remarks: [about('evidence_conflict', attempt)], changed: false };
+  }
   const waiting = pendingVoid(authorization, attempt.number);
-  if (waiting !== null) {
+  const awaited = waiting?.target ?? own;
+  if (waiting !== null && (isUnnamed || awaited === null || awaited === told)) {
     const done: Operation = { ...waiting, status: 'succeeded', code: null, settledAtMs: nowMs };
     return { authorization: settled(withOperation(authorization, done)), remarks: [], changed: true };
   }

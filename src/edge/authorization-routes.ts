@@ -99,7 +99,7 @@ function authorizeReply(result: AuthorizeResult): Reply {
       return problem(
         'payment-live',
         'An authorization of this merchant and reference is approved, pending or not known. ' +
-          'It cannot be read with this key: it is of another account, or older than what is kept.',
+          'It is of another account, and cannot be read with this key.',
       );
     case 'no_route':
       return problem('no-route', whyNoRoute(result.reasons), {

@@ -58,6 +58,6 @@ async function take(context: Context<EdgeEnv>, deps: EdgeDeps): Promise<Response
 const REFUSALS = {
   signature: 'The signature is missing, or is not that of this provider.',
   stale: 'The signature is more than five minutes old, or ahead of the clock.',
-  malformed: 'The event is not one that this provider sends.',
+  malformed: 'The signature is right, and the event is not one that this provider sends: look at its shape.',
   not_configured: 'No webhook secret is configured for this provider.',
 } as const;

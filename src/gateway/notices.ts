@@ -2,6 +2,7 @@ import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, applyOutcome } from '../core/lifecycle.ts';
 import { changeAuthorization } from './change.ts';
 import { describeError } from './describe-error.ts';
+import { doubtVoid } from './doubted-void.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { endOfInquiry } from './operation-calls.ts';
@@ -31,7 +32,10 @@ export async function keepNotices(
   const adapter = deps.provider(provider);
   if (adapter === undefined) return { kind: 'no_such_provider' };
   const reading = adapter.readNotices(message);
-  if (reading.kind === 'refused') return reading;
+  if (reading.kind === 'refused') {
+    deps.observer.noticeTaken({ provider, result: reading.reason });
+    return reading;
+  }
   let isNew = false;
   for (const notice of reading.notices) {
     const kept = await callJournal('keep_notice', deps, () =>
@@ -40,6 +44,7 @@ export async function keepNotices(
     if (!kept.ok) return { kind: 'journal_unavailable' };
     isNew ||= kept.value === 'kept';
   }
+  deps.observer.noticeTaken({ provider, result: isNew ? 'kept' : 'repeated' });
   return { kind: 'kept', isNew };
 }
 
@@ -125,15 +130,18 @@ async function apply(
     return 'asked';
   }
   const validityMs = deps.provider(notice.provider)?.semantics.validityMs ?? 0;
+  let isTold = false;
   const result = await changeAuthorization(
     authorization,
     (current) => {
       if (evidence.kind === 'attempt') {
-        return applyOutcome(current, attemptNumber, evidence.outcome, {
+        const change = applyOutcome(current, attemptNumber, evidence.outcome, {
           nowMs,
           validityMs,
           durationMs: null,
         });
+        isTold = change.remarks.length > 0;
+        return change;
       }
       const operation = current.operations.find(({ id }) => id === evidence.operationId);
       return operation === undefined || end === null
@@ -150,6 +158,10 @@ async function apply(
     deps,
   );
   if (result.kind === 'failed') return null;
+  const attempt = result.authorization.attempts[attemptNumber - 1];
+  if (result.kind === 'unchanged' && evidence.kind === 'attempt' && attempt !== undefined && !isTold) {
+    await doubtVoid(result.authorization, attempt, evidence.outcome, deps);
+  }
   // While its sender still waits for the answer, the sender tells.
   const isAwaited = authorization.attempts[attemptNumber - 1]?.outcome === null && authorization.open;
   if (result.kind === 'written' && evidence.kind === 'attempt' && !isAwaited) {

@@ -106,6 +106,8 @@ export type OpeningResult =
   | { readonly kind: 'claimed'; readonly claim: ClaimRecord }
   /** Another authorization holds the payment (merchant, reference). */
   | { readonly kind: 'payment_live'; readonly authorizationId: string }
+  /** The same, and the other authorization is another account's. */
+  | { readonly kind: 'payment_held' }
   /** A scheme forbids it; nothing was written. */
   | { readonly kind: 'scheme_stop'; readonly stop: SchemeStop };
 
@@ -655,6 +657,8 @@ export interface Observer {
     readonly networkCode: string | null;
     readonly advice: string | null;
   }): void;
+  /** What became of something that a provider sent by itself, or somebody in its name. */
+  noticeTaken(event: { readonly provider: string; readonly result: string }): void;
   failedOver(event: { readonly from: string; readonly to: string; readonly reason: FailOverReason }): void;
   passedOver(event: { readonly provider: string; readonly reason: string }): void;
   decided(event: {

@@ -30,7 +30,7 @@ export type AuthorizeResult =
   | { readonly kind: 'other_body'; readonly authorizationId: string }
   /** Another authorization holds the payment (merchant, reference); nothing was sent. */
   | { readonly kind: 'payment_live'; readonly authorizationId: string }
-  /** The same, and this account cannot read the other authorization; nothing was sent. */
+  /** The same, and the other authorization is another account's; nothing was sent. */
   | { readonly kind: 'payment_held' }
   /** No provider could be tried; no intent was made, nothing was sent and the key is not used up. */
   | {

@@ -183,6 +183,7 @@ function roadMetrics(registry: Registry): Observer {
     },
     ...resolutionMetrics(registry),
     ...unmappedMetric(registry),
+    ...noticeMetric(registry),
     alert: ({ kind }) => alerts.get(kind).inc(),
   };
 }
@@ -198,6 +199,16 @@ function unmappedMetric(registry: Registry): Pick<Observer, 'unmappedCode'> {
   return {
     unmappedCode: ({ provider, code }) => unmapped.get(provider, scrub(code).slice(0, CODE_LENGTH_MAX)).inc(),
   };
+}
+
+function noticeMetric(registry: Registry): Pick<Observer, 'noticeTaken'> {
+  const notices = counter(
+    registry,
+    'webhooks_total',
+    'Webhooks by what became of them: kept, repeated, or why they were refused.',
+    ['provider', 'result'],
+  );
+  return { noticeTaken: ({ provider, result }) => notices.get(provider, result).inc() };
 }
 
 /** What is found out, done and undone beside the road. */

@@ -47,9 +47,11 @@ describe('check-rules', () => {
       'rules.yaml':
         'rules:\n  - name: x\n    wehn: { field: currency, is: EUR }\n    then: { only: [sandbox-z] }\n',
       'outcomes/stripe.yaml': 'kind: provder\n',
+      'scheme-limits.yaml': 'x: 1\n',
     });
     const { code, stdout, stderr } = await check();
     expect(code).toBe(1);
+    expect(stdout).toContain(`${join(folder, 'scheme-limits.yaml')}:1:1  `);
     expect(stdout).toContain(`${join(folder, 'rules.yaml')}:3:5  unknown key "wehn"`);
     expect(stdout).toContain(`${join(folder, 'outcomes/stripe.yaml')}:1:7  `);
     expect(stderr).toMatch(/^refused: \d problems in /);

@@ -39,6 +39,18 @@ export function openingContract(journal: () => Journal): void {
       expect(await journal().findAuthorization('auth_two')).toBeNull();
     });
 
+    test('one whose payment another account holds is told no more than that', async () => {
+      await opened(journal(), 'auth_one');
+      const opening = sampleOpening('auth_two', { request: { reference: 'order-auth_one' } });
+      const theirs = {
+        ...opening,
+        claim: { ...opening.claim, account: 'other' },
+        authorization: { ...opening.authorization, account: 'other' },
+      };
+      expect(await journal().open(theirs)).toEqual({ kind: 'payment_held' });
+      expect(await journal().findAuthorization('auth_two')).toBeNull();
+    });
+
     test('a used key gives its claim, whether its road is open, pending or ended', async () => {
       const again = () => journal().open(sampleOpening('auth_two', { key: 'key-auth_one' }));
       const claim = {

@@ -341,7 +341,116 @@ describe('a second word about a definite outcome', () => {
     expect(ended.changed).toBe(true);
     expect(after).toMatchObject({ status: 'voided', operations: [{ status: 'succeeded', code: null }] });
     expect(applyOutcome(after, 1, SAMPLE_OUTCOMES.partialReversed, CONTEXT).changed).toBe(false);
-    expect(applyOutcome(after, 1, APPROVED, CONTEXT)).toMatchObject({ changed: false, remarks: [] });
+    // An event that comes late looks the same: it is no alarm.
+    expect(applyOutcome(after, 1, SAMPLE_OUTCOMES.approved, CONTEXT)).toMatchObject({
+      changed: false,
+      remarks: [],
+    });
+  });
+});
+
+describe('a second authorization of one attempt, under another reference of the provider', () => {
+  const PENDING_VOID = { kind: 'void', purpose: 'late_approval' } as const;
+  const DONE_VOID = { ...PENDING_VOID, status: 'succeeded' } as const;
+
+  /** Recorded, what was done about it, told of p9: what is remarked, and whether it is undone. */
+  it.each<[string, SampleOutcome, readonly Partial<Operation>[], Remark, boolean]>([
+    ['while the first stands', 'approved', [], 'evidence_conflict', false],
+    ['while the first stands in part', 'partial', [], 'evidence_conflict', false],
+    ['while the first is captured', 'approved', [{ status: 'succeeded' }], 'evidence_conflict', false],
+    ['while the first is being voided', 'approved', [{ kind: 'void' }], 'evidence_conflict', false],
+    [
+      'once the first is voided',
+      'approved',
+      [{ kind: 'void', status: 'succeeded' }],
+      'evidence_conflict',
+      false,
+    ],
+    [
+      'behind a decline that is being undone',
+      'declinedHidingApproval',
+      [{ kind: 'void' }],
+      'evidence_conflict',
+      false,
+    ],
+    [
+      'after another late one was undone',
+      'declinedSoft',
+      [{ ...DONE_VOID, target: 'p7' }],
+      'evidence_conflict',
+      false,
+    ],
+    [
+      'while another late one is undone',
+      'rejectedNotFound',
+      [{ ...PENDING_VOID, target: 'p7' }],
+      'evidence_conflict',
+      false,
+    ],
+    [
+      'of what was never processed, after another',
+      'rejectedNotFound',
+      [{ ...DONE_VOID, target: 'p7' }],
+      'late_approval',
+      true,
+    ],
+  ])('%s is told', (_, name, over, remark, isReversed) => {
+    const operations = over.map((each, index) => sampleOperation(index + 1, each));
+    const before = sampleAuthorization([SAMPLE_OUTCOMES[name]], { operations });
+    const told = applyOutcome(before, 1, APPROVED, CONTEXT);
+    expect(kinds(told)).toEqual([remark]);
+    expect([told.changed, told.authorization.status]).toEqual([isReversed, before.status]);
+    const begun = told.authorization.operations.slice(operations.length);
+    expect(begun).toMatchObject(isReversed ? [{ ...PENDING_VOID, target: 'p9', status: 'pending' }] : []);
+  });
+
+  it.each<[string, SampleOutcome, readonly Partial<Operation>[], string]>([
+    ['the recorded one', 'approved', [], 'p1'],
+    ['the recorded one, voided', 'approved', [{ kind: 'void', status: 'succeeded' }], 'p1'],
+    ['the late one that is undone', 'declinedSoft', [{ ...DONE_VOID, target: 'p9' }], 'p9'],
+    ['the late one of what was never processed', 'rejectedNotFound', [{ ...DONE_VOID, target: 'p9' }], 'p9'],
+  ])('is not taken for %s', (_, name, over, providerReference) => {
+    const operations = over.map((each, index) => sampleOperation(index + 1, each));
+    const before = sampleAuthorization([SAMPLE_OUTCOMES[name]], { operations });
+    const told = applyOutcome(before, 1, { ...APPROVED, providerReference }, CONTEXT);
+    expect(told).toEqual({ authorization: before, remarks: [], changed: false });
+  });
+
+  it('is not taken for one that a person closed without naming it', () => {
+    const before = sampleAuthorization([{ ...SAMPLE_OUTCOMES.approved, providerReference: '' }]);
+    const told = applyOutcome(before, 1, APPROVED, CONTEXT);
+    expect(told).toEqual({ authorization: before, remarks: [], changed: false });
+  });
+
+  const undone = (providerReference: string): AttemptOutcome => ({
+    ...SAMPLE_OUTCOMES.partialReversed,
+    providerReference,
+  });
+
+  it.each<[string, readonly Partial<Operation>[]]>([
+    ['stands', []],
+    ['is being voided', [{ kind: 'void' }]],
+  ])('that is undone there leaves the first as it was, which %s', (_, over) => {
+    const operations = over.map((each, index) => sampleOperation(index + 1, each));
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
+    expect(applyOutcome(before, 1, undone('p9'), CONTEXT)).toEqual({
+      authorization: before,
+      remarks: [{ remark: 'evidence_conflict', attemptNumber: 1 }],
+      changed: false,
+    });
+  });
+
+  it('has a void of its own, which ends by its own reference, or as a person says', () => {
+    const operations = [
+      sampleOperation(1, { ...DONE_VOID, target: 'p7' }),
+      sampleOperation(2, { ...PENDING_VOID, target: 'p9' }),
+    ];
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.rejectedNotFound], { operations });
+    expect(applyOutcome(before, 1, undone('p7'), CONTEXT)).toMatchObject({ changed: false, remarks: [] });
+    for (const reference of ['p9', '']) {
+      const { authorization } = applyOutcome(before, 1, undone(reference), CONTEXT);
+      expect(authorization.operations[1], reference).toMatchObject({ status: 'succeeded' });
+    }
   });
 });
 

@@ -230,6 +230,7 @@ describe('T49: card numbers from either side', () => {
       const asked = servers.filter(({ requests }) => requests.some(({ method }) => method === 'GET'));
       return asked.length >= 8 ? asked : null;
     });
+    await eventually('the last one is in the log', () => gateway.output.text().includes('echoed-16') || null);
     const secrets = [...CASES.map(({ number }) => number), ...Object.values(FROM_CALLERS), '73917391'];
     const running = await sinks();
     // What is looked into is what was written: else nothing would be found in it either.

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import { keepNotices, workOutNotices } from '../../src/gateway/notices.ts';
 import {
+  type InquiryAnswer,
   type Journal,
   JournalError,
   type Notice,
@@ -63,7 +65,10 @@ describe('what comes in', () => {
     '%s is refused, and not kept',
     async (reason) => {
       const { deps, world } = await scene({ kind: 'refused', reason });
-      expect(await keepNotices('sandbox-a', MESSAGE, deps)).toEqual({ kind: 'refused', reason });
+      const taken: unknown[] = [];
+      const told = { ...deps, observer: { ...deps.observer, noticeTaken: (it: unknown) => taken.push(it) } };
+      expect(await keepNotices('sandbox-a', MESSAGE, told)).toEqual({ kind: 'refused', reason });
+      expect(taken).toEqual([{ provider: 'sandbox-a', result: reason }]);
       expect(await world.journal.openNotices(10)).toEqual([]);
     },
   );
@@ -177,5 +182,54 @@ describe('what it means', () => {
     expect(await workOutNotices(throwing)).toBe(1);
     expect(world.told.alerts).toContain('adapter_threw');
     expect((await world.get(id)).status).toBe('pending');
+  });
+});
+
+describe('an approval that is told of what is undone already', () => {
+  const undone = {
+    kind: 'partially_approved',
+    providerReference: 'psp_1',
+    authorizedAmount: 4_999,
+    networkTransaction: null,
+    reversal: 'confirmed',
+  } as const;
+  const standing = { kind: 'approved', providerReference: 'psp_1', networkTransaction: null } as const;
+  const found = (outcome: AttemptOutcome): InquiryAnswer => ({ kind: 'found', outcome });
+
+  /** What the provider answers when it is asked, the reference told, those asked about, alerts. */
+  it.each<[string, InquiryAnswer, string, readonly string[], readonly string[]]>([
+    ['late, when the provider says that it is undone', found(undone), 'psp_1', ['psp_1'], []],
+    ['and stands, when the provider says so', found(standing), 'psp_1', ['psp_1'], ['evidence_conflict']],
+    ['by a provider that does not answer', { kind: 'no_answer', code: 'timeout' }, 'psp_1', ['psp_1'], []],
+    ['by a provider that does not find it', { kind: 'not_found' }, 'psp_1', ['psp_1'], []],
+    ['under another reference, once', found(standing), 'psp_2', [], ['evidence_conflict']],
+  ])('%s', async (_, answer, reference, asks, alerts) => {
+    const { deps, world, id, notice } = await scene(null);
+    const asked: (string | null)[] = [];
+    const tell = async (eventId: string, evidence: NoticeEvidence) => {
+      await world.journal.keepNotice('sandbox-a', { ...notice, eventId }, 0);
+      const says: Readonly<Record<string, unknown>> = {
+        evidenceIn: () => evidence,
+        inquire: async (query: Parameters<Provider['inquire']>[0]) => {
+          asked.push(query.providerReference);
+          return answer;
+        },
+      };
+      const provider = (name: string) => {
+        const real = deps.provider(name);
+        return real === undefined
+          ? undefined
+          : new Proxy(real, { get: (target, key) => says[String(key)] ?? Reflect.get(target, key, target) });
+      };
+      expect(await workOutNotices({ ...deps, provider })).toBe(1);
+    };
+    await tell('evt_1', approved());
+    await tell('evt_2', { kind: 'attempt', outcome: undone });
+    const { status, version } = await world.get(id);
+    expect([status, asked]).toEqual(['voided', []]);
+    await tell('evt_3', approved(reference));
+    expect(world.told.alerts).toEqual(alerts);
+    expect(asked, 'what is told already needs no asking').toEqual(asks);
+    expect(await world.get(id)).toMatchObject({ status: 'voided', version });
   });
 });

@@ -2,8 +2,8 @@ import type { Clock } from '../../src/gateway/ports.ts';
 
 interface Timer {
   readonly at: number;
-  readonly action: () => void;
-  cancelled: boolean;
+  /** Null: cancelled, or fired. Nothing that it would have done is held on to. */
+  action: (() => void) | null;
 }
 
 /** A clock that moves only when told. Timers fire in order of their time. */
@@ -32,12 +32,12 @@ export class FakeClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): () => void {
-    const timer: Timer = { at: this.#now + Math.max(0, delayMs), action, cancelled: false };
+    const timer: Timer = { at: this.#now + Math.max(0, delayMs), action };
     this.#timers.splice(this.#placeAfter(timer.at), 0, timer);
     this.#pending += 1;
     return () => {
-      if (timer.cancelled) return;
-      timer.cancelled = true;
+      if (timer.action === null) return;
+      timer.action = null;
       this.#pending -= 1;
     };
   }
@@ -51,10 +51,11 @@ export class FakeClock implements Clock {
     const timer = this.#first();
     if (timer === undefined) return false;
     this.#timers.shift();
-    timer.cancelled = true;
+    const { action } = timer;
+    timer.action = null;
     this.#pending -= 1;
     this.#now = Math.max(this.#now, timer.at);
-    timer.action();
+    action?.();
     return true;
   }
 
@@ -70,7 +71,7 @@ export class FakeClock implements Clock {
   }
 
   #first(): Timer | undefined {
-    while (this.#timers[0]?.cancelled === true) this.#timers.shift();
+    while (this.#timers[0]?.action === null) this.#timers.shift();
     return this.#timers[0];
   }
 

@@ -45,6 +45,7 @@ const NO_ESTIMATE: ApprovalEstimate = { mean: 0.85, low: 0.7, high: 0.95, level:
 export const SILENT: Observer = {
   attemptEnded: () => {},
   unmappedCode: () => {},
+  noticeTaken: () => {},
   failedOver: () => {},
   passedOver: () => {},
   decided: () => {},

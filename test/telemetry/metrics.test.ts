@@ -76,6 +76,16 @@ describe('the metrics', () => {
     expect(text.match(/pointsman_journal_duration_seconds_count\{/g)).toHaveLength(81);
   });
 
+  it('count webhooks by what became of them', async () => {
+    const metrics = createMetrics('0.1.0');
+    for (const result of ['kept', 'signature', 'signature']) {
+      metrics.observer.noticeTaken({ provider: 'a', result });
+    }
+    const text = await scraped(metrics);
+    expect(text).toContain('pointsman_webhooks_total{provider="a",result="kept"} 1');
+    expect(text).toContain('pointsman_webhooks_total{provider="a",result="signature"} 2');
+  });
+
   it("keep unmapped codes, which are a provider's own words, to a hundred series, and free of card numbers", async () => {
     const metrics = createMetrics('0.1.0');
     const of = (code: string) => ({

@@ -42,7 +42,9 @@ export class SqliteJournal implements Journal {
     if (reply === null) return { kind: 'opened' };
     if ('claim' in reply) return { kind: 'claimed', claim: claimFrom(reply.claim) };
     if ('stop' in reply) return { kind: 'scheme_stop', stop: reply.stop };
-    return { kind: 'payment_live', authorizationId: reply.paymentLive };
+    return reply.paymentLive === null
+      ? { kind: 'payment_held' }
+      : { kind: 'payment_live', authorizationId: reply.paymentLive };
   }
 
   async advance(step: Step): Promise<StepResult> {

@@ -8,7 +8,7 @@ import type { AdvanceCommand, EventValues, OpenCommand, WorkValues } from './wri
 export type OpenReply =
   | null
   | { readonly claim: ClaimRow }
-  | { readonly paymentLive: string }
+  | { readonly paymentLive: string | null }
   | { readonly stop: SchemeStop };
 
 /** The new version, null when the authorization is no longer as expected, or what forbids the change. */
@@ -55,7 +55,8 @@ const SQL = {
       answer_body, id, kind, purpose, attempt_number, target, amount, final, provider_key, created_at_ms)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   findHolder: `
-    SELECT id FROM authorizations WHERE reference = ? AND merchant = ? AND holds_payment = 1`,
+    SELECT iif(account = ?3, id, NULL) AS id FROM authorizations
+    WHERE reference = ?1 AND merchant = ?2 AND holds_payment = 1`,
   endWork: 'DELETE FROM work WHERE authorization = ?',
   planWork: `
     INSERT INTO work (authorization, since_ms, due_at_ms, step, failures, owner, lease_until_ms)
@@ -97,7 +98,12 @@ export class SqliteWrites {
   #whyNotOpened({ claim, reference, merchant }: OpenCommand): OpenReply {
     const found = this.#statements.one<ClaimRow>(FIND_CLAIM, ...claim);
     if (found !== null) return { claim: found };
-    const holder = this.#statements.one<{ readonly id: string }>(SQL.findHolder, reference, merchant);
+    const holder = this.#statements.one<{ readonly id: string | null }>(
+      SQL.findHolder,
+      reference,
+      merchant,
+      claim[0] ?? null,
+    );
     return holder === null ? null : { paymentLive: holder.id };
   }
 

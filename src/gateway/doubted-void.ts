@@ -1,0 +1,34 @@
+import { type Attempt, type AttemptOutcome, mayHoldMoney, providerReferenceOf } from '../core/attempt.ts';
+import type { Authorization } from '../core/authorization.ts';
+import { isUndone } from '../core/settlement.ts';
+import { inquire } from './attempt.ts';
+import type { GatewayDeps } from './gateway-deps.ts';
+import { tellRemarks } from './remarks.ts';
+
+/**
+ * An event tells of an approval that is recorded as undone. Mostly it comes late, or again; but a provider may have gone
+ * back on a void that it confirmed, and the two look the same. So the provider is asked, once for each event, and a
+ * person is told when money stands there. Without an answer, or where it cannot be asked, nothing is told.
+ * @param told what the event says of the attempt
+ */
+export async function doubtVoid(
+  authorization: Authorization,
+  attempt: Attempt,
+  told: AttemptOutcome,
+  deps: GatewayDeps,
+): Promise<void> {
+  if (!mayHoldMoney(told) || !isUndone(authorization, attempt)) return;
+  const provider = deps.provider(attempt.provider);
+  const contract = deps.rulesets.current().providers.get(attempt.provider);
+  if (provider === undefined || contract === undefined || provider.semantics.inquiry === 'none') return;
+  const budget = {
+    deadlineMs: deps.clock.monotonicMs() + contract.timeoutMs,
+    connectTimeoutMs: contract.connectTimeoutMs,
+    signal: deps.stopSignal,
+    traceparent: null,
+  };
+  const call = { attemptId: attempt.id };
+  const answer = await inquire(provider, authorization, call, providerReferenceOf(told), budget, deps);
+  if (answer.kind !== 'found' || !mayHoldMoney(answer.outcome)) return;
+  tellRemarks([{ remark: 'evidence_conflict', attemptNumber: attempt.number }], authorization, deps);
+}
