@@ -407,7 +407,11 @@ export type OperationOutcome =
   /** The provider says that it did not process it: it may be repeated. */
   | { readonly kind: 'rejected'; readonly code: string; readonly retryAfterMs: number | null }
   | { readonly kind: 'not_sent'; readonly code: string }
-  | { readonly kind: 'unknown'; readonly code: string }
+  /**
+   * No trustworthy answer. `answered: 'failure'`: the provider itself said, in a whole answer, that it failed, and so has
+   * done with the request; not where a time-out, a lost connection or somebody between it and us may speak.
+   */
+  | { readonly kind: 'unknown'; readonly code: string; readonly answered?: 'failure' }
   /** The provider does not know what is to be voided. Evidence only after its consistency window. */
   | { readonly kind: 'not_found' };
 

@@ -257,8 +257,13 @@ export function operationOutcomeOfError(
     const retryAfterMs = status === 429 ? readRetryAfter(headers['retry-after'], deps.clock.wallMs()) : null;
     return { kind: 'rejected', code, retryAfterMs };
   }
-  return { kind: 'unknown', code };
+  // The sandbox's own error body: a bare status may be a proxy's that has given up waiting.
+  const isFailure = SELF_TOLD.has(status) && errorCode !== null;
+  return isFailure ? { kind: 'unknown', code, answered: 'failure' } : { kind: 'unknown', code };
 }
+
+/** Statuses of a failure, without those by which a proxy says that it has given up waiting (502, 504). */
+const SELF_TOLD: ReadonlySet<number> = new Set([500, 503]);
 
 /** Errors with which the sandbox says that an operation did not take place. */
 const REFUSALS: ReadonlySet<string> = new Set([

@@ -558,7 +558,7 @@ describe('operations', () => {
       error(429, 'rate_limited', { 'retry-after': '3' }),
       { kind: 'rejected', code: 'rate_limited', retryAfterMs: 3000 },
     ],
-    ['500', error(500, 'provider_error'), { kind: 'unknown', code: 'provider_error' }],
+    ['500', error(500, 'provider_error'), { kind: 'unknown', code: 'provider_error', answered: 'failure' }],
     [
       '500 not processed',
       error(500, 'provider_error', { 'x-not-processed': 'true' }),
