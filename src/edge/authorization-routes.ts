@@ -95,6 +95,12 @@ function authorizeReply(result: AuthorizeResult): Reply {
         'An authorization of this merchant and reference is approved, pending or not known.',
         result.authorizationId,
       );
+    case 'payment_held':
+      return problem(
+        'payment-live',
+        'An authorization of this merchant and reference is approved, pending or not known. ' +
+          'It cannot be read with this key: it is of another account, or older than what is kept.',
+      );
     case 'no_route':
       return problem('no-route', whyNoRoute(result.reasons), {
         members: { sent: false, rule: result.rule, candidates: result.reasons.map(candidateAnswer) },

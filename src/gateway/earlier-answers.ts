@@ -23,7 +23,7 @@ export async function answerOpening(
     case 'claimed':
       return answerClaim(opening.claim, road.command, deps);
     case 'payment_live':
-      return { kind: 'payment_live', authorizationId: opening.authorizationId };
+      return answerPaymentLive(opening.authorizationId, road.command, deps);
     case 'journal_failed': {
       // Often it can still be read: a key whose earlier request was sent must not be told that nothing was.
       const found = await findClaim(road.command, deps);
@@ -33,6 +33,21 @@ export async function answerOpening(
       return { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
     }
   }
+}
+
+/**
+ * A payment is the merchant's, whichever account asks: two accounts of one merchant must not charge it twice, but they
+ * learn nothing more of each other.
+ */
+async function answerPaymentLive(
+  authorizationId: string,
+  command: AuthorizeCommand,
+  deps: GatewayDeps,
+): Promise<AuthorizeResult> {
+  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(authorizationId));
+  return found.ok && found.value?.account === command.account
+    ? { kind: 'payment_live', authorizationId }
+    : { kind: 'payment_held' };
 }
 
 function findClaim(command: AuthorizeCommand, deps: GatewayDeps): Promise<JournalCall<ClaimRecord | null>> {

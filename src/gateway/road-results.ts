@@ -30,6 +30,8 @@ export type AuthorizeResult =
   | { readonly kind: 'other_body'; readonly authorizationId: string }
   /** Another authorization holds the payment (merchant, reference); nothing was sent. */
   | { readonly kind: 'payment_live'; readonly authorizationId: string }
+  /** The same, and this account cannot read the other authorization; nothing was sent. */
+  | { readonly kind: 'payment_held' }
   /** No provider could be tried; no intent was made, nothing was sent and the key is not used up. */
   | {
       readonly kind: 'no_route';

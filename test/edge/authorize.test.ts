@@ -142,6 +142,12 @@ describe('POST /v1/authorizations: what the road says', () => {
       { location },
     ],
     [
+      { kind: 'payment_held' },
+      409,
+      { type: '/problems/payment-live', detail: expect.stringMatching(/another account/) },
+      {},
+    ],
+    [
       { kind: 'other_body', authorizationId },
       422,
       { type: '/problems/idempotency-key-reused' },

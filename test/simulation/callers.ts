@@ -58,11 +58,6 @@ export class Callers {
     this.#after(waitMs, () => this.#followOn(request));
   }
 
-  /** Everybody asks once more under the key that was used first, when all is over. */
-  async askAgain(number: number, request: AuthorizationRequest): Promise<void> {
-    await this.#authorizeNow(request, `key-${number}`, 0);
-  }
-
   #after(delayMs: number, action: () => void): void {
     this.#world.time.after(delayMs, action);
   }

@@ -28,11 +28,13 @@ const WITHOUT_MONEY: ReadonlySet<string> = new Set([
  *
  * Exempt, and why:
  * - an authorization that came about after the provider's own window (`breach`) may stand beside another until it is
- *   found: the provider broke its promise. At rest it must be undone like everything else;
+ *   found: the provider broke its promise. It is a plain approval, where nothing was taken in time, and the provider is
+ *   sure to tell of it: else nobody could find it. At rest it must be undone like everything else;
  * - a hold that the merchant voided at the provider beside the gateway counts as approved until the provider told of it;
  * - a capture or refund that the provider never tells of, where nobody can ask, may stay pending at rest if it was given
  *   up to a person with an alert: there is no way to know;
- * - a void that is told as failed by the provider may be done after that, by a copy of it that was on its way;
+ * - a void that was recorded failed may be done after that, by a copy of it that was on its way; of reversals only the
+ *   last one has to be right, since a failed one is begun anew;
  * - an attempt that was cancelled before anything was known of it, and that the provider then tells to be approved (a
  *   notice that is late), is undone a second time: undoing twice undoes once.
  */

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import { authorize } from '../../src/gateway/authorize.ts';
+import { GatewayWorld, idIn } from '../support/gateway-world.ts';
+import { sampleRequest } from '../support/sample-request.ts';
+
+it('two accounts of one merchant do not charge a payment twice, and learn nothing of each other', async () => {
+  const world = new GatewayWorld();
+  const process = world.process();
+  const id = idIn(await world.authorize(process));
+  const ask = (account: string, idempotencyKey: string) =>
+    world.finish(
+      authorize(
+        {
+          account,
+          idempotencyKey,
+          bodyFingerprint: 'cd'.repeat(32),
+          request: sampleRequest({}),
+          traceId: '0af7651916cd43dd8448eb211c80319c',
+          traceparent: null,
+          receivedAtMs: world.clock.monotonicMs(),
+        },
+        process.deps,
+      ),
+    );
+  expect(await ask('acme', 'key-2')).toEqual({ kind: 'payment_live', authorizationId: id });
+  expect(await ask('other', 'key-1')).toEqual({ kind: 'payment_held' });
+  expect(world.live()).toHaveLength(1);
+});
