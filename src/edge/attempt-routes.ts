@@ -32,7 +32,8 @@ export const resolutionBodySchema = z
         'undone: whatever it obtained is voided or refunded there.',
     }),
     provider_reference: visibleAscii(255).nullish().openapi({
-      description: "The authorization's id at the provider; required for approved.",
+      description:
+        "The authorization's id at the provider; required for approved. Refused when it is recorded about another attempt.",
       example: 'sbx_byjepvBsraaaaab',
     }),
     evidence: evidenceSchema,
@@ -81,6 +82,14 @@ async function resolve(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
       return noSuchAttempt();
     case 'not_open':
       return notOpen(result.authorization, attemptId);
+    case 'reference_taken':
+      // Not whose: it may be another account's.
+      return aboutAuthorization(
+        'reference-taken',
+        'This provider_reference is recorded about another attempt at the same provider. Nothing was changed.',
+        result.authorization.id,
+        { members: { attempt_id: attemptId } },
+      );
     case 'journal_unavailable':
       return problem('journal-unavailable', 'The resolution is not known to be written: repeat it.', {
         headers: { 'Retry-After': '1' },

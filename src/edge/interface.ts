@@ -260,7 +260,14 @@ export const OPERATIONS: readonly Operation[] = [
       },
     },
     answers: { 200: authorization('It is recorded: the authorization as it is now.') },
-    problems: [...KEYED, ...BODIED, 'not-found', 'attempt-not-open', 'journal-unavailable'],
+    problems: [
+      ...KEYED,
+      ...BODIED,
+      'not-found',
+      'attempt-not-open',
+      'reference-taken',
+      'journal-unavailable',
+    ],
   },
   {
     method: 'post',

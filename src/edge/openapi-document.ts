@@ -25,6 +25,12 @@ const EXAMPLE_MEMBERS: Partial<Record<ProblemName, object>> = {
     outcome: 'approved',
     authorization_status: 'approved',
   },
+  'reference-taken': {
+    detail:
+      'This provider_reference is recorded about another attempt at the same provider. Nothing was changed.',
+    authorization_id: 'auth_bcdfghjkmnpqrstvwxyzB',
+    attempt_id: 'att_bcdfghjkmnpqrstvwxyzB_1',
+  },
   'operation-not-open': {
     detail: 'Its end is known, succeeded, and the authorization is captured: there is nothing to resolve.',
     authorization_id: 'auth_bcdfghjkmnpqrstvwxyzB',

@@ -82,6 +82,11 @@ export const PROBLEMS = {
     status: 409,
     remedy: 'Read the authorization at Location: it shows what became of each attempt.',
   },
+  'reference-taken': {
+    title: 'What the provider has under this reference is another payment',
+    status: 409,
+    remedy: 'Look the attempt up at the provider again, by the attempt id: it was sent as our reference.',
+  },
   'operation-not-open': {
     title: 'This capture, void or refund cannot be resolved as it stands',
     status: 409,

@@ -281,6 +281,11 @@ export interface Journal {
    * rests on it and is not wholly undone. Such a provider may be disabled, but not removed or pointed elsewhere.
    */
   hasOpenMoney(provider: string): Promise<boolean>;
+  /**
+   * Whether an authorization's id at this provider is recorded about any other attempt than this one, of whatever
+   * account: as what it obtained, or as what an operation of it is about. What was purged is not known any more.
+   */
+  isReferenceElsewhere(provider: string, reference: string, attemptId: string): Promise<boolean>;
   /** Authorizations whose road is over and whose money is still to be found out or undone. */
   countUnsettled(): Promise<number>;
   /**

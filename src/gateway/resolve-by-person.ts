@@ -19,7 +19,7 @@ export interface ResolveCommand {
   readonly covers: (merchant: string) => boolean;
   readonly attemptId: string;
   readonly resolution: Resolution;
-  /** The authorization's id at the provider; required for `approved`. */
+  /** The authorization's id at the provider, recorded about no other attempt; required for `approved`. */
   readonly providerReference: string | null;
   /** Where it can be checked: a ticket, a statement, a name of a file. Kept in the history. */
   readonly evidence: string;
@@ -30,6 +30,8 @@ export type ResolveResult =
   | { readonly kind: 'not_found' }
   /** There is nothing to be resolved: its outcome is known, or its road is still open. */
   | { readonly kind: 'not_open'; readonly authorization: Authorization }
+  /** What is at the provider under that reference is recorded as another payment's, perhaps of another account. */
+  | { readonly kind: 'reference_taken'; readonly authorization: Authorization }
   | { readonly kind: 'journal_unavailable' };
 
 const ATTEMPT_ID = /^att_([A-Za-z]{1,64})_(\d{1,2})$/;
@@ -62,13 +64,20 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
   if (!mayResolve(authorization, attempt.number, command.resolution)) {
     return { kind: 'not_open', authorization };
   }
+  const { providerReference } = command;
+  if (providerReference !== null) {
+    // Captures, voids and refunds would go to it.
+    const isElsewhere = await callJournal('find_reference', deps, () =>
+      deps.journal.isReferenceElsewhere(attempt.provider, providerReference, attempt.id),
+    );
+    if (!isElsewhere.ok) return { kind: 'journal_unavailable' };
+    if (isElsewhere.value) return { kind: 'reference_taken', authorization };
+  }
   const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
   // What is undone is what is recorded there, by whatever id the person found its undoing.
-  const providerReference =
-    command.resolution === 'undone'
-      ? (reference ?? command.providerReference)
-      : (command.providerReference ?? reference);
-  const outcome = outcomeOf({ ...command, providerReference }, authorization);
+  const named =
+    command.resolution === 'undone' ? (reference ?? providerReference) : (providerReference ?? reference);
+  const outcome = outcomeOf({ ...command, providerReference: named }, authorization);
   const result = await changeAuthorization(
     authorization,
     (current) => {

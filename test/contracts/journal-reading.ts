@@ -258,6 +258,33 @@ function adminContract(journal: () => Journal): void {
     expect(await journal().hasOpenMoney('sandbox-a')).toBe(false);
   });
 
+  test('an id at a provider is of the attempt that it was recorded about, whatever became of it', async () => {
+    const isElsewhere = (reference: string, attemptId = 'att_two_1', provider = 'sandbox-a') =>
+      journal().isReferenceElsewhere(provider, reference, attemptId);
+    expect(await isElsewhere('psp_a')).toBe(false);
+    await concluded(journal(), 'auth_one');
+    await opened(journal(), 'auth_two');
+    expect(await isElsewhere('psp_a')).toBe(true);
+    expect(await isElsewhere('psp_a', 'att_one_1'), 'its own').toBe(false);
+    expect(await isElsewhere('psp_a', 'att_two_1', 'sandbox-b'), 'at another provider').toBe(false);
+    expect(await isElsewhere('PSP_A'), 'letters differ').toBe(false);
+    for (const outcome of ['pending', 'declined', 'partialReversed'] as const) {
+      await concluded(journal(), `auth_${outcome}`, OUTCOMES[outcome]);
+      expect(await isElsewhere(OUTCOMES[outcome].providerReference), outcome).toBe(true);
+    }
+    await concluded(journal(), 'auth_unknown', OUTCOMES.unknown);
+    expect(await isElsewhere('')).toBe(false);
+  });
+
+  test('an id at a provider that something is undone by is of the attempt that it was found about', async () => {
+    const declined = await concluded(journal(), 'auth_one', OUTCOMES.declined);
+    const late = { ...OUTCOMES.approved, providerReference: 'psp_late' };
+    await written(journal(), sampleFinding(declined, 1, late));
+    expect(await journal().isReferenceElsewhere('sandbox-a', 'psp_late', 'att_two_1')).toBe(true);
+    expect(await journal().isReferenceElsewhere('sandbox-a', 'psp_late', 'att_one_1')).toBe(false);
+    expect(await journal().isReferenceElsewhere('sandbox-b', 'psp_late', 'att_two_1')).toBe(false);
+  });
+
   test('answers a ping', async () => {
     await expect(journal().ping()).resolves.toBeUndefined();
   });

@@ -181,6 +181,9 @@ const CASES: Record<ProblemName, Case> = {
     authorization: AUTHORIZATION,
   }),
   'attempt-not-open': { deps: { resolve: async () => ({ kind: 'not_open', authorization: AUTHORIZATION }) } },
+  'reference-taken': {
+    deps: { resolve: async () => ({ kind: 'reference_taken', authorization: AUTHORIZATION }) },
+  },
   'operation-not-open': {
     deps: {
       resolveOperation: async () => ({

@@ -131,6 +131,18 @@ describe('POST /v1/attempts/{id}/resolutions', () => {
     },
   );
 
+  it('refuses the reference of another payment, and does not say of which', async () => {
+    fixture.resolved = async () => ({ kind: 'reference_taken', authorization: AUTHORIZATION });
+    const response = await send(post({ ...BODY, resolution: 'approved', provider_reference: 'psp_1' }));
+    expect([response.status, response.headers.get('location')]).toEqual([409, location]);
+    expect(await response.json()).toMatchObject({
+      type: '/problems/reference-taken',
+      detail: expect.stringMatching(/recorded about another attempt.*Nothing was changed/) as string,
+      authorization_id: AUTHORIZATION.id,
+      attempt_id: ATTEMPT,
+    });
+  });
+
   it('answers 503 when it cannot be recorded', async () => {
     fixture.resolved = async () => ({ kind: 'journal_unavailable' });
     const response = await send(post(BODY));

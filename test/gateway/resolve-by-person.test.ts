@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import { applyOutcome } from '../../src/core/lifecycle.ts';
 import { changeAuthorization } from '../../src/gateway/change.ts';
-import type { Journal } from '../../src/gateway/ports.ts';
-import type { Resolution } from '../../src/gateway/resolve-by-person.ts';
+import { type Journal, JournalError } from '../../src/gateway/ports.ts';
+import type { Resolution, ResolveCommand } from '../../src/gateway/resolve-by-person.ts';
 import { GatewayWorld, idIn } from '../support/gateway-world.ts';
 import { SAMPLE_OUTCOMES } from '../support/sample-outcomes.ts';
 
@@ -51,8 +51,8 @@ async function unknownPayment() {
   const overtakenBy = (outcome: AttemptOutcome) => {
     state.overtake = () => findOut(outcome);
   };
-  const resolve = (resolution: Resolution) =>
-    world.resolveByPerson(process, { attemptId: before.attempts[0]?.id ?? '', resolution });
+  const resolve = (resolution: Resolution, more: Partial<ResolveCommand> = {}) =>
+    world.resolveByPerson(process, { attemptId: before.attempts[0]?.id ?? '', resolution, ...more });
   return { world, process, id, overtakenBy, resolve };
 }
 
@@ -68,5 +68,41 @@ describe('what was found out between the look of a person and its word', () => {
     expect(await world.get(id)).toMatchObject({ status, operations: [] });
     expect((await world.journal.history(id)).map(({ kind }) => kind)).not.toContain('resolved_by_person');
     expect(world.told.resolved).toEqual([]);
+  });
+});
+
+describe('what a person says to stand at the provider', () => {
+  it.each<Resolution>(['approved', 'not_processed', 'undone'])(
+    'is not what another payment obtained there: %s',
+    async (resolution) => {
+      const { world, process, id, resolve } = await unknownPayment();
+      const other = await world.get(idIn(await world.authorize(process, { reference: 'order-2' }, 'key-2')));
+      expect(other).toMatchObject({ status: 'approved', provider: 'sandbox-a' });
+      const before = await world.get(id);
+      const { providerReference } = other;
+      expect(await resolve(resolution, { providerReference })).toEqual({
+        kind: 'reference_taken',
+        authorization: before,
+      });
+      expect(await world.get(id)).toEqual(before);
+      expect(world.live()).toHaveLength(2);
+    },
+  );
+
+  it('is not believed while the journal cannot tell', async () => {
+    const { world, process, id } = await unknownPayment();
+    const before = await world.get(id);
+    const journal = new Proxy(world.journal, {
+      get: (target, property) =>
+        property === 'isReferenceElsewhere'
+          ? () => Promise.reject(new JournalError('gone'))
+          : Reflect.get(target, property),
+    });
+    const closing = world.resolveByPerson(
+      { ...process, deps: { ...process.deps, journal } },
+      { attemptId: before.attempts[0]?.id ?? '', resolution: 'approved' },
+    );
+    expect(await closing).toEqual({ kind: 'journal_unavailable' });
+    expect(await world.get(id)).toEqual(before);
   });
 });

@@ -5,7 +5,13 @@ import { JournalError } from '../../src/gateway/ports.ts';
 export type JournalFault = 'none' | 'before' | 'after';
 
 const WRITES = ['open', 'advance', 'takeWork', 'postponeWork', 'holdWork'] as const;
-const READS = ['findClaim', 'findAuthorization', 'listLapsed', 'listExpired'] as const;
+const READS = [
+  'findClaim',
+  'findAuthorization',
+  'listLapsed',
+  'listExpired',
+  'isReferenceElsewhere',
+] as const;
 
 /**
  * A journal that fails on demand: `before` the write took effect, or `after` it did and the caller is not told.

@@ -163,7 +163,10 @@ export class GatewayWorld {
     return this.finish(operate(command, process.deps));
   }
 
-  resolveByPerson(process: WorldProcess, command: Pick<ResolveCommand, 'attemptId' | 'resolution'>) {
+  resolveByPerson(
+    process: WorldProcess,
+    command: Pick<ResolveCommand, 'attemptId' | 'resolution'> & Partial<ResolveCommand>,
+  ) {
     const more = {
       account: 'acme',
       covers: () => true,

@@ -152,6 +152,10 @@ export class SqliteCommands {
     return this.#reads.hasOpenMoney(provider);
   }
 
+  isReferenceElsewhere(provider: string, reference: string, attemptId: string): boolean {
+    return this.#reads.isReferenceElsewhere(provider, reference, attemptId);
+  }
+
   /** @returns whether it is new */
   keepNotice(notice: SqlValues): boolean {
     return this.#statements.run(SQL.insertNotice, ...notice).changes > 0;

@@ -204,6 +204,10 @@ export class SqliteJournal implements Journal {
     return this.#runner.run('hasOpenMoney', [provider]);
   }
 
+  isReferenceElsewhere(provider: string, reference: string, attemptId: string): Promise<boolean> {
+    return this.#runner.run('isReferenceElsewhere', [provider, reference, attemptId]);
+  }
+
   countUnsettled(): Promise<number> {
     return this.#runner.run('countUnsettled', []);
   }

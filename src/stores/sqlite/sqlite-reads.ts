@@ -108,6 +108,12 @@ const SQL = {
       OR EXISTS (SELECT 1 FROM operations AS o INDEXED BY operations_pending
           JOIN attempts AS t ON t.authorization = o.authorization AND t.number = o.attempt_number
         WHERE o.status = 'pending' AND t.provider = ?1) AS found`,
+  isReferenceElsewhere: `
+    SELECT EXISTS (SELECT 1 FROM attempts INDEXED BY attempts_by_reference
+        WHERE provider_reference = ?2 AND provider = ?1 AND id <> ?3)
+      OR EXISTS (SELECT 1 FROM operations AS o INDEXED BY operations_by_target
+          CROSS JOIN attempts AS t ON t.authorization = o.authorization AND t.number = o.attempt_number
+        WHERE o.target = ?2 AND t.provider = ?1 AND t.id <> ?3) AS found`,
 } as const;
 
 /** What is read of authorizations. */
@@ -209,5 +215,10 @@ export class SqliteReads {
 
   hasOpenMoney(provider: string): boolean {
     return this.#statements.one<{ readonly found: number }>(SQL.hasOpenMoney, provider)?.found === 1;
+  }
+
+  isReferenceElsewhere(...values: [provider: string, reference: string, attemptId: string]): boolean {
+    const row = this.#statements.one<{ readonly found: number }>(SQL.isReferenceElsewhere, ...values);
+    return row?.found === 1;
   }
 }

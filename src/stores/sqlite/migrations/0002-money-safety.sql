@@ -121,6 +121,8 @@ ALTER TABLE attempts_next RENAME TO attempts;
 -- What a card was tried with, newest last. An attempt that does not count leaves it.
 CREATE INDEX attempts_by_card ON attempts (card_key, started_at_ms) WHERE scheme_counts = 1;
 CREATE INDEX attempts_blocking ON attempts (card_key, blocked_until_ms) WHERE blocked_until_ms IS NOT NULL;
+-- Whose an authorization at a provider is: a person may not lay claim to that of another payment.
+CREATE INDEX attempts_by_reference ON attempts (provider_reference) WHERE provider_reference IS NOT NULL;
 
 -- ---------------------------------------------------------------------------------------- operations
 
@@ -153,6 +155,7 @@ CREATE TABLE operations (
   CHECK (answer_status IS NULL OR status <> 'pending')
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX operations_by_target ON operations (target) WHERE target IS NOT NULL;
 CREATE INDEX operations_pending ON operations (authorization) WHERE status = 'pending';
 CREATE UNIQUE INDEX operations_void_once ON operations (authorization, attempt_number)
   WHERE kind = 'void' AND status = 'pending';
