@@ -1,8 +1,8 @@
-import { isUnsettled, mayHoldMoney } from './attempt.ts';
+import { type Attempt, isUnsettled, mayHoldMoney } from './attempt.ts';
 import type { Authorization } from './authorization.ts';
 import { withOperation } from './lifecycle.ts';
 import { NOTHING_TO_VOID, newOperation, type Operation, type OperationKind, sumOf } from './operation.ts';
-import { pendingVoid, settle, settled } from './settlement.ts';
+import { isUndone, pendingVoid, settle, settled } from './settlement.ts';
 
 /** What a caller asks to be done with an authorization. */
 export interface FollowOn {
@@ -130,8 +130,9 @@ function beginCapture(
 }
 
 function beginVoid(authorization: Authorization, followOn: FollowOn, nowMs: number): FollowOnVerdict {
-  const { status, operations } = authorization;
-  if (status === 'pending') return beginVoidOfPending(authorization, followOn, nowMs);
+  const { status, operations, open } = authorization;
+  if (status === 'pending' || (open && status === 'reversing'))
+    return beginVoidOfPending(authorization, followOn, nowMs);
   const refusal = refusalOfStatus(authorization);
   if (refusal !== null) return refused(refusal);
   if (operations.some(({ kind, status: of }) => kind === 'capture' && of === 'pending')) {
@@ -144,7 +145,8 @@ function beginVoid(authorization: Authorization, followOn: FollowOn, nowMs: numb
 
 /**
  * Whatever the attempt comes to will be undone. While its road is open, no other provider is tried either: a void of an
- * attempt that is a negative already has nothing to undo, and ends at once.
+ * attempt that is a negative already has nothing to undo, and ends at once. So does one that meets a reversal of ours,
+ * which is carried on until the attempt holds nothing: what it stops is the road, since it is recorded.
  */
 function beginVoidOfPending(
   authorization: Authorization,
@@ -153,14 +155,17 @@ function beginVoidOfPending(
 ): FollowOnVerdict {
   const last = authorization.attempts.at(-1);
   if (last === undefined) return refused('outcome_not_known');
-  if (pendingVoid(authorization, last.number) !== null) return refused('being_voided');
+  const pending = pendingVoid(authorization, last.number);
+  if (pending !== null && !isToBeJoined(authorization, pending)) return refused('being_voided');
+  // Undone already, and the road is about to go on: what comes next can be voided.
+  if (wasUndone(authorization, last)) return refused('outcome_not_known');
   if (authorization.operations.some(({ kind, status }) => kind === 'capture' && status === 'pending')) {
     return refused('capture_pending');
   }
   if (sumOf(authorization.operations, 'capture', ['succeeded']) > 0) return refused('already_captured');
   const verdict = begun(authorization, followOn, authorization.request.amount.value, last.number, nowMs);
   const isOpen = isUnsettled(last.outcome) || mayHoldMoney(last.outcome);
-  if (!verdict.allowed || isOpen) return verdict;
+  if (!verdict.allowed || (isOpen && pending === null)) return verdict;
   const operation: Operation = {
     ...verdict.operation,
     status: 'succeeded',
@@ -168,6 +173,24 @@ function beginVoidOfPending(
     settledAtMs: nowMs,
   };
   return { ...verdict, authorization: withOperation(verdict.authorization, operation), operation };
+}
+
+/** Whether a pending void is ours, so that its end would let the road go on, and no caller has stopped that yet. */
+function isToBeJoined({ open, operations }: Authorization, pending: Operation): boolean {
+  const isStopped = operations.some(
+    ({ kind, purpose, status, attemptNumber }) =>
+      kind === 'void' &&
+      purpose === 'requested' &&
+      status !== 'failed' &&
+      attemptNumber === pending.attemptNumber,
+  );
+  return open && !isStopped;
+}
+
+/** Whether an attempt held money that is undone by now. */
+function wasUndone(authorization: Authorization, attempt: Attempt): boolean {
+  const { outcome } = attempt;
+  return !isUnsettled(outcome) && mayHoldMoney(outcome) && isUndone(authorization, attempt);
 }
 
 function beginRefund(authorization: Authorization, followOn: FollowOn, nowMs: number): FollowOnVerdict {

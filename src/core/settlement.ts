@@ -129,12 +129,15 @@ export function isUndone(authorization: Pick<Authorization, 'operations'>, attem
   );
 }
 
-/** Whether a void of an attempt has succeeded, be it that it found nothing to undo: nothing stands there. */
+/**
+ * Whether the voids of an attempt are over and one has succeeded, be it that it found nothing to undo: nothing stands
+ * there. While one is pending, another that succeeded has only left it to that one.
+ */
 function hasVoidEnded({ operations }: Pick<Authorization, 'operations'>, { number }: Attempt): boolean {
-  return operations.some(
-    ({ kind, status, attemptNumber }) =>
-      kind === 'void' && status === 'succeeded' && attemptNumber === number,
-  );
+  const statuses = operations
+    .filter(({ kind, attemptNumber }) => kind === 'void' && attemptNumber === number)
+    .map(({ status }) => status);
+  return statuses.includes('succeeded') && !statuses.includes('pending');
 }
 
 /**

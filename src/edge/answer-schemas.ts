@@ -116,7 +116,9 @@ const operationMembers = {
   code: nullableText.openapi({
     description:
       "The provider's code for why it failed. nothing_to_void: a void that succeeded because there was nothing to " +
-      'undo, since the provider holds no money of it. Of a void behind a decline no code of the provider is shown.',
+      'undo, since the provider holds no money of it or a reversal of the gateway itself undoes it. key_spent: the ' +
+      'provider keeps a failure under the key; ask again under a new one. Of a void behind a decline no code of the ' +
+      'provider is shown.',
   }),
   provider_reference: nullableText,
   created_at: z.iso.datetime(),

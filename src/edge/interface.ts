@@ -228,7 +228,8 @@ export const OPERATIONS: readonly Operation[] = [
     summary: 'Undo an authorization of which nothing is captured',
     description:
       'Accepted while the outcome is not known, too: no other provider is tried then, and whatever is found is undone. ' +
-      'When nothing has to be undone it succeeds with the code nothing_to_void.',
+      'When nothing has to be undone, or a reversal of the gateway itself undoes it already, it succeeds with the code ' +
+      'nothing_to_void: read the authorization to see the end.',
     body: { schema: voidBodySchema, example: {}, optional: true },
   }),
   followOn('refund', {

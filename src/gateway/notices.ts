@@ -1,3 +1,4 @@
+import { type Attempt, providerReferenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, applyOutcome } from '../core/lifecycle.ts';
 import { changeAuthorization } from './change.ts';
@@ -5,7 +6,7 @@ import { describeError } from './describe-error.ts';
 import { doubtVoid } from './doubted-void.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
-import { endOfInquiry } from './operation-calls.ts';
+import { askedOf, endOfInquiry } from './operation-calls.ts';
 import type { KeptNotice, NoticeEvidence, NoticeReading } from './ports.ts';
 import { attemptNamed } from './resolve-by-person.ts';
 import { tellUnmapped } from './unmapped.ts';
@@ -80,14 +81,14 @@ async function workOut(notice: KeptNotice, deps: GatewayDeps): Promise<string | 
   // Another account's notice about our attempt proves nothing.
   if (authorization === null || attempt === undefined || attempt.provider !== notice.provider)
     return 'unmatched';
-  const evidence = evidenceIn(notice, authorization, deps);
+  const evidence = evidenceIn(notice, authorization, attempt, deps);
   switch (evidence.kind) {
     case 'nothing':
       return 'nothing';
     case 'mismatch':
       deps.observer.alert({
         kind: 'notice_mismatch',
-        detail: `${notice.provider} tells of another amount, currency or merchant than was asked; nothing was changed`,
+        detail: `${notice.provider} tells of another amount, currency, merchant or operation than was asked; nothing was changed`,
         authorizationId: authorization.id,
       });
       return 'mismatch';
@@ -103,12 +104,26 @@ async function workOut(notice: KeptNotice, deps: GatewayDeps): Promise<string | 
   }
 }
 
-function evidenceIn(notice: KeptNotice, authorization: Authorization, deps: GatewayDeps): NoticeEvidence {
+function evidenceIn(
+  notice: KeptNotice,
+  authorization: Authorization,
+  attempt: Attempt,
+  deps: GatewayDeps,
+): NoticeEvidence {
   const provider = deps.provider(notice.provider);
-  if (provider === undefined || notice.attemptId === null) return { kind: 'nothing' };
+  if (provider === undefined) return { kind: 'nothing' };
   const { request, brand, scaRegion } = authorization;
   try {
-    return provider.evidenceIn(notice, { attemptId: notice.attemptId, request, brand, scaRegion });
+    return provider.evidenceIn(notice, {
+      attemptId: attempt.id,
+      request,
+      brand,
+      scaRegion,
+      providerReference: attempt.outcome === null ? null : providerReferenceOf(attempt.outcome),
+      operations: authorization.operations
+        .filter(({ attemptNumber }) => attemptNumber === attempt.number)
+        .map((operation) => askedOf({ authorization, attempt, operation })),
+    });
   } catch (error) {
     deps.observer.alert({
       kind: 'adapter_threw',

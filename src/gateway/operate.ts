@@ -170,7 +170,8 @@ function begin(authorization: Authorization, command: OperateCommand, deps: Gate
     kind: 'begun',
     authorization: verdict.authorization,
     operation,
-    sender: senderOf(verdict.authorization, operation, deps),
+    // One that ends where it begins is not sent.
+    sender: operation.status === 'pending' ? senderOf(verdict.authorization, operation, deps) : null,
   };
 }
 

@@ -5,7 +5,14 @@ import type { Operation } from '../core/operation.ts';
 import { inquire } from './attempt.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
-import type { CallBudget, OperationCall, OperationInquiry, OperationOutcome, Provider } from './ports.ts';
+import type {
+  AskedOperation,
+  CallBudget,
+  OperationCall,
+  OperationInquiry,
+  OperationOutcome,
+  Provider,
+} from './ports.ts';
 
 /** What an operation acts on, as far as it is known. */
 export interface OperationTarget {
@@ -20,16 +27,20 @@ export function targetOf({ attempt, operation }: Omit<OperationTarget, 'authoriz
   return attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
 }
 
-function callOf(target: OperationTarget, budget: CallBudget): OperationCall {
+/** The operation as its provider is asked for it. */
+export function askedOf(target: OperationTarget): AskedOperation {
   const { authorization, attempt, operation } = target;
   return {
+    operation: operation.kind,
     operationId: operation.id,
     attemptId: attempt.id,
     providerReference: targetOf(target),
-    providerKey: operation.providerKey,
     amount: { value: operation.amount, currency: authorization.request.amount.currency },
-    budget,
   };
+}
+
+function callOf(target: OperationTarget, budget: CallBudget): OperationCall & AskedOperation {
+  return { ...askedOf(target), providerKey: target.operation.providerKey, budget };
 }
 
 /** Asks the provider to carry an operation out, whose intent is durable. Never throws. */
@@ -59,9 +70,9 @@ export async function inquireOperation(
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationInquiry> {
-  const { operation, authorization } = target;
+  const { authorization } = target;
   try {
-    return await provider.inquireOperation({ ...callOf(target, budget), operation: operation.kind });
+    return await provider.inquireOperation(callOf(target, budget));
   } catch (error) {
     deps.observer.alert({
       kind: 'adapter_threw',

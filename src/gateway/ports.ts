@@ -412,7 +412,11 @@ export type OperationOutcome =
   /** The provider says that it did not process it: it may be repeated. */
   | { readonly kind: 'rejected'; readonly code: string; readonly retryAfterMs: number | null }
   | { readonly kind: 'not_sent'; readonly code: string }
-  | { readonly kind: 'unknown'; readonly code: string }
+  /**
+   * No trustworthy answer. `answered: 'failure'`: the provider itself said, in a whole answer, that it failed, and so has
+   * done with the request; not where a time-out, a lost connection or somebody between it and us may speak.
+   */
+  | { readonly kind: 'unknown'; readonly code: string; readonly answered?: 'failure' }
   /** The provider does not know what is to be voided. Evidence only after its consistency window. */
   | { readonly kind: 'not_found' };
 
@@ -426,6 +430,23 @@ export interface OperationCall {
   readonly providerKey: string;
   readonly amount: Amount;
   readonly budget: CallBudget;
+}
+
+/** An operation as it was asked for: what is told about it is read against this. */
+export interface AskedOperation extends Omit<OperationCall, 'providerKey' | 'budget'> {
+  readonly operation: OperationKind;
+}
+
+/** What a notice about an attempt is read against. */
+export interface NoticeSubject {
+  readonly attemptId: string;
+  readonly request: AuthorizationRequest;
+  readonly brand: CardBrand;
+  readonly scaRegion: boolean;
+  /** The authorization's id at the provider, as the attempt's outcome names it; null while it is not known. */
+  readonly providerReference: string | null;
+  /** All operations of ours on this attempt. */
+  readonly operations: readonly AskedOperation[];
 }
 
 /** What an inquiry about one operation found out. */
@@ -459,7 +480,7 @@ export type NoticeReading =
 export type NoticeEvidence =
   | { readonly kind: 'attempt'; readonly outcome: AttemptOutcome }
   | { readonly kind: 'operation'; readonly operationId: string; readonly inquiry: OperationInquiry }
-  /** It is about our attempt, and not about what was asked: amount, currency or merchant differ. */
+  /** It names our attempt, and is not about what was asked: amount, currency, merchant or operation differ. */
   | { readonly kind: 'mismatch' }
   /** Of no consequence. */
   | { readonly kind: 'nothing' };
@@ -506,15 +527,7 @@ export interface Provider {
     readonly body: string;
   }): NoticeReading;
   /** What a notice of this provider says about an attempt. Never throws. */
-  evidenceIn(
-    notice: Pick<Notice, 'type' | 'data'>,
-    asked: {
-      readonly attemptId: string;
-      readonly request: AuthorizationRequest;
-      readonly brand: CardBrand;
-      readonly scaRegion: boolean;
-    },
-  ): NoticeEvidence;
+  evidenceIn(notice: Pick<Notice, 'type' | 'data'>, asked: NoticeSubject): NoticeEvidence;
   /** Reads a decline code; an unknown one is `unmapped` and never fails over. */
   classify(code: ProviderCode): Decline;
   /** Frees sockets. */

@@ -88,7 +88,10 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
     if (isDenied) return { kind: 'reference_refused', because: 'provider_denies', authorization };
   }
   const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
-  const outcome = outcomeOf({ ...command, providerReference: providerReference ?? reference }, authorization);
+  // What is undone is what is recorded there, by whatever id the person found its undoing.
+  const named =
+    command.resolution === 'undone' ? (reference ?? providerReference) : (providerReference ?? reference);
+  const outcome = outcomeOf({ ...command, providerReference: named }, authorization);
   const result = await changeAuthorization(
     authorization,
     (current) => {

@@ -391,6 +391,10 @@ async function lookAtOperation(
     if (sending.kind === 'evidence' && end?.status === 'failed') {
       return endRefusedRepeat(target, end, provider, contract, item, deps);
     }
+    if (end === null && wasNotFound && isKeySpent(outcome, target, provider, contract, deps)) {
+      tell(authorization, attempt.provider, operation.kind, by, KEY_SPENT, item, deps);
+      return keepCode(target, KEY_SPENT, KEY_SPENT_EVENT, deps);
+    }
   }
   if (operation.kind === 'void' && end?.status === 'failed') {
     // While nothing is known of the attempt, a refusal to cancel it says nothing about what it may become.
@@ -421,6 +425,11 @@ type Sending =
 const SENT = 'operation_sent';
 /** Kind of the event that records a repeat which no key protects. */
 const SENT_AGAIN = 'operation_sent_again';
+/** Kind of the event after which an operation is not sent any more: its key gives nothing but a failure. */
+const KEY_SPENT_EVENT = 'operation_key_spent';
+
+/** Code of an operation whose key gives nothing but a failure that the provider keeps. */
+const KEY_SPENT = 'key_spent';
 
 /** Kinds of events whose authors never send what they begin: it is left to the resolver. */
 const BEGUN_FOR_OTHERS: ReadonlySet<string> = new Set([
@@ -437,24 +446,56 @@ const BEGUN_FOR_OTHERS: ReadonlySet<string> = new Set([
  */
 function endOfSpentVoid(
   outcome: OperationOutcome,
-  { attempt, operation }: Pick<OperationTarget, 'attempt' | 'operation'>,
+  target: OperationTarget,
   provider: Provider,
   contract: ProviderContract,
   deps: GatewayDeps,
 ): OperationEnd | null {
-  const isReversal = operation.kind === 'void' && operation.purpose !== 'requested';
-  if (!isReversal || isUnsettled(attempt.outcome) || outcome.kind !== 'unknown') return null;
+  if (!isReversal(target.operation) || isUnsettled(target.attempt.outcome)) return null;
+  if (outcome.kind !== 'unknown' || !isUnknownThere(target, provider, contract, deps)) return null;
+  return { status: 'failed', code: KEY_SPENT, providerReference: null };
+}
+
+/** A void of ours. */
+function isReversal({ kind, purpose }: Operation): boolean {
+  return kind === 'void' && purpose !== 'requested';
+}
+
+/**
+ * What a caller may ask for anew, and the provider does not know for certain: its repeat was answered with a failure, so
+ * that one is kept under the key, which will never carry anything out. It is not sent any more; it has failed once "not
+ * found" is evidence about this repeat too, since an answer of somebody between may have come before the provider's own.
+ */
+function isKeySpent(
+  outcome: OperationOutcome,
+  target: OperationTarget,
+  provider: Provider,
+  contract: ProviderContract,
+  deps: GatewayDeps,
+): boolean {
+  if (isReversal(target.operation) || isUnsettled(target.attempt.outcome)) return false;
+  if (outcome.kind !== 'unknown' || outcome.answered !== 'failure') return false;
+  return provider.semantics.replay === 'same_answer' && isUnknownThere(target, provider, contract, deps);
+}
+
+/** Whether "not found" is evidence that the first request of an operation was not carried out. */
+function isUnknownThere(
+  { attempt, operation }: OperationTarget,
+  provider: Provider,
+  contract: ProviderContract,
+  deps: GatewayDeps,
+): boolean {
   const seenForMs = deps.sightings.seenForMs(`${attempt.id} ${operation.id}`);
   const pastDeadlineMs = deps.clock.wallMs() - operation.createdAtMs - contract.timeoutMs;
-  if (!isNotFoundEvidence(provider.semantics, { pastDeadlineMs, seenForMs })) return null;
-  return { status: 'failed', code: 'key_spent', providerReference: null };
+  return isNotFoundEvidence(provider.semantics, { pastDeadlineMs, seenForMs });
 }
 
 /**
  * Whether an operation that may have been sent may be sent again. A void always: undoing twice undoes once. A capture or
  * a refund only where it cannot be done twice: under a key that is certain to be known and under which the first answer
  * is kept, or once "not found" is evidence about every request so far, the last repeat included. What was begun by
- * somebody who does not send (a webhook told of the approval that is to be captured) is sent for the first time.
+ * somebody who does not send (a webhook told of the approval that is to be captured) is sent for the first time. What
+ * has a spent key is not sent any more: "not found" ends it, once that is evidence.
  * @param wasNotFound whether the provider has just said that it does not know the operation
  */
 async function judgeRepeat(
@@ -464,27 +505,29 @@ async function judgeRepeat(
   wasNotFound: boolean,
   deps: GatewayDeps,
 ): Promise<Sending> {
-  if (operation.kind === 'void') return { kind: 'free' };
+  const { semantics } = provider;
+  const isKeyed = semantics.replay === 'same_answer';
+  const isSpent = isKeyed && operation.code === KEY_SPENT;
+  if (operation.kind === 'void' && !isSpent) return { kind: 'free' };
   const history = await callJournal('history', deps, () => deps.journal.history(authorization.id));
   if (!history.ok) return { kind: 'none', evidenceAtMs: null };
   const sendings = history.value.filter(
     ({ kind, data }) =>
-      (kind === SENT || kind === SENT_AGAIN) &&
+      (kind === SENT || kind === SENT_AGAIN || kind === KEY_SPENT_EVENT) &&
       (data as { readonly operation?: unknown }).operation === operation.id,
   );
   const beginning = history.value.find(({ begun }) => begun.includes(operation.number));
   const isLeftToUs = beginning !== undefined && BEGUN_FOR_OTHERS.has(beginning.kind);
   if (isLeftToUs && sendings.length === 0) return { kind: 'first' };
-  const { semantics } = provider;
   const nowMs = deps.clock.wallMs();
   const wallAgeMs = nowMs - operation.createdAtMs;
   const sighting = `${attempt.id} ${operation.id}`;
   const ageMs = wallAgeMs < 0 ? -1 : Math.max(wallAgeMs, deps.sightings.seenForMs(sighting));
-  const isKeyed = semantics.replay === 'same_answer';
-  if (isKeyed && isKeyUsable(semantics, ageMs, KEY_MARGIN_MS)) return { kind: 'free' };
+  if (isKeyed && !isSpent && isKeyUsable(semantics, ageMs, KEY_MARGIN_MS)) return { kind: 'free' };
   if (!wasNotFound) return { kind: 'none', evidenceAtMs: null };
-  // As long as its key was good it may have been sent under it at any time.
-  const keyEndMs = operation.createdAtMs + (isKeyed ? (semantics.keyLifetimeMs ?? 0) : 0);
+  // As long as its key was good it may have been sent under it at any time; not since the key is known to be spent.
+  const goodForMs = isKeyed && !isSpent ? (semantics.keyLifetimeMs ?? 0) : 0;
+  const keyEndMs = operation.createdAtMs + goodForMs;
   const lastSentAtMs = Math.max(keyEndMs, ...sendings.map(({ atMs }) => atMs));
   const waited = {
     pastDeadlineMs: nowMs - lastSentAtMs - contract.timeoutMs,
@@ -539,7 +582,17 @@ async function endRefusedRepeat(
     deps,
   );
   if (end !== null) return endOperation(target, end, 'inquiry', deps);
-  const { code } = refusal;
+  const kept = await keepCode(target, refusal.code, 'operation_refused', deps);
+  return { ...kept, answered: kept.answered && inquiry.kind !== 'no_answer' };
+}
+
+/** Records with an operation that stays pending what its last sending came to. */
+async function keepCode(
+  { authorization, operation }: OperationTarget,
+  code: string | null,
+  kind: string,
+  deps: GatewayDeps,
+): Promise<Look> {
   const result = await changeAuthorization(
     authorization,
     (current) => {
@@ -547,11 +600,11 @@ async function endRefusedRepeat(
       if (known?.status !== 'pending') return { authorization: current, remarks: [], changed: false };
       return { authorization: withOperation(current, { ...known, code }), remarks: [], changed: true };
     },
-    { event: { kind: 'operation_refused', actor: 'resolver', data: { operation: operation.id, code } } },
+    { event: { kind, actor: 'resolver', data: { operation: operation.id, code } } },
     deps,
   );
   if (result.kind === 'failed') return { authorization, answered: false };
-  return { authorization: result.authorization, answered: inquiry.kind !== 'no_answer' };
+  return { authorization: result.authorization, answered: true };
 }
 
 /** Writes how an operation ended. A reversal of ours that failed is begun anew by it, and pages. */

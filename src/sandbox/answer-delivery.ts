@@ -182,6 +182,8 @@ function exchange(fields: Fields): void {
 
 /** The name of another authorization. */
 function rename(fields: Fields): void {
-  const name = 'authorization_id' in fields ? 'authorization_id' : 'reference';
-  fields[name] = `${String(fields[name])}-of-another`;
+  const isOperation = 'authorization_id' in fields;
+  for (const name of isOperation ? ['authorization_id', 'authorization_reference'] : ['reference']) {
+    fields[name] = `${String(fields[name])}-of-another`;
+  }
 }

@@ -45,7 +45,7 @@ ASK AND FOLLOW ON (the last four need their own Idempotency-Key)
   curl -X POST {url}/v1/voids -H 'Authorization: Bearer sandbox-key' \\
     -H 'Idempotency-Key: key-2' -d '{"reference":"attempt-1","operation_reference":"void-1"}'
   The first three take a "reference" of yours, 1 to 64 visible ASCII; POST /v1/voids takes it as
-  "operation_reference". Answers: 200 {id, authorization_id, status: confirmed, reference, amount}; 409 when the
+  "operation_reference". Answers: 200 {id, authorization_id, authorization_reference, status: confirmed, reference, amount}; 409 when the
   state does not allow it. The inquiry shows "operations": [{id, operation, reference, status, amount}] with the
   status pending, confirmed or failed; at most 100 for an authorization. Replays of the authorization show none.
 
@@ -125,7 +125,7 @@ WEBHOOKS (to this machine only)
   Sandbox-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>" with the secret>
   Types: authorization.<status>, void.confirmed, void.failed, the same of capture and refund. Up to 5 tries.
   Body: {id, type, created, provider, data}. Data of authorizations: the inquiry and "merchant". Of operations:
-  {id, authorization_id, status, reference, amount, authorization_reference}.
+  {id, authorization_id, authorization_reference, status, reference, amount}.
   curl -X POST {control}/webhooks/resend -d '{"id":"<id of an event>","age_s":400}'
   sends one of the last 10000 once more, signed as if "age_s" seconds ago, once; answers {id, signed_at, status}
   with the status that the receiver gave, null when it gave none.

@@ -299,7 +299,7 @@ export class PspAccount {
     return {
       provider: this.#provider,
       type: `${made.operation}.${made.status}`,
-      data: { ...operationData(row, made), authorization_reference: row.reference },
+      data: operationData(row, made),
     };
   }
 
@@ -317,6 +317,7 @@ function operationData(row: LedgerRow, made: LedgerOperation): Readonly<Record<s
   return {
     id: made.id,
     authorization_id: row.id,
+    authorization_reference: row.reference,
     status: made.status,
     reference: made.reference,
     amount: { value: made.amount, currency: row.amount.currency },

@@ -35,6 +35,10 @@ export type Situation = (typeof SITUATIONS)[number];
 /** Operations that a fault can be put on. */
 type FaultyOperation = 'inquire' | 'void' | 'capture' | 'refund';
 
+const MISSTATEMENTS = ['wrong_amount', 'wrong_currency', 'wrong_reference'] as const;
+/** In what an answer differs from what was asked. */
+type Misstatement = (typeof MISSTATEMENTS)[number];
+
 /** How a situation is brought about: the token to charge, or why this provider cannot be brought into it. */
 export type Arranged = { readonly token: string } | { readonly skip: string };
 
@@ -53,8 +57,11 @@ interface BookedAuthorization {
 export interface ProviderUnderTest {
   readonly provider: Provider;
   arrange(situation: Situation): Promise<Arranged>;
-  /** Makes the next such operation fail: `lost` is processed and never answered, `unprocessed` said not to be. */
-  fail(operation: FaultyOperation, how: 'lost' | 'unprocessed'): Promise<void>;
+  /**
+   * Makes the next such operation fail: `lost` is processed and never answered, `unprocessed` said not to be, the
+   * others are processed and answered with what is not true.
+   */
+  fail(operation: FaultyOperation, how: 'lost' | 'unprocessed' | Misstatement): Promise<void>;
   books(): readonly BookedAuthorization[];
   /** Requests to authorize, capture, void or refund that reached the provider. */
   requests(): number;
@@ -472,6 +479,39 @@ export function providerContract(name: string, harness: ProviderHarness): void {
           expect(await ask()).toMatchObject({ kind: 'confirmed' });
           await tested.fail('inquire', 'lost');
           expect(await ask()).toMatchObject({ kind: 'no_answer' });
+        },
+      );
+
+      it.for(
+        MISSTATEMENTS.flatMap((how) =>
+          (['void', 'capture', 'refund'] as const).map((name) => ({ how, name })),
+        ),
+      )('$name: an answer with a $how is no evidence', async ({ how, name }, test) => {
+        const { operation } = await approved(test);
+        if (name === 'refund') await tested.provider.capture({ ...operation, providerKey: 'c' });
+        const call = { ...operation, operationId: 'op_7', providerKey: 'k7' };
+        await tested.fail(name, how);
+        const mismatch = { code: 'answer_mismatch' };
+        expect(await tested.provider[name](call)).toEqual({ kind: 'unknown', ...mismatch });
+        if (!tested.provider.semantics.operationInquiry) return;
+        const ask = () => tested.provider.inquireOperation({ ...call, operation: name });
+        // That nothing stands there any more is told by the authorization's state, whatever it was about.
+        const isTold = name === 'void' && how !== 'wrong_reference';
+        await tested.fail('inquire', how);
+        expect(await ask()).toMatchObject(
+          isTold ? { kind: 'confirmed' } : { kind: 'no_answer', ...mismatch },
+        );
+        expect(await ask()).toMatchObject({ kind: 'confirmed' });
+      });
+
+      it.for(MISSTATEMENTS)(
+        'a cancellation by our reference that is answered with a %s is no evidence',
+        async (how, test) => {
+          const { operation } = await approved(test);
+          if (!tested.provider.semantics.cancelByReference) test.skip('this provider cannot');
+          await tested.fail('void', how);
+          const cancelled = await tested.provider.void({ ...operation, providerReference: null });
+          expect(cancelled).toEqual({ kind: 'unknown', code: 'answer_mismatch' });
         },
       );
 

@@ -113,6 +113,24 @@ describe('what may be begun', () => {
     });
   });
 
+  it.each([
+    ['partial', 'partial_approval', 'reversing'],
+    ['unknown', 'unknown_outcome', 'pending'],
+    ['declinedHidingApproval', 'hidden_approval', 'reversing'],
+  ] as const)('a void while the road undoes what is %s: it only stops the road', (name, purpose, status) => {
+    const ours = sampleOperation(1, { kind: 'void', purpose, status: 'pending' });
+    const open = sampleAuthorization([SAMPLE_OUTCOMES[name]], { open: true, status, operations: [ours] });
+    const verdict = beginFollowOn(open, ask('void'), true, NOW);
+    if (!verdict.allowed) throw new Error(`refused: ${verdict.refusal}`);
+    const { operation, authorization } = verdict;
+    expect(operation).toMatchObject({ status: 'succeeded', code: 'nothing_to_void', settledAtMs: NOW });
+    expect(authorization).toMatchObject({ status, operations: [ours, operation] });
+    const refusal = { allowed: false, refusal: 'being_voided' };
+    // Once is enough, and without a road there is nothing to stop.
+    expect(beginFollowOn(authorization, ask('void'), true, NOW)).toMatchObject(refusal);
+    expect(beginFollowOn({ ...open, open: false }, ask('void'), true, NOW)).toMatchObject(refusal);
+  });
+
   it('a void shows at once, a capture and a refund once they have ended', () => {
     const status = (followOn: FollowOn, over: readonly Over[] = []) => {
       const verdict = beginFollowOn(state(['approved'], over), followOn, true, NOW);
@@ -193,6 +211,7 @@ describe('what may not', () => {
     ['while a capture of ours waits', ['approved'], [taken(4999, { status: 'pending' })], 'capture_pending'],
     ['after a capture', ['approved'], [taken(4999)], 'already_captured'],
     ['of what is being voided', ['approved'], [undone({ status: 'pending' })], 'being_voided'],
+    ['of what is undone, before the road goes on', ['partial'], [undone()], 'outcome_not_known'],
     ['after a capture that failed', ['approved'], [taken(4999, { status: 'failed' })], null],
     [
       'while an earlier attempt is undone',

@@ -132,6 +132,14 @@ const OPERATIONS: readonly (readonly [
   [['declinedHidingApproval'], [void_()], false, 'declined', 0, 0],
   [['declinedHidingApproval'], [void_({ code: 'nothing_to_void' })], false, 'declined', 0, 0],
   [
+    ['declinedHidingApproval'],
+    [void_({ status: 'pending' }), void_({ code: 'nothing_to_void' })],
+    false,
+    'reversing',
+    0,
+    0,
+  ],
+  [
     ['approved', 'approved'],
     [void_({ purpose: 'expiry' }), void_({ attemptNumber: 2 })],
     false,

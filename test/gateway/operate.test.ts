@@ -301,3 +301,52 @@ describe('a void of a pending authorization', () => {
     expect(world.providers.get('sandbox-b')?.seen).toEqual([]);
   });
 });
+
+describe('a void while the road undoes what its last attempt came to', () => {
+  it.each<[string, WorldOptions, string]>([
+    ['a partial approval', { script: { 'sandbox-a': ['partial'] } }, 'voided'],
+    [
+      'an unknown attempt that it cancels',
+      {
+        script: { 'sandbox-a': ['unknown_processed'] },
+        action: { afterUnknown: 'cancel_then_fail_over' },
+        // Nothing is found out at once.
+        provider: { inquiryStep: () => 'fail', semantics: { replay: 'none', cancelByReference: true } },
+      },
+      'failed',
+    ],
+  ])('stops the road: %s', async (_, options, status) => {
+    const world = new GatewayWorld({ latencyMs: 200, ...options });
+    const process = world.process();
+    const answer = world.begin(process, { acceptPartial: false });
+    const isUndoing = async () => {
+      const { data } = await world.journal.listAuthorizations({
+        account: 'acme',
+        merchants: 'all',
+        limit: 1,
+      });
+      return data[0]?.operations.some(({ kind }) => kind === 'void') === true ? data[0].id : null;
+    };
+    let id: string | null = null;
+    for (let turns = 0; turns < 200 && id === null; turns += 1) {
+      await world.clock.advance(10);
+      await new Promise((resolve) => setImmediate(resolve));
+      id = await isUndoing();
+    }
+    if (id === null) throw new Error('nothing is undone');
+    const asked = await world.operate(process, id, { kind: 'void' });
+    expect(body(asked)).toMatchObject({ status: 'succeeded', code: 'nothing_to_void' });
+    await world.finish(answer);
+    expect(await world.get(id)).toMatchObject({
+      status,
+      open: false,
+      operations: [
+        { status: 'succeeded', purpose: expect.not.stringMatching('requested') },
+        { status: 'succeeded', purpose: 'requested' },
+      ],
+    });
+    expect(world.providers.get('sandbox-a')?.carriedOut.void).toBe(1);
+    expect(world.providers.get('sandbox-b')?.seen).toEqual([]);
+    expect(world.live()).toEqual([]);
+  });
+});

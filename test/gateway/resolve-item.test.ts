@@ -821,7 +821,7 @@ describe('a reversal that is not known there, and whose repeat is lost again', (
     ['not in the window', { atMs: past - 1 }],
     ['not before it was seen for as long', { seenMs: { [key]: WINDOW_MS - 1 } }],
     ['not when it was acknowledged', { answers: { ...spent.answers, operate: { kind: 'accepted' } } }],
-    ['not when a caller asked for it, who may do so again', { operations: [{ kind: 'void' }] }],
+    ['not at once when a caller asked for it', { operations: [{ kind: 'void' }] }],
     [
       'not what may be done twice',
       { operations: [{ kind: 'capture', purpose: 'automatic_capture' }], atMs: past, semantics: {} },
@@ -846,6 +846,117 @@ describe('a reversal that is not known there, and whose repeat is lost again', (
     });
     expect([done.asked, done.steps]).toEqual([['inquire', ...sent], []]);
     expect(done.lines.at(-1)).toBe('void answer unknown http_500');
+  });
+});
+
+describe('what a caller may ask for anew, is not known there, and whose repeat fails again', () => {
+  const { id } = sampleOperation(1);
+  const key = `${ID} ${id}`;
+  const past = 1_000 + TIMEOUT_MS + WINDOW_MS + 1;
+  const failing: Scene = {
+    outcomes: ['approved'],
+    operations: [{}],
+    answers: {
+      inquireOperation: { kind: 'not_found' },
+      operate: { kind: 'unknown', code: 'http_500', answered: 'failure' },
+      inquire: found('approved'),
+    },
+    atMs: past,
+    seenMs: { [key]: WINDOW_MS },
+  };
+  const OPERATIONS: readonly Partial<Operation>[] = [
+    { kind: 'capture' },
+    { kind: 'capture', purpose: 'automatic_capture' },
+    { kind: 'refund' },
+    { kind: 'void' },
+  ];
+
+  it.each(OPERATIONS)('has a spent key, which is recorded: %j', async (operation) => {
+    const done = await look({ ...failing, operations: [operation] });
+    expect(done.asked).toEqual(['inquireOperation', operation.kind]);
+    expect(done.lines).toEqual([`${operation.kind} answer key_spent`]);
+    expect(done.steps).toMatchObject([
+      {
+        after: { operations: [{ status: 'pending', code: 'key_spent' }] },
+        event: { kind: 'operation_key_spent', actor: 'resolver', data: { operation: id, code: 'key_spent' } },
+      },
+    ]);
+    expect(done.plan).toEqual([0, 0, 5_000]);
+  });
+
+  it.each<[string, Scene]>([
+    ['in the window', { atMs: past - 1 }],
+    ['before it was seen for as long', { seenMs: { [key]: WINDOW_MS - 1 } }],
+    [
+      'when it timed out, and may be on its way',
+      { answers: { ...failing.answers, operate: { kind: 'unknown', code: 'timeout' } } },
+    ],
+    ['when it was acknowledged', { answers: { ...failing.answers, operate: { kind: 'accepted' } } }],
+    [
+      'when it was turned away',
+      {
+        answers: { ...failing.answers, operate: { kind: 'rejected', code: 'http_503', retryAfterMs: null } },
+      },
+    ],
+    [
+      'a void where failures are not kept',
+      { operations: [{ kind: 'void' }], semantics: { replay: 'success_only' } },
+    ],
+  ])('but not %s', async (_, scene) => {
+    const done = await look({ ...failing, ...scene });
+    expect([done.asked.length, done.steps]).toEqual([2, []]);
+  });
+
+  /** The repeat whose answer was the failure was long after the first request. */
+  const spentAtMs = HOUR_MS;
+  const spent: Scene = {
+    ...failing,
+    history: [{ kind: 'operation_key_spent', atMs: SAMPLE_T0 + spentAtMs, data: { operation: id } }],
+    atMs: spentAtMs + TIMEOUT_MS + WINDOW_MS + 1,
+    seenMs: { [`${key} 1`]: TIMEOUT_MS + WINDOW_MS },
+  };
+  const code = 'key_spent';
+
+  it.each(OPERATIONS)('is not sent again, and has failed a window later: %j', async (operation) => {
+    const done = await look({ ...spent, operations: [{ ...operation, code }] });
+    expect(done.asked).toEqual(['inquireOperation', ...(operation.kind === 'void' ? ['inquire'] : [])]);
+    expect(done.last).toMatchObject({ status: 'approved', operations: [{ status: 'failed', code }] });
+    expect(done.steps).toMatchObject([{ event: { kind: 'operation_ended', data: { by: 'inquiry', code } } }]);
+  });
+
+  it('is not over in the window, by either clock', async () => {
+    const early = await look({ ...spent, operations: [{ code }], atMs: (spent.atMs ?? 0) - 1 });
+    expect([early.asked, early.steps, early.plan]).toEqual([['inquireOperation'], [], [0, 0, 1]]);
+    const unseen = await look({ ...spent, operations: [{ code }], seenMs: { [key]: HOUR_MS } });
+    expect([unseen.asked, unseen.steps]).toEqual([['inquireOperation'], []]);
+    expect(unseen.plan).toEqual([0, 0, TIMEOUT_MS + WINDOW_MS]);
+  });
+
+  it.each<[string, StubAnswers['inquireOperation'], string | undefined]>([
+    ['was carried out after all', CONFIRMED, 'succeeded'],
+    ['is worked on', { kind: 'pending' }, undefined],
+    ['is not told of', LOST, undefined],
+  ])('is not over by itself where it %s', async (_, inquireOperation, status) => {
+    const answers = { ...failing.answers, inquireOperation } as StubAnswers;
+    const done = await look({ ...spent, operations: [{ code }], answers });
+    expect([done.asked, done.last?.operations[0]?.status]).toEqual([['inquireOperation'], status]);
+  });
+
+  it('and stood in for a reversal that we owe: the reversal is ours now, under another key', async () => {
+    const done = await look({
+      ...spent,
+      outcomes: ['partial'],
+      request: { acceptPartial: false },
+      operations: [{ kind: 'void', code }],
+      answers: { ...failing.answers, inquire: found('partial') },
+    });
+    expect(done.last).toMatchObject({
+      status: 'reversing',
+      operations: [
+        { status: 'failed', code },
+        { status: 'pending', purpose: 'partial_approval', number: 2 },
+      ],
+    });
   });
 });
 

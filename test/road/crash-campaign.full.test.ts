@@ -21,8 +21,10 @@ import {
 const SEED = Number(process.env['SEED'] ?? 11);
 const KILLS = Number(process.env['KILLS'] ?? 300);
 /** On a machine that is too busy for all of them the campaign ends early, with this part of them at least. */
-const KILLING_MS = Number(process.env['KILLING_S'] ?? 300) * 1_000;
+const KILLING_MS = Number(process.env['KILLING_S'] ?? 330) * 1_000;
 const LEAST_SHARE = 0.25;
+/** So many kills leave every stage of a road behind, whatever the machine does. */
+const SHOWS_ALL_STAGES = 70;
 /** Gateways that die side by side, each with a journal and providers of its own. */
 const WORLDS = 2;
 /** After that many kills a gateway is ended by SIGTERM under its load. */
@@ -105,8 +107,8 @@ test(
     }
     for (const kind of PROVIDER_KINDS)
       expect.soft(ofKind[kind] ?? 0, kind).toBeGreaterThanOrEqual(Math.floor(kills / 60));
-    // Every stage of a road was the last one that reached the disk.
-    for (const stage of ['nothing', 'intent', 'outcome', 'answer']) {
+    // Every stage of a road was the last one that reached the disk; a few kills need not show all of them.
+    for (const stage of kills < SHOWS_ALL_STAGES ? [] : ['nothing', 'intent', 'outcome', 'answer']) {
       const times = Object.entries(leftBehind).filter(([name]) => name.endsWith(` ${stage}`));
       expect.soft(times.length, `kills that left ${stage}`).toBeGreaterThan(0);
     }

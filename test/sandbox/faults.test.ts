@@ -358,7 +358,10 @@ describe('the details of a fault', () => {
     expect(glance(await operate('captures', 'c1'))).toBe('200 confirmed');
     expect(sandbox.ledger().authorizations[0]?.operations).toHaveLength(1);
     await add({ kind: 'wrong_reference', operation: 'refund' });
-    expect(bodyOf(await operate('refunds', 'r1'))['authorization_id']).toBe(`${id}-of-another`);
+    expect(bodyOf(await operate('refunds', 'r1'))).toMatchObject({
+      authorization_id: `${id}-of-another`,
+      authorization_reference: 'att-of-another',
+    });
     await add({ kind: 'error', operation: 'void' });
     const failed = await operate('voids', 'v1');
     expect(glance(failed)).toBe('500 provider_error');

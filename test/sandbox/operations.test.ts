@@ -46,6 +46,7 @@ describe('the reference of an operation', () => {
     expect(captured).toEqual({
       id: expect.any(String),
       authorization_id: id,
+      authorization_reference: 'att',
       status: 'confirmed',
       reference: 'capture-1',
       amount,

@@ -273,6 +273,7 @@ describe('voids, captures and refunds', () => {
     expect(bodyOf(first)).toEqual({
       id: expect.any(String),
       authorization_id: id,
+      authorization_reference: 'att',
       status: 'confirmed',
       reference: null,
       amount: { value: 1000, currency: 'EUR' },

@@ -198,6 +198,7 @@ describe('operations: received', () => {
     expect(bodyOf(received)).toEqual({
       id: expect.any(String),
       authorization_id: id,
+      authorization_reference: 'att',
       status: 'received',
       reference: 'capture-1',
       amount,

@@ -10,6 +10,7 @@ import type {
   Notice,
   NoticeEvidence,
   NoticeReading,
+  NoticeSubject,
   OperationCall,
   OperationInquiry,
   OperationOutcome,
@@ -24,6 +25,7 @@ import {
   type Asked,
   answersWhatWasAsked,
   type ErrorAnswer,
+  isOperationAsked,
   operationOutcomeOfError,
   outcomeOfAuthorization,
   outcomeOfError,
@@ -172,8 +174,8 @@ class SandboxProvider implements Provider {
     return readSandboxNotices(message, this.#webhookSecrets, this.#deps.clock.wallMs());
   }
 
-  evidenceIn(notice: Pick<Notice, 'type' | 'data'>, asked: Asked): NoticeEvidence {
-    return sandboxEvidence(notice, asked, this.#deps);
+  evidenceIn(notice: Pick<Notice, 'type' | 'data'>, asked: NoticeSubject): NoticeEvidence {
+    return sandboxEvidence(notice, asked, this.id, this.#deps);
   }
 
   classify(code: ProviderCode): Decline {
@@ -203,13 +205,18 @@ class SandboxProvider implements Provider {
     }
     const done = isJson(answer) ? readOperation(answer.body) : null;
     if (done === null) return { kind: 'unknown', code: 'answer_malformed' };
-    if (done.status === 'nothing_found') return { kind: 'not_found' };
-    // A void undoes all that there is; what that is, the caller may not know exactly.
-    const asAsked =
-      operation === 'voids' ||
-      (done.amount.value === call.amount.value && done.amount.currency === call.amount.currency);
-    const isOurs = providerReference === null || done.authorization_id === providerReference;
-    if (!isOurs || !asAsked) return { kind: 'unknown', code: 'answer_mismatch' };
+    if (done.status === 'nothing_found') {
+      return done.reference === call.attemptId ? { kind: 'not_found' } : ANOTHER_OPERATION;
+    }
+    const told = {
+      // The path says what is done: an answer does not repeat it.
+      kind: KIND_OF_PATH[operation],
+      reference: done.reference,
+      authorizationId: done.authorization_id,
+      authorizationReference: done.authorization_reference,
+      amount: done.amount,
+    };
+    if (!isOperationAsked(told, { ...call, operation: KIND_OF_PATH[operation] })) return ANOTHER_OPERATION;
     return done.status === 'received'
       ? { kind: 'accepted' }
       : { kind: 'confirmed', providerReference: done.id };
@@ -228,6 +235,10 @@ class SandboxProvider implements Provider {
   }
 }
 
+const KIND_OF_PATH = { captures: 'capture', voids: 'void', refunds: 'refund' } as const;
+
+const ANOTHER_OPERATION: OperationOutcome = { kind: 'unknown', code: 'answer_mismatch' };
+
 /** What an authorization as the sandbox tells it says about one of its operations. */
 function operationIn(
   answer: HttpAnswer,
@@ -235,17 +246,25 @@ function operationIn(
 ): OperationInquiry {
   const wire = isJson(answer) ? readAuthorization(answer.body) : null;
   if (wire === null) return { kind: 'no_answer', code: 'answer_malformed' };
-  if (wire.reference !== call.attemptId) return { kind: 'no_answer', code: 'answer_mismatch' };
+  const { providerReference } = call;
+  const isOurs =
+    wire.reference === call.attemptId && (providerReference === null || wire.id === providerReference);
+  if (!isOurs) return { kind: 'no_answer', code: 'answer_mismatch' };
   const told = wire.operations.find(({ reference }) => reference === call.operationId);
-  // However it came about, nothing stands there any more.
+  // However it came about, nothing stands there any more, whatever its amount was.
   const isUndone = wire.status === 'voided' || wire.status === 'expired';
   if (call.operation === 'void' && isUndone)
     return { kind: 'confirmed', providerReference: told?.id ?? null };
-  switch (told?.status) {
-    case undefined:
-      return { kind: 'not_found' };
+  if (wire.amount.currency !== call.amount.currency) return { kind: 'no_answer', code: 'answer_mismatch' };
+  if (told === undefined) return { kind: 'not_found' };
+  const { operation: kind, reference, amount } = told;
+  const about = { authorizationId: wire.id, authorizationReference: wire.reference };
+  if (!isOperationAsked({ kind, reference, amount, ...about }, call)) {
+    return { kind: 'no_answer', code: 'answer_mismatch' };
+  }
+  switch (told.status) {
     case 'confirmed':
-      return { kind: 'confirmed', providerReference: told?.id ?? null };
+      return { kind: 'confirmed', providerReference: told.id };
     case 'failed':
       return { kind: 'failed', code: 'operation_failed' };
     case 'pending':

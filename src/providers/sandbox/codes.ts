@@ -4,7 +4,8 @@ import type { AuthorizationRequest, NetworkTransaction, ThreeDs } from '../../co
 import type { CardBrand } from '../../core/card.ts';
 import { classifyDecline, type DeclineReading } from '../../core/declines/classify-decline.ts';
 import { unreachable } from '../../core/invariant.ts';
-import type { OperationOutcome, ProviderCode } from '../../gateway/ports.ts';
+import type { Amount } from '../../core/money.ts';
+import type { AskedOperation, OperationOutcome, ProviderCode } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { outcomeOfReading } from '../decline-outcome.ts';
 import { repeatsCard } from '../repeats-card.ts';
@@ -41,6 +42,35 @@ export function answersWhatWasAsked(answer: WireAuthorization, asked: Asked): bo
     answer.amount.value === amount.value &&
     answer.amount.currency === amount.currency
   );
+}
+
+/** An operation as the sandbox tells it, wherever it does: in an answer, an inquiry or an event. */
+interface ToldOperation {
+  readonly kind: string;
+  /** Our name for it; null when it is not ours. */
+  readonly reference: string | null;
+  readonly authorizationId: string;
+  readonly authorizationReference: string;
+  readonly amount: Amount;
+}
+
+/** Whether an operation that is told is the one that was asked for: one that differs in anything proves nothing. */
+export function isOperationAsked(told: ToldOperation, asked: AskedOperation): boolean {
+  const { amount, providerReference } = asked;
+  return (
+    told.kind === asked.operation &&
+    told.reference === asked.operationId &&
+    told.authorizationReference === asked.attemptId &&
+    (providerReference === null || told.authorizationId === providerReference) &&
+    told.amount.currency === amount.currency &&
+    isAmountAsked(told, amount.value)
+  );
+}
+
+/** A void sets free what is held, which is at most what it is expected to be: 0 says that nobody knows. */
+function isAmountAsked({ kind, amount }: ToldOperation, expected: number): boolean {
+  if (kind !== 'void') return amount.value === expected;
+  return expected === 0 || amount.value <= expected;
 }
 
 /** The outcome that an authorization of the sandbox stands for. Whatever does not add up is `unknown`. */
@@ -227,8 +257,13 @@ export function operationOutcomeOfError(
     const retryAfterMs = status === 429 ? readRetryAfter(headers['retry-after'], deps.clock.wallMs()) : null;
     return { kind: 'rejected', code, retryAfterMs };
   }
-  return { kind: 'unknown', code };
+  // The sandbox's own error body: a bare status may be a proxy's that has given up waiting.
+  const isFailure = SELF_TOLD.has(status) && errorCode !== null;
+  return isFailure ? { kind: 'unknown', code, answered: 'failure' } : { kind: 'unknown', code };
 }
+
+/** Statuses of a failure, without those by which a proxy says that it has given up waiting (502, 504). */
+const SELF_TOLD: ReadonlySet<number> = new Set([500, 503]);
 
 /** Errors with which the sandbox says that an operation did not take place. */
 const REFUSALS: ReadonlySet<string> = new Set([

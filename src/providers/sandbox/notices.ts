@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { ProviderContract } from '../../core/rules/ruleset.ts';
-import type { Notice, NoticeEvidence, NoticeReading } from '../../gateway/ports.ts';
+import type { Notice, NoticeEvidence, NoticeReading, NoticeSubject } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
-import { type Asked, answersWhatWasAsked, outcomeOfAuthorization } from './codes.ts';
+import { answersWhatWasAsked, isOperationAsked, outcomeOfAuthorization } from './codes.ts';
 import { wireAmount, wireAuthorization } from './transformers.ts';
 
 /** How far the time of a signature may lie from ours, milliseconds, either way. */
@@ -18,12 +18,17 @@ const envelope = z.object({
   data: z.record(z.string(), z.unknown()),
 });
 
-const authorizationData = wireAuthorization.extend({ merchant: z.string() });
+/** The account that the event says it is of; left out in events that were kept before it was. */
+const account = z.string().optional();
+
+const authorizationData = wireAuthorization.extend({ merchant: z.string(), account });
 
 const operationData = z.object({
+  account,
   status: z.enum(['confirmed', 'failed']),
   id: z.string().regex(/^[\w-]{1,64}$/),
   reference: z.string().nullable(),
+  authorization_id: z.string(),
   authorization_reference: z.string(),
   amount: wireAmount,
 });
@@ -77,7 +82,8 @@ function noticeOf(body: string): Notice | null {
   }
   const event = envelope.safeParse(value);
   if (!event.success) return null;
-  const { id: eventId, type, data } = event.data;
+  const { id: eventId, type, provider } = event.data;
+  const data = { ...event.data.data, account: provider };
   if (type.startsWith('authorization.')) {
     const told = authorizationData.safeParse(data);
     return told.success ? { eventId, type, attemptId: told.data.reference, data: told.data } : null;
@@ -87,24 +93,43 @@ function noticeOf(body: string): Notice | null {
   return { eventId, type, attemptId: told.data.authorization_reference, data: told.data };
 }
 
-/** What an event says about one of our attempts. */
+/**
+ * What an event says about one of our attempts.
+ * @param provider our name of the account that it came in for
+ */
 export function sandboxEvidence(
   notice: Pick<Notice, 'type' | 'data'>,
-  asked: Asked,
+  asked: NoticeSubject,
+  provider: string,
   deps: AdapterDeps,
 ): NoticeEvidence {
-  if (notice.type.startsWith('authorization.')) {
+  const [subject = '', state] = notice.type.split('.');
+  if (subject === 'authorization') {
     const told = authorizationData.safeParse(notice.data);
     if (!told.success) return { kind: 'nothing' };
-    const isOurs = answersWhatWasAsked(told.data, asked) && told.data.merchant === asked.request.merchant;
-    if (!isOurs) return { kind: 'mismatch' };
+    const { account = provider, status, merchant } = told.data;
+    const isOurs = answersWhatWasAsked(told.data, asked) && merchant === asked.request.merchant;
+    if (!isOurs || account !== provider || status !== state) return { kind: 'mismatch' };
     const outcome = outcomeOfAuthorization(told.data, asked, deps);
     return outcome.kind === 'unknown' ? { kind: 'mismatch' } : { kind: 'attempt', outcome };
   }
   const told = operationData.safeParse(notice.data);
   if (!told.success || told.data.reference === null) return { kind: 'nothing' };
-  const { status, id, reference, amount } = told.data;
-  if (amount.currency !== asked.request.amount.currency) return { kind: 'mismatch' };
+  const { account = provider, status, id, reference } = told.data;
+  const operation = asked.operations.find(({ operationId }) => operationId === reference);
+  const isAsked =
+    operation !== undefined &&
+    isOperationAsked(
+      {
+        kind: subject,
+        reference,
+        authorizationId: told.data.authorization_id,
+        authorizationReference: told.data.authorization_reference,
+        amount: told.data.amount,
+      },
+      operation,
+    );
+  if (!isAsked || account !== provider || status !== state) return { kind: 'mismatch' };
   return {
     kind: 'operation',
     operationId: reference,

@@ -67,9 +67,11 @@ const wireOperation = z.discriminatedUnion('status', [
     status: z.enum(['confirmed', 'received']),
     id: z.string().regex(/^[\w-]{1,64}$/),
     authorization_id: z.string(),
+    authorization_reference: z.string(),
+    reference: z.string().nullable(),
     amount: wireAmount,
   }),
-  z.object({ status: z.literal('nothing_found') }),
+  z.object({ status: z.literal('nothing_found'), reference: z.string() }),
 ]);
 
 const wireError = z.object({ error: z.object({ code: wireCode }) });

@@ -485,6 +485,7 @@ describe('inquiries', () => {
 });
 
 describe('operations', () => {
+  const ANOTHER = { kind: 'unknown', code: 'answer_mismatch' };
   const operation = (over: Partial<OperationCall> = {}): OperationCall => ({
     operationId: 'cap_a_1',
     attemptId: 'att_a_1',
@@ -498,6 +499,8 @@ describe('operations', () => {
     json({
       id: 'op_1',
       authorization_id: 'sbx_1',
+      authorization_reference: 'att_a_1',
+      reference: 'cap_a_1',
       status: 'confirmed',
       amount: { value: 1000, currency: 'EUR' },
       ...over,
@@ -521,16 +524,13 @@ describe('operations', () => {
   });
 
   it.each<[string, () => Response, Record<string, unknown>]>([
-    [
-      'of another authorization',
-      done({ authorization_id: 'sbx_2' }),
-      { kind: 'unknown', code: 'answer_mismatch' },
-    ],
-    [
-      'of another amount',
-      done({ amount: { value: 999, currency: 'EUR' } }),
-      { kind: 'unknown', code: 'answer_mismatch' },
-    ],
+    ['of another authorization', done({ authorization_id: 'sbx_2' }), ANOTHER],
+    ['of another amount', done({ amount: { value: 999, currency: 'EUR' } }), ANOTHER],
+    ['of another currency', done({ amount: { value: 1000, currency: 'USD' } }), ANOTHER],
+    ['of another attempt', done({ authorization_reference: 'att_b_1' }), ANOTHER],
+    ['of another operation', done({ reference: 'cap_a_2' }), ANOTHER],
+    ['of an operation without a name', done({ reference: null }), ANOTHER],
+    ['acknowledged of another', done({ status: 'received', reference: 'cap_a_2' }), ANOTHER],
     ['acknowledged only', done({ status: 'received' }), { kind: 'accepted' }],
     ['a state nobody knows', done({ status: 'done' }), { kind: 'unknown', code: 'answer_malformed' }],
     [
@@ -558,7 +558,7 @@ describe('operations', () => {
       error(429, 'rate_limited', { 'retry-after': '3' }),
       { kind: 'rejected', code: 'rate_limited', retryAfterMs: 3000 },
     ],
-    ['500', error(500, 'provider_error'), { kind: 'unknown', code: 'provider_error' }],
+    ['500', error(500, 'provider_error'), { kind: 'unknown', code: 'provider_error', answered: 'failure' }],
     [
       '500 not processed',
       error(500, 'provider_error', { 'x-not-processed': 'true' }),
@@ -570,7 +570,7 @@ describe('operations', () => {
   });
 
   it('cancels by our own reference under a key of its own', async () => {
-    respond = done();
+    respond = done({ reference: 'void_a_1', authorization_id: 'sbx_7' });
     const call = operation({ providerReference: null, operationId: 'void_a_1' });
     expect(await create().void(call)).toEqual({ kind: 'confirmed', providerReference: 'op_1' });
     expect(seen).toMatchObject([
@@ -590,9 +590,22 @@ describe('operations', () => {
     respond = response;
     expect(await create().void(operation({ providerReference: null }))).toEqual({ kind: 'not_found' });
   });
+
+  it.each<[string, () => Response, Record<string, unknown>]>([
+    ['less than was expected', done({ amount: { value: 0, currency: 'EUR' } }), { kind: 'confirmed' }],
+    ['more than was expected', done({ amount: { value: 1001, currency: 'EUR' } }), ANOTHER],
+    ['another currency', done({ amount: { value: 1000, currency: 'USD' } }), ANOTHER],
+    ['another attempt', done({ authorization_reference: 'att_b_1' }), ANOTHER],
+    ['another operation', done({ reference: 'void_a_9' }), ANOTHER],
+    ['nothing found of another attempt', json({ status: 'nothing_found', reference: 'att_b_1' }), ANOTHER],
+  ])('a cancellation by our reference that is answered with %s', async (_name, response, expected) => {
+    respond = response;
+    expect(await create().void(operation({ providerReference: null }))).toMatchObject(expected);
+  });
 });
 
 describe('what became of an operation', () => {
+  const MISMATCH = { kind: 'no_answer', code: 'answer_mismatch' };
   const call: OperationCall = {
     operationId: 'cap_a_1',
     attemptId: 'att_a_1',
@@ -647,6 +660,37 @@ describe('what became of an operation', () => {
       withOperations([told('confirmed')], { reference: 'att_b_1' }),
       { kind: 'no_answer', code: 'answer_mismatch' },
     ],
+    [
+      'about another authorization of the attempt',
+      'capture',
+      withOperations([told('confirmed')], { id: 'sbx_2' }),
+      MISMATCH,
+    ],
+    [
+      'voided, another authorization',
+      'void',
+      withOperations([], { id: 'sbx_2', status: 'voided' }),
+      MISMATCH,
+    ],
+    [
+      'another amount',
+      'capture',
+      withOperations([{ ...told('confirmed'), amount: { value: 1, currency: 'EUR' } }]),
+      MISMATCH,
+    ],
+    [
+      'another currency',
+      'capture',
+      withOperations([{ ...told('confirmed'), amount: { value: 1000, currency: 'USD' } }]),
+      MISMATCH,
+    ],
+    [
+      'not heard of, in another currency',
+      'capture',
+      withOperations([], { amount: { value: 4999, currency: 'USD' } }),
+      MISMATCH,
+    ],
+    ['another kind', 'capture', withOperations([{ ...told('confirmed'), operation: 'refund' }]), MISMATCH],
     ['HTML', 'capture', () => HttpResponse.html('ok'), { kind: 'no_answer', code: 'answer_malformed' }],
     ['404', 'capture', error(404, 'not_found'), { kind: 'no_answer', code: 'not_found' }],
     ['500', 'capture', error(500, 'provider_error'), { kind: 'no_answer', code: 'provider_error' }],

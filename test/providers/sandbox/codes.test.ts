@@ -328,6 +328,23 @@ describe('an error of the sandbox', () => {
     expect(operationOutcomeOfError(told, 'voids', deps)).toEqual(ofVoid);
   });
 
+  it.each<[ErrorAnswer, boolean]>([
+    [error(500, 'provider_error'), true],
+    [error(503, 'provider_error'), true],
+    // Whoever stands between may have given up waiting for it.
+    [error(500, null), false],
+    [error(502, 'provider_error'), false],
+    [error(504, 'provider_error'), false],
+    [error(409, 'in_progress'), false],
+    [error(422, 'idempotency_mismatch'), false],
+  ])('an operation: whether %o says that the provider has done with it: %s', (told, isFailure) => {
+    expect(operationOutcomeOfError(told, 'captures', deps)).toEqual({
+      kind: 'unknown',
+      code: told.errorCode ?? `http_${told.status}`,
+      ...(isFailure ? { answered: 'failure' } : {}),
+    });
+  });
+
   it('a limit says how long to wait, nothing else does', () => {
     const wait = { 'retry-after': '3' };
     expect(operationOutcomeOfError(error(429, null, wait), 'voids', deps)).toMatchObject({

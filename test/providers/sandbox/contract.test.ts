@@ -40,6 +40,14 @@ const MEANS: Readonly<Record<Situation, Means>> = {
   fail_unprocessed_unsaid: { fault: { kind: 'error', status: 502, processed: false, ambiguous: true } },
 };
 
+const FAULT_OF = {
+  lost: 'reset_after',
+  unprocessed: 'unauthorized',
+  wrong_amount: 'wrong_amount',
+  wrong_currency: 'wrong_currency',
+  wrong_reference: 'wrong_reference',
+} as const;
+
 providerContract('sandbox', {
   async start(clock): Promise<ProviderUnderTest> {
     const sandbox = await startSandbox(['sandbox-a']);
@@ -53,8 +61,8 @@ providerContract('sandbox', {
         return { token: 'tok_visa' };
       },
       async fail(operation, how) {
-        const fault = how === 'lost' ? { kind: 'reset_after' as const } : { kind: 'unauthorized' as const };
-        await sandbox.addFault({ provider: 'sandbox-a', operation, ...fault });
+        const kind = FAULT_OF[how];
+        await sandbox.addFault({ provider: 'sandbox-a', operation, kind });
       },
       books: () =>
         sandbox.ledger().authorizations.map((entry) => ({

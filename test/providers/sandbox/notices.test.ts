@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { OperationKind } from '../../../src/core/operation.ts';
+import type { AskedOperation, NoticeSubject } from '../../../src/gateway/ports.ts';
 import type { AdapterDeps } from '../../../src/providers/adapter-deps.ts';
 import {
   readSandboxNotices,
@@ -14,7 +16,27 @@ const NOW_S = 1_800_000_000;
 const NOW_MS = NOW_S * 1000;
 const declineTables = await shippedDeclineTables();
 const DEPS: AdapterDeps = { clock: new FakeClock(NOW_MS), declineTables: () => declineTables };
-const ASKED = { attemptId: 'att_a_1', request: sampleRequest(), brand: 'visa', scaRegion: false } as const;
+
+const eur = (value: number) => ({ value, currency: 'EUR' });
+const operationAsked = (operation: OperationKind, operationId: string, value: number): AskedOperation => ({
+  operation,
+  operationId,
+  attemptId: 'att_a_1',
+  providerReference: 'sbx_1',
+  amount: eur(value),
+});
+const ASKED: NoticeSubject = {
+  attemptId: 'att_a_1',
+  request: sampleRequest(),
+  brand: 'visa',
+  scaRegion: false,
+  providerReference: 'sbx_1',
+  operations: [
+    operationAsked('void', 'void_a_1', 4999),
+    operationAsked('capture', 'cap_a_2', 1000),
+    operationAsked('refund', 'ref_a_3', 400),
+  ],
+};
 
 const AUTHORIZATION = {
   id: 'sbx_1',
@@ -125,7 +147,8 @@ describe('what is read', () => {
 });
 
 describe('what it is evidence of', () => {
-  const evidence = (type: string, data: unknown) => sandboxEvidence({ type, data }, ASKED, DEPS);
+  const evidence = (type: string, data: unknown, over: Partial<NoticeSubject> = {}) =>
+    sandboxEvidence({ type, data }, { ...ASKED, ...over }, 'sandbox-a', DEPS);
   it.each([
     ['an approval', 'authorization.authorized', {}, { kind: 'attempt', outcome: { kind: 'approved' } }],
     [
@@ -148,6 +171,8 @@ describe('what it is evidence of', () => {
     ],
     ['another merchant', 'authorization.authorized', { merchant: 'other' }, { kind: 'mismatch' }],
     ['another attempt', 'authorization.authorized', { reference: 'att_b_1' }, { kind: 'mismatch' }],
+    ['another account', 'authorization.authorized', { account: 'sandbox-b' }, { kind: 'mismatch' }],
+    ['a type that says otherwise', 'authorization.declined', {}, { kind: 'mismatch' }],
     ['sums that do not add up', 'authorization.authorized', { authorized_amount: 1 }, { kind: 'mismatch' }],
   ])('%s', (_, type, over, expected) => {
     expect(evidence(type, { ...AUTHORIZATION, ...over })).toMatchObject(expected);
@@ -163,15 +188,49 @@ describe('what it is evidence of', () => {
         inquiry: { kind: 'confirmed', providerReference: 'op_1' },
       },
     ],
-    [
-      'failed',
-      { status: 'failed' },
-      { kind: 'operation', inquiry: { kind: 'failed', code: 'operation_failed' } },
-    ],
     ['not ours', { reference: null }, { kind: 'nothing' }],
     ['another currency', { amount: { value: 4999, currency: 'USD' } }, { kind: 'mismatch' }],
-  ])('an operation: %s', (_, over, expected) => {
+    ['less than was expected', { amount: eur(0) }, { kind: 'operation' }],
+    ['more than was expected', { amount: eur(5000) }, { kind: 'mismatch' }],
+    ['of another account', { account: 'sandbox-b' }, { kind: 'mismatch' }],
+    ['of another authorization', { authorization_id: 'sbx_2' }, { kind: 'mismatch' }],
+    ['of another attempt', { authorization_reference: 'att_b_1' }, { kind: 'mismatch' }],
+    ['that we never asked for', { reference: 'void_a_9' }, { kind: 'mismatch' }],
+    ['of another kind', { reference: 'cap_a_2', amount: eur(1000) }, { kind: 'mismatch' }],
+    ['that failed, by its data alone', { status: 'failed' }, { kind: 'mismatch' }],
+  ])('a void: %s', (_, over, expected) => {
     expect(evidence('void.confirmed', { ...OPERATION, ...over })).toMatchObject(expected);
+  });
+
+  it.each([
+    ['capture', 'cap_a_2', 1000],
+    ['refund', 'ref_a_3', 400],
+  ])('a %s is told to the minor unit', (kind, reference, value) => {
+    const told = { ...OPERATION, reference, status: 'failed' };
+    expect(evidence(`${kind}.failed`, { ...told, amount: eur(value) })).toEqual({
+      kind: 'operation',
+      operationId: reference,
+      inquiry: { kind: 'failed', code: 'operation_failed' },
+    });
+    for (const other of [0, 1, value - 1, value + 1]) {
+      expect(evidence(`${kind}.failed`, { ...told, amount: eur(other) })).toEqual({ kind: 'mismatch' });
+    }
+  });
+
+  it('an operation that was asked for by our reference names an authorization that we do not know', () => {
+    const byReference = { ...operationAsked('void', 'void_a_1', 4999), providerReference: null };
+    const subject = { providerReference: null, operations: [byReference] };
+    const told = { ...OPERATION, authorization_id: 'sbx_2' };
+    expect(evidence('void.confirmed', told, subject)).toMatchObject({ kind: 'operation' });
+  });
+
+  it('an event says which account it is of, and is read against that', () => {
+    const body = bodyOf('void.confirmed', OPERATION, { provider: 'sandbox-b' });
+    const reading = read(body, `t=${NOW_S},v1=${mac('s1', NOW_S, body)}`);
+    const [notice] = reading.kind === 'read' ? reading.notices : [];
+    if (notice === undefined) throw new Error('it was to be read');
+    expect(sandboxEvidence(notice, ASKED, 'sandbox-a', DEPS)).toEqual({ kind: 'mismatch' });
+    expect(sandboxEvidence(notice, ASKED, 'sandbox-b', DEPS)).toMatchObject({ kind: 'operation' });
   });
 
   it('data that lost its shape is evidence of nothing', () => {

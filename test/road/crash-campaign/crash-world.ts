@@ -24,7 +24,7 @@ const CALLERS = 10;
 const CALLER_PAUSE_MS = 60;
 /** A kill that is not to strike at once waits for up to that many final answers, and no longer than this. */
 const LOADED_FINALS = 20;
-const LOADED_MS = 1_500;
+const LOADED_MS = 800;
 /** A start that changed nothing yet is waited for that long. */
 const START_MS = 2_500;
 const DRAIN_MS = 600;

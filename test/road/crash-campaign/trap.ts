@@ -18,7 +18,7 @@ export type Sprung = Moment & Pick<Passing, 'reference' | 'isOld'>;
 /** The journal's file is watched at most that long for the change that a request makes. */
 const WATCH_MS = 400;
 /** The wanted moment is waited for that long, and any that is planned after it. */
-const NARROW_MS = 700;
+const NARROW_MS = 500;
 const TRAP_MS = 2_000;
 
 /** Kills the gateway when the wanted kind of request passes the wanted point; everything else passes unharmed. */
