@@ -75,9 +75,9 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
   }
   const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
   // What is undone is what is recorded there, by whatever id the person found its undoing.
-  const named =
+  const of =
     command.resolution === 'undone' ? (reference ?? providerReference) : (providerReference ?? reference);
-  const outcome = outcomeOf({ ...command, providerReference: named }, authorization);
+  const outcome = outcomeOf({ ...command, providerReference: of }, authorization);
   const result = await changeAuthorization(
     authorization,
     (current) => {
