@@ -11,10 +11,12 @@ import {
   type Notice,
   type NoticeEvidence,
   type NoticeReading,
+  type NoticeSubject,
   type Provider,
 } from '../../src/gateway/ports.ts';
 import { GatewayWorld, idIn } from '../support/gateway-world.ts';
 import { SAMPLE_OUTCOMES } from '../support/sample-outcomes.ts';
+import { sampleRequest } from '../support/sample-request.ts';
 
 const MESSAGE = { headers: {}, body: '{}' };
 
@@ -60,6 +62,24 @@ const approved = (reference = 'psp_1'): NoticeEvidence => ({
   kind: 'attempt',
   outcome: { kind: 'approved', providerReference: reference, networkTransaction: null },
 });
+
+/** The provider, which tells what its notices are read against and understands none. */
+function listening(
+  provider: Provider | undefined,
+  onAsked: (asked: NoticeSubject) => void,
+): Provider | undefined {
+  return provider === undefined
+    ? undefined
+    : new Proxy(provider, {
+        get: (target, property) =>
+          property === 'evidenceIn'
+            ? (_: unknown, asked: NoticeSubject) => {
+                onAsked(asked);
+                return { kind: 'nothing' };
+              }
+            : Reflect.get(target, property, target),
+      });
+}
 
 /** A journal that fails in one of its methods. */
 function failing(journal: Journal, method: keyof Journal): Journal {
@@ -121,6 +141,45 @@ describe('what it means', () => {
       kind: 'noticed',
       actor: 'webhook sandbox-a',
     });
+  });
+
+  it('is read against what was asked of this attempt, and of no other', async () => {
+    const world = new GatewayWorld({ script: { 'sandbox-a': ['decline_soft'], 'sandbox-b': ['approve'] } });
+    const process = world.process();
+    const id = idIn(await world.authorize(process, { capture: 'automatic' }));
+    const { attempts, operations, providerReference } = await world.get(id);
+    const [first, second] = attempts.map((attempt) => attempt.id);
+    const [capture] = operations;
+    const subjects: NoticeSubject[] = [];
+    const deps: GatewayDeps = {
+      ...process.deps,
+      provider: () =>
+        listening(process.deps.provider('sandbox-a'), (asked) => {
+          subjects.push(asked);
+        }),
+    };
+    for (const { provider, id: attemptId } of attempts) {
+      const notice = { eventId: `evt_${attemptId}`, type: 'capture.confirmed', attemptId, data: {} };
+      await world.journal.keepNotice(provider, notice, 0);
+    }
+    expect(await workOutNotices(deps)).toBe(2);
+    expect(providerReference).not.toBeNull();
+    expect(subjects).toMatchObject([
+      { attemptId: first, operations: [] },
+      {
+        attemptId: second,
+        providerReference,
+        operations: [
+          {
+            operation: 'capture',
+            operationId: capture?.id,
+            attemptId: second,
+            providerReference,
+            amount: sampleRequest().amount,
+          },
+        ],
+      },
+    ]);
   });
 
   it.each<[string, Partial<Notice>, string]>([

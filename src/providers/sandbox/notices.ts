@@ -114,8 +114,10 @@ export function sandboxEvidence(
     return outcome.kind === 'unknown' ? { kind: 'mismatch' } : { kind: 'attempt', outcome };
   }
   const told = operationData.safeParse(notice.data);
-  if (!told.success || told.data.reference === null) return { kind: 'nothing' };
+  if (!told.success) return { kind: 'nothing' };
   const { account = provider, status, id, reference } = told.data;
+  if (account !== provider || status !== state) return { kind: 'mismatch' };
+  if (reference === null) return evidenceOfForeign(subject, told.data, asked);
   const operation = asked.operations.find(({ operationId }) => operationId === reference);
   const isAsked =
     operation !== undefined &&
@@ -129,7 +131,7 @@ export function sandboxEvidence(
       },
       operation,
     );
-  if (!isAsked || account !== provider || status !== state) return { kind: 'mismatch' };
+  if (!isAsked) return { kind: 'mismatch' };
   return {
     kind: 'operation',
     operationId: reference,
@@ -138,4 +140,30 @@ export function sandboxEvidence(
         ? { kind: 'confirmed', providerReference: id }
         : { kind: 'failed', code: 'operation_failed' },
   };
+}
+
+/**
+ * What an operation says that is not ours, but somebody's at the provider itself: a void of the very authorization that
+ * our attempt obtained has undone it. Nothing follows from anything else.
+ */
+function evidenceOfForeign(
+  kind: string,
+  told: z.infer<typeof operationData>,
+  { attemptId, providerReference, request }: NoticeSubject,
+): NoticeEvidence {
+  const isOfAttempt =
+    told.authorization_reference === attemptId && told.authorization_id === providerReference;
+  if (kind !== 'void' || told.status !== 'confirmed' || !isOfAttempt) return { kind: 'nothing' };
+  const { value, currency } = told.amount;
+  if (currency !== request.amount.currency || value > request.amount.value) return { kind: 'mismatch' };
+  // Nothing was held yet: what became of the authorization, an inquiry tells.
+  if (value === 0) return { kind: 'nothing' };
+  const outcome = {
+    kind: 'partially_approved',
+    providerReference,
+    authorizedAmount: value,
+    networkTransaction: null,
+    reversal: 'confirmed',
+  } as const;
+  return { kind: 'attempt', outcome };
 }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { OperationKind } from '../../../src/core/operation.ts';
-import type { AskedOperation, NoticeSubject } from '../../../src/gateway/ports.ts';
+import type { AskedOperation, NoticeEvidence, NoticeSubject } from '../../../src/gateway/ports.ts';
 import type { AdapterDeps } from '../../../src/providers/adapter-deps.ts';
 import {
   readSandboxNotices,
@@ -147,6 +147,16 @@ describe('what is read', () => {
 });
 
 describe('what it is evidence of', () => {
+  const UNDONE: NoticeEvidence = {
+    kind: 'attempt',
+    outcome: {
+      kind: 'partially_approved',
+      providerReference: 'sbx_1',
+      authorizedAmount: 4999,
+      networkTransaction: null,
+      reversal: 'confirmed',
+    },
+  };
   const evidence = (type: string, data: unknown, over: Partial<NoticeSubject> = {}) =>
     sandboxEvidence({ type, data }, { ...ASKED, ...over }, 'sandbox-a', DEPS);
   it.each([
@@ -188,7 +198,6 @@ describe('what it is evidence of', () => {
         inquiry: { kind: 'confirmed', providerReference: 'op_1' },
       },
     ],
-    ['not ours', { reference: null }, { kind: 'nothing' }],
     ['another currency', { amount: { value: 4999, currency: 'USD' } }, { kind: 'mismatch' }],
     ['less than was expected', { amount: eur(0) }, { kind: 'operation' }],
     ['more than was expected', { amount: eur(5000) }, { kind: 'mismatch' }],
@@ -222,6 +231,46 @@ describe('what it is evidence of', () => {
     const subject = { providerReference: null, operations: [byReference] };
     const told = { ...OPERATION, authorization_id: 'sbx_2' };
     expect(evidence('void.confirmed', told, subject)).toMatchObject({ kind: 'operation' });
+  });
+
+  it.each<[string, string, Record<string, unknown>, Partial<NoticeSubject>, NoticeEvidence]>([
+    ['a void of ours', 'void.confirmed', {}, {}, UNDONE],
+    ['a void that failed', 'void.failed', { status: 'failed' }, {}, { kind: 'nothing' }],
+    ['a capture', 'capture.confirmed', {}, {}, { kind: 'nothing' }],
+    [
+      'a void of another authorization',
+      'void.confirmed',
+      { authorization_id: 'sbx_2' },
+      {},
+      { kind: 'nothing' },
+    ],
+    [
+      'a void of one that we do not know',
+      'void.confirmed',
+      {},
+      { providerReference: null },
+      { kind: 'nothing' },
+    ],
+    [
+      'a void of another attempt',
+      'void.confirmed',
+      { authorization_reference: 'att_b_1' },
+      {},
+      { kind: 'nothing' },
+    ],
+    ['a void of nothing', 'void.confirmed', { amount: eur(0) }, {}, { kind: 'nothing' }],
+    ['a void of more than was asked', 'void.confirmed', { amount: eur(5000) }, {}, { kind: 'mismatch' }],
+    [
+      'another currency',
+      'void.confirmed',
+      { amount: { value: 4999, currency: 'USD' } },
+      {},
+      { kind: 'mismatch' },
+    ],
+    ['another account', 'void.confirmed', { account: 'sandbox-b' }, {}, { kind: 'mismatch' }],
+    ['a type that says otherwise', 'void.confirmed', { status: 'failed' }, {}, { kind: 'mismatch' }],
+  ])('made at the provider itself: %s', (_, type, over, subject, expected) => {
+    expect(evidence(type, { ...OPERATION, reference: null, ...over }, subject)).toEqual(expected);
   });
 
   it('an event says which account it is of, and is read against that', () => {
