@@ -3,7 +3,7 @@ import type { Hono } from 'hono';
 import { type Attempt, isUnsettled } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { pendingVoid } from '../core/settlement.ts';
-import { attemptNamed, RESOLUTIONS } from '../gateway/resolve-by-person.ts';
+import { attemptNamed, RESOLUTIONS, type ReferenceRefusal } from '../gateway/resolve-by-person.ts';
 import { aboutAuthorization, PENDING_RETRY_AFTER_S } from './about-authorization.ts';
 import { renderAuthorization } from './answer.ts';
 import type { EdgeDeps } from './edge-deps.ts';
@@ -33,7 +33,7 @@ export const resolutionBodySchema = z
     }),
     provider_reference: visibleAscii(255).nullish().openapi({
       description:
-        "The authorization's id at the provider; required for approved. Refused when it is recorded about another attempt.",
+        "The authorization's id at the provider; required for approved. Refused when it is another payment's.",
       example: 'sbx_byjepvBsraaaaab',
     }),
     evidence: evidenceSchema,
@@ -82,11 +82,10 @@ async function resolve(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
       return noSuchAttempt();
     case 'not_open':
       return notOpen(result.authorization, attemptId);
-    case 'reference_taken':
-      // Not whose: it may be another account's.
+    case 'reference_refused':
       return aboutAuthorization(
-        'reference-taken',
-        'This provider_reference is recorded about another attempt at the same provider. Nothing was changed.',
+        'reference-refused',
+        WHY_REFERENCE_REFUSED[result.because],
         result.authorization.id,
         { members: { attempt_id: attemptId } },
       );
@@ -96,6 +95,14 @@ async function resolve(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
       });
   }
 }
+
+/** Not whose it is: that may be another account's. */
+const WHY_REFERENCE_REFUSED: Readonly<Record<ReferenceRefusal, string>> = {
+  recorded_elsewhere:
+    'This provider_reference is recorded about another attempt at the same provider. Nothing was changed.',
+  provider_denies:
+    'Asked by this provider_reference, the provider tells of no approval of this attempt. Nothing was changed.',
+};
 
 /** The same for an id that is malformed, unknown or of others. */
 function noSuchAttempt(): Problem {

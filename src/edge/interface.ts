@@ -265,7 +265,7 @@ export const OPERATIONS: readonly Operation[] = [
       ...BODIED,
       'not-found',
       'attempt-not-open',
-      'reference-taken',
+      'reference-refused',
       'journal-unavailable',
     ],
   },

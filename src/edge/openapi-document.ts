@@ -25,7 +25,7 @@ const EXAMPLE_MEMBERS: Partial<Record<ProblemName, object>> = {
     outcome: 'approved',
     authorization_status: 'approved',
   },
-  'reference-taken': {
+  'reference-refused': {
     detail:
       'This provider_reference is recorded about another attempt at the same provider. Nothing was changed.',
     authorization_id: 'auth_bcdfghjkmnpqrstvwxyzB',

@@ -82,8 +82,8 @@ export const PROBLEMS = {
     status: 409,
     remedy: 'Read the authorization at Location: it shows what became of each attempt.',
   },
-  'reference-taken': {
-    title: 'What the provider has under this reference is another payment',
+  'reference-refused': {
+    title: 'What the provider has under this reference is not what the attempt obtained',
     status: 409,
     remedy: 'Look the attempt up at the provider again, by the attempt id: it was sent as our reference.',
   },

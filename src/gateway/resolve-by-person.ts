@@ -1,7 +1,8 @@
-import { type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
+import { type Attempt, type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
-import { applyOutcome } from '../core/lifecycle.ts';
+import { ANSWER_MISMATCH, applyOutcome } from '../core/lifecycle.ts';
 import { pendingVoid } from '../core/settlement.ts';
+import { inquire } from './attempt.ts';
 import { changeAuthorization } from './change.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
@@ -25,13 +26,20 @@ export interface ResolveCommand {
   readonly evidence: string;
 }
 
+/** It is recorded about another attempt, perhaps of another account; or the provider itself says otherwise. */
+export type ReferenceRefusal = 'recorded_elsewhere' | 'provider_denies';
+
 export type ResolveResult =
   | { readonly kind: 'resolved'; readonly authorization: Authorization }
   | { readonly kind: 'not_found' }
   /** There is nothing to be resolved: its outcome is known, or its road is still open. */
   | { readonly kind: 'not_open'; readonly authorization: Authorization }
-  /** What is at the provider under that reference is recorded as another payment's, perhaps of another account. */
-  | { readonly kind: 'reference_taken'; readonly authorization: Authorization }
+  /** What the provider has under that reference is not what the attempt obtained. */
+  | {
+      readonly kind: 'reference_refused';
+      readonly because: ReferenceRefusal;
+      readonly authorization: Authorization;
+    }
   | { readonly kind: 'journal_unavailable' };
 
 const ATTEMPT_ID = /^att_([A-Za-z]{1,64})_(\d{1,2})$/;
@@ -71,7 +79,13 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
       deps.journal.isReferenceElsewhere(attempt.provider, providerReference, attempt.id),
     );
     if (!isElsewhere.ok) return { kind: 'journal_unavailable' };
-    if (isElsewhere.value) return { kind: 'reference_taken', authorization };
+    if (isElsewhere.value) {
+      return { kind: 'reference_refused', because: 'recorded_elsewhere', authorization };
+    }
+    const isDenied =
+      command.resolution === 'approved' &&
+      (await isDeniedByProvider(authorization, attempt, providerReference, deps));
+    if (isDenied) return { kind: 'reference_refused', because: 'provider_denies', authorization };
   }
   const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
   // What is undone is what is recorded there, by whatever id the person found its undoing.
@@ -120,6 +134,38 @@ function mayResolve(authorization: Authorization, attemptNumber: number, resolut
   const attempt = authorization.attempts.find(({ number }) => number === attemptNumber);
   if (isUnsettled(attempt?.outcome ?? null)) return true;
   return resolution === 'undone' && pendingVoid(authorization, attemptNumber) !== null;
+}
+
+/**
+ * Whether the provider says that what it has under a reference is not an approval of this attempt. Where it cannot be
+ * asked, does not answer or is not certain itself, the person's word stands.
+ */
+async function isDeniedByProvider(
+  authorization: Authorization,
+  attempt: Attempt,
+  reference: string,
+  deps: GatewayDeps,
+): Promise<boolean> {
+  const provider = deps.provider(attempt.provider);
+  const contract = deps.rulesets.current().providers.get(attempt.provider);
+  if (provider === undefined || contract === undefined || provider.semantics.inquiry === 'none') return false;
+  const { timeoutMs, connectTimeoutMs } = contract;
+  const deadlineMs = deps.clock.monotonicMs() + timeoutMs;
+  const budget = { deadlineMs, connectTimeoutMs, signal: deps.stopSignal, traceparent: null };
+  const answer = await inquire(provider, authorization, { attemptId: attempt.id }, reference, budget, deps);
+  switch (answer.kind) {
+    case 'no_answer':
+      return answer.code === ANSWER_MISMATCH;
+    case 'not_found': {
+      const windowMs = provider.semantics.notFoundAfterMs;
+      return windowMs !== null && deps.clock.wallMs() - attempt.deadlineAtMs > windowMs;
+    }
+    case 'found': {
+      const { outcome } = answer;
+      if (isUnsettled(outcome)) return false;
+      return outcome.kind !== 'approved' || outcome.providerReference !== reference;
+    }
+  }
 }
 
 function outcomeOf(command: ResolveCommand, authorization: Authorization): AttemptOutcome {

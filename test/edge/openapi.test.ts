@@ -181,8 +181,14 @@ const CASES: Record<ProblemName, Case> = {
     authorization: AUTHORIZATION,
   }),
   'attempt-not-open': { deps: { resolve: async () => ({ kind: 'not_open', authorization: AUTHORIZATION }) } },
-  'reference-taken': {
-    deps: { resolve: async () => ({ kind: 'reference_taken', authorization: AUTHORIZATION }) },
+  'reference-refused': {
+    deps: {
+      resolve: async () => ({
+        kind: 'reference_refused',
+        because: 'recorded_elsewhere',
+        authorization: AUTHORIZATION,
+      }),
+    },
   },
   'operation-not-open': {
     deps: {

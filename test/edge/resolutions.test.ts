@@ -131,13 +131,16 @@ describe('POST /v1/attempts/{id}/resolutions', () => {
     },
   );
 
-  it('refuses the reference of another payment, and does not say of which', async () => {
-    fixture.resolved = async () => ({ kind: 'reference_taken', authorization: AUTHORIZATION });
+  it.each([
+    ['recorded_elsewhere', /recorded about another attempt.*Nothing was changed/],
+    ['provider_denies', /the provider tells of no approval.*Nothing was changed/],
+  ] as const)('refuses the reference of another payment: %s', async (because, detail) => {
+    fixture.resolved = async () => ({ kind: 'reference_refused', because, authorization: AUTHORIZATION });
     const response = await send(post({ ...BODY, resolution: 'approved', provider_reference: 'psp_1' }));
     expect([response.status, response.headers.get('location')]).toEqual([409, location]);
     expect(await response.json()).toMatchObject({
-      type: '/problems/reference-taken',
-      detail: expect.stringMatching(/recorded about another attempt.*Nothing was changed/) as string,
+      type: '/problems/reference-refused',
+      detail: expect.stringMatching(detail) as string,
       authorization_id: AUTHORIZATION.id,
       attempt_id: ATTEMPT,
     });

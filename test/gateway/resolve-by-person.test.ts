@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import { applyOutcome } from '../../src/core/lifecycle.ts';
 import { changeAuthorization } from '../../src/gateway/change.ts';
-import { type Journal, JournalError } from '../../src/gateway/ports.ts';
+import { type InquiryAnswer, type Journal, JournalError } from '../../src/gateway/ports.ts';
 import type { Resolution, ResolveCommand } from '../../src/gateway/resolve-by-person.ts';
 import { GatewayWorld, idIn } from '../support/gateway-world.ts';
 import { SAMPLE_OUTCOMES } from '../support/sample-outcomes.ts';
 
 /** A payment whose only attempt hangs, and a journal that lets others write just before it writes. */
-async function unknownPayment() {
+async function unknownPayment(inquiry: () => InquiryAnswer = () => ({ kind: 'no_answer', code: 'timeout' })) {
   const state: { overtake: (() => Promise<unknown>) | null } = { overtake: null };
   const journal = (real: Journal): Journal =>
     new Proxy(real, {
@@ -51,9 +51,16 @@ async function unknownPayment() {
   const overtakenBy = (outcome: AttemptOutcome) => {
     state.overtake = () => findOut(outcome);
   };
+  const provider = world.providers.get('sandbox-a');
+  if (provider === undefined) throw new Error('no such provider');
+  const asked: unknown[] = [];
+  provider.inquire = (query) => {
+    asked.push(query);
+    return Promise.resolve(inquiry());
+  };
   const resolve = (resolution: Resolution, more: Partial<ResolveCommand> = {}) =>
     world.resolveByPerson(process, { attemptId: before.attempts[0]?.id ?? '', resolution, ...more });
-  return { world, process, id, overtakenBy, resolve };
+  return { world, process, id, asked, overtakenBy, resolve };
 }
 
 describe('what was found out between the look of a person and its word', () => {
@@ -81,13 +88,42 @@ describe('what a person says to stand at the provider', () => {
       const before = await world.get(id);
       const { providerReference } = other;
       expect(await resolve(resolution, { providerReference })).toEqual({
-        kind: 'reference_taken',
+        kind: 'reference_refused',
+        because: 'recorded_elsewhere',
         authorization: before,
       });
       expect(await world.get(id)).toEqual(before);
       expect(world.live()).toHaveLength(2);
     },
   );
+
+  const approvedAs = (providerReference: string): InquiryAnswer => ({
+    kind: 'found',
+    outcome: { ...SAMPLE_OUTCOMES.approved, providerReference },
+  });
+  it.each<[name: string, InquiryAnswer, 'resolved' | 'reference_refused']>([
+    ['an approval under it', approvedAs('psp_7'), 'resolved'],
+    ['an approval under another', approvedAs('psp_8'), 'reference_refused'],
+    ['a decline', { kind: 'found', outcome: SAMPLE_OUTCOMES.declinedHard }, 'reference_refused'],
+    ['another payment', { kind: 'no_answer', code: 'answer_mismatch' }, 'reference_refused'],
+    ['nothing', { kind: 'not_found' }, 'reference_refused'],
+    ['that it does not know yet', { kind: 'found', outcome: SAMPLE_OUTCOMES.pending }, 'resolved'],
+    ['no answer', { kind: 'no_answer', code: 'timeout' }, 'resolved'],
+  ])('is compared with what the provider says: %s', async (_, answer, kind) => {
+    const { world, id, asked, resolve } = await unknownPayment(() => answer);
+    await world.clock.advance(600_000);
+    const before = await world.get(id);
+    expect(await resolve('approved', { providerReference: 'psp_7' })).toMatchObject({ kind });
+    expect(asked).toMatchObject([{ attemptId: before.attempts[0]?.id, providerReference: 'psp_7' }]);
+    const after = await world.get(id);
+    if (kind === 'resolved') expect(after).toMatchObject({ status: 'approved', providerReference: 'psp_7' });
+    else expect(after).toEqual(before);
+  });
+
+  it('is believed while the provider cannot be certain that there is nothing', async () => {
+    const { resolve } = await unknownPayment(() => ({ kind: 'not_found' }));
+    expect(await resolve('approved')).toMatchObject({ kind: 'resolved' });
+  });
 
   it('is not believed while the journal cannot tell', async () => {
     const { world, process, id } = await unknownPayment();

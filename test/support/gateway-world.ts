@@ -170,7 +170,7 @@ export class GatewayWorld {
     const more = {
       account: 'acme',
       covers: () => true,
-      providerReference: 'psp_by_person',
+      providerReference: `psp_sandbox-a_${command.attemptId}`,
       evidence: 'ticket 7',
     };
     return this.finish(resolveAttempt({ ...more, ...command }, process.deps));
