@@ -49,6 +49,8 @@ export interface ChangeContext {
   readonly validityMs: number;
   /** From intent to outcome, milliseconds; null when it was not the sender who found it out. */
   readonly durationMs: number | null;
+  /** A person says so, of all that the attempt obtained: whatever reference is given with it. */
+  readonly saidByPerson?: boolean;
 }
 
 /** Code of an unknown outcome whose answer was about something else than what was asked. */
@@ -264,18 +266,15 @@ function applyUndone(
   attempt: Attempt,
   known: AttemptOutcome,
   told: string,
-  { nowMs }: ChangeContext,
+  { nowMs, saidByPerson = false }: ChangeContext,
 ): Change {
-  const own = providerReferenceOf(known);
-  // A person who says so need not name what it is about.
-  const isUnnamed = told === '' || told === own;
   // Of two that one attempt obtained, the end of one says nothing of the other.
-  if (!isUnnamed && isUnaccounted(authorization, attempt, known, told)) {
+  if (!saidByPerson && isUnaccounted(authorization, attempt, known, told)) {
     return { authorization, remarks: [about('evidence_conflict', attempt)], changed: false };
   }
   const waiting = pendingVoid(authorization, attempt.number);
-  const awaited = waiting?.target ?? own;
-  if (waiting !== null && (isUnnamed || awaited === null || awaited === told)) {
+  const awaited = waiting?.target ?? providerReferenceOf(known) ?? '';
+  if (waiting !== null && (saidByPerson || awaited === '' || awaited === told)) {
     const done: Operation = { ...waiting, status: 'succeeded', code: null, settledAtMs: nowMs };
     return { authorization: settled(withOperation(authorization, done)), remarks: [], changed: true };
   }

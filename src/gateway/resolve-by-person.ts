@@ -103,6 +103,7 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
         nowMs: deps.clock.wallMs(),
         validityMs: deps.provider(attempt.provider)?.semantics.validityMs ?? 0,
         durationMs: null,
+        saidByPerson: true,
       });
     },
     {

@@ -447,8 +447,13 @@ describe('a second authorization of one attempt, under another reference of the 
     ];
     const before = sampleAuthorization([SAMPLE_OUTCOMES.rejectedNotFound], { operations });
     expect(applyOutcome(before, 1, undone('p7'), CONTEXT)).toMatchObject({ changed: false, remarks: [] });
-    for (const reference of ['p9', '']) {
-      const { authorization } = applyOutcome(before, 1, undone(reference), CONTEXT);
+    for (const [reference, saidByPerson] of [
+      ['p9', false],
+      ['', true],
+      ['p3', true],
+    ] as const) {
+      const context = { ...CONTEXT, saidByPerson };
+      const { authorization } = applyOutcome(before, 1, undone(reference), context);
       expect(authorization.operations[1], reference).toMatchObject({ status: 'succeeded' });
     }
   });
