@@ -39,13 +39,15 @@ export function resolveCredential(
     const value = Object.hasOwn(sources.environment, variable) ? sources.environment[variable] : undefined;
     const secret = value?.trim() ?? '';
     const state = value === undefined ? 'not set' : 'empty or too long';
+    // A name in small letters may be the secret itself, written after `env:` by mistake: it is not repeated.
+    const shown = /^[A-Z][A-Z0-9_]*$/.test(variable) ? variable : 'named there';
     if (secret.length > 0 && secret.length <= SECRET_LENGTH_MAX) return { kind: 'resolved', secret };
     if (sources.placeholder !== undefined) return { kind: 'resolved', secret: sources.placeholder };
     return {
       kind: 'refused',
-      what: `the environment variable ${variable} of ${name} is ${state}`,
-      expected: `${variable} with the secret in the gateway's environment`,
-      remedy: `set ${variable} and start again, or refer to a file with file:/path`,
+      what: `the environment variable ${shown} of ${name} is ${state}`,
+      expected: `${shown === variable ? variable : 'the variable'} with the secret in the gateway's environment`,
+      remedy: `set ${shown === variable ? variable : 'it'} and start again, or refer to a file with file:/path`,
     };
   }
   const path = /^file:(\/[^\0]+)$/.exec(reference)?.[1];

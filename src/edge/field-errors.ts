@@ -81,9 +81,14 @@ function defaultExpectation(issue: z.core.$ZodIssue): string {
   return issue.message;
 }
 
+/** Why a member of that name must not reach us, whatever it holds; null when nothing is against it. */
+export function whyForbidden(key: string): string | null {
+  return FORBIDDEN_MEMBERS.get(key.toLowerCase().replaceAll(/[- .]/g, '_')) ?? null;
+}
+
 function unknownMember(path: string, key: string, known: readonly string[]): FieldError {
-  const forbidden = FORBIDDEN_MEMBERS.get(key.toLowerCase().replaceAll('-', '_'));
-  if (forbidden !== undefined) return { path, message: forbidden, expected: 'no such member' };
+  const forbidden = whyForbidden(key);
+  if (forbidden !== null) return { path, message: forbidden, expected: 'no such member' };
   const near = nearestName(key, known);
   return {
     path,

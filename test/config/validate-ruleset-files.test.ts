@@ -359,6 +359,11 @@ const PROVIDERS: readonly Row[] = [
     /^providers\.yaml:5:29 .*NOWHERE of api_key of "stripe-eu" is not set/,
   ],
   [
+    'a secret after env:',
+    REAL_PROVIDER.replace('env:STRIPE_API_KEY', 'env:sk_live_hunter2'),
+    /^providers\.yaml:5:29 the environment variable named there of api_key of "stripe-eu" is not set(?!.*hunter2)/,
+  ],
+  [
     'a variable that is empty',
     REAL_PROVIDER.replace('env:STRIPE_API_KEY', 'env:EMPTY'),
     /EMPTY of api_key of "stripe-eu" is empty/,
