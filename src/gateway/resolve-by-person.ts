@@ -72,21 +72,9 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
   if (!mayResolve(authorization, attempt.number, command.resolution)) {
     return { kind: 'not_open', authorization };
   }
+  const refusal = await refusalOfReference(command, authorization, attempt, deps);
+  if (refusal !== null) return refusal;
   const { providerReference } = command;
-  if (providerReference !== null) {
-    // Captures, voids and refunds would go to it.
-    const isElsewhere = await callJournal('find_reference', deps, () =>
-      deps.journal.isReferenceElsewhere(attempt.provider, providerReference, attempt.id),
-    );
-    if (!isElsewhere.ok) return { kind: 'journal_unavailable' };
-    if (isElsewhere.value) {
-      return { kind: 'reference_refused', because: 'recorded_elsewhere', authorization };
-    }
-    const isDenied =
-      command.resolution === 'approved' &&
-      (await isDeniedByProvider(authorization, attempt, providerReference, deps));
-    if (isDenied) return { kind: 'reference_refused', because: 'provider_denies', authorization };
-  }
   const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
   // What is undone is what is recorded there, by whatever id the person found its undoing.
   const of =
@@ -127,6 +115,25 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
     ageMs: Math.max(0, deps.clock.wallMs() - attempt.startedAtMs),
   });
   return { kind: 'resolved', authorization: result.authorization };
+}
+
+/** Why the reference that a person names is not taken; null when it is, or none is named. */
+async function refusalOfReference(
+  { providerReference, resolution }: ResolveCommand,
+  authorization: Authorization,
+  attempt: Attempt,
+  deps: GatewayDeps,
+): Promise<ResolveResult | null> {
+  if (providerReference === null) return null;
+  // Captures, voids and refunds would go to it.
+  const isElsewhere = await callJournal('find_reference', deps, () =>
+    deps.journal.isReferenceElsewhere(attempt.provider, providerReference, attempt.id),
+  );
+  if (!isElsewhere.ok) return { kind: 'journal_unavailable' };
+  if (isElsewhere.value) return { kind: 'reference_refused', because: 'recorded_elsewhere', authorization };
+  const isDenied =
+    resolution === 'approved' && (await isDeniedByProvider(authorization, attempt, providerReference, deps));
+  return isDenied ? { kind: 'reference_refused', because: 'provider_denies', authorization } : null;
 }
 
 /** Whether there is something to be resolved: it is not known, or its undoing is not confirmed. */

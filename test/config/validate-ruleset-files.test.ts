@@ -361,7 +361,7 @@ const PROVIDERS: readonly Row[] = [
   [
     'a secret after env:',
     REAL_PROVIDER.replace('env:STRIPE_API_KEY', 'env:sk_live_hunter2'),
-    /^providers\.yaml:5:29 the environment variable named there of api_key of "stripe-eu" is not set(?!.*hunter2)/,
+    /^providers\.yaml:5:29 {2}the environment variable named there of api_key of "stripe-eu" is not set(?!.*hunter2)/,
   ],
   [
     'a variable that is empty',
