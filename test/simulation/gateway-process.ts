@@ -51,6 +51,7 @@ const READS: ReadonlySet<string> = new Set([
   'findAuthorization',
   'listLapsed',
   'listExpired',
+  'isReferenceElsewhere',
   'openNotices',
   'history',
 ]);
