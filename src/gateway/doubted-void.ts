@@ -1,6 +1,6 @@
 import { type Attempt, type AttemptOutcome, mayHoldMoney, providerReferenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
-import { isUndone } from '../core/settlement.ts';
+import { isUndone, pendingVoid } from '../core/settlement.ts';
 import { inquire } from './attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { tellRemarks } from './remarks.ts';
@@ -18,6 +18,8 @@ export async function doubtVoid(
   deps: GatewayDeps,
 ): Promise<void> {
   if (!mayHoldMoney(told) || !isUndone(authorization, attempt)) return;
+  // It is known to stand, and is being undone once more.
+  if (pendingVoid(authorization, attempt.number) !== null) return;
   const provider = deps.provider(attempt.provider);
   const contract = deps.rulesets.current().providers.get(attempt.provider);
   if (provider === undefined || contract === undefined || provider.semantics.inquiry === 'none') return;

@@ -4,7 +4,13 @@ import { type AttemptOutcome, isUnsettled } from '../../../src/core/attempt.ts';
 import { type Authorization, HOLDS_PAYMENT } from '../../../src/core/authorization.ts';
 import { beginFollowOn } from '../../../src/core/follow-on.ts';
 import { applyExpiry } from '../../../src/core/lifecycle.ts';
-import { hasUndone, OPERATION_KINDS, type Operation, sumOf } from '../../../src/core/operation.ts';
+import {
+  hasUndone,
+  NOTHING_TO_VOID,
+  OPERATION_KINDS,
+  type Operation,
+  sumOf,
+} from '../../../src/core/operation.ts';
 import { isNegative } from '../../../src/core/settlement.ts';
 import { mayFollow } from '../../../src/core/transitions.ts';
 import { type Journal, JournalError, type Step } from '../../../src/gateway/ports.ts';
@@ -277,7 +283,8 @@ function mayBegin(authorization: Authorization, operation: Operation): boolean {
   switch (operation.kind) {
     case 'void':
       return (
-        !isVoiding &&
+        // One that only joins the void that is under way is never sent.
+        (!isVoiding || operation.code === NOTHING_TO_VOID) &&
         // One that was cancelled before anything was known of it may be found approved after all.
         (!same.some(hasUndone) || attempts[operation.attemptNumber - 1]?.outcome?.kind === 'rejected') &&
         !same.some(({ kind, status }) => kind === 'capture' && status !== 'failed')
