@@ -58,7 +58,7 @@ function summed(maps: readonly ReadonlyMap<string, number>[]): Readonly<Record<s
 }
 
 test(
-  `killed ${KILLS} times, at every point: no payment lost, none twice (SEED=${SEED})`,
+  `killed up to ${KILLS} times, at every point: no payment lost, none twice (SEED=${SEED})`,
   async () => {
     const random = new SeededRandom(SEED);
     const plan = new KillPlan(KILLS, () => random.unit());
