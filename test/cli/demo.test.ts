@@ -195,7 +195,7 @@ describe('npm run demo', { timeout: 60_000 }, () => {
         '240',
         ...['--url', gateway.url, '--key', gateway.key, '--sandbox', gateway.sandbox],
       ]);
-      await expect.poll(() => firstReference(gateway.sandbox), { timeout: 15_000 }).toMatch(/^demo-/);
+      await expect.poll(() => firstReference(gateway.sandbox), { timeout: 40_000 }).toMatch(/^demo-/);
       await authorizeDirectly(gateway.sandbox, await firstReference(gateway.sandbox));
       expect(await run.code, run.errors()).toBe(1);
       expect(run.output()).toMatch(/authorized at more than one place +1 +WRONG/);
@@ -204,7 +204,7 @@ describe('npm run demo', { timeout: 60_000 }, () => {
     } finally {
       await gateway.stop();
     }
-  });
+  }, 60_000);
 
   it('takes its gateway with it when it is interrupted', async () => {
     const run = runDemo(['--payments', '3000']);
