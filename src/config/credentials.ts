@@ -26,8 +26,10 @@ export type CredentialReading =
 const SECRET_LENGTH_MAX = 65_536;
 
 /**
- * Resolves `env:NAME` or `file:/path`. What it says about a failure names the reference and never any value,
- * since a value that is no reference is most likely the secret itself.
+ * Resolves `env:NAME` or `file:/path`. What it says about a failure repeats nothing of the reference, not even a
+ * well-formed one: it is shown without authentication and logged, and a secret may stand after `env:` or in the path
+ * by mistake. Where the reference stands in the file is for the caller to say.
+ * @param name what the secret is for, such as `api_key of "acquirer-a"`
  */
 export function resolveCredential(
   name: string,
@@ -39,15 +41,13 @@ export function resolveCredential(
     const value = Object.hasOwn(sources.environment, variable) ? sources.environment[variable] : undefined;
     const secret = value?.trim() ?? '';
     const state = value === undefined ? 'not set' : 'empty or too long';
-    // A name in small letters may be the secret itself, written after `env:` by mistake: it is not repeated.
-    const shown = /^[A-Z][A-Z0-9_]*$/.test(variable) ? variable : 'named there';
     if (secret.length > 0 && secret.length <= SECRET_LENGTH_MAX) return { kind: 'resolved', secret };
     if (sources.placeholder !== undefined) return { kind: 'resolved', secret: sources.placeholder };
     return {
       kind: 'refused',
-      what: `the environment variable ${shown} of ${name} is ${state}`,
-      expected: `${shown === variable ? variable : 'the variable'} with the secret in the gateway's environment`,
-      remedy: `set ${shown === variable ? variable : 'it'} and start again, or refer to a file with file:/path`,
+      what: `the environment variable named there for ${name} is ${state}`,
+      expected: "env: and the name of a variable that holds the secret in the gateway's environment",
+      remedy: 'set it and start again, correct its name, or refer to a file with file:/path',
     };
   }
   const path = /^file:(\/[^\0]+)$/.exec(reference)?.[1];
@@ -59,8 +59,8 @@ export function resolveCredential(
     const state = file.kind === 'read' ? 'empty or too long' : `not readable (${file.code})`;
     return {
       kind: 'refused',
-      what: `the file ${path} of ${name} is ${state}`,
-      expected: 'a file with the secret, readable by the gateway',
+      what: `the file named there for ${name} is ${state}`,
+      expected: 'file: and the path of a file that holds the secret, readable by the gateway',
       remedy: 'create or mount it, or correct the path',
     };
   }

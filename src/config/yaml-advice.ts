@@ -179,9 +179,14 @@ function parserWords({ code, message, pos }: YamlComplaint): YamlAdvice {
       remedy: 'remove the line with ---',
     };
   }
+  // What follows a colon is text of the file, perhaps a secret.
+  const words = message
+    .replaceAll(/\s+/g, ' ')
+    .replace(/(?<=\w|\)): .*$/, '')
+    .slice(0, 200);
   return {
     offset: pos[0],
-    what: `not readable as YAML: ${message.replaceAll(/\s+/g, ' ').slice(0, 200)}`,
+    what: `not readable as YAML: ${words}`,
     expected: 'YAML 1.2',
     remedy: 'check indents, quotes, brackets',
   };

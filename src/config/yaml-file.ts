@@ -111,17 +111,17 @@ function findOddity(root: Node) {
         remedy: 'write it flatter',
       };
     }
+    // Their names are not repeated: a secret without quotes that begins with `*`, `&` or `!` is read as one.
     if (isAlias(node) || node.anchor !== undefined) {
-      const what = isAlias(node) ? `an alias *${node.source}` : `an anchor &${node.anchor}`;
       return {
         offset,
-        what,
+        what: isAlias(node) ? 'an alias (*)' : 'an anchor (&)',
         expected: 'values written out',
         remedy: 'write it out: each rule reads by itself',
       };
     }
     if (node.tag !== undefined) {
-      return { offset, what: `a tag ${node.tag}`, expected: 'plain values', remedy: 'remove the tag' };
+      return { offset, what: 'a tag (!)', expected: 'plain values', remedy: 'remove the tag' };
     }
     const children: unknown[] = isSeq(node)
       ? node.items

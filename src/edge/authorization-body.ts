@@ -4,7 +4,7 @@ import { CARD_BRANDS } from '../core/card.ts';
 import { isCountry } from '../core/cards/regions.ts';
 import { truncateBin } from '../core/cards/truncate-bin.ts';
 import { isCurrency } from '../core/money.ts';
-import { whyForbidden } from './field-errors.ts';
+import { whyNotKept } from './field-errors.ts';
 import { plainText, visibleAscii } from './text-schemas.ts';
 
 const digits = (pattern: RegExp, expected: string) => z.string().regex(pattern, expected);
@@ -12,8 +12,6 @@ const digits = (pattern: RegExp, expected: string) => z.string().regex(pattern, 
 const SEVERAL_TOKENS =
   "the card's identity across tokens: scheme limits count by it; " +
   'card.id or card.account_reference, unless only one token is given';
-/** Names of what 3-D Secure gives, which the store never keeps. */
-const AUTHENTICATION_DATA = /^(cavv|aav|ucaf|cryptogram|tavv)$/i;
 const METADATA_ENTRIES_MAX = 20;
 const TOKENS_MAX = 20;
 
@@ -169,9 +167,7 @@ export const authorizationBodySchema = z
       )
       .superRefine((metadata, context) => {
         for (const name of Object.keys(metadata)) {
-          const message = AUTHENTICATION_DATA.test(name)
-            ? 'authentication data is never kept: send it in three_ds'
-            : whyForbidden(name);
+          const message = whyNotKept(name);
           if (message !== null) context.addIssue({ code: 'custom', path: [name], message });
         }
       })

@@ -10,25 +10,36 @@ export interface FieldError {
   readonly expected: string;
 }
 
-/** Members that people send although they must not reach us at all. */
+const CODE = 'a card verification code is never accepted: leave it to the tokenisation';
+const NUMBER = 'card numbers and track data are never accepted: send tokens, bin and last4';
+const PIN = 'a PIN is never accepted';
+const AUTHENTICATION = 'authentication data is never kept: send it in three_ds';
+
+/** Members that people send although they must not reach us at all, and why; names as {@link bareName} gives them. */
 const FORBIDDEN_MEMBERS: ReadonlyMap<string, string> = new Map([
-  ...['cvc', 'cvv', 'cvv2', 'cvc2', 'cid', 'csc', 'security_code', 'verification_value'].map(
-    (name) => [name, 'a card verification code is never accepted: leave it to the tokenisation'] as const,
-  ),
-  ...[
-    'number',
-    'pan',
-    'card_number',
-    'primary_account_number',
-    'track',
-    'track1',
-    'track2',
-    'track_data',
-  ].map(
-    (name) => [name, 'card numbers and track data are never accepted: send tokens, bin and last4'] as const,
-  ),
-  ...['pin', 'pin_block'].map((name) => [name, 'a PIN is never accepted'] as const),
+  ...named(CODE, 'cvc cvv cvv2 cvc2 cvn cvn2 cid csc cardcvc cardcvv cardcvv2 cvccode cvvcode'),
+  ...named(CODE, 'securitycode cardsecuritycode'),
+  ...named(CODE, 'verificationvalue cardverificationvalue cardverificationcode'),
+  ...named(NUMBER, 'number pan cardpan fullpan cardnumber creditcardnumber primaryaccountnumber'),
+  ...named(NUMBER, 'track track1 track2 track3 trackdata track1data track2data magstripe magneticstripe'),
+  ...named(PIN, 'pin pinblock cardpin'),
 ]);
+/** What 3-D Secure gives: has its place, but is never kept, as other members are. */
+const AUTHENTICATION_MEMBERS: ReadonlyMap<string, string> = new Map(
+  named(AUTHENTICATION, 'cavv aav ucaf tavv cryptogram'),
+);
+
+function named(reason: string, names: string): (readonly [string, string])[] {
+  return names.split(' ').map((name) => [name, reason]);
+}
+
+/** In lower case and without what separates words: `card_number`, `Card-Number` and `cardNumber` are one name. */
+function bareName(key: string): string {
+  return key
+    .normalize('NFKC')
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]/gu, '');
+}
 
 const ERRORS_MAX = 20;
 const PATH_LENGTH_MAX = 120;
@@ -82,8 +93,13 @@ function defaultExpectation(issue: z.core.$ZodIssue): string {
 }
 
 /** Why a member of that name must not reach us, whatever it holds; null when nothing is against it. */
-export function whyForbidden(key: string): string | null {
-  return FORBIDDEN_MEMBERS.get(key.toLowerCase().replaceAll(/[- .]/g, '_')) ?? null;
+function whyForbidden(key: string): string | null {
+  return FORBIDDEN_MEMBERS.get(bareName(key)) ?? null;
+}
+
+/** Why nothing may be kept under that name of the caller's choice; null when nothing is against it. */
+export function whyNotKept(key: string): string | null {
+  return whyForbidden(key) ?? AUTHENTICATION_MEMBERS.get(bareName(key)) ?? null;
 }
 
 function unknownMember(path: string, key: string, known: readonly string[]): FieldError {

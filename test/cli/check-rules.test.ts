@@ -62,10 +62,11 @@ describe('check-rules', () => {
     const { code, stdout, stderr } = await check();
     expect(code).toBe(0);
     expect(stdout).toBe('ok: 1 rule, 1 provider\n');
-    expect(stderr).toMatch(/^warning: .*providers\.yaml:4:\d+ .*STRIPE_KEY of api_key .* is not set/);
-    expect(stderr).toContain('/nowhere/whsec');
+    expect(stderr).toMatch(/^warning: .*providers\.yaml:4:\d+ .* for api_key of .* is not set/);
+    expect(stderr).toMatch(/^warning: .*providers\.yaml:4:\d+ .* for webhook_secret of .* is not readable/m);
+    expect(stderr).not.toMatch(/STRIPE_KEY|\/nowhere/);
     const set = await check({ STRIPE_KEY: 'sk_hunter2' });
-    expect(set.stderr).not.toMatch(/STRIPE_KEY|hunter2/);
+    expect(set.stderr).not.toMatch(/for api_key|hunter2/);
   });
 
   it('still refuses a secret in the file, and keeps it to itself', async () => {

@@ -221,7 +221,7 @@ const RULES: readonly Row[] = [
   ['a key twice', '- { name: x, name: y, then: {} }', /^rules\.yaml:2:14 .*the key "name" a second time/],
   ['a bracket left open', '- { name: x, then: { only: [a } }', /^rules\.yaml:2:28 .*a \[ that is not closed/],
   ['a tab for an indent', '- name: x\n\tthen: {}', /^rules\.yaml:3:1 .*tabs are not allowed/],
-  ['an anchor', '- &x { name: x, then: {} }', /^rules\.yaml:2:\d+ .*an anchor &x/],
+  ['an anchor', '- &x { name: x, then: {} }', /^rules\.yaml:2:\d+ .*an anchor \(&\);/],
   ['a tag', '- { name: !!binary eA==, then: {} }', /^rules\.yaml:2:\d+ .*a tag/],
   [
     'a key that is no word',
@@ -356,22 +356,39 @@ const PROVIDERS: readonly Row[] = [
   [
     'a variable that is not set',
     REAL_PROVIDER.replace('env:STRIPE_API_KEY', 'env:NOWHERE'),
-    /^providers\.yaml:5:29 .*NOWHERE of api_key of "stripe-eu" is not set/,
+    /^providers\.yaml:5:29 {2}the environment variable named there for api_key of "stripe-eu" is not set(?!.*NOWHERE)/,
   ],
   [
     'a secret after env:',
     REAL_PROVIDER.replace('env:STRIPE_API_KEY', 'env:sk_live_hunter2'),
-    /^providers\.yaml:5:29 {2}the environment variable named there of api_key of "stripe-eu" is not set(?!.*hunter2)/,
+    /^providers\.yaml:5:29 {2}the environment variable named there for api_key of "stripe-eu" is not set(?!.*hunter2)/,
+  ],
+  ...['*', '&', '!'].map(
+    (mark): Row => [
+      `a secret without quotes that begins with ${mark}`,
+      REAL_PROVIDER.replace('"env:STRIPE_API_KEY"', `${mark}hunter2`),
+      /^providers\.yaml:5:\d+ {2}(?!.*hunter2).*expected /,
+    ],
+  ),
+  [
+    'a secret in capitals after env:',
+    REAL_PROVIDER.replace('env:STRIPE_API_KEY', 'env:HUNTER2'),
+    /^providers\.yaml:5:29 {2}(?!.*HUNTER2).*is not set/,
+  ],
+  [
+    'a secret after file:',
+    REAL_PROVIDER.replace('/run/secrets/whsec', '/run/hunter2'),
+    /^providers\.yaml:5:\d+ {2}(?!.*hunter2).*not readable \(ENOENT\)/,
   ],
   [
     'a variable that is empty',
     REAL_PROVIDER.replace('env:STRIPE_API_KEY', 'env:EMPTY'),
-    /EMPTY of api_key of "stripe-eu" is empty/,
+    /^providers\.yaml:5:29 .*for api_key of "stripe-eu" is empty/,
   ],
   [
     'a file that is not there',
     REAL_PROVIDER.replace('/run/secrets/whsec', '/run/none'),
-    /^providers\.yaml:5:\d+ .*\/run\/none .*ENOENT/,
+    /^providers\.yaml:5:\d+ {2}the file named there for webhook_secret of .* is not readable \(ENOENT\)/,
   ],
   [
     'a literal secret',

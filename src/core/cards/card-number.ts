@@ -17,6 +17,13 @@ export interface CardNumberOptions {
  * of an unbroken run of digits is *not* tried, since one long numeric id in five would hold a "card number" by chance;
  * with one exception: what begins with the card's own BIN is found anywhere in a run.
  *
+ * One full stop, comma, slash, underscore or middle dot may stand between digits as well where the groups are those of
+ * a printed card number (4-4-4-4 and up to three more, 4-6-5, 4-6-4): any other groups are amounts, dates, addresses.
+ * Track data are found by the number that they begin with: `=`, `D` and `^` end it.
+ *
+ * Not recognised: numbers that are encoded (percent-encoding but in the path and query, base64), written in words,
+ * split over several texts, or, without the BIN, glued to further digits.
+ *
  * Not taken for card numbers, unless they begin with the BIN: 12 or 13 digits after a plus sign (telephone numbers,
  * E.164) and digits within a UUID or a hexadecimal id of 24 or more characters.
  * @returns the first one, or null

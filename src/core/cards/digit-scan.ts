@@ -18,15 +18,28 @@ export function hasDigitsEnough(text: string): boolean {
     if ((code >= 0x30 && code <= 0x39) || code > 0x7f) {
       count += 1;
       if (count === DIGITS_MIN) return true;
-    } else if (count > 0 && !isSeparator(code)) count = 0;
+    } else if (count > 0 && !isSeparator(code) && !isPunctuation(code)) count = 0;
   }
   return false;
 }
 
 /** What stands between a digit and the one before it. */
 const GLUED = 0;
+/** Spaces, dashes and characters that show nothing. */
 const SEPARATED = 1;
-const FIRST_OF_RUN = 2;
+/** One full stop, comma, slash, underscore or middle dot: joins only groups that are those of a card number. */
+const PUNCTUATED = 2;
+const FIRST_OF_RUN = 3;
+
+/** Digits of each group as card numbers are printed and typed: 16 to 19 digits, American Express, Diners. */
+const PRINTED_GROUPS: readonly (readonly number[])[] = [
+  [4, 4, 4, 4, 3],
+  [4, 4, 4, 4, 2],
+  [4, 4, 4, 4, 1],
+  [4, 4, 4, 4],
+  [4, 6, 5],
+  [4, 6, 4],
+];
 
 /** A text taken apart into its digits, with their places and what stands before each. */
 export class DigitScan {
@@ -61,8 +74,7 @@ export class DigitScan {
         this.#ends.push(index + width);
         this.#before.push(before);
         before = GLUED;
-      } else if (!isSeparator(point)) before = FIRST_OF_RUN;
-      else if (before === GLUED) before = SEPARATED;
+      } else before = gapAfter(before, point);
       index += width;
     }
   }
@@ -86,6 +98,8 @@ export class DigitScan {
     const atGroup = !this.#opaque && this.#mayStart(first);
     if (!ownCard && !atGroup) return 0;
     const firstSix = this.#firstSix(first);
+    const printed = this.#printedLengthAt(first, firstSix);
+    if (printed > 0) return printed;
     for (let length = this.#reach(first); length >= DIGITS_MIN; length -= 1) {
       if (!ownCard && !this.#mayEnd(first + length)) continue;
       if (!isSchemeNumber(firstSix, length)) continue;
@@ -96,11 +110,40 @@ export class DigitScan {
     return 0;
   }
 
+  /** Digits of the card number whose printed groups start here with punctuation between them, 0 for none. */
+  #printedLengthAt(first: number, firstSix: number): number {
+    const groups = this.#groupsFrom(first);
+    if (groups === null) return 0;
+    for (const printed of PRINTED_GROUPS) {
+      if (!printed.every((size, index) => groups[index] === size)) continue;
+      const length = printed.reduce((sum, size) => sum + size, 0);
+      if (isSchemeNumber(firstSix, length) && luhnSum(this.#digits, first, length) % 10 === 0) return length;
+    }
+    return 0;
+  }
+
+  /** Sizes of the groups from here, at most five of at most six digits; null when no punctuation stands between. */
+  #groupsFrom(first: number): readonly number[] | null {
+    const sizes: number[] = [];
+    let punctuated = false;
+    for (let at = first; sizes.length < 5 && at < this.#digits.length; ) {
+      const gap = this.#before[at];
+      if (at > first && gap === FIRST_OF_RUN) break;
+      punctuated ||= at > first && gap === PUNCTUATED;
+      let size = 1;
+      while (size <= 6 && at + size < this.#digits.length && this.#before[at + size] === GLUED) size += 1;
+      sizes.push(size);
+      if (size > 6) break;
+      at += size;
+    }
+    return punctuated ? sizes : null;
+  }
+
   /** Digits from here to the end of the run, at most 19. */
   #reach(first: number): number {
     let length = 1;
     while (length < DIGITS_MAX && first + length < this.#digits.length) {
-      if (this.#before[first + length] === FIRST_OF_RUN) break;
+      if ((this.#before[first + length] ?? FIRST_OF_RUN) >= PUNCTUATED) break;
       length += 1;
     }
     return length;
@@ -191,6 +234,18 @@ function digitValue(point: number): number {
   let zero = point;
   while (/\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero -= 1;
   return (point - zero) % 10;
+}
+
+/** What stands before the next digit, once `point`, which is no digit, has followed the last one. */
+function gapAfter(gap: number, point: number): number {
+  if (isSeparator(point)) return gap === GLUED ? SEPARATED : gap === PUNCTUATED ? FIRST_OF_RUN : gap;
+  return gap === GLUED && isPunctuation(point) ? PUNCTUATED : FIRST_OF_RUN;
+}
+
+/** `. , / _`, their full-width forms, and dots at half height. */
+function isPunctuation(point: number): boolean {
+  if (point <= 0x7f) return point === 0x2e || point === 0x2c || point === 0x2f || point === 0x5f;
+  return /[．，／＿·•‧∙⋅・]/u.test(String.fromCodePoint(point));
 }
 
 /** Spaces, dashes and characters that show nothing. */

@@ -84,6 +84,22 @@ describe('findCardNumber', () => {
     );
   });
 
+  it('finds printed groups with any one punctuation mark between them', () => {
+    const mark = fc.constantFrom('.', '/', '_', ',', '·');
+    fc.assert(
+      fc.property(cardNumbers, mark, words, (number, between, before) => {
+        fc.pre(number.length > 13);
+        const groups = number.length < 16 ? /^(\d{4})(\d{6})(\d+)$/ : /^(\d{4})(\d{4})(\d{4})(\d{4})(\d*)$/;
+        const text = (groups.exec(number) ?? [])
+          .slice(1)
+          .filter((group) => group !== '')
+          .join(between);
+        expect(findCardNumber(`${before}:${text}.${before}`)).not.toBeNull();
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('finds them beside other groups of digits', () => {
     fc.assert(
       fc.property(cardNumbers, fc.nat(9_999), fc.nat(99), (number, before, after) => {
@@ -129,6 +145,24 @@ describe('findCardNumber', () => {
     ['track data', ';4111111111111111=29121010000000000000?'],
     ['long Visa', '4000000000000000006'],
     ['after a plus sign', '+4111111111111111'],
+    ['with full stops', '4111.1111.1111.1111'],
+    ['with slashes', '4111/1111/1111/1111'],
+    ['with underscores', '4111_1111_1111_1111'],
+    ['with commas', '4111,1111,1111,1111'],
+    ['with middle dots', '4111·1111·1111·1111'],
+    ['with full-width full stops', '４１１１．１１１１．１１１１．１１１１'],
+    ['with this and that', '4111.1111-1111 1111'],
+    ['with full stops, between other groups', 'order 7.4111.1111.1111.1111/12/29'],
+    ['with full stops, within words', 'r-4111.1111.1111.1111.'],
+    ['of 19 digits with full stops', '4000.0000.0000.0000.006'],
+    ['of American Express', '3782 822463 10005'],
+    ['of American Express with full stops', '3782.822463.10005'],
+    ['of American Express with slashes', 'x3782/822463/10005x'],
+    ['of Diners with commas', '3056,930902,5904'],
+    ['of track 1', '%B4111111111111111^DOE/JOHN^29121010000000000000?'],
+    ['of track 2 with D', '4111111111111111D29121010000012300000'],
+    ['of track 2 with d', '4111111111111111d2912101'],
+    ['of track 2 with D in as many characters as a digest', '4111111111111111D29121010000012300000000'],
   ])('finds a number %s', (_, text) => {
     expect(findCardNumber(text)).not.toBeNull();
   });
@@ -147,6 +181,23 @@ describe('findCardNumber', () => {
     ['a number of no scheme', '9999999999999995'],
     ['a wrong length for its scheme', '411111111111116'],
     ['an IP address', '192.168.100.200'],
+    ['IP addresses', '4.111.111.111,111.111.111.1'],
+    ['an amount with thousands', '4,111,111,111,111,111'],
+    ['an amount with thousands and cents', '4.111.111.111.111,11'],
+    ['an amount', '41111111111111.11'],
+    ['a date and time in full', '2026-11-23T10:00:00.000000+01:00'],
+    ['a date and time with full stops', '2026.11.23 10.00.00,000'],
+    ['a date and time as groups of four', '2026.1123.1000.0009'],
+    ['dates with slashes', '12/29/2026,12/30/2026'],
+    ['a network address of a device', '5018.0000.0009'],
+    ['a number of a version', '4111.1111.1111.111'],
+    ['other groups', '41111.1111.111.1111'],
+    ['groups of four glued to more', '4111.1111.1111.11111'],
+    ['a list', '4111, 1111, 1111, 1111'],
+    ['groups with a wrong check digit', '4111.1111.1111.1112'],
+    ['groups of no scheme', '9999.9999.9999.9995'],
+    ['UUIDs', '550e8400-e29b-41d4-a716-676771234564_550e8400-e29b-41d4-a716-676771234564'],
+    ['a path', '/v1/authorizations/2026/1128/4111'],
   ])('takes %s for what it is', (_, text) => {
     expect(findCardNumber(text)).toBeNull();
   });
@@ -159,6 +210,8 @@ describe('findCardNumber', () => {
     expect(findCardNumber(VISA, { bin: '555555', opaque: true })).toBeNull();
     expect(findCardNumber(VISA, { opaque: true })).toBeNull();
     expect(findCardNumber('4111111111111112', { bin: '411111', opaque: true })).toBeNull();
+    expect(findCardNumber('id_4111.1111.1111.1111', { bin: '411111', opaque: true })).not.toBeNull();
+    expect(findCardNumber('id_4111.1111.1111.1111', { bin: '555555', opaque: true })).toBeNull();
   });
 });
 
@@ -224,6 +277,8 @@ describe('findCardNumberInJson', () => {
     ['zeros apart', '0 '.repeat(32_500)],
     ['digits of another script', '٤'.repeat(32_000)],
     ['numbers with a wrong check digit', '4111111111111112-'.repeat(3_800)],
+    ['groups with a wrong check digit', '4111.1111.1111.1112.'.repeat(3_250)],
+    ['punctuation', '4.'.repeat(32_500)],
   ])('reads the largest body of %s without holding up the payments beside it', (_, text) => {
     const startedMs = performance.now();
     expect(findCardNumberInJson({ metadata: { note: text }, card: { bin: '457173' } })).toBeNull();
@@ -240,6 +295,7 @@ describe('scrub', () => {
     expect(scrub(`Card ${VISA} declined, not 4111 1111-1111 1111.`)).toBe(
       'Card [card number removed] declined, not [card number removed].',
     );
+    expect(scrub('Card 4111.1111.1111.1111, expiry 12/29')).toBe('Card [card number removed], expiry 12/29');
     expect(scrub('nothing here')).toBe('nothing here');
   });
 
@@ -250,7 +306,15 @@ describe('scrub', () => {
   it('leaves nothing that the search would find', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.oneof(written, words, fc.stringMatching(/^\d{0,24}$/)), { maxLength: 5 }),
+        fc.array(
+          fc.oneof(
+            written,
+            words,
+            fc.stringMatching(/^(\d{4}[.,/ ]){0,8}\d{0,6}$/),
+            fc.stringMatching(/^\d{0,24}$/),
+          ),
+          { maxLength: 5 },
+        ),
         (parts) => {
           expect(findCardNumber(scrub(parts.join('|')))).toBeNull();
         },
