@@ -18,7 +18,7 @@ import {
 
 /** FUZZ_SEED repeats a run, FUZZ_RUNS makes it longer. */
 const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 40);
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 25);
 /** On a machine that does other things too. */
 const TIMEOUT_MS = Math.max(280_000, RUNS * 4_000);
 const DAY_MS = 24 * 3_600_000;

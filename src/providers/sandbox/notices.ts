@@ -4,7 +4,7 @@ import type { ProviderContract } from '../../core/rules/ruleset.ts';
 import type { Notice, NoticeEvidence, NoticeReading, NoticeSubject } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { answersWhatWasAsked, isOperationAsked, outcomeOfAuthorization } from './codes.ts';
-import { wireAmount, wireAuthorization } from './transformers.ts';
+import { wireAmount, wireAuthorization, wireId } from './transformers.ts';
 
 /** How far the time of a signature may lie from ours, milliseconds, either way. */
 const TOLERANCE_MS = 300_000;
@@ -12,7 +12,7 @@ const TOLERANCE_MS = 300_000;
 const SIGNATURES_MAX = 8;
 
 const envelope = z.object({
-  id: z.string().regex(/^[\w-]{1,64}$/),
+  id: wireId,
   type: z.string().regex(/^[a-z_]{1,32}\.[a-z_]{1,32}$/),
   provider: z.string(),
   data: z.record(z.string(), z.unknown()),
@@ -26,7 +26,7 @@ const authorizationData = wireAuthorization.extend({ merchant: z.string(), accou
 const operationData = z.object({
   account,
   status: z.enum(['confirmed', 'failed']),
-  id: z.string().regex(/^[\w-]{1,64}$/),
+  id: wireId,
   reference: z.string().nullable(),
   authorization_id: z.string(),
   authorization_reference: z.string(),

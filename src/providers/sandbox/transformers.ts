@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { AuthorizationRequest, NetworkTransaction, ThreeDs } from '../../core/authorization.ts';
 import type { CardBrand } from '../../core/card.ts';
+import { findCardNumber } from '../../core/cards/card-number.ts';
 import type { Amount } from '../../core/money.ts';
 import type { AuthorizeCall, OperationCall } from '../../gateway/ports.ts';
 
@@ -13,6 +14,12 @@ const minorUnits = z.int().min(0);
  * repeats what we sent.
  */
 const wireCode = z.string().regex(/^[a-z]{1,24}(?:_[a-z]{1,24}){0,4}(?:_[0-9A-Za-z]{1,3})?$/);
+
+/** An id that the sandbox made of an operation or an event: kept as it is, and so never a card's number. */
+export const wireId = z
+  .string()
+  .regex(/^[\w-]{1,64}$/)
+  .refine((id) => findCardNumber(id) === null, 'an id that is no card number');
 
 export const wireAuthorization = z.object({
   id: z.string().regex(/^[\w-]{1,64}$/),
@@ -45,7 +52,7 @@ export const wireAuthorization = z.object({
   operations: z
     .array(
       z.object({
-        id: z.string().regex(/^[\w-]{1,64}$/),
+        id: wireId,
         operation: z.enum(['capture', 'void', 'refund']),
         reference: z.string().nullable(),
         status: z.enum(['pending', 'confirmed', 'failed']),
@@ -65,7 +72,7 @@ export const wireAuthorization = z.object({
 const wireOperation = z.discriminatedUnion('status', [
   z.object({
     status: z.enum(['confirmed', 'received']),
-    id: z.string().regex(/^[\w-]{1,64}$/),
+    id: wireId,
     authorization_id: z.string(),
     authorization_reference: z.string(),
     reference: z.string().nullable(),

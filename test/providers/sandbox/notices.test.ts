@@ -134,6 +134,8 @@ describe('what is read', () => {
     ['an operation without its fields', bodyOf('void.confirmed', { id: 'x' })],
     ['a type with line ends', bodyOf('a.b\r\nx: y', OPERATION)],
     ['an id that is none', bodyOf('void.confirmed', OPERATION, { id: '../x' })],
+    ['an id that is a card number', bodyOf('void.confirmed', OPERATION, { id: '4012888888881881' })],
+    ['an operation with such an id', bodyOf('void.confirmed', { ...OPERATION, id: '4111111111111111' })],
   ])('%s is malformed', (_, body) => {
     expect(signed(body)).toEqual({ kind: 'refused', reason: 'malformed' });
   });

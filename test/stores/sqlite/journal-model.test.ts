@@ -35,7 +35,7 @@ import {
 
 /** FUZZ_SEED repeats a run. */
 const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 150);
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 100);
 
 const LIMIT = { name: 'three', windowMs: 60_000, max: 3, sameAmount: false };
 const AMOUNT = 4999;
