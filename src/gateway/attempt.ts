@@ -177,6 +177,19 @@ function outcomeOf(answer: InquiryAnswer): AttemptOutcome | null {
   return answer.kind === 'found' ? answer.outcome : null;
 }
 
+/** What a call beside any caller's request may take, from now on. */
+export function budgetFor(
+  contract: ProviderContract,
+  deps: Pick<GatewayDeps, 'clock' | 'stopSignal'>,
+): CallBudget {
+  return {
+    deadlineMs: deps.clock.monotonicMs() + contract.timeoutMs,
+    connectTimeoutMs: contract.connectTimeoutMs,
+    signal: deps.stopSignal,
+    traceparent: null,
+  };
+}
+
 /** Asks a provider about an attempt. An adapter that throws has no answer. */
 export async function inquire(
   provider: Provider,

@@ -1,7 +1,7 @@
 import { type Attempt, type AttemptOutcome, mayHoldMoney, providerReferenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { isUndone, pendingVoid } from '../core/settlement.ts';
-import { inquire } from './attempt.ts';
+import { budgetFor, inquire } from './attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { tellRemarks } from './remarks.ts';
 
@@ -23,12 +23,7 @@ export async function doubtVoid(
   const provider = deps.provider(attempt.provider);
   const contract = deps.rulesets.current().providers.get(attempt.provider);
   if (provider === undefined || contract === undefined || provider.semantics.inquiry === 'none') return;
-  const budget = {
-    deadlineMs: deps.clock.monotonicMs() + contract.timeoutMs,
-    connectTimeoutMs: contract.connectTimeoutMs,
-    signal: deps.stopSignal,
-    traceparent: null,
-  };
+  const budget = budgetFor(contract, deps);
   const call = { attemptId: attempt.id };
   const answer = await inquire(provider, authorization, call, providerReferenceOf(told), budget, deps);
   if (answer.kind !== 'found' || !mayHoldMoney(answer.outcome)) return;

@@ -2,7 +2,7 @@ import { type Attempt, type AttemptOutcome, isUnsettled, providerReferenceOf } f
 import type { Authorization } from '../core/authorization.ts';
 import { ANSWER_MISMATCH, applyOutcome } from '../core/lifecycle.ts';
 import { pendingVoid } from '../core/settlement.ts';
-import { inquire } from './attempt.ts';
+import { budgetFor, inquire } from './attempt.ts';
 import { changeAuthorization } from './change.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
@@ -157,9 +157,7 @@ async function isDeniedByProvider(
   const provider = deps.provider(attempt.provider);
   const contract = deps.rulesets.current().providers.get(attempt.provider);
   if (provider === undefined || contract === undefined || provider.semantics.inquiry === 'none') return false;
-  const { timeoutMs, connectTimeoutMs } = contract;
-  const deadlineMs = deps.clock.monotonicMs() + timeoutMs;
-  const budget = { deadlineMs, connectTimeoutMs, signal: deps.stopSignal, traceparent: null };
+  const budget = budgetFor(contract, deps);
   const answer = await inquire(provider, authorization, { attemptId: attempt.id }, reference, budget, deps);
   switch (answer.kind) {
     case 'no_answer':

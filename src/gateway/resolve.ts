@@ -15,7 +15,7 @@ import {
 import { sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { failedVoids, hasWork, pendingVoid } from '../core/settlement.ts';
-import { inquire, requestFor, sentSighting } from './attempt.ts';
+import { budgetFor, inquire, requestFor, sentSighting } from './attempt.ts';
 import { type ChangeResult, changeAuthorization } from './change.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
@@ -31,7 +31,7 @@ import {
   sendOperation,
   targetOf,
 } from './operation-calls.ts';
-import type { CallBudget, OperationOutcome, Provider, WorkItem } from './ports.ts';
+import type { OperationOutcome, Provider, WorkItem } from './ports.ts';
 import { routingFacts } from './routing-facts.ts';
 import { tellUnmapped } from './unmapped.ts';
 
@@ -149,15 +149,6 @@ function earliest(one: number | null = null, other: number | null = null): numbe
 
 function contractOf(provider: string, deps: GatewayDeps): ProviderContract | undefined {
   return deps.rulesets.current().providers.get(provider);
-}
-
-function budgetFor(contract: ProviderContract, deps: GatewayDeps): CallBudget {
-  return {
-    deadlineMs: deps.clock.monotonicMs() + contract.timeoutMs,
-    connectTimeoutMs: contract.connectTimeoutMs,
-    signal: deps.stopSignal,
-    traceparent: null,
-  };
 }
 
 // ------------------------------------------------------------------------------------------------ attempts
