@@ -4,6 +4,7 @@ import {
   isUnsettled,
   mayHoldMoney,
   providerReferenceOf,
+  referenceOf,
 } from './attempt.ts';
 import type { Authorization } from './authorization.ts';
 import { invariant } from './invariant.ts';
@@ -401,7 +402,7 @@ function cancelled(authorization: Authorization, operation: Operation): Authoriz
           reason: 'cancelled',
           code: 'cancelled',
           retryAfterMs: null,
-          providerReference: attempt.outcome?.providerReference ?? null,
+          providerReference: referenceOf(attempt),
         },
       };
     }),

@@ -341,6 +341,7 @@ export const OPERATIONS: readonly Operation[] = [
     problems: [
       'not-found',
       'webhook-refused',
+      'webhook-unverifiable',
       'body-too-large',
       'request-timeout',
       'journal-unavailable',

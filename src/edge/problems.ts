@@ -123,6 +123,12 @@ export const PROBLEMS = {
     status: 401,
     remedy: 'Sign the raw body with the secret that is configured for the provider, within five minutes.',
   },
+  'webhook-unverifiable': {
+    title: 'The event cannot be verified now',
+    status: 503,
+    remedy:
+      'Send it again after Retry-After: what its verification needs from the provider could not be had.',
+  },
   internal: {
     title: 'The gateway failed',
     status: 500,

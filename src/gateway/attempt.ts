@@ -6,6 +6,7 @@ import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import type { AuthorizeCall, CallBudget, InquiryAnswer, Intent, Permit, Provider } from './ports.ts';
+import { recordPrepared } from './record.ts';
 import type { Road } from './road.ts';
 import { tellUnmapped } from './unmapped.ts';
 
@@ -102,6 +103,8 @@ function callFor(intent: Intent, admitted: Admitted, road: Road, deps: GatewayDe
       signal: deps.stopSignal,
       traceparent: command.traceparent,
     },
+    preparedReference: null,
+    prepared: (reference) => recordPrepared(road, intent.number, reference, deps),
   };
 }
 
@@ -149,7 +152,10 @@ async function findOutQuickly(
   const budget: CallBudget = { ...call.budget, deadlineMs };
   const outcome =
     way === 'replay'
-      ? await guarded(() => provider.authorize({ ...call, budget }), deps)
+      ? await guarded(
+          () => provider.authorize({ ...call, budget, preparedReference: first.providerReference }),
+          deps,
+        )
       : outcomeOf(await inquire(provider, road.current, call, first.providerReference, budget, deps));
   // A replay that never left says nothing about the first request, which did.
   const says = outcome !== null && outcome.kind !== 'not_sent' && !isRejectedReplay(way, outcome);

@@ -21,7 +21,7 @@ export type ChangeResult =
 export interface ChangeRecord {
   readonly event: Omit<EventRecord, 'atMs'>;
   /** When to look again; left out: as soon as what is left can be worked on. */
-  readonly work?: (after: Authorization) => WorkPlan | null;
+  readonly work?: 'unchanged' | ((after: Authorization) => WorkPlan | null);
 }
 
 type ChangeDeps = Pick<
@@ -80,6 +80,6 @@ function workAfter(
   nowMs: number,
   deps: ChangeDeps,
 ): Step['work'] {
-  if (after.open) return 'unchanged';
+  if (after.open || record.work === 'unchanged') return 'unchanged';
   return record.work === undefined ? planFor(after, nowMs, deps.resolverSchedule) : record.work(after);
 }

@@ -1,4 +1,4 @@
-import { type Attempt, type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
+import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import type { OperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
@@ -23,8 +23,7 @@ export interface OperationTarget {
 
 /** The authorization's id at the provider; null while it is not known. */
 export function targetOf({ attempt, operation }: Omit<OperationTarget, 'authorization'>): string | null {
-  if (operation.target !== null) return operation.target;
-  return attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
+  return operation.target ?? referenceOf(attempt);
 }
 
 /** The operation as its provider is asked for it. */
@@ -35,6 +34,7 @@ export function askedOf(target: OperationTarget): AskedOperation {
     operationId: operation.id,
     attemptId: attempt.id,
     providerReference: targetOf(target),
+    final: operation.final,
     amount: { value: operation.amount, currency: authorization.request.amount.currency },
   };
 }

@@ -111,6 +111,12 @@ export type OpeningResult =
   /** A scheme forbids it; nothing was written. */
   | { readonly kind: 'scheme_stop'; readonly stop: SchemeStop };
 
+/** Which attempt of which authorization. */
+export interface AttemptName {
+  readonly authorizationId: string;
+  readonly number: number;
+}
+
 /** What an idempotency key was used for before. */
 export interface ClaimRecord {
   readonly authorizationId: string;
@@ -228,6 +234,11 @@ export interface Journal {
   advance(step: Step): Promise<StepResult>;
   findClaim(scope: ClaimScope): Promise<ClaimRecord | null>;
   findAuthorization(id: string): Promise<Authorization | null>;
+  /**
+   * The attempt that is known at this provider by this id of an authorization: as what it obtained or prepared, or as what
+   * an operation of it is about. Null when there is none, or more than one.
+   */
+  findAttemptByReference(provider: string, reference: string): Promise<AttemptName | null>;
   /** Newest first. */
   listAuthorizations(filter: AuthorizationFilter): Promise<AuthorizationPage>;
   /** Append-only history of one authorization, oldest first. */
@@ -381,6 +392,17 @@ export interface AuthorizeCall {
   /** Whether the issuer is in the European Economic Area or the UK, where DE39 65 of Mastercard asks for SCA. */
   readonly scaRegion: boolean;
   readonly budget: CallBudget;
+  /**
+   * Of a provider with two steps: the authorization's id there that an earlier call for this attempt has made; null: make
+   * one. The others take no notice of it.
+   */
+  readonly preparedReference: string | null;
+  /**
+   * Of a provider with two steps: makes the authorization's id there durable. Called once, before the step by which money
+   * can move.
+   * @returns false: it is not durable, or somebody else has moved the authorization on; nothing more may be sent then
+   */
+  readonly prepared: (providerReference: string) => Promise<boolean>;
 }
 
 /** Time that a call may take. */
@@ -399,6 +421,11 @@ export type InquiryAnswer =
   | { readonly kind: 'found'; readonly outcome: AttemptOutcome }
   /** The provider does not know it. Evidence only after its consistency window. */
   | { readonly kind: 'not_found' }
+  /**
+   * Of a provider with two steps: the second has not been taken. No evidence, since it may be on its way; but cancelling
+   * it forestalls that.
+   */
+  | { readonly kind: 'unconfirmed' }
   /** The inquiry itself failed: no evidence either way. */
   | { readonly kind: 'no_answer'; readonly code: string };
 
@@ -429,6 +456,8 @@ export interface OperationCall {
   /** Idempotency key of the operation. */
   readonly providerKey: string;
   readonly amount: Amount;
+  /** Of a capture: nothing more will be captured, what is left is given back. */
+  readonly final: boolean;
   readonly budget: CallBudget;
 }
 
@@ -467,23 +496,59 @@ export interface Notice {
   readonly type: string;
   /** Our attempt that it is about; null when it names none. */
   readonly attemptId: string | null;
+  /** Our operation that it is about; left out when it names none. */
+  readonly operationId?: string | null;
+  /** The authorization's id at the provider, by which the attempt is found where ours is not named; left out: not said. */
+  readonly providerReference?: string | null;
   /** What it says, as the same adapter understands it: plain JSON without card data. */
   readonly data: unknown;
+}
+
+/** A message as it came in under a provider's name. */
+export interface NoticeMessage {
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Byte for byte. */
+  readonly body: string;
 }
 
 export type NoticeReading =
   | { readonly kind: 'read'; readonly notices: readonly Notice[] }
   /** Not from the provider, too old, or nothing that it sends. */
-  | { readonly kind: 'refused'; readonly reason: 'signature' | 'stale' | 'malformed' | 'not_configured' };
+  | { readonly kind: 'refused'; readonly reason: 'signature' | 'stale' | 'malformed' | 'not_configured' }
+  /** What verifies it could not be had now (a certificate of the provider): it is to be sent again. */
+  | { readonly kind: 'unverifiable'; readonly code: string };
 
 /** What a notice says about an attempt or one of its operations. */
 export type NoticeEvidence =
   | { readonly kind: 'attempt'; readonly outcome: AttemptOutcome }
   | { readonly kind: 'operation'; readonly operationId: string; readonly inquiry: OperationInquiry }
+  /** The cardholder disputes what was captured, or the issuer tells of fraud: kept and told, nothing is moved by it. */
+  | { readonly kind: 'dispute'; readonly dispute: Dispute }
   /** It names our attempt, and is not about what was asked: amount, currency, merchant or operation differ. */
   | { readonly kind: 'mismatch' }
   /** Of no consequence. */
   | { readonly kind: 'nothing' };
+
+/** What a provider tells about a dispute. */
+export interface Dispute {
+  /** Its id at the provider. */
+  readonly disputeId: string;
+  readonly stage: DisputeStage;
+  /** The provider's or the network's code for why; null when it says none. */
+  readonly reason: string | null;
+  /** What is disputed; null when it is not said. */
+  readonly amount: Amount | null;
+  /** Wall clock by which evidence must be handed in; null when it is not said. */
+  readonly respondByMs: number | null;
+}
+
+/**
+ * `fraud_notice`: the issuer tells of fraud, no money moves. `inquiry`: a request for information before a dispute.
+ * `opened`: the money is (about to be) taken back.
+ */
+export const DISPUTE_STAGES = ['fraud_notice', 'inquiry', 'opened', 'updated', 'won', 'lost'] as const;
+export type DisputeStage = (typeof DISPUTE_STAGES)[number];
 
 /** A notice as the journal keeps it. */
 export interface KeptNotice extends Notice {
@@ -522,10 +587,7 @@ export interface Provider {
   refund(call: OperationCall): Promise<OperationOutcome>;
   inquireOperation(call: OperationCall & { readonly operation: OperationKind }): Promise<OperationInquiry>;
   /** Verifies what came in under the provider's name, by its raw bytes, and takes it apart. Never throws. */
-  readNotices(message: {
-    readonly headers: Readonly<Record<string, string>>;
-    readonly body: string;
-  }): NoticeReading;
+  readNotices(message: NoticeMessage): Promise<NoticeReading>;
   /** What a notice of this provider says about an attempt. Never throws. */
   evidenceIn(notice: Pick<Notice, 'type' | 'data'>, asked: NoticeSubject): NoticeEvidence;
   /** Reads a decline code; an unknown one is `unmapped` and never fails over. */

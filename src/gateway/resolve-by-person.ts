@@ -1,4 +1,4 @@
-import { type Attempt, type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
+import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { ANSWER_MISMATCH, applyOutcome } from '../core/lifecycle.ts';
 import { pendingVoid } from '../core/settlement.ts';
@@ -6,6 +6,7 @@ import { budgetFor, inquire } from './attempt.ts';
 import { changeAuthorization } from './change.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
+import type { AttemptName } from './ports.ts';
 
 /**
  * What a person found out about an attempt, with evidence. `approved`: it stands at the provider under that reference.
@@ -45,9 +46,7 @@ export type ResolveResult =
 const ATTEMPT_ID = /^att_([A-Za-z]{1,64})_(\d{1,2})$/;
 
 /** The authorization and the number that an attempt's id names; null for a text that is none. */
-export function attemptNamed(
-  attemptId: string,
-): { readonly authorizationId: string; readonly number: number } | null {
+export function attemptNamed(attemptId: string): AttemptName | null {
   const match = ATTEMPT_ID.exec(attemptId);
   if (match === null) return null;
   return { authorizationId: `auth_${match[1]}`, number: Number(match[2]) };
@@ -75,7 +74,7 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
   const refusal = await refusalOfReference(command, authorization, attempt, deps);
   if (refusal !== null) return refusal;
   const { providerReference } = command;
-  const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
+  const reference = referenceOf(attempt);
   // What is undone is what is recorded there, by whatever id the person found its undoing.
   const of =
     command.resolution === 'undone' ? (reference ?? providerReference) : (providerReference ?? reference);
@@ -160,6 +159,8 @@ async function isDeniedByProvider(
   const budget = budgetFor(contract, deps);
   const answer = await inquire(provider, authorization, { attemptId: attempt.id }, reference, budget, deps);
   switch (answer.kind) {
+    case 'unconfirmed':
+      return true;
     case 'no_answer':
       return answer.code === ANSWER_MISMATCH;
     case 'not_found': {

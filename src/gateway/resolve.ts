@@ -1,20 +1,28 @@
-import { type Attempt, type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
+import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
-import { applyOperationEnd, applyOutcome, type OperationEnd, withOperation } from '../core/lifecycle.ts';
+import {
+  applyOperationEnd,
+  applyOutcome,
+  type OperationEnd,
+  withOperation,
+  withVoid,
+} from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
 import {
   DAY_MS,
   isKeyUsable,
   isNotFoundEvidence,
   KEY_MARGIN_MS,
+  NEVER_CONFIRMED,
   nextWork,
   notFoundEvidenceAt,
   notFoundOutcome,
   type WorkProgress,
+  wasNeverConfirmed,
 } from '../core/resolution.ts';
 import { sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
-import { failedVoids, hasWork, pendingVoid } from '../core/settlement.ts';
+import { failedVoids, hasWork, pendingVoid, settled } from '../core/settlement.ts';
 import { budgetFor, inquire, requestFor, sentSighting } from './attempt.ts';
 import { type ChangeResult, changeAuthorization } from './change.ts';
 import { describeError } from './describe-error.ts';
@@ -155,7 +163,12 @@ function contractOf(provider: string, deps: GatewayDeps): ProviderContract | und
 
 /** What a look at an attempt found: an outcome with the way it was found, or none. */
 type Found =
-  | { readonly kind: 'outcome'; readonly outcome: AttemptOutcome; readonly by: 'inquiry' | 'replay' }
+  | {
+      readonly kind: 'outcome';
+      readonly outcome: AttemptOutcome;
+      readonly by: 'inquiry' | 'replay' | 'record';
+    }
+  | { readonly kind: 'unconfirmed' }
   | {
       readonly kind: 'nothing';
       readonly answered: boolean;
@@ -180,6 +193,7 @@ async function lookAtAttempt(
     tell(authorization, attempt.provider, 'attempt', 'inquiry', found.result, item, deps);
     return { authorization, answered: found.answered, evidenceAtMs: found.evidenceAtMs ?? null };
   }
+  if (found.kind === 'unconfirmed') return cancelUnconfirmed(authorization, attempt, item, deps);
   const { outcome, by } = found;
   const { validityMs } = provider.semantics;
   const result = await changeAuthorization(
@@ -204,6 +218,41 @@ async function lookAtAttempt(
   return { authorization: result.authorization, answered: true, begun: begunBy(result) };
 }
 
+/**
+ * The second step was never seen at the provider, and may still be on its way: what was prepared is cancelled, so that it
+ * comes to nothing. The confirmed cancellation is the evidence.
+ */
+async function cancelUnconfirmed(
+  authorization: Authorization,
+  attempt: Attempt,
+  item: WorkItem,
+  deps: GatewayDeps,
+): Promise<Look> {
+  tell(authorization, attempt.provider, 'attempt', 'inquiry', 'unconfirmed', item, deps);
+  const result = await changeAuthorization(
+    authorization,
+    (current) => {
+      const known = current.attempts[attempt.number - 1];
+      const isOpen = known !== undefined && isUnsettled(known.outcome);
+      if (!isOpen || pendingVoid(current, attempt.number) !== null) {
+        return { authorization: current, remarks: [], changed: false };
+      }
+      const cancelling = withVoid(current, known, 'unknown_outcome', deps.clock.wallMs());
+      return { authorization: settled(cancelling), remarks: [], changed: true };
+    },
+    {
+      event: {
+        kind: 'cancellation_begun',
+        actor: 'resolver',
+        data: { attempt: attempt.id, by: 'unconfirmed' },
+      },
+    },
+    deps,
+  );
+  if (result.kind === 'failed') return { authorization, answered: false };
+  return { authorization: result.authorization, answered: true, begun: begunBy(result) };
+}
+
 /** What somebody else began meanwhile is not among it: it may be on its way. */
 function begunBy(result: Exclude<ChangeResult, { readonly kind: 'failed' }>): ReadonlySet<number> {
   if (result.kind === 'unchanged') return new Set();
@@ -221,7 +270,11 @@ async function findOut(
 ): Promise<Found> {
   const seenForMs = deps.sightings.seenForMs(attempt.id);
   const { semantics } = provider;
-  const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
+  const reference = referenceOf(attempt);
+  // Its road is over: nobody takes the second step any more.
+  if (wasNeverConfirmed(semantics, attempt)) {
+    return { kind: 'outcome', outcome: NEVER_CONFIRMED, by: 'record' };
+  }
   const canInquire =
     semantics.inquiry === 'our_reference' ||
     (semantics.inquiry === 'provider_reference' && reference !== null);
@@ -242,6 +295,8 @@ async function findOut(
       const evidenceAtMs = notFoundEvidenceAt(semantics, waited, nowMs);
       return { kind: 'nothing', answered: true, result: 'not_found', evidenceAtMs };
     }
+    case 'unconfirmed':
+      return answer;
     case 'no_answer':
       return { kind: 'nothing', answered: false, result: `no_answer ${answer.code}` };
   }
@@ -281,6 +336,9 @@ async function replay(
       brand: authorization.brand,
       scaRegion: authorization.scaRegion,
       budget: budgetFor(contract, deps),
+      preparedReference: attempt.preparedReference,
+      // A second step is taken on the road or never.
+      prepared: () => Promise.resolve(false),
     });
   } catch (error) {
     deps.observer.alert({

@@ -106,14 +106,12 @@ function sameConnection(one: ProviderContract, other: ProviderContract): boolean
     one.baseUrl === other.baseUrl &&
     one.live === other.live &&
     one.limits.concurrent === other.limits.concurrent &&
-    sameCredentials(one.credentials, other.credentials)
+    sameTexts(one.credentials, other.credentials) &&
+    sameTexts(one.settings, other.settings)
   );
 }
 
-function sameCredentials(
-  one: ProviderContract['credentials'],
-  other: ProviderContract['credentials'],
-): boolean {
+function sameTexts(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(one);
   return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
 }

@@ -108,6 +108,7 @@ function attemptOf(intent: Intent): Attempt {
     number: intent.number,
     provider: intent.provider,
     providerKey: intent.providerKey,
+    preparedReference: null,
     outcome: null,
     propensity: intent.propensity,
     durationMs: null,

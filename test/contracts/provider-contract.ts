@@ -188,10 +188,13 @@ export function providerContract(name: string, harness: ProviderHarness): void {
     let clock: FakeClock;
     let stopper: AbortController;
     let tested: ProviderUnderTest;
+    /** Ids that the adapter made durable. */
+    let prepared: string[];
 
     beforeEach(async () => {
       clock = new FakeClock();
       stopper = new AbortController();
+      prepared = [];
       tested = await harness.start(clock);
     });
 
@@ -215,6 +218,11 @@ export function providerContract(name: string, harness: ProviderHarness): void {
       brand: 'visa',
       scaRegion: false,
       budget: budget(),
+      preparedReference: null,
+      prepared: async (reference) => {
+        prepared.push(reference);
+        return true;
+      },
       request: sampleRequest({
         threeDs: { eci: '05', cavv: CAVV, dsTransactionId: 'ds-1', version: '2.2.0', exemption: null },
       }),
@@ -250,6 +258,7 @@ export function providerContract(name: string, harness: ProviderHarness): void {
         providerReference,
         providerKey: `${call.providerKey}_op`,
         amount,
+        final: true,
         budget: budget(),
       };
       return { call, operation };
@@ -349,6 +358,80 @@ export function providerContract(name: string, harness: ProviderHarness): void {
       });
     });
 
+    describe('two steps', () => {
+      it('are told to the gateway before money can move, or there is one', async (test) => {
+        const call = callFor(await arrange('approve', test));
+        const liveWhenPrepared: number[] = [];
+        const outcome = await tested.provider.authorize({
+          ...call,
+          prepared: async (reference) => {
+            prepared.push(reference);
+            liveWhenPrepared.push(live().length);
+            return true;
+          },
+        });
+        expect(outcome.kind).toBe('approved');
+        expect(prepared).toHaveLength(tested.provider.semantics.twoSteps ? 1 : 0);
+        expect(liveWhenPrepared.every((count) => count === 0)).toBe(true);
+      });
+
+      const unconfirmed = async (
+        test: TestContext,
+      ): Promise<AuthorizeCall & { preparedReference: string }> => {
+        if (!tested.provider.semantics.twoSteps) test.skip('this provider takes one step');
+        const call = callFor(await arrange('approve', test));
+        const outcome = await tested.provider.authorize({
+          ...call,
+          prepared: async (reference) => {
+            prepared.push(reference);
+            return false;
+          },
+        });
+        expect(outcome).toMatchObject({ kind: 'rejected', reason: 'transient' });
+        expect(prepared).toHaveLength(1);
+        expect(live()).toEqual([]);
+        return { ...call, preparedReference: prepared[0] as string };
+      };
+
+      it('end with the first where its id is not durable', async (test) => {
+        const call = await unconfirmed(test);
+        const answer = await inquire(call, call.preparedReference);
+        // No evidence either way: the second step might be on its way.
+        expect(['unconfirmed', 'not_found']).toContain(answer.kind);
+      });
+
+      it('come to nothing once what was prepared is cancelled', async (test) => {
+        const call = await unconfirmed(test);
+        const answer = await inquire(call, call.preparedReference);
+        if (answer.kind !== 'unconfirmed') test.skip('what was prepared cannot be cancelled there');
+        const cancelled = await tested.provider.void({
+          operationId: 'op_1',
+          attemptId: call.attemptId,
+          providerReference: call.preparedReference,
+          providerKey: `${call.providerKey}_op`,
+          amount: call.request.amount,
+          final: false,
+          budget: budget(),
+        });
+        expect(cancelled.kind).toBe('confirmed');
+        const late = await tested.provider.authorize(call);
+        expect(['approved', 'partially_approved', 'pending']).not.toContain(late.kind);
+        expect(live()).toEqual([]);
+        const afterwards = await inquire(call, call.preparedReference);
+        expect(afterwards).toMatchObject({
+          kind: 'found',
+          outcome: { kind: 'rejected', reason: 'cancelled' },
+        });
+      });
+
+      it('are not begun anew where the first was taken', async (test) => {
+        const call = await unconfirmed(test);
+        const outcome = await tested.provider.authorize(call);
+        expect(outcome).toMatchObject({ kind: 'approved', providerReference: call.preparedReference });
+        expect(prepared).toHaveLength(1);
+        expect(tested.books()).toHaveLength(1);
+      });
+    });
     describe('inquire', () => {
       it('finds an authorization by its id and by our reference', async (test) => {
         const { call, operation } = await approved(test);
@@ -524,6 +607,7 @@ export function providerContract(name: string, harness: ProviderHarness): void {
           providerReference: null,
           providerKey,
           amount: call.request.amount,
+          final: false,
           budget: budget(),
         });
         expect(await tested.provider.void(cancel('att_nobody_1', 'v1'))).toEqual({ kind: 'not_found' });

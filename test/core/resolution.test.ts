@@ -23,6 +23,7 @@ function semantics(over: Partial<ProviderSemantics> = {}): ProviderSemantics {
     notFoundAfterMs: 60_000,
     replay: 'same_answer',
     keyLifetimeMs: 24 * HOUR_MS,
+    twoSteps: false,
     cancelByReference: false,
     operationInquiry: true,
     validityMs: 7 * DAY_MS,

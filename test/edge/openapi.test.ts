@@ -238,6 +238,9 @@ const CASES: Record<ProblemName, Case> = {
     },
   },
   'webhook-refused': { deps: { takeNotices: async () => ({ kind: 'refused', reason: 'signature' }) } },
+  'webhook-unverifiable': {
+    deps: { takeNotices: async () => ({ kind: 'unverifiable', code: 'ECONNREFUSED' }) },
+  },
   'not-ready': { deps: { readiness: async () => ({ ready: false, detail: {} }) } },
 };
 

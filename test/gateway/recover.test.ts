@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { Authorization } from '../../src/core/authorization.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import type { Lapsed, StepResult } from '../../src/gateway/ports.ts';
-import { expireDue, LAPSED_OUTCOME, recoverLapsed } from '../../src/gateway/recover.ts';
+import { expireDue, recoverLapsed } from '../../src/gateway/recover.ts';
 import { oneRowJournal, stage } from '../support/gateway-stubs.ts';
 import { sampleAuthorization } from '../support/sample-authorization.ts';
 import { SAMPLE_OUTCOMES, type SampleOutcome } from '../support/sample-outcomes.ts';
 
 const LEASE_MS = 5_000;
+const LAPSED_OUTCOME = { kind: 'unknown', code: 'lease_expired', providerReference: null };
 const STALE: StepResult = { kind: 'stale' };
 
 const left = (names: readonly (SampleOutcome | null)[], over: Partial<Omit<Authorization, 'request'>> = {}) =>

@@ -697,7 +697,7 @@ export class SimulatedProvider implements Provider {
     return this.#random.integer(2_000, draw < 0.85 ? 5 * MINUTE_MS : 12 * HOUR_MS);
   }
 
-  readNotices(message: { readonly body: string }): NoticeReading {
+  async readNotices(message: { readonly body: string }): Promise<NoticeReading> {
     return { kind: 'read', notices: JSON.parse(message.body) as readonly Notice[] };
   }
 

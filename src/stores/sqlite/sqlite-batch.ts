@@ -34,6 +34,7 @@ const READS: Readonly<Record<CommandName, boolean>> = {
   countWork: true,
   countUnsettled: true,
   hasOpenMoney: true,
+  findAttemptByReference: true,
   isReferenceElsewhere: true,
   keepNotice: false,
   openNotices: true,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { Seal, WorkCounts } from '../../gateway/ports.ts';
+import type { AttemptName, Seal, WorkCounts } from '../../gateway/ports.ts';
 import type { FoundAuthorization } from '../stored-authorization.ts';
 import type { ListQuery } from './sqlite-listing.ts';
 import { SqlitePurge } from './sqlite-purge.ts';
@@ -41,16 +41,19 @@ export interface NoticeRow {
   readonly event_id: string;
   readonly type: string;
   readonly attempt_id: string | null;
+  readonly operation_id: string | null;
+  readonly provider_reference: string | null;
   readonly data: string;
   readonly received_at_ms: number;
 }
 
 const SQL = {
   insertNotice: `
-    INSERT INTO notices (provider, event_id, type, attempt_id, data, received_at_ms) VALUES (?, ?, ?, ?, ?, ?)
+    INSERT INTO notices (provider, event_id, type, attempt_id, operation_id, provider_reference, data, received_at_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (provider, event_id) DO NOTHING`,
   openNotices: `
-    SELECT sequence, provider, event_id, type, attempt_id, data, received_at_ms
+    SELECT sequence, provider, event_id, type, attempt_id, operation_id, provider_reference, data, received_at_ms
     FROM notices INDEXED BY notices_open WHERE result IS NULL AND json_valid(data) ORDER BY sequence LIMIT ?`,
   settleNotice: 'UPDATE notices SET result = ?2 WHERE sequence = ?1 AND result IS NULL',
   newestRuleset: 'SELECT number, content_hash, files FROM rulesets ORDER BY number DESC LIMIT 1',
@@ -150,6 +153,10 @@ export class SqliteCommands {
 
   hasOpenMoney(provider: string): boolean {
     return this.#reads.hasOpenMoney(provider);
+  }
+
+  findAttemptByReference(provider: string, reference: string): AttemptName | null {
+    return this.#reads.findAttemptByReference(provider, reference);
   }
 
   isReferenceElsewhere(provider: string, reference: string, attemptId: string): boolean {

@@ -1,6 +1,7 @@
 import type { Authorization } from '../../core/authorization.ts';
 import { invariant } from '../../core/invariant.ts';
 import type {
+  AttemptName,
   AuthorizationFilter,
   AuthorizationPage,
   ClaimRecord,
@@ -142,8 +143,9 @@ export class SqliteJournal implements Journal {
   }
 
   async keepNotice(provider: string, notice: Notice, atMs: number): Promise<'kept' | 'known'> {
-    const { eventId, type, attemptId, data } = notice;
-    const values = [provider, eventId, type, attemptId, JSON.stringify(data ?? null), Math.floor(atMs)];
+    const { eventId, type, attemptId, operationId = null, providerReference = null, data } = notice;
+    const subject = [attemptId, operationId, providerReference];
+    const values = [provider, eventId, type, ...subject, JSON.stringify(data ?? null), Math.floor(atMs)];
     return (await this.#runner.run('keepNotice', [values])) ? 'kept' : 'known';
   }
 
@@ -155,6 +157,8 @@ export class SqliteJournal implements Journal {
       eventId: row.event_id,
       type: row.type,
       attemptId: row.attempt_id,
+      operationId: row.operation_id,
+      providerReference: row.provider_reference,
       data: JSON.parse(row.data) as unknown,
       receivedAtMs: row.received_at_ms,
     }));
@@ -202,6 +206,10 @@ export class SqliteJournal implements Journal {
 
   hasOpenMoney(provider: string): Promise<boolean> {
     return this.#runner.run('hasOpenMoney', [provider]);
+  }
+
+  findAttemptByReference(provider: string, reference: string): Promise<AttemptName | null> {
+    return this.#runner.run('findAttemptByReference', [provider, reference]);
   }
 
   isReferenceElsewhere(provider: string, reference: string, attemptId: string): Promise<boolean> {

@@ -38,6 +38,7 @@ const SQL = {
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   // Everything that a change needs to hold. What follows it in the same transaction needs no condition.
   findVersion: 'SELECT sequence, last_hash FROM authorizations WHERE id = ? AND version = ?',
+  prepareAttempt: 'UPDATE attempts SET prepared_reference = ?3 WHERE authorization = ?1 AND number = ?2',
   settleAttempt: `
     UPDATE attempts SET outcome_kind = ?3, outcome = ?4, negative = ?5, provider_reference = ?6, duration_ms = ?7
     WHERE authorization = ?1 AND number = ?2`,
@@ -135,7 +136,9 @@ export class SqliteWrites {
   }
 
   /** Outcomes before operations before the attempt that follows: the order in which each permits the next. */
-  #writeParts(sequence: number, { outcomes, operated, begun, undone, attempt }: AdvanceCommand): void {
+  #writeParts(sequence: number, command: AdvanceCommand): void {
+    const { prepared, outcomes, operated, begun, undone, attempt } = command;
+    for (const each of prepared) this.#statements.prepare(SQL.prepareAttempt).run(sequence, ...each);
     for (const outcome of outcomes) {
       const sql = outcome.length > 6 ? SQL.settleCountedAttempt : SQL.settleAttempt;
       this.#statements.prepare(sql).run(sequence, ...outcome);

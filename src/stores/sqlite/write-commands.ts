@@ -56,6 +56,8 @@ export interface AdvanceCommand {
   readonly scheme: SchemeCommand | null;
   /** Number, kind, JSON, negative, provider reference, duration; then counts, blocked until and reason if known. */
   readonly outcomes: readonly SqlValues[];
+  /** Number and what the provider has prepared for it. */
+  readonly prepared: readonly SqlValues[];
   /** Attempts that a void has undone. */
   readonly undone: readonly number[];
   /** Number, status, code, provider reference, settled at, answer status, answer body. */
@@ -142,6 +144,7 @@ function checkIntent(intent: Intent, attempt: Attempt): void {
   invariant(attempt.id === intent.attemptId, 'an intent is about the attempt that is added');
   invariant(attempt.number === intent.number, 'an intent has the number of its attempt');
   invariant(attempt.outcome === null, 'an attempt begins without an outcome');
+  invariant(attempt.preparedReference === null, 'nothing is prepared before the intent');
 }
 
 function openedData(authorization: Authorization): OpenedData {
@@ -163,6 +166,7 @@ export function advanceCommand(step: Step): AdvanceCommand {
     claim: claimCommand(step, differences),
     scheme: scheme === null ? null : schemeCommand(scheme, after, outcomeScheme),
     outcomes: differences.settled.map((attempt) => outcomeValues(attempt, outcomeScheme)),
+    prepared: differences.prepared.map(({ number, preparedReference }) => [number, preparedReference]),
     undone: undoneBy(differences, before, after),
     operated: differences.operated.map((operation) => operatedValues(operation, step.operationAnswers)),
     begun: differences.begun.map((operation) => begunValues(operation, step.operationAnswers)),

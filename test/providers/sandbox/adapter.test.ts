@@ -74,6 +74,8 @@ const callOf = (over: Partial<AuthorizeCall> = {}): AuthorizeCall => ({
   brand: 'visa',
   scaRegion: false,
   budget: budget(),
+  preparedReference: null,
+  prepared: () => Promise.reject(new Error('the sandbox takes one step')),
   ...over,
 });
 
@@ -492,6 +494,7 @@ describe('operations', () => {
     providerReference: 'sbx_1',
     providerKey: 'key_a_1_op',
     amount: { value: 1000, currency: 'EUR' },
+    final: false,
     budget: budget(),
     ...over,
   });
@@ -612,6 +615,7 @@ describe('what became of an operation', () => {
     providerReference: 'sbx_1',
     providerKey: 'key_a_1_op',
     amount: { value: 1000, currency: 'EUR' },
+    final: false,
     budget: budget(),
   };
   const told = (status: string, reference: string | null = 'cap_a_1') => ({

@@ -6,7 +6,7 @@ import type { AdapterDeps } from '../../../src/providers/adapter-deps.ts';
 import {
   readSandboxNotices,
   sandboxEvidence,
-  webhookSecretsOf,
+  sandboxSecretsOf,
 } from '../../../src/providers/sandbox/notices.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { sampleRequest } from '../../support/sample-request.ts';
@@ -24,6 +24,7 @@ const operationAsked = (operation: OperationKind, operationId: string, value: nu
   attemptId: 'att_a_1',
   providerReference: 'sbx_1',
   amount: eur(value),
+  final: false,
 });
 const ASKED: NoticeSubject = {
   attemptId: 'att_a_1',
@@ -96,7 +97,7 @@ describe('signatures', () => {
     ['without a secret to compare with', `t=${NOW_S},v1=${good}`, [], 'not_configured'],
   ] as const)('%s: %s', (_, signature, secrets, expected) => {
     const reading = read(body, signature, secrets);
-    expect(reading.kind === 'read' ? 'read' : reading.reason).toBe(expected);
+    expect(reading.kind === 'refused' ? reading.reason : reading.kind).toBe(expected);
   });
 
   it.each([
@@ -106,7 +107,7 @@ describe('signatures', () => {
     [NOW_S + 301, 'stale'],
   ])('made at %s: %s', (seconds, expected) => {
     const reading = read(body, `t=${seconds},v1=${mac('s1', seconds, body)}`);
-    expect(reading.kind === 'read' ? 'read' : reading.reason).toBe(expected);
+    expect(reading.kind === 'refused' ? reading.reason : reading.kind).toBe(expected);
   });
 
   it('is over the raw bytes: one bit more is another message', () => {
@@ -291,6 +292,6 @@ describe('what it is evidence of', () => {
 });
 
 it('several secrets are valid while one is being replaced', () => {
-  expect(webhookSecretsOf({ credentials: { webhook_secret: 'new,old' } })).toEqual(['new', 'old']);
-  expect(webhookSecretsOf({ credentials: {} })).toEqual(['sandbox-webhook-secret']);
+  expect(sandboxSecretsOf({ credentials: { webhook_secret: 'new,old' } })).toEqual(['new', 'old']);
+  expect(sandboxSecretsOf({ credentials: {} })).toEqual(['sandbox-webhook-secret']);
 });
