@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import type { Authorization, AuthorizationRequest } from '../../src/core/authorization.ts';
 import type { Operation } from '../../src/core/operation.ts';
-import type { ProviderSemantics } from '../../src/core/resolution.ts';
+import { NEVER_CONFIRMED, type ProviderSemantics } from '../../src/core/resolution.ts';
 import type { ProviderContract } from '../../src/core/rules/ruleset.ts';
 import { sentSighting } from '../../src/gateway/attempt.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
@@ -349,8 +349,20 @@ describe('an attempt that cannot be asked about', () => {
     const budget = BUDGET(first.deps, 5_000);
     const providerKey = sampleAttempt(1, null).providerKey;
     expect(first.calls).toEqual([
-      { attemptId: ID, providerKey, request, token: 'tok_visa', brand, scaRegion, budget },
+      {
+        attemptId: ID,
+        providerKey,
+        request,
+        token: 'tok_visa',
+        brand,
+        scaRegion,
+        budget,
+        preparedReference: null,
+        prepared: expect.any(Function),
+      },
     ]);
+    const { prepared } = first.calls[0] as { readonly prepared: (reference: string) => Promise<boolean> };
+    expect(await prepared('pi_1'), 'a second step is taken on the road or never').toBe(false);
   });
 
   it('is asked about where the provider named it', async () => {
@@ -465,6 +477,71 @@ describe('a void of an attempt that is not known', () => {
     expect(done.asked).toEqual(['inquire', 'void']);
     expect(done.lines).toEqual(['attempt inquiry unknown', 'void answer refused unknown_payment']);
     expect([done.steps, done.plan]).toEqual([[], [1, 0, 30_000]]);
+  });
+});
+
+describe('an attempt at a provider with two steps', () => {
+  const TWO_STEPS = { inquiry: 'provider_reference', twoSteps: true } as const;
+
+  it('of which no id is recorded was never authorized: nobody is asked', async () => {
+    const done = await look({ outcomes: ['unknown'], semantics: TWO_STEPS });
+    expect([done.asked, done.lines]).toEqual([[], ['attempt record rejected']]);
+    expect(done.last).toMatchObject({ status: 'failed', attempts: [{ outcome: NEVER_CONFIRMED }] });
+  });
+
+  const prepared = (outcome: Named): Partial<Authorization> => ({
+    attempts: [{ ...sampleAttempt(1, outcomeOf(outcome)), preparedReference: 'pi_1' }],
+  });
+
+  it('is asked about by the id that was prepared', async () => {
+    const done = await look({
+      over: prepared('unknown'),
+      semantics: TWO_STEPS,
+      answers: { inquire: found('approved') },
+    });
+    expect(done.calls).toMatchObject([{ providerReference: 'pi_1' }]);
+    expect(done.last).toMatchObject({ status: 'approved' });
+  });
+
+  it('whose second step was never seen is cancelled, and the confirmation is the evidence', async () => {
+    const done = await look({
+      over: prepared('unknown'),
+      semantics: TWO_STEPS,
+      answers: { inquire: { kind: 'unconfirmed' }, operate: CONFIRMED },
+    });
+    expect(done.asked).toEqual(['inquire', 'void']);
+    expect(done.calls[1]).toMatchObject({ providerReference: 'pi_1' });
+    expect(done.steps.map(({ event }) => event.kind)).toEqual(['cancellation_begun', 'operation_ended']);
+    expect(done.last).toMatchObject({
+      status: 'failed',
+      attempts: [{ outcome: { kind: 'rejected', reason: 'cancelled', providerReference: 'pi_1' } }],
+      operations: [{ kind: 'void', purpose: 'unknown_outcome', status: 'succeeded' }],
+    });
+  });
+
+  it('is not cancelled a second time while a void is under way', async () => {
+    const done = await look({
+      over: prepared('unknown'),
+      operations: [{ kind: 'void', purpose: 'unknown_outcome' }],
+      semantics: TWO_STEPS,
+      answers: { inquire: { kind: 'unconfirmed' }, inquireOperation: { kind: 'pending' } },
+    });
+    expect(done.asked).toEqual(['inquire', 'inquireOperation']);
+    expect(done.steps).toEqual([]);
+  });
+
+  it('stays unknown while the cancellation is not confirmed', async () => {
+    const done = await look({
+      over: prepared('unknown'),
+      semantics: TWO_STEPS,
+      answers: {
+        inquire: { kind: 'unconfirmed' },
+        operate: { kind: 'unknown', code: 'timeout' },
+        inquireOperation: { kind: 'not_found' },
+      },
+    });
+    expect(done.last).toMatchObject({ status: 'pending', attempts: [{ outcome: { kind: 'unknown' } }] });
+    expect(done.put).toHaveLength(1);
   });
 });
 
