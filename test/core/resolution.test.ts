@@ -106,6 +106,7 @@ describe('an attempt at a provider with two steps', () => {
 
   it('that was never confirmed may fail over', () => {
     expect(isDefiniteNegative(NEVER_CONFIRMED)).toBe(true);
+    expect(NEVER_CONFIRMED).toMatchObject({ reason: 'transient', code: 'never_confirmed' });
   });
 });
 

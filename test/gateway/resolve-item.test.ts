@@ -511,7 +511,11 @@ describe('an attempt at a provider with two steps', () => {
     });
     expect(done.asked).toEqual(['inquire', 'void']);
     expect(done.calls[1]).toMatchObject({ providerReference: 'pi_1' });
-    expect(done.steps.map(({ event }) => event.kind)).toEqual(['cancellation_begun', 'operation_ended']);
+    expect(done.steps.map(({ event }) => event)).toMatchObject([
+      { kind: 'cancellation_begun', actor: 'resolver', data: { attempt: ID, by: 'unconfirmed' } },
+      { kind: 'operation_ended' },
+    ]);
+    expect(done.lines).toEqual(['attempt inquiry unconfirmed', 'void answer succeeded']);
     expect(done.last).toMatchObject({
       status: 'failed',
       attempts: [{ outcome: { kind: 'rejected', reason: 'cancelled', providerReference: 'pi_1' } }],
@@ -528,6 +532,30 @@ describe('an attempt at a provider with two steps', () => {
     });
     expect(done.asked).toEqual(['inquire', 'inquireOperation']);
     expect(done.steps).toEqual([]);
+    expect(done.plan?.slice(0, 2), 'it was answered').toEqual([1, 0]);
+  });
+
+  it('is not cancelled where somebody else has found it out meanwhile', async () => {
+    const done = await look({
+      over: prepared('unknown'),
+      semantics: TWO_STEPS,
+      answers: { inquire: { kind: 'unconfirmed' } },
+      results: [{ kind: 'stale' }],
+      newer: sampleAuthorization([SAMPLE_OUTCOMES.approved], { version: 9 }),
+    });
+    expect(done.asked).toEqual(['inquire']);
+    expect(done.steps).toHaveLength(1);
+  });
+
+  it('is asked about again, and not cancelled, when the cancellation cannot be written', async () => {
+    const done = await look({
+      over: prepared('unknown'),
+      semantics: TWO_STEPS,
+      answers: { inquire: { kind: 'unconfirmed' } },
+      results: ['fails'],
+    });
+    expect(done.asked).toEqual(['inquire']);
+    expect(done.plan?.slice(0, 2)).toEqual([0, 1]);
   });
 
   it('stays unknown while the cancellation is not confirmed', async () => {
@@ -884,15 +912,21 @@ describe('a reversal that is not known there, and whose repeat is lost again', (
   };
   const sent = ['inquireOperation', 'void'];
 
-  it('has a key that undoes nothing any more: it is begun anew under another', async () => {
-    const done = await look(spent);
-    expect(done.asked).toEqual([...sent, 'inquire']);
-    expect(done.lines).toEqual(['void answer failed']);
-    expect(done.steps).toMatchObject([
-      { event: { data: { status: 'failed', code: 'key_spent', providerReference: null } } },
-    ]);
-    expect(done.last?.operations).toMatchObject([{ status: 'failed' }, { status: 'pending', number: 2 }]);
-  });
+  it.each([
+    { kind: 'unknown', code: 'http_500' },
+    { kind: 'unknown', code: 'http_500', answered: 'failure' },
+  ] as const)(
+    'has a key that undoes nothing any more: it is begun anew under another: %j',
+    async (operate) => {
+      const done = await look({ ...spent, answers: { ...spent.answers, operate } });
+      expect(done.asked).toEqual([...sent, 'inquire']);
+      expect(done.lines).toEqual(['void answer failed']);
+      expect(done.steps).toMatchObject([
+        { event: { data: { status: 'failed', code: 'key_spent', providerReference: null } } },
+      ]);
+      expect(done.last?.operations).toMatchObject([{ status: 'failed' }, { status: 'pending', number: 2 }]);
+    },
+  );
 
   it.each<[string, Scene]>([
     ['not in the window', { atMs: past - 1 }],
@@ -947,6 +981,23 @@ describe('what a caller may ask for anew, is not known there, and whose repeat f
     { kind: 'refund' },
     { kind: 'void' },
   ];
+
+  it.each<[string, Scene]>([
+    ['not where the provider was not asked', { semantics: { operationInquiry: false } }],
+    [
+      'not while nothing is known of its attempt',
+      {
+        outcomes: ['unknownMismatch'],
+        operations: [{ kind: 'void' }],
+        answers: { ...failing.answers, inquire: found('unknown') },
+      },
+    ],
+  ])('%s', async (_, scene) => {
+    const done = await look({ ...failing, ...scene });
+    expect(done.asked.at(-1)).toMatch(/^(capture|void)$/);
+    expect(done.steps.filter(({ event }) => event.kind === 'operation_key_spent')).toEqual([]);
+    expect(done.lines.at(-1)).toMatch(/answer unknown http_500$/);
+  });
 
   it.each(OPERATIONS)('has a spent key, which is recorded: %j', async (operation) => {
     const done = await look({ ...failing, operations: [operation] });
