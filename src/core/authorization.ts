@@ -155,3 +155,40 @@ export interface Authorization {
   /** Wall clock, milliseconds since 1970. */
   readonly createdAtMs: number;
 }
+
+/** What is known of an authorization before anything is tried. */
+type Asked = Pick<
+  Authorization,
+  | 'id'
+  | 'account'
+  | 'live'
+  | 'request'
+  | 'brand'
+  | 'scaRegion'
+  | 'latePolicy'
+  | 'routing'
+  | 'traceId'
+  | 'createdAtMs'
+>;
+
+/** An authorization at version 0: nothing of it is durable, and nothing is tried. */
+export function newAuthorization(asked: Asked): Authorization {
+  return {
+    ...asked,
+    status: 'pending',
+    version: 0,
+    open: true,
+    authorizedAmount: 0,
+    capturedAmount: 0,
+    refundedAmount: 0,
+    provider: null,
+    providerReference: null,
+    networkTransaction: null,
+    decline: null,
+    attempts: [],
+    operations: [],
+    captureClosed: false,
+    expiresAtMs: null,
+    answered: false,
+  };
+}

@@ -3,7 +3,7 @@ import type { Authorization, AuthorizationRequest } from '../core/authorization.
 import { isAcquirersExemption } from '../core/failover.ts';
 import { quickResolution } from '../core/resolution.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
-import { describeError } from './describe-error.ts';
+import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import type { AuthorizeCall, CallBudget, InquiryAnswer, Intent, Permit, Provider } from './ports.ts';
 import { recordPrepared } from './record.ts';
@@ -45,7 +45,7 @@ export async function sendAttempt(
   deps.observer.decided({ rule: rule.name, strategy: rule.action.strategy.kind, provider: intent.provider });
   const startedMs = deps.clock.monotonicMs();
   const call = callFor(intent, admitted, road, deps);
-  const first = await guarded(() => admitted.provider.authorize(call), deps);
+  const first = await authorize(admitted.provider, call, deps);
   const retryAfterMs = first.kind === 'rejected' ? first.retryAfterMs : null;
   // The lane is told what the provider did at first, however well it can be found out afterwards.
   admitted.permit.report(breakerSignal(first), retryAfterMs);
@@ -115,17 +115,17 @@ export function requestFor(request: AuthorizationRequest, attemptNumber: number)
   return { ...request, threeDs: { ...threeDs, exemption: null } };
 }
 
-/** An adapter that throws is a bug, but money may have moved: the bug must not look like a negative. */
-async function guarded(
-  call: () => Promise<AttemptOutcome>,
+function authorize(
+  provider: Provider,
+  call: AuthorizeCall,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<AttemptOutcome> {
-  try {
-    return await call();
-  } catch (error) {
-    deps.observer.alert({ kind: 'adapter_threw', detail: describeError(error), authorizationId: null });
-    return { kind: 'unknown', code: 'adapter_failed', providerReference: null };
-  }
+  return askProvider<AttemptOutcome>(
+    () => provider.authorize(call),
+    { kind: 'unknown', code: ADAPTER_FAILED, providerReference: null },
+    null,
+    deps,
+  );
 }
 
 /** Least time left for which it is worth to ask at once, milliseconds. */
@@ -152,10 +152,7 @@ async function findOutQuickly(
   const budget: CallBudget = { ...call.budget, deadlineMs };
   const outcome =
     way === 'replay'
-      ? await guarded(
-          () => provider.authorize({ ...call, budget, preparedReference: first.providerReference }),
-          deps,
-        )
+      ? await authorize(provider, { ...call, budget, preparedReference: first.providerReference }, deps)
       : outcomeOf(await inquire(provider, road.current, call, first.providerReference, budget, deps));
   // A replay that never left says nothing about the first request, which did.
   const says = outcome !== null && outcome.kind !== 'not_sent' && !isRejectedReplay(way, outcome);
@@ -205,8 +202,8 @@ export async function inquire(
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<InquiryAnswer> {
-  try {
-    return await provider.inquire({
+  const question = () =>
+    provider.inquire({
       attemptId: attempt.attemptId,
       providerReference,
       request: authorization.request,
@@ -214,12 +211,10 @@ export async function inquire(
       scaRegion: authorization.scaRegion,
       budget,
     });
-  } catch (error) {
-    deps.observer.alert({
-      kind: 'adapter_threw',
-      detail: describeError(error),
-      authorizationId: authorization.id,
-    });
-    return { kind: 'no_answer', code: 'adapter_failed' };
-  }
+  return askProvider<InquiryAnswer>(
+    question,
+    { kind: 'no_answer', code: ADAPTER_FAILED },
+    authorization.id,
+    deps,
+  );
 }

@@ -2,13 +2,14 @@ import { type Attempt, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, applyOutcome } from '../core/lifecycle.ts';
 import { authorizationIdIn } from '../core/operation.ts';
+import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
 import { changeAuthorization } from './change.ts';
 import { describeError } from './describe-error.ts';
 import { doubtVoid } from './doubted-void.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { askedOf, endOfInquiry } from './operation-calls.ts';
-import type { Dispute, KeptNotice, NoticeEvidence, NoticeMessage, NoticeReading, Provider } from './ports.ts';
+import type { Dispute, KeptNotice, NoticeEvidence, NoticeMessage, NoticeReading } from './ports.ts';
 import { attemptNamed } from './resolve-by-person.ts';
 import { tellUnmapped } from './unmapped.ts';
 
@@ -33,7 +34,12 @@ export async function keepNotices(
 ): Promise<KeepResult> {
   const adapter = deps.provider(provider);
   if (adapter === undefined) return { kind: 'no_such_provider' };
-  const reading = await readNotices(adapter, message, deps);
+  const reading = await askProvider<NoticeReading>(
+    () => adapter.readNotices(message),
+    { kind: 'unverifiable', code: ADAPTER_FAILED },
+    null,
+    deps,
+  );
   if (reading.kind === 'refused') {
     deps.observer.noticeTaken({ provider, result: reading.reason });
     return reading;
@@ -52,20 +58,6 @@ export async function keepNotices(
   }
   deps.observer.noticeTaken({ provider, result: isNew ? 'kept' : 'repeated' });
   return { kind: 'kept', isNew };
-}
-
-/** An adapter that throws is a bug of ours: the provider is told to send it again. */
-async function readNotices(
-  adapter: Provider,
-  message: NoticeMessage,
-  deps: GatewayDeps,
-): Promise<NoticeReading> {
-  try {
-    return await adapter.readNotices(message);
-  } catch (error) {
-    deps.observer.alert({ kind: 'adapter_threw', detail: describeError(error), authorizationId: null });
-    return { kind: 'unverifiable', code: 'adapter_failed' };
-  }
 }
 
 /**

@@ -2,8 +2,8 @@ import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../
 import type { Authorization } from '../core/authorization.ts';
 import type { OperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
+import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
 import { inquire } from './attempt.ts';
-import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import type {
   AskedOperation,
@@ -51,16 +51,13 @@ export async function sendOperation(
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationOutcome> {
   const { operation, authorization } = target;
-  try {
-    return await provider[operation.kind](callOf(target, budget));
-  } catch (error) {
-    deps.observer.alert({
-      kind: 'adapter_threw',
-      detail: describeError(error),
-      authorizationId: authorization.id,
-    });
-    return { kind: 'unknown', code: 'adapter_failed' };
-  }
+  const send = () => provider[operation.kind](callOf(target, budget));
+  return askProvider<OperationOutcome>(
+    send,
+    { kind: 'unknown', code: ADAPTER_FAILED },
+    authorization.id,
+    deps,
+  );
 }
 
 /** Asks the provider what became of an operation. Never throws. */
@@ -70,17 +67,13 @@ export async function inquireOperation(
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationInquiry> {
-  const { authorization } = target;
-  try {
-    return await provider.inquireOperation(callOf(target, budget));
-  } catch (error) {
-    deps.observer.alert({
-      kind: 'adapter_threw',
-      detail: describeError(error),
-      authorizationId: authorization.id,
-    });
-    return { kind: 'no_answer', code: 'adapter_failed' };
-  }
+  const inquireIt = () => provider.inquireOperation(callOf(target, budget));
+  return askProvider<OperationInquiry>(
+    inquireIt,
+    { kind: 'no_answer', code: ADAPTER_FAILED },
+    target.authorization.id,
+    deps,
+  );
 }
 
 /** How an operation ended by an answer; null while it has not: it may be repeated, or is to be found out. */
@@ -110,12 +103,9 @@ export async function endOfRefusedVoid(
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationEnd | null> {
-  const { authorization, attempt } = target;
-  const call = { attemptId: attempt.id };
-  const answer = await inquire(provider, authorization, call, targetOf(target), budget, deps);
-  // "Not found" contradicts what is recorded: it says nothing yet.
-  if (answer.kind !== 'found' || isUnsettled(answer.outcome)) return null;
-  return isUndoneOutcome(answer.outcome) ? UNDONE : refusal;
+  const outcome = await whatStands(provider, target, budget, deps);
+  if (outcome === null || isUnsettled(outcome)) return null;
+  return isUndoneOutcome(outcome) ? UNDONE : refusal;
 }
 
 /** How a void ended that the provider has only acknowledged, by what stands there; null while it stands. */
@@ -125,10 +115,21 @@ export async function endOfAcceptedVoid(
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationEnd | null> {
+  const outcome = await whatStands(provider, target, budget, deps);
+  return outcome !== null && isUndoneOutcome(outcome) ? UNDONE : null;
+}
+
+/** What the provider has of the authorization that a void is about; null when it cannot tell ("not found" is no word). */
+async function whatStands(
+  provider: Provider,
+  target: OperationTarget,
+  budget: CallBudget,
+  deps: Pick<GatewayDeps, 'observer'>,
+): Promise<AttemptOutcome | null> {
   const { authorization, attempt } = target;
   const call = { attemptId: attempt.id };
   const answer = await inquire(provider, authorization, call, targetOf(target), budget, deps);
-  return answer.kind === 'found' && isUndoneOutcome(answer.outcome) ? UNDONE : null;
+  return answer.kind === 'found' ? answer.outcome : null;
 }
 
 const UNDONE: OperationEnd = { status: 'succeeded', code: null, providerReference: null };

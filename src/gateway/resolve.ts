@@ -23,6 +23,7 @@ import {
 import { sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { failedVoids, hasWork, pendingVoid, settled } from '../core/settlement.ts';
+import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
 import { budgetFor, inquire, requestFor, sentSighting } from './attempt.ts';
 import { type ChangeResult, changeAuthorization } from './change.ts';
 import { describeError } from './describe-error.ts';
@@ -327,9 +328,8 @@ async function replay(
   if (!isSafe || !isWhole || !isWanted || token === null) {
     return { kind: 'nothing', answered: true, result: 'no_way_to_ask' };
   }
-  let outcome: AttemptOutcome;
-  try {
-    outcome = await provider.authorize({
+  const again = () =>
+    provider.authorize({
       attemptId: attempt.id,
       providerKey: attempt.providerKey,
       request: requestFor(authorization.request, attempt.number),
@@ -341,14 +341,8 @@ async function replay(
       // A second step is taken on the road or never.
       prepared: () => Promise.resolve(false),
     });
-  } catch (error) {
-    deps.observer.alert({
-      kind: 'adapter_threw',
-      detail: describeError(error),
-      authorizationId: authorization.id,
-    });
-    return { kind: 'nothing', answered: false, result: 'no_answer adapter_failed' };
-  }
+  const noAnswer = { kind: 'unknown', code: ADAPTER_FAILED, providerReference: null } as const;
+  const outcome = await askProvider<AttemptOutcome>(again, noAnswer, authorization.id, deps);
   // What was turned away was the repeat: it says nothing about the first request.
   const isAboutRepeat =
     outcome.kind === 'not_sent' || outcome.kind === 'rejected' || outcome.kind === 'unknown';
