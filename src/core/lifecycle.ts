@@ -32,6 +32,8 @@ export type Remark =
 export interface RemarkOn {
   readonly remark: Remark;
   readonly attemptNumber: number;
+  /** Of a contradiction: the id of the authorization that holds money at the provider against the record. */
+  readonly standing?: string;
 }
 
 /** An authorization after something was found out about it. */
@@ -211,7 +213,10 @@ function applySecond(
   const conflict: Change = { ...same, remarks: [about('evidence_conflict', attempt)] };
   // The provider has authorized one attempt twice. What is recorded may be captured, and neither it nor what is undone
   // already may be voided (once more) by the journal's rules: a person has to undo the other one there.
-  if (mayHoldMoney(outcome) && isElsewhere) return conflict;
+  const standing = providerReferenceOf(outcome);
+  if (mayHoldMoney(outcome) && isElsewhere && standing !== null) {
+    return { ...same, remarks: [{ ...about('evidence_conflict', attempt), standing }] };
+  }
   // An approval of what is undone by now is passed over under the same reference: an event that comes late or again
   // says the same as a provider that goes back on a void it confirmed. Whoever has such an event asks the provider.
   const agrees = known.kind === outcome.kind || (mayHoldMoney(known) && mayHoldMoney(outcome));

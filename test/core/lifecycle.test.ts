@@ -415,7 +415,8 @@ describe('a second authorization of one attempt, under another reference of the 
     const operations = over.map((each, index) => sampleOperation(index + 1, each));
     const before = sampleAuthorization([SAMPLE_OUTCOMES[name]], { operations });
     const told = applyOutcome(before, 1, APPROVED, CONTEXT);
-    expect(kinds(told)).toEqual([remark]);
+    const names = remark === 'evidence_conflict' ? { standing: 'p9' } : {};
+    expect(told.remarks).toEqual([{ remark, attemptNumber: 1, ...names }]);
     expect([told.changed, told.authorization.status]).toEqual([isReversed, before.status]);
     const begun = told.authorization.operations.slice(operations.length);
     expect(begun).toMatchObject(isReversed ? [{ ...PENDING_VOID, target: 'p9', status: 'pending' }] : []);
