@@ -1,6 +1,11 @@
 import { createHmac } from 'node:crypto';
 import type { NoticeMessage } from '../../../src/gateway/ports.ts';
-import { jsonAnswer, PspStandIn, type StandInAnswer, type StandInRequest } from '../../support/psp-stand-in.ts';
+import {
+  jsonAnswer,
+  PspStandIn,
+  type StandInAnswer,
+  type StandInRequest,
+} from '../../support/psp-stand-in.ts';
 
 export const API_KEY = 'AQEyhmfxK4vNaBBFw0m_stand-in';
 export const MERCHANT_ACCOUNT = 'AcmeEcom';
@@ -35,6 +40,17 @@ interface Payment {
   captured: number;
   refunded: number;
 }
+
+/** What requests are read for. */
+interface AskedBody {
+  readonly merchantAccount: string;
+  readonly reference: string;
+  readonly paymentReference: string;
+  readonly amount?: Amount;
+  readonly paymentMethod: { readonly storedPaymentMethodId: string };
+}
+
+const NOTHING: Amount = { value: 0, currency: 'EUR' };
 
 interface Refusal {
   readonly resultCode: 'Refused' | 'Cancelled';
@@ -154,7 +170,7 @@ export class AdyenStandIn {
   }
 
   #carryOut({ path, body }: StandInRequest, key: string): StandInAnswer {
-    const asked = JSON.parse(body);
+    const asked: AskedBody = JSON.parse(body);
     if (asked.merchantAccount !== MERCHANT_ACCOUNT) return errorAnswer(403, '901', 'security');
     if (path === '/payments') return this.#pay(asked, key);
     if (path === '/cancels') return this.#cancelByReference(asked);
@@ -164,9 +180,9 @@ export class AdyenStandIn {
     return this.#modify(payment, resource ?? '', asked);
   }
 
-  #pay(asked: Record<string, any>, key: string): StandInAnswer {
+  #pay(asked: AskedBody, key: string): StandInAnswer {
     const pspReference = this.#newReference();
-    const { amount, reference } = asked;
+    const { amount = NOTHING, reference } = asked;
     const told = { pspReference, merchantReference: reference };
     const token = asked.paymentMethod.storedPaymentMethodId;
     const payment = {
@@ -205,7 +221,7 @@ export class AdyenStandIn {
     });
   }
 
-  #cancelByReference(asked: Record<string, any>): StandInAnswer {
+  #cancelByReference(asked: AskedBody): StandInAnswer {
     const { paymentReference, reference } = asked;
     const payment = this.payments.find((each) => each.reference === paymentReference);
     const pspReference = this.#newReference();
@@ -216,7 +232,7 @@ export class AdyenStandIn {
       ...(payment === undefined ? {} : { originalReference: payment.pspReference }),
       // The payment's reference, not the request's.
       merchantReference: paymentReference,
-      amount: payment?.amount ?? { value: 0, currency: 'EUR' },
+      amount: payment?.amount ?? NOTHING,
     });
     return jsonAnswer(201, {
       merchantAccount: MERCHANT_ACCOUNT,
@@ -225,7 +241,7 @@ export class AdyenStandIn {
     });
   }
 
-  #modify(payment: Payment, resource: string, asked: Record<string, any>): StandInAnswer {
+  #modify(payment: Payment, resource: string, asked: AskedBody): StandInAnswer {
     const pspReference = this.#newReference();
     const { reference, amount } = asked;
     const succeeded = modify(payment, resource, amount?.value ?? 0);
@@ -283,5 +299,9 @@ export function errorAnswer(
   headers: Readonly<Record<string, string>> = {},
 ): StandInAnswer {
   const message = `Not possible with ${TOKENS.approve} and 4571736000000000`;
-  return jsonAnswer(status, { status, errorCode, message, errorType, pspReference: 'PSPERROR00000000' }, headers);
+  return jsonAnswer(
+    status,
+    { status, errorCode, message, errorType, pspReference: 'PSPERROR00000000' },
+    headers,
+  );
 }
