@@ -217,5 +217,6 @@ function isAsked(
 
 function errorAnswerOf(answer: HttpAnswer): ErrorAnswer {
   const { status, headers } = answer;
-  return { status, headers, errorCode: readJsonAnswer(answer, wireError)?.errorCode ?? null };
+  const wire = readJsonAnswer(answer, wireError);
+  return { status, headers, errorCode: wire?.errorCode ?? null, isInternal: wire?.errorType === 'internal' };
 }

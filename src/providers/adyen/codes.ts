@@ -268,6 +268,8 @@ export interface ErrorAnswer {
   readonly headers: IncomingHttpHeaders;
   /** Null when the body is no error of Adyen's. */
   readonly errorCode: string | null;
+  /** Adyen speaks of a failure inside, whatever the status says. */
+  readonly isInternal: boolean;
 }
 
 /** The request is being processed, or was already: what comes of it is not told. */
@@ -290,7 +292,7 @@ export function outcomeOfError(answer: ErrorAnswer, asked: Asked, deps: AdapterD
     case 400:
     case 422: {
       // Only Adyen's own word is evidence that it refused before any processing.
-      if (errorCode === null) return unknown(code, null);
+      if (errorCode === null || answer.isInternal) return unknown(code, null);
       const refusal = { code, networkCode: null, advice: null, afterApproval: false };
       return outcomeOfRefusal(refusal, null, asked, deps);
     }
@@ -328,7 +330,7 @@ export function operationOutcomeOfError(
   const code = codeOfError(answer);
   if (errorCode === IN_FLIGHT) return { kind: 'unknown', code };
   if (status === 400 || status === 422) {
-    if (errorCode === null) return { kind: 'unknown', code };
+    if (errorCode === null || answer.isInternal) return { kind: 'unknown', code };
     // What is to be voided may still be on its way there.
     const isAwaited = operation === 'void' && errorCode === NO_SUCH_PAYMENT;
     return isAwaited ? { kind: 'not_found' } : { kind: 'refused', code };

@@ -224,4 +224,5 @@ export type WireModification = z.infer<typeof wireModification>;
 /** An error of Adyen's. Its message is not read: it may repeat what was sent. */
 export const wireError = z.object({
   errorCode: z.string().regex(/^[0-9A-Za-z]{1,8}(?:_[0-9A-Za-z]{1,8}){0,2}$/),
+  errorType: text,
 });
