@@ -232,12 +232,13 @@ async function cancelUnconfirmed(
   const result = await changeAuthorization(
     authorization,
     (current) => {
-      const known = current.attempts[attempt.number - 1];
-      const isOpen = known !== undefined && isUnsettled(known.outcome);
-      if (!isOpen || pendingVoid(current, attempt.number) !== null) {
+      const open = current.attempts.find(
+        ({ number, outcome }) => number === attempt.number && isUnsettled(outcome),
+      );
+      if (open === undefined || pendingVoid(current, attempt.number) !== null) {
         return { authorization: current, remarks: [], changed: false };
       }
-      const cancelling = withVoid(current, known, 'unknown_outcome', deps.clock.wallMs());
+      const cancelling = withVoid(current, open, 'unknown_outcome', deps.clock.wallMs());
       return { authorization: settled(cancelling), remarks: [], changed: true };
     },
     {
@@ -440,7 +441,7 @@ async function lookAtOperation(
     if (sending.kind === 'evidence' && end?.status === 'failed') {
       return endRefusedRepeat(target, end, provider, contract, item, deps);
     }
-    if (end === null && wasNotFound && isKeySpent(outcome, target, provider, contract, deps)) {
+    if (wasNotFound && isKeySpent(outcome, target, provider, contract, deps)) {
       tell(authorization, attempt.provider, operation.kind, by, KEY_SPENT, item, deps);
       return keepCode(target, KEY_SPENT, KEY_SPENT_EVENT, deps);
     }

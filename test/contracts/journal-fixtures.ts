@@ -206,6 +206,15 @@ export function sampleStep(before: Authorization, after: Authorization, over: St
   };
 }
 
+/** The id that a provider with two steps has for the last attempt. */
+export function samplePrepared(before: Authorization, reference: string, over: StepOver = {}): Step {
+  const last = before.attempts.length;
+  const attempts = before.attempts.map((attempt) =>
+    attempt.number === last ? { ...attempt, preparedReference: reference } : attempt,
+  );
+  return sampleStep(before, { ...before, attempts }, { ...over, event: { kind: 'prepared', ...over.event } });
+}
+
 /** The outcome of the last attempt, and the intent of the next one. */
 export function sampleFailOver(
   before: Authorization,

@@ -352,6 +352,7 @@ describe('a second word about a definite outcome', () => {
 describe('a second authorization of one attempt, under another reference of the provider', () => {
   const PENDING_VOID = { kind: 'void', purpose: 'late_approval' } as const;
   const DONE_VOID = { ...PENDING_VOID, status: 'succeeded' } as const;
+  const FAILED_VOID = { kind: 'void', status: 'failed', target: 'p9' } as const;
 
   /** Recorded, what was done about it, told of p9: what is remarked, and whether it is undone. */
   it.each<[string, SampleOutcome, readonly Partial<Operation>[], Remark, boolean]>([
@@ -359,6 +360,22 @@ describe('a second authorization of one attempt, under another reference of the 
     ['while the first stands in part', 'partial', [], 'evidence_conflict', false],
     ['while the first is captured', 'approved', [{ status: 'succeeded' }], 'evidence_conflict', false],
     ['while the first is being voided', 'approved', [{ kind: 'void' }], 'evidence_conflict', false],
+    ['while it is named by a void that failed', 'approved', [FAILED_VOID], 'evidence_conflict', false],
+    ['while it is named by what is no void', 'approved', [{ target: 'p9' }], 'evidence_conflict', false],
+    [
+      'while it is named by a void of another attempt',
+      'approved',
+      [{ kind: 'void', attemptNumber: 2, target: 'p9' }],
+      'evidence_conflict',
+      false,
+    ],
+    [
+      'once it is named by a void of another attempt that has undone it',
+      'approved',
+      [{ kind: 'void', status: 'succeeded', attemptNumber: 2, target: 'p9' }],
+      'evidence_conflict',
+      false,
+    ],
     [
       'once the first is voided',
       'approved',
@@ -422,6 +439,13 @@ describe('a second authorization of one attempt, under another reference of the 
     expect(told).toEqual({ authorization: before, remarks: [], changed: false });
   });
 
+  it('is not read out of an answer that names none', () => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.approved]);
+    const nameless = { ...SAMPLE_OUTCOMES.declinedHidingApproval, providerReference: null };
+    const told = applyOutcome(before, 1, nameless, CONTEXT);
+    expect(told).toEqual({ authorization: before, remarks: [], changed: false });
+  });
+
   const undone = (providerReference: string): AttemptOutcome => ({
     ...SAMPLE_OUTCOMES.partialReversed,
     providerReference,
@@ -438,6 +462,15 @@ describe('a second authorization of one attempt, under another reference of the 
       remarks: [{ remark: 'evidence_conflict', attemptNumber: 1 }],
       changed: false,
     });
+  });
+
+  it.each<[string, AttemptOutcome]>([
+    ['closed by a person without naming it', { ...SAMPLE_OUTCOMES.approved, providerReference: '' }],
+    ['never processed as far as was known', SAMPLE_OUTCOMES.rejectedNotFound],
+  ])('is not what is undone of an attempt that was %s: its void ends', (_, outcome) => {
+    const before = sampleAuthorization([outcome], { operations: [sampleOperation(1, PENDING_VOID)] });
+    const { authorization, changed } = applyOutcome(before, 1, undone('p9'), CONTEXT);
+    expect([changed, authorization.operations[0]?.status]).toEqual([true, 'succeeded']);
   });
 
   it('has a void of its own, which ends by its own reference, or as a person says', () => {

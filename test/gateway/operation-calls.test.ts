@@ -45,6 +45,7 @@ const call = ({ target, authorization }: ReturnType<typeof scene>, providerRefer
   providerKey: target.operation.providerKey,
   operation: 'void',
   amount: { value: 1_234, currency: authorization.request.amount.currency },
+  final: false,
   budget: BUDGET,
 });
 

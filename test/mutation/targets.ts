@@ -9,6 +9,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'src/core/lifecycle.ts': ['test/core/lifecycle.test.ts'],
   'src/core/follow-on.ts': ['test/core/follow-on.test.ts'],
   'src/core/operation.ts': [
+    'test/core/operation.test.ts',
     'test/core/settlement.test.ts',
     'test/core/lifecycle.test.ts',
     'test/core/follow-on.test.ts',

@@ -39,6 +39,17 @@ export const PROFILES: Readonly<Record<string, ProviderSemantics>> = {
     operationInquiry: false,
     validityMs: 30 * DAY_MS,
   },
+  /** Takes two steps: what it makes first moves no money, can be asked about at once and be cancelled. */
+  'psp-two-steps': {
+    inquiry: 'provider_reference',
+    notFoundAfterMs: null,
+    replay: 'same_answer',
+    keyLifetimeMs: DAY_MS,
+    twoSteps: true,
+    cancelByReference: false,
+    operationInquiry: true,
+    validityMs: 7 * DAY_MS,
+  },
   /** Cannot be asked at all; repeats are told the first answer. */
   'psp-silent': {
     inquiry: 'none',
