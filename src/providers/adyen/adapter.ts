@@ -50,10 +50,12 @@ const HOUR_MS = 60 * 60_000;
 
 /**
  * What Adyen promises. The Checkout API has no inquiry: what became of a payment is told by a repeat under its key, or by
- * an event. Keys are kept for at least seven days (docs.adyen.com/development-resources/api-idempotency); an older edition
- * says 31. A card's authorization is good for as long as its scheme says, and seven days is the shortest that Adyen
- * states for a customer's payments (Mastercard's final authorizations, American Express; Visa ten:
- * docs.adyen.com/online-payments/adjust-authorisation, "validity").
+ * an event; "not found" is never said of one. Keys are kept for at least seven days, in the company account and region
+ * (docs.adyen.com/development-resources/api-idempotency; an older edition says 31). Adyen itself lets a card's
+ * authorization expire after 28 days, of Cartes Bancaires after 12 (adyen.help, article 115001179684), and points to the
+ * schemes' own, shorter times, after which captures may fail and cost more: seven days for Mastercard's final
+ * authorizations and American Express, which is what counts here (Visa: ten, five for what a merchant initiates).
+ * Cancelling by our reference works for 24 hours (docs.adyen.com/online-payments/cancel).
  *
  * What is evidence about an attempt whose outcome is not known:
  *

@@ -1,79 +1,26 @@
-import { HttpResponse, http } from 'msw';
-import { setupServer } from 'msw/node';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { HttpResponse } from 'msw';
+import { describe, expect, it } from 'vitest';
 import type { AuthorizationRequest, StoredCredential, ThreeDs } from '../../../src/core/authorization.ts';
-import type { ProviderContract } from '../../../src/core/rules/ruleset.ts';
-import type { OperationCall, Provider } from '../../../src/gateway/ports.ts';
-import { ADYEN_SEMANTICS, createAdyenProvider } from '../../../src/providers/adyen/adapter.ts';
 import { wireKey } from '../../../src/providers/adyen/transformers.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
 import { sampleRequest } from '../../support/sample-request.ts';
-import { shippedDeclineTables } from '../shipped-decline-tables.ts';
-import { adyenContract } from './adyen-contract.ts';
 import { approval, budgetOf, CAVV, callOf, operationOf, PSP_REFERENCE, refusal } from './adyen-fixture.ts';
-import { API_KEY, HMAC_KEY, MERCHANT_ACCOUNT, TOKENS } from './adyen-stand-in.ts';
+import { API_KEY, MERCHANT_ACCOUNT, TOKENS } from './adyen-stand-in.ts';
+import { BASE, json, overMsw, own } from './over-msw.ts';
 
-const declineTables = await shippedDeclineTables();
-
-const BASE = 'https://checkout-test.adyen.com/v72';
 const NOT_SUPPORTED = { kind: 'not_sent', code: 'not_supported' };
 
-interface Seen {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Record<string, string>;
-  readonly body: Record<string, unknown>;
-}
-
-const seen: Seen[] = [];
-let respond: (request: Seen) => Response;
-
-const server = setupServer(
-  http.all(`${BASE}/*`, async ({ request }) => {
-    const each = {
-      method: request.method,
-      url: request.url,
-      headers: Object.fromEntries(request.headers),
-      body: JSON.parse(await request.text()),
-    };
-    seen.push(each);
-    return respond(each);
-  }),
-);
-
-let clock = new FakeClock();
-let provider: Provider | null = null;
-
-beforeAll(() => server.listen());
-afterEach(() => {
-  provider?.close();
-  provider = null;
-  seen.length = 0;
-  expect(clock.pendingTimers).toBe(0);
-});
-afterAll(() => server.close());
-
-function create(over: Partial<ProviderContract> = {}): Provider {
-  clock = new FakeClock();
-  provider = createAdyenProvider(adyenContract(over), { clock, declineTables: () => declineTables });
-  return provider;
-}
-
-const json =
-  (body: unknown, status = 200, headers: Record<string, string> = {}) =>
-  () =>
-    HttpResponse.json(body as Record<string, unknown>, { status, headers });
+const { seen, answer, create } = overMsw();
 
 /** The body that is sent for a request. */
 async function bodyFor(over: Partial<AuthorizationRequest>, brand: 'visa' | 'mastercard' = 'visa') {
-  respond = json(approval());
+  answer(json(approval()));
   await create().authorize(callOf({ request: sampleRequest(over), brand }));
   return seen[0]?.body;
 }
 
 describe('the request of an authorization', () => {
   it('has these headers and this body', async () => {
-    respond = json(approval());
+    answer(json(approval()));
     const request = sampleRequest({
       threeDs: {
         eci: '05',
@@ -128,7 +75,7 @@ describe('the request of an authorization', () => {
   });
 
   it('without anything optional', async () => {
-    respond = json(approval());
+    answer(json(approval()));
     await create().authorize(callOf({ budget: budgetOf({ traceparent: null }) }));
     expect(seen[0]?.headers).not.toHaveProperty('traceparent');
     expect(seen[0]?.body).not.toHaveProperty('mpiData');
@@ -140,7 +87,7 @@ describe('the request of an authorization', () => {
   });
 
   it('the same call gives the same bytes', async () => {
-    respond = json(approval());
+    answer(json(approval()));
     const adapter = create();
     await adapter.authorize(callOf());
     await adapter.authorize(callOf());
@@ -226,7 +173,7 @@ describe('the request of an authorization', () => {
     ['IDR', 4900, 49],
   ])('an amount in %s: %d is %d to Adyen, and back', async (currency, value, theirs) => {
     const amount = { value, currency };
-    respond = json(approval({ amount: { value: theirs, currency } }));
+    answer(json(approval({ amount: { value: theirs, currency } })));
     const outcome = await create().authorize(callOf({ request: sampleRequest({ amount }) }));
     expect(seen[0]?.body['amount']).toEqual({ value: theirs, currency });
     expect(outcome.kind).toBe('approved');
@@ -284,13 +231,6 @@ const rejected = (reason: string, code: string, retryAfterMs: number | null = nu
   providerReference: null,
 });
 
-const own = (errorCode: string, errorType = 'validation') => ({
-  status: 422,
-  errorCode,
-  errorType,
-  message: `${TOKENS.approve} 4571736000000000`,
-});
-
 describe('the answer to an authorization', () => {
   it.each<[string, () => Response, unknown]>([
     [
@@ -343,8 +283,8 @@ describe('the answer to an authorization', () => {
     ['502', () => new HttpResponse('<h1>', { status: 502 }), unknown('http_502')],
     ['400, transient', json({}, 400, { 'transient-error': 'true' }), unknown('http_400')],
     ['an error code that is none', json({ ...own('1'), errorCode: '4571 7360' }, 500), unknown('http_500')],
-  ])('%s', async (_what, answer, expected) => {
-    respond = answer;
+  ])('%s', async (_what, answered, expected) => {
+    answer(answered);
     const outcome = await create().authorize(callOf());
     expect(outcome).toEqual(expected);
     expect(JSON.stringify(outcome)).not.toContain(TOKENS.approve);
@@ -358,7 +298,7 @@ describe('the answer to an authorization', () => {
     ['error_14_030', '14_030', { category: 'config', otherProvider: 'yes_once' }],
     ['error_14_999', '14_999', { category: 'unmapped', otherProvider: 'no' }],
   ])('422 %s is a decline by the table', async (code, errorCode, decline) => {
-    respond = json(own(errorCode), 422);
+    answer(json(own(errorCode), 422));
     expect(await create().authorize(callOf())).toMatchObject({
       kind: 'declined',
       decline: { ...decline, code, networkCode: null, advice: null, mayHideApproval: false },
@@ -368,158 +308,23 @@ describe('the answer to an authorization', () => {
 
   it('names neither reference nor amount: only the key tells that it is ours', async () => {
     const { merchantReference: _, ...without } = refusal();
-    respond = ({ headers }) =>
-      json(without, 200, { 'Idempotency-Key': headers['idempotency-key']?.toUpperCase() ?? '' })();
+    answer(({ headers }) =>
+      json(without, 200, { 'Idempotency-Key': headers['idempotency-key']?.toUpperCase() ?? '' })(),
+    );
     expect(await create().authorize(callOf())).toMatchObject({ kind: 'declined' });
-    respond = json(without, 200, { 'Idempotency-Key': wireKey('another') });
+    answer(json(without, 200, { 'Idempotency-Key': wireKey('another') }));
     expect(await create().authorize(callOf())).toEqual(unknown('answer_mismatch'));
-    respond = json(without);
+    answer(json(without));
     expect(await create().authorize(callOf())).toEqual(unknown('answer_mismatch'));
   });
 
   it('an approval must name both, whatever the key says', async () => {
     const { merchantReference: _, ...without } = approval();
-    respond = ({ headers }) => json(without, 200, { 'idempotency-key': headers['idempotency-key'] ?? '' })();
+    answer(({ headers }) => json(without, 200, { 'idempotency-key': headers['idempotency-key'] ?? '' })());
     expect((await create().authorize(callOf())).kind).toBe('unknown');
     const { amount: __, ...silent } = approval();
-    respond = json(silent);
+    answer(json(silent));
     expect(await create().authorize(callOf())).toEqual(unknown('amount_not_told', PSP_REFERENCE));
-  });
-});
-
-const received = (over: Record<string, unknown> = {}) => ({
-  merchantAccount: MERCHANT_ACCOUNT,
-  paymentPspReference: PSP_REFERENCE,
-  reference: 'cap_aBc_1',
-  pspReference: 'JDD6LKT8MBLZNN84',
-  status: 'received',
-  amount: { value: 1_000, currency: 'EUR' },
-  ...over,
-});
-
-describe('operations', () => {
-  const amount = { value: 1_000, currency: 'EUR' };
-
-  it.each<['capture' | 'void' | 'refund', Partial<OperationCall>, string, Record<string, unknown>, string]>([
-    [
-      'capture',
-      {},
-      `/payments/${PSP_REFERENCE}/captures`,
-      { merchantAccount: MERCHANT_ACCOUNT, amount, reference: 'cap_aBc_1' },
-      'key_aBc_1_c1',
-    ],
-    [
-      'refund',
-      { operationId: 'ref_aBc_2', providerKey: 'key_aBc_1_r2' },
-      `/payments/${PSP_REFERENCE}/refunds`,
-      { merchantAccount: MERCHANT_ACCOUNT, amount, reference: 'ref_aBc_2' },
-      'key_aBc_1_r2',
-    ],
-    [
-      'void',
-      { operationId: 'void_aBc_3', providerKey: 'key_aBc_1_v3' },
-      `/payments/${PSP_REFERENCE}/cancels`,
-      { merchantAccount: MERCHANT_ACCOUNT, reference: 'void_aBc_3' },
-      'key_aBc_1_v3',
-    ],
-    [
-      'void',
-      { operationId: 'void_aBc_3', providerKey: 'key_aBc_1_v3', providerReference: null },
-      '/cancels',
-      { merchantAccount: MERCHANT_ACCOUNT, paymentReference: 'att_aBc_1', reference: 'void_aBc_3' },
-      'key_aBc_1_v3r',
-    ],
-    ['void', { providerReference: 'a/b?c' }, '/payments/a%2Fb%3Fc/cancels', {}, 'key_aBc_1_c1'],
-  ])('%s %j goes to %s', async (name, over, path, body, key) => {
-    respond = json(received({ ...over, ...body }), 201);
-    await create()[name](operationOf(over));
-    expect(seen[0]).toMatchObject({ method: 'POST', url: `${BASE}${path}` });
-    expect(seen[0]?.headers['idempotency-key']).toBe(wireKey(key));
-    expect(seen[0]?.headers['x-api-key']).toBe(API_KEY);
-    if (Object.keys(body).length > 0) expect(seen[0]?.body).toEqual(body);
-  });
-
-  it.each<[string, Record<string, unknown>, unknown]>([
-    ['received', {}, { kind: 'accepted' }],
-    ['another status', { status: 'done' }, { kind: 'unknown', code: 'answer_malformed' }],
-    ['another merchant account', { merchantAccount: 'Other' }, { kind: 'unknown', code: 'answer_mismatch' }],
-    ['another operation', { reference: 'cap_aBc_2' }, { kind: 'unknown', code: 'answer_mismatch' }],
-    ['no operation', { reference: undefined }, { kind: 'unknown', code: 'answer_mismatch' }],
-    ['another payment', { paymentPspReference: 'X1' }, { kind: 'unknown', code: 'answer_mismatch' }],
-    [
-      'another amount',
-      { amount: { value: 999, currency: 'EUR' } },
-      { kind: 'unknown', code: 'answer_mismatch' },
-    ],
-    [
-      'another currency',
-      { amount: { value: 1000, currency: 'USD' } },
-      { kind: 'unknown', code: 'answer_mismatch' },
-    ],
-    ['no amount', { amount: undefined }, { kind: 'unknown', code: 'answer_mismatch' }],
-  ])('an answer with %s', async (_what, over, expected) => {
-    respond = json(received(over), 201);
-    expect(await create().capture(operationOf())).toEqual(expected);
-    expect(await create().refund(operationOf())).toEqual(expected);
-  });
-
-  it.each<[string, Record<string, unknown>, unknown]>([
-    ['ours', {}, { kind: 'accepted' }],
-    ['another payment', { paymentReference: 'att_aBc_2' }, { kind: 'unknown', code: 'answer_mismatch' }],
-    [
-      'the letters in another case',
-      { paymentReference: 'att_abc_1' },
-      { kind: 'unknown', code: 'answer_mismatch' },
-    ],
-  ])('a cancellation by reference that answers with %s', async (_what, over, expected) => {
-    const { amount: _, paymentPspReference: __, ...rest } = received();
-    respond = json({ ...rest, paymentReference: 'att_aBc_1', ...over }, 201);
-    expect(await create().void(operationOf({ providerReference: null }))).toEqual(expected);
-  });
-
-  it.each<[string, () => Response, unknown, unknown]>([
-    ['no such payment', json(own('167'), 422), { kind: 'not_found' }, { kind: 'refused', code: 'error_167' }],
-    ['not allowed', json(own('166'), 422), { kind: 'refused', code: 'error_166' }, null],
-    ['400', json(own('702'), 400), { kind: 'refused', code: 'error_702' }, null],
-    ['in flight', json(own('704'), 422), { kind: 'unknown', code: 'error_704' }, null],
-    ['422 of somebody else', json({}, 422), { kind: 'unknown', code: 'http_422' }, null],
-    ['422, internal', json(own('9', 'internal'), 422), { kind: 'unknown', code: 'error_9' }, null],
-    ['401', json(own('000'), 401), { kind: 'rejected', code: 'error_000', retryAfterMs: null }, null],
-    ['403', json(own('901'), 403), { kind: 'rejected', code: 'error_901', retryAfterMs: null }, null],
-    [
-      '429',
-      json({}, 429, { 'retry-after': '3' }),
-      { kind: 'rejected', code: 'http_429', retryAfterMs: 3_000 },
-      null,
-    ],
-    [
-      'transient',
-      json(own('905'), 500, { 'transient-error': 'true' }),
-      { kind: 'rejected', code: 'error_905', retryAfterMs: null },
-      null,
-    ],
-    [
-      '500 of Adyen',
-      json(own('905'), 500),
-      { kind: 'unknown', code: 'error_905', answered: 'failure' },
-      null,
-    ],
-    [
-      '503 of Adyen',
-      json(own('905'), 503),
-      { kind: 'unknown', code: 'error_905', answered: 'failure' },
-      null,
-    ],
-    ['502 of Adyen', json(own('905'), 502), { kind: 'unknown', code: 'error_905' }, null],
-    ['500 of somebody else', json({}, 500), { kind: 'unknown', code: 'http_500' }, null],
-    ['200', json(received(), 200), { kind: 'unknown', code: 'http_200' }, null],
-    ['404', json({}, 404), { kind: 'unknown', code: 'http_404' }, null],
-  ])('%s', async (_what, answer, ofVoid, ofOthers) => {
-    respond = answer;
-    const adapter = create();
-    expect(await adapter.void(operationOf())).toEqual(ofVoid);
-    expect(await adapter.capture(operationOf())).toEqual(ofOthers ?? ofVoid);
-    expect(await adapter.refund(operationOf())).toEqual(ofOthers ?? ofVoid);
   });
 });
 
@@ -532,62 +337,5 @@ describe('inquiries', () => {
     const operation = { ...operationOf(), operation: 'capture' } as const;
     expect(await adapter.inquireOperation(operation)).toEqual({ kind: 'no_answer', code: 'no_inquiry' });
     expect(seen).toEqual([]);
-  });
-});
-
-describe('the set-up', () => {
-  const problemOf = (over: Partial<ProviderContract>): string => {
-    try {
-      create(over);
-    } catch (error) {
-      return error instanceof Error ? `${error.name}: ${error.message}` : '';
-    }
-    return '';
-  };
-
-  it('names everything that is missing at once, and how to mend it', () => {
-    const problem = problemOf({ baseUrl: null, credentials: {}, settings: {} });
-    expect(problem).toMatch(/^ProviderSetupError: /);
-    for (const name of [
-      'base_url is missing',
-      'https://checkout-test.adyen.com/v72',
-      '<prefix>-checkout-live.adyenpayments.com/checkout/v72',
-      'credentials.api_key is missing',
-      'credentials.webhook_secret is missing',
-      'settings.merchant_account is missing',
-      'settings.return_url is missing',
-    ]) {
-      expect(problem).toContain(name);
-    }
-  });
-
-  const { credentials, settings } = adyenContract();
-
-  it.each<[string, Partial<ProviderContract>, RegExp]>([
-    [
-      'a key with a line end',
-      { credentials: { ...credentials, api_key: 'abc\n' } },
-      /api_key cannot be sent/,
-    ],
-    ['a secret that is no key', { credentials: { ...credentials, webhook_secret: 'geheim' } }, /hexadecimal/],
-    [
-      'one of two secrets that is no key',
-      { credentials: { ...credentials, webhook_secret: `${HMAC_KEY},geheim` } },
-      /hexadecimal/,
-    ],
-    ['a merchant account with a colon', { settings: { ...settings, merchant_account: 'A:B' } }, /colon/],
-    ['a return URL that is none', { settings: { ...settings, return_url: 'shop' } }, /return_url/],
-    ['a return URL of a program', { settings: { ...settings, return_url: 'javascript:1' } }, /return_url/],
-    ['a base URL in clear', { baseUrl: 'http://checkout-test.adyen.com/v72' }, /in clear/],
-  ])('%s is refused, and no secret told', (_what, over, message) => {
-    const problem = problemOf(over);
-    expect(problem).toMatch(message);
-    for (const secret of ['abc\n', 'geheim', API_KEY, HMAC_KEY]) expect(problem).not.toContain(secret);
-  });
-
-  it('takes what the contract says of the account', () => {
-    const adapter = create({ semantics: { keyLifetimeMs: 31 * 86_400_000 } });
-    expect(adapter.semantics).toEqual({ ...ADYEN_SEMANTICS, keyLifetimeMs: 31 * 86_400_000 });
-    expect(adapter).toMatchObject({ id: 'adyen-eu', live: true });
   });
 });

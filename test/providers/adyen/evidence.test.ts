@@ -1,77 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { OperationKind } from '../../../src/core/operation.ts';
-import type { AskedOperation, NoticeEvidence, NoticeSubject } from '../../../src/gateway/ports.ts';
+import type { NoticeSubject } from '../../../src/gateway/ports.ts';
 import { adyenEvidence } from '../../../src/providers/adyen/evidence.ts';
-import { readAdyenNotices } from '../../../src/providers/adyen/notices.ts';
-import { readAdyenSetup } from '../../../src/providers/adyen/setup.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
 import { sampleRequest } from '../../support/sample-request.ts';
-import { shippedDeclineTables } from '../shipped-decline-tables.ts';
-import { adyenContract } from './adyen-contract.ts';
 import { PSP_REFERENCE } from './adyen-fixture.ts';
-import { type EventItem, MERCHANT_ACCOUNT, webhookOf } from './adyen-stand-in.ts';
-
-const declineTables = await shippedDeclineTables();
-const deps = { clock: new FakeClock(), declineTables: () => declineTables };
-const SETUP = readAdyenSetup(adyenContract());
-
-const euros = (value: number, currency = 'EUR') => ({ value, currency });
-
-const event = (over: Partial<EventItem> = {}): EventItem => ({
-  eventCode: 'AUTHORISATION',
-  success: 'true',
-  pspReference: PSP_REFERENCE,
-  merchantReference: 'att_aBc_1',
-  amount: euros(4999),
-  ...over,
-});
-
-const OWN_REFERENCE = 'JDD6LKT8MBLZNN84';
-const modification = (
-  eventCode: string,
-  merchantReference: string,
-  over: Partial<EventItem> = {},
-): EventItem =>
-  event({
-    eventCode,
-    merchantReference,
-    pspReference: OWN_REFERENCE,
-    originalReference: PSP_REFERENCE,
-    ...over,
-  });
-
-const subject = (over: Partial<NoticeSubject> = {}): NoticeSubject => ({
-  attemptId: 'att_aBc_1',
-  request: sampleRequest(),
-  brand: 'visa',
-  scaRegion: false,
-  providerReference: PSP_REFERENCE,
-  operations: [],
-  ...over,
-});
-
-const operation = (
-  kind: OperationKind,
-  operationId: string,
-  over: Partial<AskedOperation> = {},
-): AskedOperation => ({
-  operation: kind,
-  operationId,
-  attemptId: 'att_aBc_1',
-  providerReference: PSP_REFERENCE,
-  amount: euros(4999),
-  final: true,
-  ...over,
-});
-
-/** What an event says, on its way as it comes in: signed, read, kept as JSON, worked out. */
-function evidenceOf(item: EventItem, over: Partial<NoticeSubject> = {}): NoticeEvidence {
-  const reading = readAdyenNotices(webhookOf([item]), SETUP);
-  const notice = reading.kind === 'read' ? reading.notices[0] : undefined;
-  if (notice === undefined) throw new Error(`not read: ${JSON.stringify(reading)}`);
-  const kept = { type: notice.type, data: JSON.parse(JSON.stringify(notice.data)) };
-  return adyenEvidence(kept, subject(over), MERCHANT_ACCOUNT, deps);
-}
+import { type EventItem, MERCHANT_ACCOUNT } from './adyen-stand-in.ts';
+import {
+  deps,
+  euros,
+  event,
+  evidenceOf,
+  modification,
+  OWN_REFERENCE,
+  operation,
+  subject,
+} from './evidence-fixture.ts';
 
 const MISMATCH = { kind: 'mismatch' };
 const NOTHING = { kind: 'nothing' };
@@ -385,103 +328,6 @@ describe('an authorization that is undone without us', () => {
     ],
   ])('%s', (_what, item, over, expected) => {
     expect(evidenceOf(item, over)).toEqual(expected);
-  });
-});
-
-describe('disputes', () => {
-  it.each<[string, string | null, string]>([
-    ['NOTIFICATION_OF_FRAUD', null, 'fraud_notice'],
-    ['REQUEST_FOR_INFORMATION', null, 'inquiry'],
-    ['NOTIFICATION_OF_CHARGEBACK', null, 'opened'],
-    ['CHARGEBACK', null, 'opened'],
-    ['INFORMATION_SUPPLIED', 'Pending', 'updated'],
-    ['ISSUER_COMMENTS', null, 'updated'],
-    ['CHARGEBACK_REVERSED', null, 'updated'],
-    ['CHARGEBACK_REVERSED', 'Won', 'won'],
-    ['DISPUTE_DEFENSE_PERIOD_ENDED', 'Lost', 'lost'],
-    ['DISPUTE_DEFENSE_PERIOD_ENDED', null, 'updated'],
-    ['ISSUER_RESPONSE_TIMEFRAME_EXPIRED', 'Won', 'won'],
-    ['SECOND_CHARGEBACK', null, 'lost'],
-    ['PREARBITRATION_OPEN', null, 'updated'],
-    ['PREARBITRATION_ACCEPTED', 'Lost', 'lost'],
-    ['PREARBITRATION_DECLINED', null, 'updated'],
-    ['PREARBITRATION_ISSUER_WITHDRAWN', null, 'won'],
-    ['PREARBITRATION_WON', null, 'won'],
-    ['PREARBITRATION_LOST', 'Won', 'lost'],
-    ['SCHEME_ARBITRATION', null, 'updated'],
-    ['SCHEME_ARBITRATION_WON', null, 'won'],
-    ['SCHEME_ARBITRATION_LOST', null, 'lost'],
-  ])('%s, status %s: %s', (eventCode, disputeStatus, stage) => {
-    const additionalData = disputeStatus === null ? {} : { disputeStatus };
-    expect(evidenceOf(modification(eventCode, 'att_aBc_1', { additionalData }))).toEqual({
-      kind: 'dispute',
-      dispute: { disputeId: OWN_REFERENCE, stage, reason: null, amount: euros(4999), respondByMs: null },
-    });
-  });
-
-  it('says why, for how much, and until when', () => {
-    const additionalData = {
-      chargebackReasonCode: ' 4853',
-      defensePeriodEndsAt: '2026-12-31T03:03:07+02:00',
-    };
-    const item = modification('CHARGEBACK', 'att_aBc_1', { additionalData, amount: euros(10_000, 'ISK') });
-    expect(evidenceOf(item)).toMatchObject({
-      dispute: {
-        reason: '4853',
-        amount: euros(100, 'ISK'),
-        respondByMs: Date.UTC(2026, 11, 31, 1, 3, 7),
-      },
-    });
-    const fraud = modification('NOTIFICATION_OF_FRAUD', 'att_aBc_1', {
-      additionalData: { nofReasonCode: '6' },
-    });
-    expect(evidenceOf(fraud)).toMatchObject({ dispute: { reason: '6' } });
-  });
-
-  it.each(['soon', '2026-12-31', '2026-13-31T03:03:07Z', ''])(
-    'has no moment in %j',
-    (defensePeriodEndsAt) => {
-      const additionalData = { defensePeriodEndsAt, chargebackReasonCode: 'M. Muster says no' };
-      expect(evidenceOf(modification('CHARGEBACK', 'att_aBc_1', { additionalData }))).toMatchObject({
-        dispute: { respondByMs: null, reason: null },
-      });
-    },
-  );
-
-  it.each<[string, EventItem, Partial<NoticeSubject>, string]>([
-    [
-      'by our capture',
-      modification('CHARGEBACK', 'cap_aBc_1'),
-      { operations: [operation('capture', 'cap_aBc_1')] },
-      'dispute',
-    ],
-    ['by the payment', modification('CHARGEBACK', 'order-7781'), {}, 'dispute'],
-    [
-      'by the payment alone',
-      event({ eventCode: 'SECOND_CHARGEBACK', merchantReference: 'order-7781' }),
-      {},
-      'dispute',
-    ],
-    [
-      'by another payment',
-      modification('CHARGEBACK', 'order-7781', { originalReference: 'OTHER1' }),
-      {},
-      'mismatch',
-    ],
-    [
-      'by an operation that we never had',
-      modification('CHARGEBACK', 'cap_aBc_9', { originalReference: 'OTHER1' }),
-      {},
-      'mismatch',
-    ],
-    [
-      'of another merchant account',
-      modification('CHARGEBACK', 'att_aBc_1', { merchantAccountCode: 'X' }),
-      {},
-      'mismatch',
-    ],
-  ])('%s', (_what, item, over, kind) => {
-    expect(evidenceOf(item, over).kind).toBe(kind);
   });
 });
 
