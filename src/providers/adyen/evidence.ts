@@ -5,26 +5,11 @@ import type { AdapterDeps } from '../adapter-deps.ts';
 import { repeatsCard } from '../repeats-card.ts';
 import { amountFromAdyen } from './amounts.ts';
 import { approvalOf, isAuthorizedOf, linkIn, outcomeOfRefusal } from './codes.ts';
-import { disputeStage } from './disputes.ts';
+import { disputeStage, MODIFICATIONS } from './event-codes.ts';
 import { keepable, type ToldEvent, toldEvent } from './told-event.ts';
 
 const MISMATCH: NoticeEvidence = { kind: 'mismatch' };
 const NOTHING: NoticeEvidence = { kind: 'nothing' };
-
-/**
- * Events that end an operation. Where `failed`, the event itself says that it failed, later than it was taken, and its
- * `success` only that this is so.
- */
-const MODIFICATIONS: ReadonlyMap<string, { readonly kind: OperationKind; readonly failed: boolean }> =
-  new Map([
-    ['CAPTURE', { kind: 'capture', failed: false }],
-    ['CAPTURE_FAILED', { kind: 'capture', failed: true }],
-    ['CANCELLATION', { kind: 'void', failed: false }],
-    ['TECHNICAL_CANCEL', { kind: 'void', failed: false }],
-    ['REFUND', { kind: 'refund', failed: false }],
-    ['REFUND_FAILED', { kind: 'refund', failed: true }],
-    ['REFUNDED_REVERSED', { kind: 'refund', failed: true }],
-  ]);
 
 /**
  * What an event says about one of our attempts.

@@ -5,7 +5,7 @@ import type { Notice, NoticeMessage, NoticeReading } from '../../gateway/ports.t
 import { readJson } from '../read-json.ts';
 import { isSignedByOne } from '../webhook-secrets.ts';
 import { refusalIn } from './codes.ts';
-import { disputeStage } from './disputes.ts';
+import { disputeStage, isUnderstood } from './event-codes.ts';
 import { codeOfReason } from './refusal-reasons.ts';
 import type { AdyenSetup } from './setup.ts';
 import { keepable, type ToldEvent, toldEvent } from './told-event.ts';
@@ -60,7 +60,14 @@ export function readAdyenNotices(message: NoticeMessage, setup: AdyenSetup): Not
   const items = read.notificationItems.map(({ NotificationRequestItem }) => NotificationRequestItem);
   if (!items.every((item) => isSigned(item, webhookKeys))) return { kind: 'refused', reason: 'signature' };
   if (read.live !== String(isLiveSystem)) return { kind: 'refused', reason: 'malformed' };
-  return { kind: 'read', notices: items.flatMap((item) => noticeOf(item) ?? []) };
+  const notices: Notice[] = [];
+  for (const item of items) {
+    const notice = noticeOf(item);
+    // An event of ours is not lost because it has another form than is known: it is sent again, and the refusal counted.
+    if (notice === 'unreadable') return { kind: 'refused', reason: 'malformed' };
+    if (notice !== null) notices.push(notice);
+  }
+  return { kind: 'read', notices };
 }
 
 /** 32 bytes in base64. */
@@ -93,8 +100,9 @@ function isSigned(item: WireItem, keys: readonly Uint8Array[]): boolean {
 
 const ATTEMPT_ID = /^att_[A-Za-z]{1,64}_\d{1,2}$/;
 
-/** Null for what tells of no payment, such as a report that is ready. */
-function noticeOf(item: WireItem): Notice | null {
+/** Null for what tells nothing of a payment of ours, such as a report that is ready. */
+function noticeOf(item: WireItem): Notice | 'unreadable' | null {
+  if (!isUnderstood(item.eventCode)) return null;
   const reference = referenceOf(item);
   const read = toldEvent.safeParse({
     merchantAccount: item.merchantAccountCode,
@@ -105,7 +113,7 @@ function noticeOf(item: WireItem): Notice | null {
     amount: item.amount ?? null,
     ...detailsOf(item),
   });
-  if (!read.success) return null;
+  if (!read.success) return reference === null ? null : 'unreadable';
   const data = read.data;
   const isAttempt = reference !== null && ATTEMPT_ID.test(reference);
   return {

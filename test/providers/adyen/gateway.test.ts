@@ -3,7 +3,7 @@ import { eventually } from '../../support/eventually.ts';
 import { paymentBody, priorityRules } from '../../support/gateway-files.ts';
 import type { StandInRequest } from '../../support/psp-stand-in.ts';
 import { authorizationIn, startGateway, type TestGateway } from '../../support/start-gateway.ts';
-import { AdyenStandIn, API_KEY, HMAC_KEY, MERCHANT_ACCOUNT, TOKENS } from './adyen-stand-in.ts';
+import { AdyenStandIn, API_KEY, errorAnswer, HMAC_KEY, MERCHANT_ACCOUNT, TOKENS } from './adyen-stand-in.ts';
 
 let standIn: AdyenStandIn;
 let gateway: TestGateway;
@@ -76,7 +76,11 @@ describe('an account at Adyen, behind the gateway', () => {
   });
 
   it('a failure that Adyen keeps under the key stays pending until the event tells, and nothing is charged twice', async () => {
-    standIn.server.meet({ kind: 'instead', carriedOut: true, answer: { status: 500, body: '' } }, isPayment);
+    // Carried out once; every repeat is answered with the failure that is kept.
+    for (const carriedOut of [true, false, false, false, false]) {
+      const answer = errorAnswer(500, '905', 'configuration');
+      standIn.server.meet({ kind: 'instead', carriedOut, answer }, isPayment);
+    }
     const answer = authorizationIn(await gateway.authorize(payment('order-2'), 'key-2'));
     expect(answer.status).toBe('pending');
     await deliver();

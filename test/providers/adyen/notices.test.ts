@@ -348,8 +348,25 @@ describe('a notice', () => {
       'a report that is ready',
       authorised({ eventCode: 'REPORT_AVAILABLE', pspReference: 'settlement_1.csv' }),
     ],
-    ['an amount of no currency', authorised({ amount: { value: 1, currency: 'euro' } })],
+    [
+      'a stored card, whose token is in the place of an id',
+      authorised({ eventCode: 'RECURRING_CONTRACT', pspReference: 'M5N7TQ4TG5PFWR50' }),
+    ],
+    ['what is not known yet', authorised({ eventCode: 'SOMETHING_NEW' })],
+    [
+      'an id that is none, of somebody else',
+      authorised({ pspReference: 'x y', merchantReference: 'order-7' }),
+    ],
   ])('there is none of %s', (_what, item) => {
     expect(read(webhookOf([item]))).toEqual({ kind: 'read', notices: [] });
+  });
+
+  it.each<[string, Partial<EventItem>]>([
+    ['an id that is none', { pspReference: 'x y' }],
+    ['a currency that is none', { amount: { value: 1, currency: 'euro' } }],
+    ['an amount below nothing', { amount: { value: -1, currency: 'EUR' } }],
+  ])('one of ours with %s is not lost: the message is refused', (_what, over) => {
+    expect(read(webhookOf([authorised(over)]))).toEqual(MALFORMED);
+    expect(read(webhookOf([authorised(), authorised(over)]))).toEqual(MALFORMED);
   });
 });

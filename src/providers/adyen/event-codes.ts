@@ -1,4 +1,31 @@
+import type { OperationKind } from '../../core/operation.ts';
 import type { DisputeStage } from '../../gateway/ports.ts';
+
+/**
+ * Events that end an operation. Where `failed`, the event itself says that it failed, later than it was taken, and its
+ * `success` only that this is so.
+ */
+export const MODIFICATIONS: ReadonlyMap<string, { readonly kind: OperationKind; readonly failed: boolean }> =
+  new Map([
+    ['CAPTURE', { kind: 'capture', failed: false }],
+    ['CAPTURE_FAILED', { kind: 'capture', failed: true }],
+    ['CANCELLATION', { kind: 'void', failed: false }],
+    ['TECHNICAL_CANCEL', { kind: 'void', failed: false }],
+    ['REFUND', { kind: 'refund', failed: false }],
+    ['REFUND_FAILED', { kind: 'refund', failed: true }],
+    ['REFUNDED_REVERSED', { kind: 'refund', failed: true }],
+  ]);
+
+/** Events about a payment itself, or about what somebody at Adyen did with it. */
+const PAYMENTS: ReadonlySet<string> = new Set(['AUTHORISATION', 'EXPIRE', 'CANCEL_OR_REFUND']);
+
+/**
+ * Whether evidence is found in such an event. The others are not kept: there may be in them what may not be, such as the
+ * token that RECURRING_CONTRACT has in the place of a payment's id.
+ */
+export function isUnderstood(eventCode: string): boolean {
+  return PAYMENTS.has(eventCode) || MODIFICATIONS.has(eventCode) || STAGES.has(eventCode);
+}
 
 /**
  * What events of disputes and fraud tell (docs.adyen.com/risk-management/disputes-api/dispute-notifications).
