@@ -56,7 +56,8 @@ function evidenceOfAuthorization(told: ToldEvent, asked: NoticeSubject, deps: Ad
   if (authorized === null) return MISMATCH;
   const isPartial = authorized.value !== request.amount.value;
   // Of a part, the signed amount is either; that it is a part is only said beside it.
-  const isConsistent = isAmountAsked || (told.authorised !== null && amount.value === authorized.value);
+  const isPartTold = told.authorised !== null && amount.value === authorized.value;
+  const isConsistent = isAmountAsked || (isPartTold && amount.currency === authorized.currency);
   if (!isConsistent || !isAuthorizedOf(authorized, asked, isPartial)) return MISMATCH;
   return { kind: 'attempt', outcome: approvalOf(authorized.value, pspReference, link, asked) };
 }

@@ -40,6 +40,12 @@ describe('AUTHORISATION', () => {
     ['the whole, told twice', part('4999'), NOT_KNOWN, approved],
     ['the whole, told otherwise beside', part('5000'), NOT_KNOWN, MISMATCH],
     ['the whole, beside in another currency', part('4999', 'USD'), NOT_KNOWN, MISMATCH],
+    [
+      'a part, in another currency than beside',
+      { ...part('4998'), amount: euros(4998, 'USD') },
+      NOT_KNOWN,
+      MISMATCH,
+    ],
     ['less, and the whole beside', { ...part('4999'), amount: euros(4998) }, NOT_KNOWN, MISMATCH],
   ])('success, %s', (_what, item, over, expected) => {
     expect(evidenceOf(event(item), over)).toMatchObject(expected as object);
