@@ -3,12 +3,14 @@ import type { Provider } from '../gateway/ports.ts';
 import type { AdapterDeps } from './adapter-deps.ts';
 import { ProviderSetupError } from './provider-setup-error.ts';
 import { createSandboxProvider } from './sandbox/adapter.ts';
+import { createStripeProvider } from './stripe/adapter.ts';
 
 type CreateProvider = (contract: ProviderContract, deps: AdapterDeps) => Provider;
 
 /** Adapters of this version. The others of the format are words that are taken, not yet built. */
 const ADAPTERS_BUILT: ReadonlyMap<AdapterName, CreateProvider> = new Map([
   ['sandbox', createSandboxProvider],
+  ['stripe', createStripeProvider],
 ]);
 
 /** What the registry builds accounts with. */
