@@ -264,10 +264,14 @@ export function providerContract(name: string, harness: ProviderHarness): void {
       return { call, operation };
     };
 
+    /** By our own reference where there is none of the provider's, and the provider knows it. */
     const inquire = (call: AuthorizeCall, providerReference: string | null) =>
       tested.provider.inquire({
         attemptId: call.attemptId,
-        providerReference,
+        providerReference:
+          tested.provider.semantics.inquiry === 'provider_reference'
+            ? (providerReference ?? prepared.at(-1) ?? 'no-such-id')
+            : providerReference,
         // As the journal has it: without the CAVV.
         request: { ...call.request, threeDs: null },
         brand: call.brand,
@@ -453,7 +457,8 @@ export function providerContract(name: string, harness: ProviderHarness): void {
       it('does not find what was never processed', async (test) => {
         const call = callFor(await arrange('reset_unprocessed', test));
         expect((await tested.provider.authorize(call)).kind).toBe('unknown');
-        expect(await inquire(call, null)).toEqual({ kind: 'not_found' });
+        const kind = tested.provider.semantics.twoSteps ? 'unconfirmed' : 'not_found';
+        expect(await inquire(call, null)).toEqual({ kind });
       });
 
       it.for(['decline_soft', 'authentication_required', 'stay_pending', 'approve_partially'] as const)(
@@ -639,8 +644,13 @@ export function providerContract(name: string, harness: ProviderHarness): void {
         threeDsPresent: false,
       } as const;
 
-      it('reads a network code by its table', () => {
-        expect(tested.provider.classify(code)).toMatchObject({ category: 'soft_decline_issuer' });
+      it('reads a network code by its table', async (test) => {
+        const outcome = await tested.provider.authorize(callFor(await arrange('decline_soft', test)));
+        const own = outcome.kind === 'declined' ? outcome.decline.code : '';
+        const soft = { category: 'soft_decline_issuer', otherProvider: 'yes_once' };
+        expect(tested.provider.classify({ ...code, code: own })).toMatchObject(soft);
+        const lost = { category: 'hard_decline_issuer', otherProvider: 'never' };
+        expect(tested.provider.classify({ ...code, code: own, networkCode: '41' })).toMatchObject(lost);
       });
 
       it('a code that no table knows never fails over', () => {

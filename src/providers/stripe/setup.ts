@@ -33,14 +33,18 @@ export function readStripeSettings(
   const problems: string[] = [];
   if (apiKey === '')
     problems.push('credentials.api_key is missing; expected a secret or restricted key (sk_…, rk_…)');
-  else if (!/^(?:sk|rk)_[\x21-\x7e]{1,500}$/.test(apiKey)) {
+  else if (!/^[\x21-\x7e]{1,500}$/.test(apiKey)) {
     problems.push(
-      'credentials.api_key is no secret or restricted key; expected sk_… or rk_… and nothing else (a line end from a file?)',
+      'credentials.api_key cannot be sent in a header; expected visible ASCII characters only (a line end?)',
+    );
+  } else if (/^(?:pk|whsec)_/.test(apiKey)) {
+    problems.push(
+      'credentials.api_key is another kind of key; expected a secret or restricted one (sk_…, rk_…)',
     );
   }
-  if (!webhookSecrets.every((secret) => secret.startsWith('whsec_'))) {
+  if (webhookSecrets.some((secret) => /^[spr]k_/.test(secret))) {
     problems.push(
-      'credentials.webhook_secret is no signing secret of a webhook endpoint; expected whsec_…, several by commas',
+      'credentials.webhook_secret is an API key; expected the signing secret of a webhook endpoint (whsec_…)',
     );
   }
   const { account } = settings;
