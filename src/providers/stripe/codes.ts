@@ -210,6 +210,9 @@ export function outcomeOfRefusal(
   return outcomeOfReading(reading, providerReference);
 }
 
+/** Stands for a refusal that says nothing at all. No table knows it, so that it never fails over. */
+const NO_CODE = 'no_code';
+
 /** The most specific code: Stripe's own reason where Stripe blocked it, else the issuer's, else what went wrong. */
 function codeIn(error: WirePaymentError | null, charge: WireCharge | null): string {
   const { type, reason } = charge?.outcome ?? {};
@@ -221,7 +224,7 @@ function codeIn(error: WirePaymentError | null, charge: WireCharge | null): stri
     error?.code ??
     charge?.failure_code ??
     error?.type ??
-    'card_declined'
+    NO_CODE
   );
 }
 

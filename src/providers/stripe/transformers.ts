@@ -50,7 +50,8 @@ const ourMetadata = z.record(z.string(), z.string()).nullish().transform(keepOur
 
 function keepOurs(metadata: Readonly<Record<string, string>> | null | undefined): Record<string, string> {
   const ours = Object.entries(metadata ?? {}).filter(
-    ([name, value]) => OUR_METADATA.test(name) && /^[\w:-]{1,120}$/.test(value),
+    ([name, value]) =>
+      OUR_METADATA.test(name) && /^[\w:-]{1,120}$/.test(value) && findCardNumber(value) === null,
   );
   return Object.fromEntries(ours);
 }
