@@ -165,7 +165,6 @@ export type WireCharge = z.output<typeof wireCharge>;
 export type WireIntent = z.output<typeof wireIntent>;
 export type WireRefund = z.output<typeof wireRefund>;
 export type WireDispute = z.output<typeof wireDispute>;
-export type WireFraudWarning = z.output<typeof wireFraudWarning>;
 export type WireError = z.output<typeof wireError>['error'];
 export type WirePaymentError = z.output<typeof paymentError>;
 
