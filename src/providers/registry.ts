@@ -4,6 +4,7 @@ import type { AdapterDeps } from './adapter-deps.ts';
 import { createAdyenProvider } from './adyen/adapter.ts';
 import { ProviderSetupError } from './provider-setup-error.ts';
 import { createSandboxProvider } from './sandbox/adapter.ts';
+import { createStripeProvider } from './stripe/adapter.ts';
 
 type CreateProvider = (contract: ProviderContract, deps: AdapterDeps) => Provider;
 
@@ -11,6 +12,7 @@ type CreateProvider = (contract: ProviderContract, deps: AdapterDeps) => Provide
 const ADAPTERS_BUILT: ReadonlyMap<AdapterName, CreateProvider> = new Map([
   ['sandbox', createSandboxProvider],
   ['adyen', createAdyenProvider],
+  ['stripe', createStripeProvider],
 ]);
 
 /** What the registry builds accounts with. */
