@@ -152,6 +152,11 @@ export interface Step {
   readonly leaseUntilMs: number | null;
   /** What changed outcomes mean for the card's ceilings, by attempt number. */
   readonly outcomeScheme: ReadonlyMap<number, OutcomeScheme>;
+  /**
+   * An id of an authorization at a provider that may be recorded about no other attempt: checked in the same transaction.
+   * Left out: nobody lays claim to one.
+   */
+  readonly exclusive?: ExclusiveReference | null;
   /** The key that began the operation which `after` has more than `before`. */
   readonly claim: { readonly scope: ClaimScope; readonly bodyFingerprint: string } | null;
   /** The answer of the authorization, when this change settles it for the first time. */
@@ -182,8 +187,17 @@ export interface EventRecord {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** An authorization's id at a provider, and the attempt that it is to belong to. */
+export interface ExclusiveReference {
+  readonly provider: string;
+  readonly reference: string;
+  readonly attemptId: string;
+}
+
 export type StepResult =
   | { readonly kind: 'written'; readonly version: number }
+  /** The id at the provider is recorded about another attempt; nothing was written. */
+  | { readonly kind: 'reference_taken' }
   /** The authorization is no longer as the caller read it; nothing was written. */
   | { readonly kind: 'stale' }
   /** The key of the operation was used before; nothing was written. */

@@ -27,8 +27,11 @@ export interface ResolveCommand {
   readonly evidence: string;
 }
 
-/** It is recorded about another attempt, perhaps of another account; or the provider itself says otherwise. */
-export type ReferenceRefusal = 'recorded_elsewhere' | 'provider_denies';
+/**
+ * It is recorded about another attempt, perhaps of another account; the provider itself says otherwise, or does not answer
+ * now.
+ */
+export type ReferenceRefusal = 'recorded_elsewhere' | 'provider_denies' | 'provider_silent';
 
 export type ResolveResult =
   | { readonly kind: 'resolved'; readonly authorization: Authorization }
@@ -99,11 +102,20 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
         actor: command.account,
         data: { attempt: attempt.id, resolution: command.resolution, evidence: command.evidence, outcome },
       },
+      // Two persons may name one at the same moment.
+      exclusive:
+        providerReference === null
+          ? null
+          : { provider: attempt.provider, reference: providerReference, attemptId: attempt.id },
     },
     deps,
   );
   if (result.kind === 'failed') return { kind: 'journal_unavailable' };
-  if (result.kind === 'unchanged') return { kind: 'not_open', authorization: result.authorization };
+  if (result.kind === 'unchanged') {
+    return result.isReferenceTaken === true
+      ? { kind: 'reference_refused', because: 'recorded_elsewhere', authorization: result.authorization }
+      : { kind: 'not_open', authorization: result.authorization };
+  }
   deps.sightings.forget(attempt.id);
   deps.observer.resolved({
     authorizationId: authorization.id,
@@ -124,15 +136,14 @@ async function refusalOfReference(
   deps: GatewayDeps,
 ): Promise<ResolveResult | null> {
   if (providerReference === null) return null;
-  // Captures, voids and refunds would go to it.
   const isElsewhere = await callJournal('find_reference', deps, () =>
     deps.journal.isReferenceElsewhere(attempt.provider, providerReference, attempt.id),
   );
   if (!isElsewhere.ok) return { kind: 'journal_unavailable' };
   if (isElsewhere.value) return { kind: 'reference_refused', because: 'recorded_elsewhere', authorization };
-  const isDenied =
-    resolution === 'approved' && (await isDeniedByProvider(authorization, attempt, providerReference, deps));
-  return isDenied ? { kind: 'reference_refused', because: 'provider_denies', authorization } : null;
+  if (resolution !== 'approved') return null;
+  const because = await whatProviderSays(authorization, attempt, providerReference, deps);
+  return because === null ? null : { kind: 'reference_refused', because, authorization };
 }
 
 /** Whether there is something to be resolved: it is not known, or its undoing is not confirmed. */
@@ -144,33 +155,36 @@ function mayResolve(authorization: Authorization, attemptNumber: number, resolut
 }
 
 /**
- * Whether the provider says that what it has under a reference is not an approval of this attempt. Where it cannot be
- * asked, does not answer or is not certain itself, the person's word stands.
+ * What the provider says against an approval of this attempt under a reference: captures, voids and refunds would go to
+ * it. Where it cannot be asked, or is not certain itself, the person's word stands; while it does not answer, it is waited
+ * for: the reference might be that of another payment whose outcome is not known either.
  */
-async function isDeniedByProvider(
+async function whatProviderSays(
   authorization: Authorization,
   attempt: Attempt,
   reference: string,
   deps: GatewayDeps,
-): Promise<boolean> {
+): Promise<ReferenceRefusal | null> {
   const provider = deps.provider(attempt.provider);
   const contract = deps.rulesets.current().providers.get(attempt.provider);
-  if (provider === undefined || contract === undefined || provider.semantics.inquiry === 'none') return false;
+  if (provider === undefined || contract === undefined || provider.semantics.inquiry === 'none') return null;
   const budget = budgetFor(contract, deps);
   const answer = await inquire(provider, authorization, { attemptId: attempt.id }, reference, budget, deps);
   switch (answer.kind) {
     case 'unconfirmed':
-      return true;
+      return 'provider_denies';
     case 'no_answer':
-      return answer.code === ANSWER_MISMATCH;
+      return answer.code === ANSWER_MISMATCH ? 'provider_denies' : 'provider_silent';
     case 'not_found': {
       const windowMs = provider.semantics.notFoundAfterMs;
-      return windowMs !== null && deps.clock.wallMs() - attempt.deadlineAtMs > windowMs;
+      const isOver = windowMs !== null && deps.clock.wallMs() - attempt.deadlineAtMs > windowMs;
+      return isOver ? 'provider_denies' : null;
     }
     case 'found': {
       const { outcome } = answer;
-      if (isUnsettled(outcome)) return false;
-      return outcome.kind !== 'approved' || outcome.providerReference !== reference;
+      if (isUnsettled(outcome)) return null;
+      const isIt = outcome.kind === 'approved' && outcome.providerReference === reference;
+      return isIt ? null : 'provider_denies';
     }
   }
 }

@@ -53,6 +53,7 @@ export class SqliteJournal implements Journal {
     if (reply === null) return { kind: 'stale' };
     if (typeof reply === 'number') return { kind: 'written', version: reply };
     if ('claim' in reply) return { kind: 'claimed', claim: claimFrom(reply.claim) };
+    if ('taken' in reply) return { kind: 'reference_taken' };
     return { kind: 'scheme_stop', stop: reply.stop };
   }
 

@@ -241,7 +241,15 @@ export class SqliteReads {
   }
 
   isReferenceElsewhere(...values: [provider: string, reference: string, attemptId: string]): boolean {
-    const row = this.#statements.one<{ readonly found: number }>(SQL.isReferenceElsewhere, ...values);
-    return row?.found === 1;
+    return isReferenceElsewhere(this.#statements, ...values);
   }
+}
+
+/** Whether an authorization's id at a provider is recorded about any other attempt than this one. */
+export function isReferenceElsewhere(
+  statements: Statements,
+  ...values: [provider: string, reference: string, attemptId: string]
+): boolean {
+  const row = statements.one<{ readonly found: number }>(SQL.isReferenceElsewhere, ...values);
+  return row?.found === 1;
 }

@@ -1,7 +1,7 @@
 import type { SchemeStop } from '../../gateway/ports.ts';
 import { eventHash } from '../event-hash.ts';
 import { schemeStop } from './scheme-ceilings.ts';
-import { type ClaimRow, FIND_CLAIM } from './sqlite-reads.ts';
+import { type ClaimRow, FIND_CLAIM, isReferenceElsewhere } from './sqlite-reads.ts';
 import type { Statements } from './statements.ts';
 import type { AdvanceCommand, EventValues, OpenCommand, WorkValues } from './write-commands.ts';
 
@@ -12,7 +12,12 @@ export type OpenReply =
   | { readonly stop: SchemeStop };
 
 /** The new version, null when the authorization is no longer as expected, or what forbids the change. */
-export type AdvanceReply = number | null | { readonly claim: ClaimRow } | { readonly stop: SchemeStop };
+export type AdvanceReply =
+  | number
+  | null
+  | { readonly claim: ClaimRow }
+  | { readonly stop: SchemeStop }
+  | { readonly taken: true };
 
 const INSERT_AUTHORIZATION = `
   INSERT INTO authorizations (id, last_hash, merchant, reference, created_at_ms, holds_payment, status, unsettled, open,
@@ -109,7 +114,7 @@ export class SqliteWrites {
   }
 
   advance(command: AdvanceCommand): AdvanceReply {
-    const { id, version, claim, scheme, event } = command;
+    const { id, version, claim, scheme, exclusive, event } = command;
     if (claim !== null) {
       const found = this.#statements.one<ClaimRow>(FIND_CLAIM, ...claim.scope);
       if (found !== null) return { claim: found };
@@ -121,6 +126,7 @@ export class SqliteWrites {
     const [sequence, lastHash] = found;
     const stop = scheme === null ? null : schemeStop(this.#statements, scheme, sequence);
     if (stop !== null) return { stop };
+    if (exclusive !== null && isReferenceElsewhere(this.#statements, ...exclusive)) return { taken: true };
 
     this.#writeParts(sequence, command);
     const hash = hashOf(lastHash, id, version + 1, event);
