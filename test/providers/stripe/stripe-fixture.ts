@@ -1,6 +1,7 @@
 import { HttpResponse, http } from 'msw';
 import { setupServer } from 'msw/node';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import type { ThreeDs } from '../../../src/core/authorization.ts';
 import type { ProviderContract } from '../../../src/core/rules/ruleset.ts';
 import type { AuthorizeCall, CallBudget, OperationCall, Provider } from '../../../src/gateway/ports.ts';
 import { createStripeProvider } from '../../../src/providers/stripe/adapter.ts';
@@ -11,6 +12,22 @@ import { shippedDeclineTables } from '../shipped-decline-tables.ts';
 import { errorBody, intentBody } from './stripe-objects.ts';
 
 export const declineTables = await shippedDeclineTables();
+/** The result of an authentication, whole. */
+export const THREE_DS: ThreeDs = {
+  eci: '05',
+  cavv: 'AJkBBkhgQQAAAAE4hUlUAAAAAAA=',
+  dsTransactionId: 'f879ea1c-aa2c-4441-806d-e30406466d79',
+  version: '2.2.0',
+  exemption: null,
+};
+
+/** What an intent that holds its whole amount stands for. */
+export const APPROVED = {
+  kind: 'approved',
+  providerReference: 'pi_1',
+  networkTransaction: { id: 'nti1', network: 'visa', date: '2026-11-23' },
+};
+
 export const API_KEY = 'sk_test_4eC39';
 
 /** A request as Stripe would have read it. */
