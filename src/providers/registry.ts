@@ -1,6 +1,7 @@
 import type { AdapterName, ProviderContract, Ruleset } from '../core/rules/ruleset.ts';
 import type { Provider } from '../gateway/ports.ts';
 import type { AdapterDeps } from './adapter-deps.ts';
+import { createPaypalProvider } from './paypal/adapter.ts';
 import { ProviderSetupError } from './provider-setup-error.ts';
 import { createSandboxProvider } from './sandbox/adapter.ts';
 
@@ -9,6 +10,7 @@ type CreateProvider = (contract: ProviderContract, deps: AdapterDeps) => Provide
 /** Adapters of this version. The others of the format are words that are taken, not yet built. */
 const ADAPTERS_BUILT: ReadonlyMap<AdapterName, CreateProvider> = new Map([
   ['sandbox', createSandboxProvider],
+  ['paypal', createPaypalProvider],
 ]);
 
 /** What the registry builds accounts with. */
