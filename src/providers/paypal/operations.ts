@@ -19,7 +19,6 @@ import {
   requestIdOf,
   type WireAuthorization,
   type WireCapture,
-  type WireOrder,
   type WireRefund,
   wireAuthorization,
   wireCapture,
@@ -64,7 +63,7 @@ export class PaypalOperations {
     const body = captureBody(call);
     // Whoever repeats it, PayPal cannot be told this amount.
     if (body === null) return { kind: 'refused', code: NOT_SUPPORTED };
-    const found = await this.#lookUp(call);
+    const found = await this.#lookUpToSend(call);
     if (found.kind !== 'order') return this.#unsent(found, 'capture');
     const { authorization, captures } = found.looked;
     const known = captures.find(({ invoice_id }) => invoice_id === call.operationId);
@@ -85,7 +84,7 @@ export class PaypalOperations {
   async refund(call: OperationCall): Promise<OperationOutcome> {
     const body = refundBody(call);
     if (body === null) return { kind: 'refused', code: NOT_SUPPORTED };
-    const found = await this.#lookUp(call);
+    const found = await this.#lookUpToSend(call);
     if (found.kind !== 'order') return this.#unsent(found, 'refund');
     const { captures, refunds } = found.looked;
     const known = refunds.find(({ invoice_id }) => invoice_id === call.operationId);
@@ -101,7 +100,7 @@ export class PaypalOperations {
 
   /** PayPal's void has no request id: undoing twice undoes once, and it says so (`PREVIOUSLY_VOIDED`). */
   async void(call: OperationCall): Promise<OperationOutcome> {
-    const found = await this.#lookUp(call);
+    const found = await this.#lookUpToSend(call);
     if (found.kind === 'not_found') return { kind: 'not_found' };
     if (found.kind !== 'order') return this.#unsent(found, 'void');
     const { authorization, orderStatus } = found.looked;
@@ -142,6 +141,13 @@ export class PaypalOperations {
     }
   }
 
+  /** The order as something that may be acted on: in another currency than what is asked it is not. */
+  async #lookUpToSend(call: OperationCall): Promise<LookedUp> {
+    const found = await this.#lookUp(call);
+    if (found.kind !== 'order' || isInCurrency(found.looked, call)) return found;
+    return { kind: 'useless', code: 'answer_mismatch' };
+  }
+
   async #lookUp(call: OperationCall): Promise<LookedUp> {
     const { providerReference: orderId, attemptId, budget } = call;
     if (orderId === null) return { kind: 'useless', code: 'no_reference' };
@@ -156,21 +162,8 @@ export class PaypalOperations {
     }
     const order = readJsonAnswer(answer, wireOrder);
     if (order === null) return { kind: 'useless', code: 'answer_malformed' };
-    return this.#read(order, { attemptId, orderId }, call);
-  }
-
-  #read(
-    order: WireOrder,
-    names: { readonly attemptId: string; readonly orderId: string },
-    { amount }: OperationCall,
-  ): LookedUp {
     const read = unitOf(order);
-    const currency = read?.authorization?.amount.currency_code ?? amount.currency;
-    if (
-      read === null ||
-      !isOurs(order, { ...names, merchantId: this.#merchantId }) ||
-      currency !== amount.currency
-    ) {
+    if (read === null || !isOurs(order, { attemptId, orderId, merchantId: this.#merchantId })) {
       return { kind: 'useless', code: 'answer_mismatch' };
     }
     const { authorization, captures, refunds } = read;
@@ -331,12 +324,17 @@ function outcomeOfVoid(
   return { kind: 'unknown', code: 'answer_malformed' };
 }
 
+function isInCurrency({ authorization }: Looked, { amount }: Pick<OperationCall, 'amount'>): boolean {
+  return authorization === null || authorization.amount.currency_code === amount.currency;
+}
+
 /** What an order says about one of its operations. */
 function operationIn(
-  { authorization, captures, refunds, orderStatus }: Looked,
+  looked: Looked,
   call: OperationCall & { readonly operation: OperationKind },
   deps: AdapterDeps,
 ): OperationInquiry {
+  const { authorization, captures, refunds, orderStatus } = looked;
   if (call.operation === 'void') {
     if (authorization === null) {
       return orderStatus === 'VOIDED'
@@ -346,8 +344,12 @@ function operationIn(
     // However it came about, nothing stands there any more. What PayPal denied after the issuer's approval can never be
     // captured, and no call voids it: that is its end.
     const isUndone = authorization.status === 'VOIDED' || isHiddenApproval(authorization, deps);
-    return isUndone ? { kind: 'confirmed', providerReference: authorization.id } : { kind: 'not_found' };
+    if (isUndone) return { kind: 'confirmed', providerReference: authorization.id };
+    return isInCurrency(looked, call)
+      ? { kind: 'not_found' }
+      : { kind: 'no_answer', code: 'answer_mismatch' };
   }
+  if (!isInCurrency(looked, call)) return { kind: 'no_answer', code: 'answer_mismatch' };
   const moved: readonly (WireCapture | WireRefund)[] = call.operation === 'capture' ? captures : refunds;
   const told = moved.find(({ invoice_id }) => invoice_id === call.operationId);
   if (told === undefined) return { kind: 'not_found' };
