@@ -62,11 +62,14 @@ export const wireId = z.string().regex(/^[A-Z0-9]{1,36}$/);
 /** Codes go into logs, metrics and answers: only what looks like a code may pass, never text. */
 export const wireCode = z.string().regex(/^(?!.*\d{5})[A-Z][A-Z0-9_]{1,63}$/);
 
-/** An id of ours that comes back. What somebody else made of the field is kept only when it is no card's number. */
+/**
+ * An id of ours that comes back. Others may write into the field too, and what they wrote is compared with ours: only a
+ * card's number is not kept.
+ */
 const ourId = z
   .string()
   .max(127)
-  .refine((id) => findCardNumber(id) === null);
+  .transform((id) => (findCardNumber(id) === null ? id : 'withheld'));
 
 /** PayPal leaves out what it does not know; some of its APIs write null. */
 const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullish().catch(null);
