@@ -23,15 +23,21 @@ export interface WireMoney {
   readonly value: string;
 }
 
-/** The amount as PayPal writes it; null when it cannot be told: another currency, or a fraction of a forint. */
+/** Digits before the decimal point, at most (`MAX_VALUE_EXCEEDED` in the description of Orders v2). */
+const WHOLE_DIGITS_MAX = 15;
+
+/**
+ * The amount as PayPal writes it; null when it cannot be told: another currency, a fraction of a forint, or more digits
+ * than PayPal takes.
+ */
 export function moneyOf({ value, currency }: Amount): WireMoney | null {
   if (!TAKEN.has(currency)) return null;
-  const unit = WITHOUT_DECIMALS.get(currency);
-  if (unit !== undefined) {
-    return value % unit === 0 ? { currency_code: currency, value: String(value / unit) } : null;
-  }
-  const digits = String(value).padStart(3, '0');
-  return { currency_code: currency, value: `${digits.slice(0, -2)}.${digits.slice(-2)}` };
+  const unit = WITHOUT_DECIMALS.get(currency) ?? null;
+  if (unit !== null && value % unit !== 0) return null;
+  const digits = unit === null ? String(value).padStart(3, '0') : `${value / unit}00`;
+  const whole = digits.slice(0, -2);
+  if (whole.length > WHOLE_DIGITS_MAX) return null;
+  return { currency_code: currency, value: unit === null ? `${whole}.${digits.slice(-2)}` : whole };
 }
 
 /** The amount that PayPal tells, exactly; null when the text is none of the currency's. */

@@ -189,6 +189,7 @@ describe('what is told of the card', () => {
     ['a currency that PayPal does not take', { request: { amount: { value: 1000, currency: 'KWD' } } }],
     ['won, which it does not take either', { request: { amount: { value: 1000, currency: 'KRW' } } }],
     ['a fraction of a forint', { request: { amount: { value: 150_050, currency: 'HUF' } } }],
+    ['yen of sixteen digits', { request: { amount: { value: 1_000_000_000_000_000, currency: 'JPY' } } }],
   ])('%s cannot be told, and nothing is sent', async (_, over) => {
     const provider = world.start(GOOD);
     expect(await provider.authorize(callOf(over))).toEqual({ kind: 'not_sent', code: 'not_supported' });
