@@ -84,12 +84,12 @@ export class SigningCertificates {
     this.#fetchedAtMs = this.#fetchedAtMs.filter((atMs) => nowMs - atMs < WINDOW_MS);
     if (this.#fetchedAtMs.length >= FETCHES_MAX) return Promise.resolve('certificate_requests_limited');
     this.#fetchedAtMs.push(nowMs);
-    const fetching = this.#fetch(url, address).finally(() => this.#fetching.delete(address));
+    const fetching = this.#request(url, address).finally(() => this.#fetching.delete(address));
     this.#fetching.set(address, fetching);
     return fetching;
   }
 
-  async #fetch(url: URL, address: string): Promise<KnownCertificate | string> {
+  async #request(url: URL, address: string): Promise<KnownCertificate | string> {
     const answer = await this.#transportTo(url.origin).send({
       method: 'GET',
       path: url.pathname,
