@@ -246,7 +246,6 @@ function outcomeOfIssue(issue: string | null, code: string, operation: Operation
     case null:
     // Something was done under that name before: what, an inquiry tells.
     case 'DUPLICATE_INVOICE_ID':
-    case 'PREVIOUS_REQUEST_IN_PROGRESS':
       return { kind: 'unknown', code };
     case 'PREVIOUSLY_VOIDED':
     case 'AUTHORIZATION_VOIDED':

@@ -306,6 +306,7 @@ describe('the code table', () => {
     ['7710', 'authentication_required'],
     ['ORDER_ALREADY_AUTHORIZED', 'ambiguous'],
     ['NOT_ENABLED_FOR_CARD_PROCESSING', 'not_processed'],
+    ['ORDER_NOT_APPROVED', 'not_processed'],
   ])('%s is %s', (code, kind) => {
     expect(read1(code)).toMatchObject({ kind });
   });

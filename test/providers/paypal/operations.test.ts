@@ -8,6 +8,7 @@ import {
   euros,
   inquiryOf,
   json,
+  networkError,
   ORDER_ID,
   operationOf,
   orderOf,
@@ -138,6 +139,7 @@ describe('captures', () => {
       error(429, 'RATE_LIMIT_REACHED', undefined, { 'retry-after': '9' }),
       { kind: 'rejected', code: 'RATE_LIMIT_REACHED', retryAfterMs: 9_000 },
     ],
+    ['a lost connection', networkError, { kind: 'not_sent', code: expect.any(String) }],
   ])('where the order cannot be read, nothing is sent: %s', async (_, answer, told) => {
     const provider = world.start({ [PATHS.show]: answer });
     expect(await provider.capture(operationOf())).toEqual(told);
