@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, type TestContext } from 'vitest';
 import type { AttemptOutcome, OutcomeKind } from '../../src/core/attempt.ts';
+import type { AuthorizationRequest } from '../../src/core/authorization.ts';
 import { judgeOutcome } from '../../src/core/failover.ts';
 import type { OperationKind } from '../../src/core/operation.ts';
 import type {
@@ -84,6 +85,10 @@ export interface ProviderUnderTest {
   requests(): number;
   /** Texts that may stand in no code: credentials and the like. */
   readonly secrets: readonly string[];
+  /** In what an authorization must differ from the sample, because the provider cannot be told it; left out: nothing. */
+  readonly request?: Partial<AuthorizationRequest>;
+  /** A decline that means "do not honor", as the provider codes it; left out: by the network's own code. */
+  readonly doNotHonor?: { readonly code: string; readonly networkCode: string | null };
   stop(): Promise<void>;
 }
 
@@ -120,7 +125,9 @@ const EXPECTED: Readonly<Record<Situation, Expected>> = {
     requests: 1,
     mayFailOver: true,
     more: (outcome) =>
-      expect(outcome).toMatchObject({ decline: { category: 'soft_decline_issuer', networkCode: '05' } }),
+      expect(outcome).toMatchObject({
+        decline: { category: 'soft_decline_issuer', otherProvider: 'yes_once' },
+      }),
   },
   decline_hard: {
     kind: 'declined',
@@ -249,6 +256,7 @@ export function providerContract(name: string, harness: ProviderHarness): void {
       },
       request: sampleRequest({
         threeDs: { eci: '05', cavv: CAVV, dsTransactionId: 'ds-1', version: '2.2.0', exemption: null },
+        ...tested.request,
       }),
     });
 
@@ -544,9 +552,11 @@ export function providerContract(name: string, harness: ProviderHarness): void {
       it('does not find what was never processed', async (test) => {
         const call = callFor(await arrange('reset_unprocessed', test));
         expect((await tested.provider.authorize(call)).kind).toBe('unknown');
+        const answer = await found(call, null);
         const { inquiry, twoSteps } = tested.provider.semantics;
-        const unseen = twoSteps ? 'unconfirmed' : 'not_found';
-        expect(await found(call, null)).toMatchObject({ kind: inquiry === 'none' ? 'no_answer' : unseen });
+        // What was prepared and cannot be cancelled is as good as not there.
+        const unseen = twoSteps ? ['unconfirmed', 'not_found'] : ['not_found'];
+        expect(inquiry === 'none' ? ['no_answer'] : unseen).toContain(answer.kind);
       });
 
       it.for(['decline_soft', 'authentication_required', 'stay_pending', 'approve_partially'] as const)(
@@ -602,8 +612,10 @@ export function providerContract(name: string, harness: ProviderHarness): void {
         expect(await ended('void', operation)).toBe('confirmed');
         expect(live()).toHaveLength(0);
         expect(await ended('void', operation)).toBe('confirmed');
+        // Another void finds nothing to undo. A provider without keys for voids says of each that it is undone.
         const another = { ...operation, operationId: ANOTHER_VOID_ID, providerKey: 'another' };
-        expect(await ended('void', another)).toBe('refused');
+        expect(['refused', 'confirmed']).toContain(await ended('void', another));
+        expect(live()).toHaveLength(0);
       });
 
       it('capture and refund move what they were told', async (test) => {
@@ -748,11 +760,11 @@ export function providerContract(name: string, harness: ProviderHarness): void {
         threeDsPresent: false,
       } as const;
 
-      it('reads a network code by its table', async (test) => {
+      it("reads the issuer's refusal by its table, and the network's where that is stricter", async (test) => {
         const outcome = await tested.provider.authorize(callFor(await arrange('decline_soft', test)));
         const own = outcome.kind === 'declined' ? outcome.decline.code : '';
-        const soft = { category: 'soft_decline_issuer', otherProvider: 'yes_once' };
-        expect(tested.provider.classify({ ...code, code: own })).toMatchObject(soft);
+        const told = { ...code, code: own, ...tested.doNotHonor };
+        expect(tested.provider.classify(told)).toMatchObject({ category: 'soft_decline_issuer' });
         const lost = { category: 'hard_decline_issuer', otherProvider: 'never' };
         expect(tested.provider.classify({ ...code, code: own, networkCode: '41' })).toMatchObject(lost);
       });
