@@ -53,6 +53,7 @@ export const SILENT: Observer = {
   remarked: () => {},
   sealed: () => {},
   purged: () => {},
+  eventSent: () => {},
   authorizationEnded: () => {},
   journalTook: () => {},
   alert: () => {},
