@@ -3,15 +3,24 @@ import { hostname } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { ApiKeysError, apiKeyLookUp, type LoadedApiKeys, loadApiKeys } from './config/api-keys.ts';
 import { BinFileError, refusedRowText } from './config/bin-import.ts';
+import { CredentialWatch } from './config/credential-watch.ts';
 import { readSecretFile } from './config/credentials.ts';
 import { loadDeclineTables } from './config/decline-tables.ts';
 import { loadBinTable } from './config/default-bin-table.ts';
 import { EnvironmentError, readEnvironment, type Settings } from './config/environment.ts';
 import { EventEndpoints, EventEndpointsError } from './config/event-endpoints.ts';
+import {
+  isAboutMissing,
+  missingCredentials,
+  missingText,
+  PLACEHOLDER,
+} from './config/missing-credentials.ts';
 import { retentionProblem } from './config/retention.ts';
 import { formatRulesetError } from './config/ruleset-error.ts';
+import { readRulesetFolder } from './config/ruleset-folder.ts';
 import { openRulesetStore, type RulesetStore } from './config/ruleset-store.ts';
 import { loadSchemeRules } from './config/scheme-limits.ts';
+import { validateRulesetFiles } from './config/validate-ruleset-files.ts';
 import type { BinImportResult } from './core/cards/bin-import.ts';
 import { TableCardFacts } from './core/cards/card-facts.ts';
 import type { DeclineTables } from './core/declines/decline-tables.ts';
@@ -42,6 +51,7 @@ import { systemRandomness } from './guards/system-randomness.ts';
 import { ProviderSetupError } from './providers/provider-setup-error.ts';
 import { ProviderRegistry } from './providers/registry.ts';
 import { type SandboxChild, startSandboxChild } from './providers/sandbox/sandbox-child.ts';
+import { setupProblems } from './providers/setup-problems.ts';
 import { createTransport } from './providers/transport.ts';
 import { openWorkerJournal } from './stores/sqlite/worker-journal.ts';
 import { allObservers } from './telemetry/all-observers.ts';
@@ -51,7 +61,7 @@ import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 /** After the drain's time, attempts under way are given up; this is for recording what they came to. */
 const RECORD_MS = 2_000;
 
-/** Time between two looks at endpoints, milliseconds: what is found counts at the second look. */
+/** Time between two looks at secrets and endpoints, milliseconds: what is found counts at the second look. */
 const LOOK_MS = 10_000;
 /** How fast one endpoint is told of events: a tenth of this a second and at once. */
 const EVENT_PACE = { perSecond: 500, concurrent: 80 } as const;
@@ -169,7 +179,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     lanes.update(ruleset.providers);
     metrics.rulesetActivated(ruleset.version);
   };
-  const rules = await openRules(settings, journal, log, { prepare, activate }, metrics);
+  const rules = await openRules(settings, journal, log, { prepare, activate }, metrics, declineTables);
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
   return {
@@ -226,13 +236,29 @@ function openEndpoints(
 }
 
 /**
- * Looks at endpoints and their secrets again and again, and at once on SIGHUP: whoever sends that says that they are at rest.
+ * Looks at secrets and endpoints again and again, and at once on SIGHUP: whoever sends that says that they are at rest.
  * @returns ends it
  */
 function lookAgain(parts: Parts): () => void {
-  const { log, endpoints } = parts;
+  const { log, metrics, observer, registry, rules, endpoints } = parts;
+  const credentials = new CredentialWatch({
+    files: () => rules.files(),
+    credentials: credentialSources(),
+    rotate: (provider, secrets) => registry.rotate(provider, secrets),
+    onRotated(provider, names) {
+      metrics.credentialsRotated(provider);
+      log.info('credentials_rotated', { provider, credentials: names.join(',') });
+    },
+    onFailed: (provider, problem) =>
+      observer.alert({
+        kind: 'credential_rotation_failed',
+        detail: `${provider} goes on with the secrets before: ${problem}`,
+        authorizationId: null,
+      }),
+  });
   const look = () => {
     try {
+      credentials.look();
       endpoints.look();
     } catch (error) {
       log.fault('look_failed', error);
@@ -430,6 +456,7 @@ async function openRules(
     readonly activate: (ruleset: Ruleset) => void;
   },
   metrics: Metrics,
+  declineTables: DeclineTables,
 ): Promise<RulesetStore> {
   const opening = await openRulesetStore({
     folder: settings.rulesDir,
@@ -452,8 +479,27 @@ async function openRules(
       log.info('ruleset_taken_back');
     },
   });
-  if (opening.kind === 'refused') throw rulesRefused(settings, opening.errors);
+  if (opening.kind === 'refused') {
+    throw rulesRefused(settings, opening.errors, await alsoMissing(settings, declineTables));
+  }
   return opening.store;
+}
+
+/** What else keeps providers from being used: told together with what is refused, so that one start tells it all. */
+async function alsoMissing(settings: Settings, declineTables: DeclineTables): Promise<readonly string[]> {
+  const folder = await readRulesetFolder(settings.rulesDir);
+  if (folder.kind === 'refused') return [];
+  const sources = { ...credentialSources(), placeholder: PLACEHOLDER };
+  const reading = validateRulesetFiles(folder.files, sources);
+  if (reading.kind === 'refused') return [];
+  const missing = missingCredentials(reading.ruleset);
+  const problems = setupProblems(reading.ruleset, { clock, declineTables: () => declineTables });
+  return [
+    ...problems
+      .filter(({ provider, problem }) => !isAboutMissing(problem, missing.get(provider)))
+      .map(({ provider, problem }) => `provider ${provider}: ${problem}`),
+    ...(missing.size === 0 ? [] : [`missing: ${missingText(missing)}`]),
+  ];
 }
 
 function rulesRefused(
