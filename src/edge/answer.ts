@@ -21,7 +21,8 @@ export function renderAuthorization(authorization: Authorization): {
   };
 }
 
-function authorizationAnswer(authorization: Authorization) {
+/** An authorization as answers show it. */
+export function authorizationAnswer(authorization: Authorization) {
   const { request, expiresAtMs } = authorization;
   const { value, currency } = request.amount;
   return {

@@ -14,6 +14,7 @@ import type { FailOverReason } from '../core/failover.ts';
 import type { Remark } from '../core/lifecycle.ts';
 import type { Amount } from '../core/money.ts';
 import type { Operation, OperationKind } from '../core/operation.ts';
+import type { EventChoice, EventType, HistoryEntry, OutgoingEvent } from '../core/outgoing-event.ts';
 import type { ProviderSemantics, WorkProgress } from '../core/resolution.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import type { SchemeRules, WindowLimit } from '../core/scheme/scheme-rules.ts';
@@ -267,7 +268,8 @@ export interface Journal {
    */
   takeWork(nowMs: number, limit: number, lease: WorkItem['lease']): Promise<readonly WorkItem[]>;
   /**
-   * Frees work that is under the lease of anybody but this owner: for a process that knows that all others are dead.
+   * Frees work and deliveries that are under the lease of anybody but this owner: for a process that knows that all others
+   * are dead.
    * @returns how many items were freed
    */
   freeWork(owner: string): Promise<number>;
@@ -327,6 +329,44 @@ export interface Journal {
    * @returns how many authorizations were purged
    */
   purge(beforeMs: number, limit: number, refundableBeforeMs?: number | null): Promise<number>;
+  /**
+   * Makes deliveries to an endpoint of what the history tells since it was last asked, at most `limit` events of it, in
+   * their order; cursor and deliveries in one transaction. The first call for an endpoint and account makes none: it puts
+   * the cursor at the end of the history as it is then.
+   * @returns how far the cursor was moved, in events of the history; 0: it stands at its end
+   */
+  makeDeliveries(subscription: EventSubscription, nowMs: number, limit: number): Promise<number>;
+  /**
+   * Takes up deliveries to an endpoint that are due by `nowMs` and under nobody's lease, at most `limit`, the longest due
+   * first; not those of an authorization of which an earlier one waits and has failed less than
+   * {@link FAILURES_BEFORE_OVERTAKEN} times. Of two that ask at once, one gets a delivery.
+   */
+  takeDeliveries(
+    endpoint: Pick<EventSubscription, 'endpoint' | 'account'>,
+    nowMs: number,
+    limit: number,
+    lease: WorkItem['lease'],
+  ): Promise<readonly TakenDelivery[]>;
+  /**
+   * Says what became of a try, and ends its lease. Changes nothing when the lease is no longer that of the owner.
+   * @returns whether it still was
+   */
+  settleDelivery(id: string, owner: string, plan: DeliveryPlan): Promise<boolean>;
+  /** Newest first. */
+  listDeliveries(filter: DeliveryFilter): Promise<DeliveryPage>;
+  /**
+   * Has a delivery sent anew, under its id, whatever became of it before: due by `nowMs`, without failures.
+   * @returns null when this account and these merchants have none of that id
+   */
+  replayDelivery(
+    id: string,
+    whose: Pick<DeliveryFilter, 'account' | 'merchants'>,
+    nowMs: number,
+  ): Promise<Delivery | null>;
+  /** What is not delivered, by endpoint. */
+  countDeliveries(): Promise<readonly DeliveryCounts[]>;
+  /** Lets go of deliveries that were delivered before `beforeMs`, at most `limit`. @returns how many */
+  purgeDeliveries(beforeMs: number, limit: number): Promise<number>;
   /** A secret of this journal's own, made once, for keyed hashes that must outlive a restart; 32 bytes. */
   secret(): Promise<Uint8Array>;
   /** Resolves when the store can be written now: it writes a little. */
@@ -391,6 +431,114 @@ export interface AuthorizationPage {
   readonly data: readonly Authorization[];
   readonly nextCursor: string | null;
 }
+
+// ---------------------------------------------------------------------------------------------- events
+
+/** Whose history an endpoint is told of, and what of it. */
+export interface EventSubscription extends EventChoice {
+  readonly endpoint: string;
+  readonly account: string;
+}
+
+/** Where an account is told of events. */
+export interface EventEndpoint extends EventChoice {
+  readonly id: string;
+  readonly account: string;
+  readonly url: URL;
+  /** Keys of HMAC-SHA256: several while one is being replaced. Never shown. */
+  readonly secrets: readonly Uint8Array[];
+  /** False: nothing is sent, and nothing is lost; it goes on where it stood. */
+  readonly enabled: boolean;
+}
+
+export const DELIVERY_STATES = ['waiting', 'delivered', 'dead'] as const;
+/** `waiting`: to be sent, or sent again. `dead`: given up; a person may have it sent anew. */
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
+
+/** An event on its way to an endpoint. */
+export interface Delivery {
+  /** Also the event's id to its receiver: {@link eventId}. */
+  readonly id: string;
+  readonly endpoint: string;
+  readonly type: EventType;
+  readonly authorizationId: string;
+  /** Number of the change that it tells, within its authorization: of two, the higher one is the newer state. */
+  readonly number: number;
+  /** Wall clock of the change. */
+  readonly atMs: number;
+  readonly state: DeliveryState;
+  /** Wall clock; null when it is not sent any more by itself. */
+  readonly dueAtMs: number | null;
+  /** Tries that failed. */
+  readonly failures: number;
+  /** What the last try came to; null before the first. */
+  readonly lastResult: string | null;
+  readonly lastSentAtMs: number | null;
+}
+
+/** What a delivery tells: the authorization as the change left it. */
+export interface ToldEvent {
+  readonly event: OutgoingEvent;
+  readonly authorization: Authorization;
+  readonly entry: HistoryEntry;
+}
+
+export interface TakenDelivery {
+  readonly delivery: Delivery;
+  /** Null when the history does not tell it (any more): it was damaged. */
+  readonly told: ToldEvent | null;
+}
+
+/** What is to become of a delivery after a try. */
+export type DeliveryPlan =
+  | { readonly kind: 'delivered' | 'dead'; readonly result: string; readonly atMs: number }
+  | { readonly kind: 'failed'; readonly result: string; readonly atMs: number; readonly dueAtMs: number }
+  /** It was not tried: it is due at once, for whoever comes next. */
+  | { readonly kind: 'put_back' };
+
+export interface DeliveryFilter {
+  readonly account: string;
+  readonly merchants: 'all' | readonly string[];
+  readonly endpoint?: string;
+  readonly state?: DeliveryState;
+  readonly cursor?: string;
+  /** 1 to 200. */
+  readonly limit: number;
+}
+
+export interface DeliveryPage {
+  readonly data: readonly Delivery[];
+  readonly nextCursor: string | null;
+}
+
+export interface DeliveryCounts {
+  readonly endpoint: string;
+  readonly waiting: number;
+  readonly dead: number;
+  /** Wall clock of the oldest change that waits to be told; null when none does. */
+  readonly oldestWaitingAtMs: number | null;
+}
+
+/** What came of sending an event. */
+export type EventSending =
+  /** A complete answer. `retryAfterMs`: the receiver asks to be left alone for so long; null: it does not. */
+  | { readonly kind: 'answered'; readonly status: number; readonly retryAfterMs: number | null }
+  /** None. */
+  | { readonly kind: 'failed'; readonly code: string }
+  /** The signal came: it is to be sent again, and has not failed. */
+  | { readonly kind: 'interrupted' };
+
+/** Sends events to endpoints, signed. */
+export interface EventSender {
+  /** One request, never repeated, redirects not followed. Never rejects. */
+  send(
+    endpoint: EventEndpoint,
+    message: { readonly id: string; readonly body: string; readonly signal: AbortSignal },
+  ): Promise<EventSending>;
+}
+
+/** Builds the body of an event. The same every time for the same delivery. */
+export type RenderEvent = (delivery: Delivery, told: ToldEvent) => string;
 
 // ---------------------------------------------------------------------------------------------- providers
 
@@ -791,6 +939,19 @@ export interface Observer {
   sealed(seal: Seal): void;
   /** Authorizations that are no longer kept. */
   purged(count: number): void;
+  /** An event was sent to an endpoint, or could not be. */
+  eventSent(event: {
+    readonly endpoint: string;
+    readonly delivery: string;
+    readonly type: EventType;
+    readonly authorizationId: string;
+    /** `dead`: failed, and given up. */
+    readonly result: 'delivered' | 'failed' | 'dead';
+    /** A status of HTTP, or why there was none. */
+    readonly detail: string;
+    /** Since the change that it tells, milliseconds. */
+    readonly ageMs: number;
+  }): void;
   /** Something was found out that an operator must know. */
   remarked(event: {
     readonly remark: Remark;

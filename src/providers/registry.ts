@@ -78,6 +78,36 @@ export class ProviderRegistry {
     for (const [, entry] of dropped) entry.provider.close();
   }
 
+  /**
+   * Builds an account anew with other credentials, on new connections; calls under way end on the old ones.
+   * @returns what differs, by name; nothing when they are those in force, or the active ruleset has no such account; or
+   * why it cannot be built with them: then it stays as it was
+   */
+  rotate(
+    id: string,
+    credentials: ProviderContract['credentials'],
+  ):
+    | { readonly kind: 'unchanged' }
+    | { readonly kind: 'rotated'; readonly names: readonly string[] }
+    | { readonly kind: 'refused'; readonly reason: string } {
+    const known = this.#entries.get(id);
+    if (known === undefined || sameTexts(known.contract.credentials, credentials))
+      return { kind: 'unchanged' };
+    const before = known.contract.credentials;
+    const names = [...new Set([...Object.keys(before), ...Object.keys(credentials)])].filter(
+      (name) => before[name] !== credentials[name],
+    );
+    const contract = { ...known.contract, credentials };
+    try {
+      this.#entries = new Map(this.#entries).set(id, { contract, provider: build(contract, this.#deps) });
+    } catch (error) {
+      if (!(error instanceof ProviderSetupError)) throw error;
+      return { kind: 'refused', reason: `provider ${id}: ${error.message}` };
+    }
+    known.provider.close();
+    return { kind: 'rotated', names };
+  }
+
   /** The account of that id, if the active ruleset has it. */
   get(id: string): Provider | undefined {
     return this.#entries.get(id)?.provider;

@@ -64,6 +64,7 @@ describe('check-rules', () => {
     expect(stdout).toBe('ok: 1 rule, 1 provider\n');
     expect(stderr).toMatch(/^warning: .*providers\.yaml:4:\d+ .* for api_key of .* is not set/);
     expect(stderr).toMatch(/^warning: .*providers\.yaml:4:\d+ .* for webhook_secret of .* is not readable/m);
+    expect(stderr).toMatch(/^missing: stripe-eu \(api_key, webhook_secret\)$/m);
     expect(stderr).not.toMatch(/STRIPE_KEY|\/nowhere/);
     const set = await check({ STRIPE_KEY: 'sk_hunter2' });
     expect(set.stderr).not.toMatch(/for api_key|hunter2/);

@@ -145,4 +145,55 @@ describe('the registry', () => {
     expect(provider('sandbox-a')).toBe(before);
     expect(registry.get('sandbox-f')).toBeUndefined();
   });
+
+  describe('with other credentials', () => {
+    const before = { api_key: 'key-1', webhook_secret: 'whsec-1' };
+    const rotated = { ...before, api_key: 'key-2' };
+
+    it('builds the account anew; a call under way ends with the ones before', async () => {
+      reply = ANSWERED;
+      load(contract('sandbox-a', { credentials: before }));
+      held = true;
+      const old = provider('sandbox-a');
+      const underWay = inquire(old);
+      await eventually(() => server.requests.length === 1, 'the call is under way');
+      expect(registry.rotate('sandbox-a', rotated)).toEqual({ kind: 'rotated', names: ['api_key'] });
+      const next = provider('sandbox-a');
+      expect(next).not.toBe(old);
+      answer();
+      expect(await underWay).toEqual({ kind: 'no_answer', code: 'answer_malformed' });
+      held = false;
+      await inquire(next);
+      expect(server.requests.map((text) => /Bearer (\S+)/i.exec(text)?.[1])).toEqual(['key-1', 'key-2']);
+      expect(server.connections, 'on a connection of its own').toBe(2);
+    });
+
+    it('keeps the account when they are the same, and knows no other', () => {
+      load(contract('sandbox-a', { credentials: before }));
+      const same = provider('sandbox-a');
+      expect(registry.rotate('sandbox-a', { ...before })).toEqual({ kind: 'unchanged' });
+      expect(registry.rotate('sandbox-x', rotated)).toEqual({ kind: 'unchanged' });
+      expect(provider('sandbox-a')).toBe(same);
+    });
+
+    it('keeps the account when none can be built with them, and repeats no secret', () => {
+      load(contract('sandbox-a', { credentials: before }));
+      const same = provider('sandbox-a');
+      const refused = registry.rotate('sandbox-a', { ...before, api_key: 'hunter 2' });
+      expect(refused).toEqual({
+        kind: 'refused',
+        reason: expect.stringMatching(/sandbox-a: credentials\.api_key/),
+      });
+      expect(JSON.stringify(refused)).not.toContain('hunter');
+      expect(provider('sandbox-a')).toBe(same);
+    });
+
+    it('goes on with them when the ruleset is loaded again with the same', () => {
+      load(contract('sandbox-a', { credentials: before }));
+      registry.rotate('sandbox-a', rotated);
+      const now = provider('sandbox-a');
+      load(contract('sandbox-a', { credentials: rotated }));
+      expect(provider('sandbox-a')).toBe(now);
+    });
+  });
 });

@@ -1,7 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { AttemptName, Seal, WorkCounts } from '../../gateway/ports.ts';
+import type {
+  AttemptName,
+  DeliveryCounts,
+  EventSubscription,
+  Seal,
+  WorkCounts,
+} from '../../gateway/ports.ts';
 import type { FoundAuthorization } from '../stored-authorization.ts';
+import {
+  type DeliveryListReply,
+  type DeliveryQuery,
+  type DeliveryRow,
+  type FoundDelivery,
+  type SettleValues,
+  SqliteDeliveries,
+} from './sqlite-deliveries.ts';
 import type { ListQuery } from './sqlite-listing.ts';
 import { SqlitePurge } from './sqlite-purge.ts';
 import {
@@ -83,6 +97,7 @@ export class SqliteCommands {
   readonly #reads: SqliteReads;
   readonly #writes: SqliteWrites;
   readonly #work: SqliteWork;
+  readonly #deliveries: SqliteDeliveries;
   readonly #seals: SqliteSeals;
   readonly #purge: SqlitePurge;
 
@@ -91,6 +106,7 @@ export class SqliteCommands {
     this.#reads = new SqliteReads(this.#statements);
     this.#writes = new SqliteWrites(this.#statements);
     this.#work = new SqliteWork(this.#statements, this.#reads);
+    this.#deliveries = new SqliteDeliveries(this.#statements);
     this.#seals = new SqliteSeals(this.#statements);
     this.#purge = new SqlitePurge(this.#statements);
   }
@@ -128,7 +144,7 @@ export class SqliteCommands {
   }
 
   freeWork(owner: string): number {
-    return this.#work.free(owner);
+    return this.#work.free(owner) + this.#deliveries.free(owner);
   }
 
   takeWork(nowMs: number, limit: number, owner: string, untilMs: number): readonly FoundWork[] {
@@ -192,6 +208,43 @@ export class SqliteCommands {
 
   listOverrides(): readonly OverrideRow[] {
     return this.#statements.all<OverrideRow>(SQL.newestOverrides);
+  }
+
+  makeDeliveries(subscription: EventSubscription, nowMs: number, limit: number): number {
+    return this.#deliveries.make(subscription, nowMs, limit);
+  }
+
+  takeDeliveries(
+    ...values: [
+      endpoint: string,
+      account: string,
+      nowMs: number,
+      limit: number,
+      owner: string,
+      untilMs: number,
+    ]
+  ): readonly FoundDelivery[] {
+    return this.#deliveries.take(...values);
+  }
+
+  settleDelivery(id: string, owner: string, values: SettleValues): boolean {
+    return this.#deliveries.settle(id, owner, values);
+  }
+
+  listDeliveries(query: DeliveryQuery): DeliveryListReply {
+    return this.#deliveries.list(query);
+  }
+
+  replayDelivery(id: string, account: string, merchants: string | null, nowMs: number): DeliveryRow | null {
+    return this.#deliveries.replay(id, account, merchants, nowMs);
+  }
+
+  countDeliveries(): readonly DeliveryCounts[] {
+    return this.#deliveries.counts();
+  }
+
+  purgeDeliveries(beforeMs: number, limit: number): number {
+    return this.#deliveries.purge(beforeMs, limit);
   }
 
   seal(nowMs: number, limit: number): Seal | null {
