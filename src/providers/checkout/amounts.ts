@@ -22,7 +22,7 @@ function exponentThere(currency: string): number {
  * disagree on the Chilean ones (whole units until 2022, a rule of their own since), and a wrong guess would charge a
  * hundred times too much, so all four are refused. In thousandths the last digit must be 0: "1001 is invalid".
  */
-export function isSayable({ value, currency }: Amount): boolean {
+export function isAmountSayable({ value, currency }: Amount): boolean {
   const exponent = exponentThere(currency);
   if (exponent !== currencyExponent(currency) || value < 1 || value > VALUE_MAX) return false;
   return exponent !== 3 || value % 10 === 0;

@@ -32,4 +32,3 @@ export const toldDispute = z.object({
 });
 
 export type ToldPayment = z.infer<typeof toldPayment>;
-export type ToldDispute = z.infer<typeof toldDispute>;

@@ -1,7 +1,7 @@
 import type { AuthorizationRequest, ThreeDs } from '../../core/authorization.ts';
 import type { CardBrand } from '../../core/card.ts';
 import type { AuthorizeCall, OperationCall } from '../../gateway/ports.ts';
-import { isSayable } from './amounts.ts';
+import { isAmountSayable } from './amounts.ts';
 
 /** A stored card: `^(src)_(\w{26})$` in the interface's description. */
 const TOKEN = /^src_\w{26}$/;
@@ -18,7 +18,7 @@ export function paymentBody(call: AuthorizeCall, channel: string): string | null
   const { request, attemptId, brand } = call;
   const threeDs = threeDsOf(request.threeDs, brand);
   const referenceMax = brand === 'amex' ? REFERENCE_MAX_AMEX : REFERENCE_MAX;
-  if (threeDs === null || !TOKEN.test(call.token) || !isSayable(request.amount)) return null;
+  if (threeDs === null || !TOKEN.test(call.token) || !isAmountSayable(request.amount)) return null;
   // A network token needs a cryptogram of its own, which a stored card's id has no place for.
   if (request.card.networkToken || attemptId.length > referenceMax) return null;
   const isMerchant = request.initiator === 'merchant';
@@ -122,14 +122,14 @@ function namesOf({ operationId, attemptId }: OperationCall): Record<string, unkn
 
 /** The body of a capture; null when the amount cannot be said. `Final`: what is left is given back. */
 export function captureBody(call: OperationCall): string | null {
-  if (!isSayable(call.amount)) return null;
+  if (!isAmountSayable(call.amount)) return null;
   const type = call.final ? 'Final' : 'NonFinal';
   return JSON.stringify({ amount: call.amount.value, capture_type: type, ...namesOf(call) });
 }
 
 /** The body of a refund; null when the amount cannot be said. */
 export function refundBody(call: OperationCall): string | null {
-  return isSayable(call.amount) ? JSON.stringify({ amount: call.amount.value, ...namesOf(call) }) : null;
+  return isAmountSayable(call.amount) ? JSON.stringify({ amount: call.amount.value, ...namesOf(call) }) : null;
 }
 
 /** The body of a void, which undoes all that is held. */
