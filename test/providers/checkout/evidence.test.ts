@@ -1,49 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { OperationKind } from '../../../src/core/operation.ts';
-import type { AskedOperation, NoticeEvidence, NoticeSubject } from '../../../src/gateway/ports.ts';
-import { checkoutEvidence } from '../../../src/providers/checkout/evidence.ts';
-import { readCheckoutNotices } from '../../../src/providers/checkout/notices.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { sampleRequest } from '../../support/sample-request.ts';
-import { shippedDeclineTables } from '../shipped-decline-tables.ts';
-import { ACTION_ID, EVENT_ID, PAYMENT_ID } from './checkout-fixture.ts';
-import { CHANNEL, WEBHOOK_KEY, webhookOf } from './checkout-stand-in.ts';
-
-const declineTables = await shippedDeclineTables();
-const deps = { clock: new FakeClock(), declineTables: () => declineTables };
-
-const eur = (value: number) => ({ value, currency: 'EUR' });
-const operationAsked = (operation: OperationKind, operationId: string, value: number): AskedOperation => ({
-  operation,
-  operationId,
-  attemptId: 'att_aBc_1',
-  providerReference: PAYMENT_ID,
-  amount: eur(value),
-  final: false,
-});
-const VOID = operationAsked('void', 'void_aBc_1', 4999);
-const ASKED: NoticeSubject = {
-  attemptId: 'att_aBc_1',
-  request: sampleRequest(),
-  brand: 'visa',
-  scaRegion: false,
-  providerReference: PAYMENT_ID,
-  operations: [
-    VOID,
-    operationAsked('capture', 'cap_aBc_2', 1000),
-    operationAsked('refund', 'ref_aBc_3', 400),
-  ],
-};
-const OTHER = 'pay_zzzzizu24mvu3mela5njyhpit4';
-
-/** What an event of this type and data says, as it would after it was signed, read and kept. */
-function evidence(type: string, data: unknown, over: Partial<NoticeSubject> = {}): NoticeEvidence {
-  const reading = readCheckoutNotices(webhookOf({ id: EVENT_ID, type, data }), [WEBHOOK_KEY]);
-  const [notice] = reading.kind === 'read' ? reading.notices : [];
-  if (notice === undefined) throw new Error(`it was to be read: ${JSON.stringify(reading)}`);
-  const kept = JSON.parse(JSON.stringify(notice));
-  return checkoutEvidence(kept, { ...ASKED, ...over }, CHANNEL, deps);
-}
+import type { NoticeSubject } from '../../../src/gateway/ports.ts';
+import { ACTION_ID, PAYMENT_ID } from './checkout-fixture.ts';
+import { CHANNEL } from './checkout-stand-in.ts';
+import { evidence, OTHER, operationAsked, VOID } from './evidence-fixture.ts';
 
 const MISMATCH = { kind: 'mismatch' };
 const NOTHING = { kind: 'nothing' };
@@ -362,79 +321,4 @@ describe('an operation', () => {
   it('a void without our name that was declined says nothing', () => {
     expect(evidence('payment_void_declined', nobodys(no), { operations: [] })).toEqual(NOTHING);
   });
-});
-
-describe('disputes and fraud', () => {
-  const DISPUTE = {
-    ...{ id: 'dsp_9rjdlsd4epepfjyyf9vl', amount: 1000, currency: 'EUR', reason_code: '10.4' },
-    ...{ payment_id: PAYMENT_ID, payment_reference: 'att_aBc_1' },
-  };
-  it.each([
-    ['dispute_evidence_required', 'opened'],
-    ['dispute_evidence_submitted', 'updated'],
-    ['dispute_evidence_acknowledged_by_scheme', 'updated'],
-    ['dispute_resolved', 'updated'],
-    ['dispute_something_new', 'updated'],
-    ['dispute_won', 'won'],
-    ['dispute_canceled', 'won'],
-    ['dispute_lost', 'lost'],
-    ['dispute_accepted', 'lost'],
-    ['dispute_expired', 'lost'],
-  ])('%s: %s', (type, stage) => {
-    expect(evidence(type, DISPUTE)).toEqual({
-      kind: 'dispute',
-      dispute: { disputeId: DISPUTE.id, stage, reason: '10.4', amount: eur(1000), respondByMs: null },
-    });
-  });
-
-  const FRAUD = {
-    ...{ processing_channel_id: CHANNEL, reference: 'att_aBc_1', payment: { id: PAYMENT_ID } },
-    fraud: { type: '6', amount: { currency: 'EUR', value: '49.99' } },
-  };
-  it.each<[string, string, Record<string, unknown>, Partial<NoticeSubject>, unknown]>([
-    [
-      'a report',
-      'fraud_reported',
-      FRAUD,
-      {},
-      {
-        kind: 'dispute',
-        dispute: { stage: 'fraud_notice', disputeId: EVENT_ID, reason: '6', amount: eur(4999) },
-      },
-    ],
-    [
-      'found by the payment’s id',
-      'dispute_lost',
-      { ...DISPUTE, payment_reference: 'order-1' },
-      {},
-      { kind: 'dispute' },
-    ],
-    ['found by our name', 'dispute_lost', DISPUTE, { providerReference: null }, { kind: 'dispute' }],
-    ['of another payment', 'dispute_lost', { ...DISPUTE, payment_id: OTHER }, {}, MISMATCH],
-    ['of another attempt', 'dispute_lost', { ...DISPUTE, payment_reference: 'att_aBc_2' }, {}, MISMATCH],
-    [
-      'a report through another channel',
-      'fraud_reported',
-      { ...FRAUD, processing_channel_id: 'pc_other' },
-      {},
-      MISMATCH,
-    ],
-    ['a report of another payment', 'fraud_reported', { ...FRAUD, payment: { id: OTHER } }, {}, MISMATCH],
-  ])('%s', (_what, type, data, subject, expected) => {
-    expect(evidence(type, data, subject)).toMatchObject(expected as Record<string, unknown>);
-  });
-});
-
-it('data that lost its shape is evidence of nothing', () => {
-  for (const type of [
-    'payment_approved',
-    'payment_captured',
-    'dispute_lost',
-    'fraud_reported',
-    'card_verified',
-  ]) {
-    for (const data of [null, {}, { payment: {} }, 'x']) {
-      expect(checkoutEvidence({ type, data }, ASKED, CHANNEL, deps)).toEqual(NOTHING);
-    }
-  }
 });
