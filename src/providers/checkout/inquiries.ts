@@ -54,9 +54,8 @@ async function findId(get: Get, attemptId: string): Promise<{ kind: 'id'; id: st
   if (list === null) return noAnswer('answer_malformed');
   const [first, ...others] = list.data;
   if (list.total_count > 1 || others.length > 0) return noAnswer('several_payments');
-  if (first === undefined) {
-    return list.total_count === 0 ? { kind: 'not_found' } : noAnswer('answer_malformed');
-  }
+  if (list.total_count !== list.data.length) return noAnswer('answer_malformed');
+  if (first === undefined) return { kind: 'not_found' };
   return first.reference === attemptId ? { kind: 'id', id: first.id } : noAnswer('answer_mismatch');
 }
 

@@ -129,7 +129,9 @@ export function captureBody(call: OperationCall): string | null {
 
 /** The body of a refund; null when the amount cannot be said. */
 export function refundBody(call: OperationCall): string | null {
-  return isAmountSayable(call.amount) ? JSON.stringify({ amount: call.amount.value, ...namesOf(call) }) : null;
+  return isAmountSayable(call.amount)
+    ? JSON.stringify({ amount: call.amount.value, ...namesOf(call) })
+    : null;
 }
 
 /** The body of a void, which undoes all that is held. */

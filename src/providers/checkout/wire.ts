@@ -65,7 +65,7 @@ export const wirePaymentFacts = z.object({
     .nullish(),
   approved: z.boolean().nullish(),
   response_code: responseCode.nullish(),
-  processing_channel_id: text,
+  processing_channel_id: z.string().nullish(),
   scheme_id: text,
   processed_on: text,
   requested_on: text,
@@ -86,7 +86,7 @@ export const wirePaymentFacts = z.object({
     })
     .nullish(),
   /** Another attempt of Checkout.com's own is to come. */
-  retry: z.object({ next_attempt_on: text }).nullish(),
+  retry: z.object({ next_attempt_on: z.unknown().optional() }).nullish(),
 });
 
 /** An answer to `POST /payments` and to `GET /payments/{id}`. */
@@ -169,7 +169,7 @@ export const wireDisputeEvent = z.object({
 /** Data of `fraud_reported`. */
 export const wireFraudEvent = z.object({
   reference: text,
-  processing_channel_id: text,
+  processing_channel_id: z.string().nullish(),
   payment: z.object({ id: wirePaymentId }),
   fraud: z.object({ type: text, amount: wireMoney.nullish().catch(undefined) }),
 });

@@ -305,6 +305,16 @@ describe('an answer', () => {
       { kind: 'pending', code: 'retry_scheduled', providerReference: PAYMENT_ID },
     ],
     [
+      'declined, to be tried again, in words that are not known',
+      {
+        status: 'Declined',
+        approved: false,
+        response_code: '20051',
+        retry: { next_attempt_on: 1_800_000_000 },
+      },
+      { kind: 'pending', code: 'retry_scheduled', providerReference: PAYMENT_ID },
+    ],
+    [
       'declined of another amount',
       { status: 'Declined', approved: false, response_code: '20005', amount: 1 },
       MISMATCH,

@@ -54,6 +54,7 @@ describe('by our reference', () => {
     ['one that is not shown', { total_count: 1, data: [] }, MALFORMED],
     ['many that are not shown', { total_count: 3, data: [] }, several],
     ['one of another reference', listOf(details({ reference: 'att_aBc_12' })), MISMATCH],
+    ['one that is not counted', { total_count: 0, data: [details()] }, MALFORMED],
     ['no count', { data: [] }, MALFORMED],
     ['no list', { total_count: 0 }, MALFORMED],
     ['nothing', null, MALFORMED],
@@ -229,6 +230,7 @@ describe('by its id', () => {
     ['401', bare(401, 'checkout'), 'http_401'],
     ['429', own(429, 'too_many_requests', []), 'too_many_requests'],
     ['500', own(500, 'processing_error', []), 'processing_error'],
+    ['a channel that is none', json(details({ processing_channel_id: [] })), 'answer_malformed'],
     ['HTML', () => HttpResponse.html('ok'), 'answer_malformed'],
     ['a status nobody knows', json(details({ status: 'Settled' })), 'answer_malformed'],
   ])('%s is no answer, by the id and by our reference', async (_what, respond, code) => {
