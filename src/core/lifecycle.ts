@@ -190,7 +190,7 @@ function applySecond(
   const same: Change = { authorization, remarks: [], changed: false };
   if (isUnsettled(outcome)) return same;
   if (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') {
-    return applyUndone(authorization, attempt, known, outcome.providerReference, context);
+    return applyUndone(authorization, attempt, known, outcome, context);
   }
   const isElsewhere = isUnaccounted(authorization, attempt, known, providerReferenceOf(outcome));
   // The journal keeps one void at a time, and a second one only of what was never recorded as processed.
@@ -271,11 +271,13 @@ function applyUndone(
   authorization: Authorization,
   attempt: Attempt,
   known: AttemptOutcome,
-  told: string,
+  { providerReference: told, authorizedAmount }: Extract<AttemptOutcome, { kind: 'partially_approved' }>,
   { nowMs, saidByPerson = false }: ChangeContext,
 ): Change {
-  // Of two that one attempt obtained, the end of one says nothing of the other.
-  if (!saidByPerson && isUnaccounted(authorization, attempt, known, told)) {
+  // Of two that one attempt obtained, the end of one says nothing of the other; nor does the end of a part of it.
+  const held = heldAmount(authorization, known);
+  const isOfPart = held !== null && authorizedAmount !== held;
+  if (!saidByPerson && (isOfPart || isUnaccounted(authorization, attempt, known, told))) {
     return { authorization, remarks: [about('evidence_conflict', attempt)], changed: false };
   }
   const waiting = pendingVoid(authorization, attempt.number);
@@ -295,6 +297,18 @@ function applyUndone(
   const external: Operation = { ...begun, status: 'succeeded', settledAtMs: nowMs };
   const operations = [...authorization.operations, external];
   return { authorization: settled({ ...authorization, operations }), remarks: [], changed: true };
+}
+
+/** What an attempt is known to have obtained, minor units; null when that is not known. */
+function heldAmount({ request }: Authorization, known: AttemptOutcome): number | null {
+  switch (known.kind) {
+    case 'approved':
+      return request.amount.value;
+    case 'partially_approved':
+      return known.authorizedAmount;
+    default:
+      return null;
+  }
 }
 
 /**

@@ -1,4 +1,10 @@
-import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../core/attempt.ts';
+import {
+  type Attempt,
+  type AttemptOutcome,
+  isUnsettled,
+  mayHoldMoney,
+  referenceOf,
+} from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import type { OperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
@@ -35,8 +41,16 @@ export function askedOf(target: OperationTarget): AskedOperation {
     attemptId: attempt.id,
     providerReference: targetOf(target),
     final: operation.final,
-    amount: { value: operation.amount, currency: authorization.request.amount.currency },
+    amount: {
+      value: operation.kind === 'void' && !isAmountKnown(attempt.outcome) ? 0 : operation.amount,
+      currency: authorization.request.amount.currency,
+    },
   };
+}
+
+/** Whether it is known how much an attempt has obtained: a void is told and read against that, else against 0. */
+function isAmountKnown(outcome: AttemptOutcome | null): boolean {
+  return outcome?.kind === 'approved' || outcome?.kind === 'partially_approved';
 }
 
 function callOf(target: OperationTarget, budget: CallBudget): OperationCall & AskedOperation {
@@ -134,11 +148,9 @@ async function whatStands(
 
 const UNDONE: OperationEnd = { status: 'succeeded', code: null, providerReference: null };
 
+/** Whether nothing stands there (any more), however that came about. */
 function isUndoneOutcome(outcome: AttemptOutcome): boolean {
-  return (
-    (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') ||
-    (outcome.kind === 'rejected' && outcome.reason === 'cancelled')
-  );
+  return !isUnsettled(outcome) && !mayHoldMoney(outcome);
 }
 
 /** How an operation ended by what an inquiry or a notice tells; null while it has not. */

@@ -455,6 +455,7 @@ export interface OperationCall {
   readonly providerReference: string | null;
   /** Idempotency key of the operation. */
   readonly providerKey: string;
+  /** Of a void: what it undoes; a value of 0 where that is not known. */
   readonly amount: Amount;
   /** Of a capture: nothing more will be captured, what is left is given back. */
   readonly final: boolean;

@@ -5,6 +5,7 @@ import { createAdyenProvider } from './adyen/adapter.ts';
 import { createCheckoutProvider } from './checkout/adapter.ts';
 import { ProviderSetupError } from './provider-setup-error.ts';
 import { createSandboxProvider } from './sandbox/adapter.ts';
+import { createStripeProvider } from './stripe/adapter.ts';
 
 type CreateProvider = (contract: ProviderContract, deps: AdapterDeps) => Provider;
 
@@ -13,6 +14,7 @@ const ADAPTERS_BUILT: ReadonlyMap<AdapterName, CreateProvider> = new Map([
   ['sandbox', createSandboxProvider],
   ['adyen', createAdyenProvider],
   ['checkout', createCheckoutProvider],
+  ['stripe', createStripeProvider],
 ]);
 
 /** What the registry builds accounts with. */

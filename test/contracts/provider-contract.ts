@@ -288,10 +288,14 @@ export function providerContract(name: string, harness: ProviderHarness): void {
       return { call, operation };
     };
 
+    /** By our own reference where there is none of the provider's, and the provider knows it. */
     const inquire = (call: AuthorizeCall, providerReference: string | null): Promise<InquiryAnswer> =>
       tested.provider.inquire({
         attemptId: call.attemptId,
-        providerReference,
+        providerReference:
+          tested.provider.semantics.inquiry === 'provider_reference'
+            ? (providerReference ?? prepared.at(-1) ?? 'no-such-id')
+            : providerReference,
         // As the journal has it: without the CAVV.
         request: { ...call.request, threeDs: null },
         brand: call.brand,
@@ -540,8 +544,9 @@ export function providerContract(name: string, harness: ProviderHarness): void {
       it('does not find what was never processed', async (test) => {
         const call = callFor(await arrange('reset_unprocessed', test));
         expect((await tested.provider.authorize(call)).kind).toBe('unknown');
-        const canAsk = tested.provider.semantics.inquiry !== 'none';
-        expect(await found(call, null)).toMatchObject({ kind: canAsk ? 'not_found' : 'no_answer' });
+        const { inquiry, twoSteps } = tested.provider.semantics;
+        const unseen = twoSteps ? 'unconfirmed' : 'not_found';
+        expect(await found(call, null)).toMatchObject({ kind: inquiry === 'none' ? 'no_answer' : unseen });
       });
 
       it.for(['decline_soft', 'authentication_required', 'stay_pending', 'approve_partially'] as const)(

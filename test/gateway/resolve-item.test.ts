@@ -535,13 +535,16 @@ describe('an attempt at a provider with two steps', () => {
     expect(done.plan?.slice(0, 2), 'it was answered').toEqual([1, 0]);
   });
 
-  it('is not cancelled where somebody else has found it out meanwhile', async () => {
+  it.each<[string, readonly Named[]]>([
+    ['has found it out', ['approved']],
+    ['has found it out, and another is under way', ['rejectedTransient', null]],
+  ])('is not cancelled where somebody else %s meanwhile', async (_, outcomes) => {
     const done = await look({
       over: prepared('unknown'),
       semantics: TWO_STEPS,
       answers: { inquire: { kind: 'unconfirmed' } },
       results: [{ kind: 'stale' }],
-      newer: sampleAuthorization([SAMPLE_OUTCOMES.approved], { version: 9 }),
+      newer: sampleAuthorization(outcomes.map(outcomeOf), { version: 9 }),
     });
     expect(done.asked).toEqual(['inquire']);
     expect(done.steps).toHaveLength(1);

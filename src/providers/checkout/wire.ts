@@ -146,7 +146,8 @@ const wireMoney = z.object({ currency: z.string(), value: z.string() });
 export const wireEvent = z.object({
   id: wireEventId,
   type: z.string().regex(/^[a-z][a-z0-9_]{1,62}$/),
-  data: z.unknown(),
+  /** Some events that are none of ours have it elsewhere. */
+  data: z.unknown().optional(),
 });
 
 /** Data of an event about a payment or one of its actions. */

@@ -164,6 +164,10 @@ describe('what is read', () => {
     });
   });
 
+  it('an event that has its data elsewhere is none of ours, and is taken', () => {
+    expect(readEvent('issuing_dispute_closed', undefined)).toEqual({ kind: 'read', notices: [] });
+  });
+
   it.each<[string, string, unknown, string]>([
     ['no payment', 'payment_approved', {}, EVENT_ID],
     ['an id that is none', 'payment_approved', ours({ id: '../x' }), EVENT_ID],
@@ -172,6 +176,7 @@ describe('what is read', () => {
     ['an amount below nothing', 'payment_captured', ours({ amount: -1 }), EVENT_ID],
     ['a code that is text', 'payment_declined', ours({ response_code: 'Declined' }), EVENT_ID],
     ['data that are none', 'payment_declined', 'x', EVENT_ID],
+    ['no data', 'payment_declined', undefined, EVENT_ID],
     ['a dispute without a payment', 'dispute_lost', { id: 'dsp_9rjdlsd4epepfjyyf9vl' }, EVENT_ID],
     ['a report without one', 'fraud_reported', { fraud: {} }, EVENT_ID],
     ['an event without an id', 'payment_approved', PAYMENT, ''],

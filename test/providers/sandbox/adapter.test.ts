@@ -595,7 +595,7 @@ describe('operations', () => {
   });
 
   it.each<[string, () => Response, Record<string, unknown>]>([
-    ['less than was expected', done({ amount: { value: 0, currency: 'EUR' } }), { kind: 'confirmed' }],
+    ['less than was expected', done({ amount: { value: 999, currency: 'EUR' } }), ANOTHER],
     ['more than was expected', done({ amount: { value: 1001, currency: 'EUR' } }), ANOTHER],
     ['another currency', done({ amount: { value: 1000, currency: 'USD' } }), ANOTHER],
     ['another attempt', done({ authorization_reference: 'att_b_1' }), ANOTHER],

@@ -392,7 +392,7 @@ describe('an operation that is told of', () => {
     ['of more', eur(1001), {}, false],
     ['of less', eur(999), {}, false],
     ['a void of all', VOID.told, VOID.asked, true],
-    ['a void of less than is held', { ...VOID.told, ...eur(999) }, VOID.asked, true],
+    ['a void of less than is held', { ...VOID.told, ...eur(999) }, VOID.asked, false],
     ['a void of more than is held', { ...VOID.told, ...eur(1001) }, VOID.asked, false],
     ['a void of what was not known', { ...VOID.told, ...eur(1001) }, { ...VOID.asked, ...eur(0) }, true],
     ['a capture of what was not known', eur(1001), eur(0), false],

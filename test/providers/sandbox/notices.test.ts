@@ -202,7 +202,7 @@ describe('what it is evidence of', () => {
       },
     ],
     ['another currency', { amount: { value: 4999, currency: 'USD' } }, { kind: 'mismatch' }],
-    ['less than was expected', { amount: eur(0) }, { kind: 'operation' }],
+    ['less than was expected', { amount: eur(4998) }, { kind: 'mismatch' }],
     ['more than was expected', { amount: eur(5000) }, { kind: 'mismatch' }],
     ['of another account', { account: 'sandbox-b' }, { kind: 'mismatch' }],
     ['of another authorization', { authorization_id: 'sbx_2' }, { kind: 'mismatch' }],
