@@ -2,6 +2,7 @@ import type { AdapterName, ProviderContract, Ruleset } from '../core/rules/rules
 import type { Provider } from '../gateway/ports.ts';
 import type { AdapterDeps } from './adapter-deps.ts';
 import { createAdyenProvider } from './adyen/adapter.ts';
+import { createCheckoutProvider } from './checkout/adapter.ts';
 import { createPaypalProvider } from './paypal/adapter.ts';
 import { ProviderSetupError } from './provider-setup-error.ts';
 import { createSandboxProvider } from './sandbox/adapter.ts';
@@ -13,6 +14,7 @@ type CreateProvider = (contract: ProviderContract, deps: AdapterDeps) => Provide
 const ADAPTERS_BUILT: ReadonlyMap<AdapterName, CreateProvider> = new Map([
   ['sandbox', createSandboxProvider],
   ['adyen', createAdyenProvider],
+  ['checkout', createCheckoutProvider],
   ['stripe', createStripeProvider],
   ['paypal', createPaypalProvider],
 ]);
