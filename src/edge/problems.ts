@@ -70,7 +70,7 @@ export const PROBLEMS = {
   'payment-live': {
     title: 'Another authorization holds this payment',
     status: 409,
-    remedy: 'Read the authorization at Location; a reference is good for one payment.',
+    remedy: 'Read the authorization at Location, where there is one; a reference is good for one payment.',
   },
   'operation-not-possible': {
     title: 'The authorization as it stands does not allow this operation',

@@ -10,14 +10,13 @@ import { createStripeProvider } from './stripe/adapter.ts';
 
 type CreateProvider = (contract: ProviderContract, deps: AdapterDeps) => Provider;
 
-/** Adapters of this version. The others of the format are words that are taken, not yet built. */
-const ADAPTERS_BUILT: ReadonlyMap<AdapterName, CreateProvider> = new Map([
-  ['sandbox', createSandboxProvider],
-  ['adyen', createAdyenProvider],
-  ['checkout', createCheckoutProvider],
-  ['stripe', createStripeProvider],
-  ['paypal', createPaypalProvider],
-]);
+const ADAPTERS: Readonly<Record<AdapterName, CreateProvider>> = {
+  sandbox: createSandboxProvider,
+  stripe: createStripeProvider,
+  adyen: createAdyenProvider,
+  checkout: createCheckoutProvider,
+  paypal: createPaypalProvider,
+};
 
 /** What the registry builds accounts with. */
 export interface RegistryDeps extends AdapterDeps {
@@ -63,7 +62,7 @@ export class ProviderRegistry {
         continue;
       }
       try {
-        const provider = build(contract, this.#deps);
+        const provider = ADAPTERS[contract.adapter](contract, this.#deps);
         built.push(provider);
         entries.set(id, { contract, provider });
       } catch (error) {
@@ -101,7 +100,10 @@ export class ProviderRegistry {
     );
     const contract = { ...known.contract, credentials };
     try {
-      this.#entries = new Map(this.#entries).set(id, { contract, provider: build(contract, this.#deps) });
+      this.#entries = new Map(this.#entries).set(id, {
+        contract,
+        provider: ADAPTERS[contract.adapter](contract, this.#deps),
+      });
     } catch (error) {
       if (!(error instanceof ProviderSetupError)) throw error;
       return { kind: 'refused', reason: `provider ${id}: ${error.message}` };
@@ -124,17 +126,6 @@ export class ProviderRegistry {
   close(): void {
     for (const { provider } of this.#entries.values()) provider.close();
   }
-}
-
-function build(contract: ProviderContract, deps: AdapterDeps): Provider {
-  const create = ADAPTERS_BUILT.get(contract.adapter);
-  if (create === undefined) {
-    throw new ProviderSetupError(
-      `adapter '${contract.adapter}' is not available in this version, ` +
-        `expected one of: ${[...ADAPTERS_BUILT.keys()].join(', ')}`,
-    );
-  }
-  return create(contract, deps);
 }
 
 /** Whether nothing changed that a provider instance was built from. */

@@ -8,6 +8,7 @@ import type {
   NoticeSubject,
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
+import { carriesCardNumber } from '../carries-card-number.ts';
 import { readJson } from '../read-json.ts';
 import { isSignedByOne, webhookSecretsOf } from '../webhook-secrets.ts';
 import { answersWhatWasAsked, isOperationAsked, outcomeOfAuthorization } from './codes.ts';
@@ -71,8 +72,13 @@ export function readSandboxNotices(
   return notice === null ? { kind: 'refused', reason: 'malformed' } : { kind: 'read', notices: [notice] };
 }
 
-/** Keeps of an event what evidence needs, and nothing else. */
+/** Keeps of an event what evidence needs, and nothing else: no card number, wherever one is put. */
 function noticeOf(body: string): Notice | null {
+  const notice = readEvent(body);
+  return notice === null || carriesCardNumber(notice) ? null : notice;
+}
+
+function readEvent(body: string): Notice | null {
   const event = readJson(body, envelope);
   if (event === null) return null;
   const { id: eventId, type, provider } = event;

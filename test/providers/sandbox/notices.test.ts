@@ -137,6 +137,12 @@ describe('what is read', () => {
     ['an id that is none', bodyOf('void.confirmed', OPERATION, { id: '../x' })],
     ['an id that is a card number', bodyOf('void.confirmed', OPERATION, { id: '4012888888881881' })],
     ['an operation with such an id', bodyOf('void.confirmed', { ...OPERATION, id: '4111111111111111' })],
+    [
+      'an authorization that is named by one',
+      bodyOf('void.confirmed', { ...OPERATION, authorization_id: '4111111111111111' }),
+    ],
+    ['a reference that is one', bodyOf('void.confirmed', { ...OPERATION, reference: '4111.1111.1111.1111' })],
+    ['an account that is one', bodyOf('void.confirmed', OPERATION, { provider: '4111 1111 1111 1111' })],
   ])('%s is malformed', (_, body) => {
     expect(signed(body)).toEqual({ kind: 'refused', reason: 'malformed' });
   });
