@@ -233,6 +233,70 @@ export const eventSchema = z
   })
   .openapi('Event');
 
+const historyEventSchema = z
+  .strictObject({
+    sequence: z.int().min(1).openapi({ description: '1, 2, … within the authorization, without gaps.' }),
+    at: z.iso.datetime(),
+    kind: z.string().openapi({
+      description:
+        'What happened, such as opened, failed_over, concluded, lapsed (the process that held it died), resolved, ' +
+        'noticed (a webhook), operation_begun, operation_ended, resolved_by_person, expired.',
+    }),
+    actor: z.string().openapi({
+      description:
+        'A part of the gateway, `webhook` and the provider, or the account of a caller or a person.',
+    }),
+    status: z
+      .strictObject({
+        from: z.enum(AUTHORIZATION_STATUSES).nullable(),
+        to: z.enum(AUTHORIZATION_STATUSES),
+      })
+      .nullable()
+      .openapi({ description: 'Null where the status stayed as it was; from is null in the first event.' }),
+    attempt: nullableText.openapi({
+      description: 'The attempt that it is about; null when it is about none or several.',
+    }),
+    operation: nullableText.openapi({ description: 'The same for a capture, void or refund.' }),
+    attempts: z
+      .array(attemptSchema)
+      .openapi({ description: 'Those that it began or learned of, as it left them.' }),
+    operations: z
+      .array(operationSchema)
+      .openapi({ description: 'Those that it began or carried on, as it left them.' }),
+    evidence: z
+      .strictObject({
+        by: z.string().optional().openapi({ description: 'How it was found out: answer, inquiry, replay …' }),
+        reason: z.string().optional(),
+        notice: z.string().optional().openapi({ description: "The webhook event's id at the provider." }),
+        notice_type: z.string().optional(),
+        resolution: z.string().optional(),
+        statement: z.string().optional().openapi({ description: "A person's evidence, in their words." }),
+        told: z
+          .strictObject({ result: z.string(), code: nullableText, provider_reference: nullableText })
+          .optional()
+          .openapi({ description: 'What the provider or the person told, whatever was made of it.' }),
+        process: z.string().optional().openapi({ description: 'The process that was lost.' }),
+        expires_at: z.iso.datetime().optional(),
+        ruleset: z.int().optional(),
+        rule: z.string().optional(),
+        trace_id: z.string().optional(),
+      })
+      .openapi({ description: 'Why; what an event does not say is left out.' }),
+    hash: nullableText.openapi({
+      description:
+        'SHA-256 over the event as it is kept and the hash of the event before: the same in an export of the journal. ' +
+        'Null for events from before the history was chained.',
+    }),
+  })
+  .openapi('HistoryEvent');
+
+export const historyPageSchema = z
+  .strictObject({
+    data: z.array(historyEventSchema),
+    next_after: z.int().nullable().openapi({ description: 'Give it as after for the next page.' }),
+  })
+  .openapi('HistoryPage');
+
 /** A provider as operators see it. */
 export const providerSchema = z
   .strictObject({

@@ -62,7 +62,8 @@ function declineAnswer(decline: Decline | null) {
   };
 }
 
-function attemptAnswer(attempt: Attempt) {
+/** An attempt as answers show it. */
+export function attemptAnswer(attempt: Attempt) {
   const { outcome } = attempt;
   return {
     id: attempt.id,
@@ -76,7 +77,8 @@ function attemptAnswer(attempt: Attempt) {
   };
 }
 
-function publicCode(outcome: AttemptOutcome): string | null {
+/** The code of an outcome as it may be shown outside. */
+export function publicCode(outcome: AttemptOutcome): string | null {
   return outcome.kind === 'declined' ? maskDecline(outcome.decline).code : codeOf(outcome);
 }
 

@@ -6,6 +6,7 @@ import type { EdgeDeps } from './edge-deps.ts';
 import type { EdgeEnv } from './endpoint.ts';
 import { eventRoutes } from './event-routes.ts';
 import { followOnRoutes } from './follow-on-routes.ts';
+import { historyRoutes } from './history-routes.ts';
 import { operationResolutionRoutes } from './operation-resolution-routes.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { problem, problemResponse } from './problems.ts';
@@ -20,6 +21,7 @@ import { webhookRoutes } from './webhook-routes.ts';
 export function createApp(deps: EdgeDeps): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>();
   authorizationRoutes(app, deps);
+  historyRoutes(app, deps);
   followOnRoutes(app, deps);
   attemptRoutes(app, deps);
   operationResolutionRoutes(app, deps);

@@ -1,19 +1,12 @@
 import { hash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
-import type { Authorization } from '../core/authorization.ts';
 import { AUTHORIZATION_STATUSES } from '../core/authorization.ts';
 import type { CandidateExplanation } from '../core/decision.ts';
 import { fingerprintedBody } from '../core/idempotency.ts';
 import type { AuthorizationFilter } from '../gateway/ports.ts';
 import type { AuthorizeResult } from '../gateway/road-results.ts';
-import {
-  aboutAuthorization,
-  answeredResponse,
-  isAuthorizationId,
-  noSuchAuthorization,
-  seconds,
-} from './about-authorization.ts';
+import { aboutAuthorization, answeredResponse, seconds } from './about-authorization.ts';
 import { candidateAnswer, renderAuthorization } from './answer.ts';
 import { authorizationBodySchema, authorizationRequestOf } from './authorization-body.ts';
 import type { EdgeDeps } from './edge-deps.ts';
@@ -23,6 +16,7 @@ import { fromJournal } from './from-journal.ts';
 import { idempotencyKeyOf } from './idempotency-key.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
+import { ownAuthorization } from './own-authorization.ts';
 import { isProblem, problem } from './problems.ts';
 import { readJson } from './read-json.ts';
 import { memberNamesOf } from './schema-members.ts';
@@ -132,17 +126,8 @@ function whyNoRoute(reasons: readonly CandidateExplanation[]): string {
 }
 
 async function read(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
-  const id = exchange.context.req.param('id') ?? '';
-  // A malformed id, an unknown one and one of others' look the same.
-  const found = isAuthorizationId(id) ? await fromJournal(() => deps.journal.findAuthorization(id)) : null;
-  if (isProblem(found)) return found;
-  if (found === null || !mayRead(exchange, found)) return noSuchAuthorization();
-  return jsonResponse(renderAuthorization(found).body);
-}
-
-function mayRead(exchange: Exchange, authorization: Authorization): boolean {
-  const { caller } = exchange;
-  return authorization.account === caller.account && coversMerchant(caller, authorization.request.merchant);
+  const found = await ownAuthorization(exchange, deps);
+  return isProblem(found) ? found : jsonResponse(renderAuthorization(found).body);
 }
 
 /** What `older_than` may be: a moment, or an age in seconds. */

@@ -74,7 +74,7 @@ export interface EdgeDeps {
   readonly resolve: (command: ResolveCommand) => Promise<ResolveResult>;
   /** The same for a capture, void or refund. */
   readonly resolveOperation: (command: ResolveOperationCommand) => Promise<ResolveOperationResult>;
-  readonly journal: Pick<Journal, 'findAuthorization' | 'listAuthorizations'>;
+  readonly journal: Pick<Journal, 'findAuthorization' | 'historyPage' | 'listAuthorizations'>;
   readonly deliveries: Pick<Journal, 'listDeliveries' | 'replayDelivery'>;
   /** Told of every event that a person has sent anew, for the audit; must not throw. */
   readonly deliveryReplayed: (replay: {

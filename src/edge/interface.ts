@@ -5,6 +5,7 @@ import {
   authorizationPageSchema,
   deliveryPageSchema,
   deliverySchema,
+  historyPageSchema,
   operationAnswerSchema,
   overrideAnswerSchema,
   providerListSchema,
@@ -22,6 +23,7 @@ import {
   VOIDS,
   voidBodySchema,
 } from './follow-on-routes.ts';
+import { HISTORY, historyQuerySchema } from './history-routes.ts';
 import { operationResolutionBodySchema, RESOLUTIONS_OF_OPERATION } from './operation-resolution-routes.ts';
 import type { ProblemName } from './problems.ts';
 import { overrideBodySchema, PROVIDER, PROVIDER_OVERRIDE, PROVIDERS } from './provider-routes.ts';
@@ -143,6 +145,54 @@ const deliveryExample = (state: 'dead' | 'waiting') => ({
   last_sent_at: '2026-11-27T12:35:05.000Z',
   next_at: state === 'dead' ? null : '2026-11-27T14:02:11.000Z',
 });
+/** An attempt whose answer was lost, and what an inquiry told of it. */
+const ATTEMPT_EXAMPLE = {
+  id: 'att_bcdfghjkmnpqrstvwxyzB_1',
+  number: 1,
+  provider: 'sandbox-a',
+  outcome: 'unknown',
+  code: 'timeout',
+  provider_reference: null,
+  propensity: 1,
+  duration_ms: 8000,
+};
+
+const HISTORY_EXAMPLE = {
+  data: [
+    {
+      sequence: 2,
+      at: '2026-11-23T14:22:00.160Z',
+      kind: 'concluded',
+      actor: 'gateway',
+      status: null,
+      attempt: ATTEMPT_EXAMPLE.id,
+      operation: null,
+      attempts: [ATTEMPT_EXAMPLE],
+      operations: [],
+      evidence: { reason: 'unknown' },
+      hash: '3b1c0f4de51ec2a3a6a4c1d50d2f86f1b0a97b52f0a5f7a0c9a1a3f94d1e6b27',
+    },
+    {
+      sequence: 3,
+      at: '2026-11-23T14:22:05.201Z',
+      kind: 'resolved',
+      actor: 'resolver',
+      status: { from: 'pending', to: 'approved' },
+      attempt: ATTEMPT_EXAMPLE.id,
+      operation: null,
+      attempts: [
+        { ...ATTEMPT_EXAMPLE, outcome: 'approved', code: null, provider_reference: 'sbx_byjepvBsraaaaab' },
+      ],
+      operations: [],
+      evidence: {
+        by: 'inquiry',
+        told: { result: 'approved', code: null, provider_reference: 'sbx_byjepvBsraaaaab' },
+      },
+      hash: '9f0e64c2b7d18a5f3c2e1d0b4a69788796a5b4c3d2e1f00f1e2d3c4b5a697887',
+    },
+  ],
+  next_after: 3,
+};
 
 /** Capture, void and refund have all in common but their body. */
 const followOn = (
@@ -227,6 +277,25 @@ export const OPERATIONS: readonly Operation[] = [
     scopes: ['read', 'authorize'],
     answers: { 200: authorization('The current state.') },
     problems: [...KEYED, 'not-found', 'journal-unavailable'],
+  },
+  {
+    method: 'get',
+    path: HISTORY,
+    operationId: 'listHistory',
+    summary: 'Read what happened to an authorization, oldest first',
+    description:
+      'Every change with who made it, when, by what evidence, and what it made of status, attempts and operations. ' +
+      'Append-only: a page that was read stays as it is, and what comes later is read with after.',
+    scopes: ['read', 'authorize'],
+    query: historyQuerySchema,
+    answers: {
+      200: {
+        meaning: 'A page; next_after is null on the last.',
+        schema: historyPageSchema,
+        example: HISTORY_EXAMPLE,
+      },
+    },
+    problems: [...KEYED, 'invalid-request', 'not-found', 'journal-unavailable'],
   },
   followOn('capture', {
     path: CAPTURES,

@@ -240,6 +240,32 @@ export interface HistoryEvent {
   readonly begun: readonly number[];
 }
 
+/** An event with what it made of its authorization: for whoever looks into what happened. */
+export interface PastEvent {
+  /** 1, 2, … within its authorization, without gaps. */
+  readonly sequence: number;
+  /** Wall clock. */
+  readonly atMs: number;
+  readonly actor: string;
+  readonly kind: string;
+  /** Why, and the evidence, as whoever wrote it gave it. */
+  readonly data: Readonly<Record<string, unknown>>;
+  /** `from` is null for the first. Null where the status stayed; the first version of the journal never told it. */
+  readonly status: { readonly from: AuthorizationStatus | null; readonly to: AuthorizationStatus } | null;
+  /** New attempts, and those whose outcome is another; as the event left them. */
+  readonly attempts: readonly Attempt[];
+  /** New operations, and those that went on; as the event left them. */
+  readonly operations: readonly Operation[];
+  /** SHA-256, hex, over the event and the hash before; null for events from before the history was chained. */
+  readonly hash: string | null;
+}
+
+export interface HistoryPage {
+  readonly data: readonly PastEvent[];
+  /** Where the next page begins; null when there is nothing after this one. */
+  readonly nextAfter: number | null;
+}
+
 /**
  * The durable record. Every method is one transaction; a resolved promise of a write means that it is on disk.
  * All methods reject with {@link JournalError} when the store fails.
@@ -258,6 +284,12 @@ export interface Journal {
   listAuthorizations(filter: AuthorizationFilter): Promise<AuthorizationPage>;
   /** Append-only history of one authorization, oldest first. */
   history(authorizationId: string): Promise<readonly HistoryEvent[]>;
+  /**
+   * A page of that history, with what each event changed; empty for an authorization that is unknown or purged.
+   * @param after sequence number of the last event that was read, 0 for none
+   * @param limit 1 to 200
+   */
+  historyPage(authorizationId: string, after: number, limit: number): Promise<HistoryPage>;
   /** Authorizations whose road is open and whose lease ended by `nowMs`, oldest first, at most `limit`. */
   listLapsed(nowMs: number, limit: number): Promise<readonly Lapsed[]>;
   /** Authorizations that are not captured and whose validity ended by `nowMs`, at most `limit`. */

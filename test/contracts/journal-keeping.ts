@@ -128,6 +128,7 @@ function purgeContract(journal: () => Journal): void {
       for (const id of [...Object.keys(states), 'auth_refused']) {
         expect(await journal().findAuthorization(id), id).toBeNull();
         expect(await journal().history(id), id).toEqual([]);
+        expect(await journal().historyPage(id, 0, 10), id).toEqual({ data: [], nextAfter: null });
         expect(await journal().findClaim(sampleScope(id)), id).toBeNull();
         expect(await journal().open(sampleOpening(id)), id).toEqual({ kind: 'opened' });
       }
@@ -139,6 +140,7 @@ function purgeContract(journal: () => Journal): void {
       expect(await journal().purge(T0 + 1_000, 100)).toBe(1);
       expect(await journal().findAuthorization('auth_refunded')).toBeNull();
       expect(await journal().history('auth_refunded')).toEqual([]);
+      expect((await journal().historyPage('auth_refunded', 0, 10)).data).toEqual([]);
       const request = { reference: 'order-auth_refunded' };
       expect(await journal().open(sampleOpening('auth_two', { request, key: 'key-auth_refunded' }))).toEqual({
         kind: 'payment_live',

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { AuthorizationFilter, Journal, ProviderOverride } from '../../src/gateway/ports.ts';
+import type {
+  AuthorizationFilter,
+  HistoryPage,
+  Journal,
+  PastEvent,
+  ProviderOverride,
+} from '../../src/gateway/ports.ts';
 import {
   answerOf,
   concluded,
@@ -21,6 +27,7 @@ import {
 /** What is read, what is kept of rulesets and overrides, and what a restart leaves. */
 export function readingContract(journal: () => Journal, reopen: () => Promise<Journal>): void {
   findingContract(journal);
+  historyPageContract(journal);
   listingContract(journal);
   adminContract(journal);
   durabilityContract(journal, reopen);
@@ -31,6 +38,7 @@ function findingContract(journal: () => Journal): void {
     expect(await journal().findAuthorization('auth_nobody')).toBeNull();
     expect(await journal().findClaim(sampleScope('auth_nobody'))).toBeNull();
     expect(await journal().history('auth_nobody')).toEqual([]);
+    expect(await journal().historyPage('auth_nobody', 0, 10)).toEqual({ data: [], nextAfter: null });
     expect(await journal().listOverrides()).toEqual([]);
     expect(await journal().openNotices(10)).toEqual([]);
     expect(await journal().takeWork(T0, 10, { owner: 'p', untilMs: T0 })).toEqual([]);
@@ -93,6 +101,103 @@ function findingContract(journal: () => Journal): void {
       event: { data: { changes: {} } },
     });
     await expect(journal().advance(step)).rejects.toThrow(/journal itself/);
+  });
+}
+
+function historyPageContract(journal: () => Journal): void {
+  describe('historyPage', () => {
+    /** Six events: failed over, unknown, found out, captured. */
+    const lived = async () => {
+      const second = await written(journal(), sampleFailOver(await opened(journal(), 'auth_one')));
+      const unknown = await written(journal(), sampleConclusion(second, OUTCOMES.unknown));
+      // Somebody else's events come in between.
+      await concluded(journal(), 'auth_other', OUTCOMES.declined);
+      const evidence = { event: { actor: 'psp-webhook', data: { notice: 'evt_1' } } };
+      const approved = await written(journal(), sampleFinding(unknown, 2, OUTCOMES.approved, evidence));
+      const begun = await written(journal(), sampleBegin(approved));
+      return written(journal(), sampleEnd(begun, 1));
+    };
+
+    test('tells of every event what it changed: status, attempts, operations, each as it left them', async () => {
+      await lived();
+      const { data, nextAfter } = await journal().historyPage('auth_one', 0, 200);
+      expect(nextAfter).toBeNull();
+      expect(data.map(({ sequence, kind, status }) => [sequence, kind, status])).toEqual([
+        [1, 'opened', { from: null, to: 'pending' }],
+        [2, 'failed_over', null],
+        [3, 'concluded', null],
+        [4, 'resolved', { from: 'pending', to: 'approved' }],
+        [5, 'operation_begun', null],
+        [6, 'operation_ended', { from: 'approved', to: 'captured' }],
+      ]);
+      expect(data.map(({ attempts }) => attempts.map(({ number, outcome }) => [number, outcome]))).toEqual([
+        [[1, null]],
+        [
+          [1, OUTCOMES.notSent],
+          [2, null],
+        ],
+        [[2, OUTCOMES.unknown]],
+        [[2, OUTCOMES.approved]],
+        [],
+        [],
+      ]);
+      expect(data.map(({ operations }) => operations.map(({ status }) => status))).toEqual([
+        [],
+        [],
+        [],
+        [],
+        ['pending'],
+        ['succeeded'],
+      ]);
+      expect(data[3]).toMatchObject({ actor: 'psp-webhook', atMs: T0 + 200, data: { notice: 'evt_1' } });
+      expect(data[3]?.data, 'what it changed stands apart').not.toHaveProperty('changes');
+      expect(new Set(data.map(({ hash }) => hash)).size).toBe(6);
+      for (const { hash } of data) expect(hash).toMatch(/^[0-9a-f]{64}$/);
+    });
+
+    test('tells the same as the whole history', async () => {
+      await lived();
+      const whole = await journal().history('auth_one');
+      const { data } = await journal().historyPage('auth_one', 0, 200);
+      const heads = (events: readonly Pick<PastEvent, 'sequence' | 'atMs' | 'actor' | 'kind'>[]) =>
+        events.map(({ sequence, atMs, actor, kind }) => [sequence, atMs, actor, kind]);
+      expect(heads(data)).toEqual(heads(whole));
+    });
+
+    test('goes on from page to page, each event as in one page', async () => {
+      await lived();
+      const { data: whole } = await journal().historyPage('auth_one', 0, 200);
+      for (const limit of [1, 2, 3, 4, 5, 6]) {
+        const pages: PastEvent[][] = [];
+        let after: number | null = 0;
+        while (after !== null) {
+          const page: HistoryPage = await journal().historyPage('auth_one', after, limit);
+          pages.push([...page.data]);
+          after = page.nextAfter;
+        }
+        expect(pages.flat(), `pages of ${limit}`).toEqual(whole);
+        expect(pages).toHaveLength(Math.ceil(6 / limit));
+      }
+      expect(await journal().historyPage('auth_one', 6, 200)).toEqual({ data: [], nextAfter: null });
+    });
+
+    test('what comes later is read after the last that was read', async () => {
+      const now = await lived();
+      await written(journal(), sampleBegin(now, { kind: 'refund', amount: 100 }));
+      const { data } = await journal().historyPage('auth_one', 6, 200);
+      expect(data).toMatchObject([{ sequence: 7, status: null, operations: [{ kind: 'refund' }] }]);
+    });
+
+    test('refuses bounds that are none', async () => {
+      for (const [after, limit] of [
+        [-1, 10],
+        [0.5, 10],
+        [0, 0],
+        [0, 201],
+      ] as const) {
+        await expect(journal().historyPage('auth_one', after, limit)).rejects.toThrow(/a page/);
+      }
+    });
   });
 }
 
@@ -346,6 +451,7 @@ function durabilityContract(journal: () => Journal, reopen: () => Promise<Journa
       await from.findAuthorization('auth_two'),
       await from.findAuthorization('auth_three'),
       await from.history('auth_one'),
+      await from.historyPage('auth_one', 1, 10),
       await from.countWork(T0),
       await from.openNotices(10),
       await from.secret(),

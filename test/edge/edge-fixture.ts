@@ -7,7 +7,7 @@ import type { Caller, EdgeDeps, ProviderSnapshot } from '../../src/edge/edge-dep
 import { renderOperation } from '../../src/edge/operation-answer.ts';
 import { type EdgeServer, type ServerSettings, startServer } from '../../src/edge/server.ts';
 import type { OperateCommand, OperateResult } from '../../src/gateway/operate.ts';
-import type { Clock, Delivery, ProviderOverride } from '../../src/gateway/ports.ts';
+import type { Clock, Delivery, PastEvent, ProviderOverride } from '../../src/gateway/ports.ts';
 import type { ResolveCommand, ResolveResult } from '../../src/gateway/resolve-by-person.ts';
 import type {
   ResolveOperationCommand,
@@ -186,6 +186,19 @@ export const AUTHORIZATION: Authorization = {
   createdAtMs: Date.UTC(2026, 10, 23, 10),
 };
 
+/** The first event of {@link AUTHORIZATION}. */
+export const OPENED: PastEvent = {
+  sequence: 1,
+  atMs: AUTHORIZATION.createdAtMs,
+  actor: 'gateway',
+  kind: 'opened',
+  data: { traceId: AUTHORIZATION.traceId, routing: AUTHORIZATION.routing, request: AUTHORIZATION.request },
+  status: { from: null, to: 'pending' },
+  attempts: AUTHORIZATION.attempts.slice(0, 1),
+  operations: [],
+  hash: 'ab'.repeat(32),
+};
+
 /** A capture of all of {@link AUTHORIZATION}, done. */
 export const CAPTURE: Operation = {
   id: 'cap_bcdfghjkmnpqrstvwxyzB_1',
@@ -285,6 +298,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
       journal: {
         findAuthorization: async (id) => (id === AUTHORIZATION.id ? AUTHORIZATION : null),
         listAuthorizations: async () => ({ data: [AUTHORIZATION], nextCursor: null }),
+        historyPage: async () => ({ data: [OPENED], nextAfter: null }),
       },
       deliveries: {
         listDeliveries: async () => ({ data: [DELIVERY], nextCursor: null }),

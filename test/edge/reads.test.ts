@@ -18,6 +18,7 @@ function withJournal(found = AUTHORIZATION, nextCursor: string | null = null) {
           filters.push(filter);
           return { data: [found], nextCursor };
         },
+        historyPage: async () => ({ data: [], nextAfter: null }),
       },
     },
     clock,
@@ -129,7 +130,7 @@ describe('GET /v1/authorizations', () => {
       const failing = async () => {
         throw error;
       };
-      const journal = { findAuthorization: failing, listAuthorizations: failing };
+      const journal = { findAuthorization: failing, listAuthorizations: failing, historyPage: failing };
       const app = createApp(edgeFixture({ journal }).deps);
       for (const path of ['/v1/authorizations', `/v1/authorizations/${AUTHORIZATION.id}`]) {
         const response = await app.request(path, as('key-all'));

@@ -25,6 +25,7 @@ const READS: Readonly<Record<CommandName, boolean>> = {
   findAuthorization: true,
   listAuthorizations: true,
   history: true,
+  historyPage: true,
   listLapsed: true,
   listExpired: true,
   freeWork: false,

@@ -22,6 +22,7 @@ import {
   type ClaimRow,
   type EventRow,
   type FoundLapsed,
+  type HistoryReply,
   type ListReply,
   SqliteReads,
 } from './sqlite-reads.ts';
@@ -133,6 +134,10 @@ export class SqliteCommands {
 
   history(authorizationId: string): readonly EventRow[] {
     return this.#reads.history(authorizationId);
+  }
+
+  historyPage(authorizationId: string, after: number, limit: number): HistoryReply {
+    return this.#reads.historyPage(authorizationId, after, limit);
   }
 
   listLapsed(nowMs: number, limit: number): readonly FoundLapsed[] {

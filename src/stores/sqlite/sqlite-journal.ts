@@ -13,6 +13,7 @@ import type {
   DeliveryPlan,
   EventSubscription,
   HistoryEvent,
+  HistoryPage,
   Journal,
   KeptNotice,
   Lapsed,
@@ -30,6 +31,7 @@ import type {
   WorkPlan,
 } from '../../gateway/ports.ts';
 import { cursorOf, sequenceOf } from '../list-cursor.ts';
+import { pastEvents } from '../past-events.ts';
 import { authorizationFrom } from '../stored-authorization.ts';
 import type { Changes } from '../stored-changes.ts';
 import { partTold, toldByHistory } from '../told-event.ts';
@@ -107,6 +109,17 @@ export class SqliteJournal implements Journal {
       known = Math.max(known, ...begun);
       return { sequence: row.number, atMs: row.at_ms, actor: row.actor, kind: row.kind, data, begun };
     });
+  }
+
+  async historyPage(authorizationId: string, after: number, limit: number): Promise<HistoryPage> {
+    invariant(Number.isSafeInteger(after) && after >= 0, 'a page of a history begins after 0 or an event');
+    invariant(limit >= 1 && limit <= 200, 'a page has 1 to 200 events');
+    const { rows, statusBefore, more } = await this.#runner.run('historyPage', [
+      authorizationId,
+      after,
+      limit,
+    ]);
+    return { data: pastEvents(rows, statusBefore), nextAfter: more ? (rows.at(-1)?.number ?? null) : null };
   }
 
   async listLapsed(nowMs: number, limit: number): Promise<readonly Lapsed[]> {

@@ -1,3 +1,4 @@
+import type { AuthorizationStatus } from '../../core/authorization.ts';
 import type { AttemptName, WorkCounts } from '../../gateway/ports.ts';
 import {
   type AttemptRow,
@@ -25,6 +26,18 @@ export interface EventRow {
   readonly actor: string;
   readonly kind: string;
   readonly data: string;
+}
+
+export interface ToldEventRow extends EventRow {
+  readonly hash: string | null;
+}
+
+export interface HistoryReply {
+  readonly rows: readonly ToldEventRow[];
+  /** The status that the events before these rows left; null when they told none. */
+  readonly statusBefore: AuthorizationStatus | null;
+  /** Whether there are events after these rows. */
+  readonly more: boolean;
 }
 
 /** An authorization whose road was left. */
@@ -55,6 +68,19 @@ export const FIND_CLAIM = `
       AND e.answer_status IS NOT NULL
   WHERE c.account = ? AND c.merchant = ? AND c.operation = ? AND c.key = ?
   ORDER BY e.number LIMIT 1`;
+
+/** Events of an authorization by its id, after one of them. */
+export const HISTORY_PAGE = `
+  SELECT e.number, e.at_ms, e.actor, e.kind, e.data, e.hash FROM authorizations AS a
+    JOIN events AS e ON e.authorization = a.sequence
+  WHERE a.id = ? AND e.number > ? ORDER BY e.number LIMIT ?`;
+
+/** The newest status that was told up to an event, that one included. */
+export const STATUS_BEFORE = `
+  SELECT json_extract(e.data, '$.changes.status') AS status FROM authorizations AS a
+    JOIN events AS e ON e.authorization = a.sequence
+  WHERE a.id = ? AND e.number <= ? AND json_extract(e.data, '$.changes.status') IS NOT NULL
+  ORDER BY e.number DESC LIMIT 1`;
 
 const WITH_OPENED = `
   SELECT a.*, e.data AS opened FROM authorizations AS a
@@ -192,6 +218,20 @@ export class SqliteReads {
 
   history(authorizationId: string): readonly EventRow[] {
     return this.#statements.all<EventRow>(SQL.history, authorizationId);
+  }
+
+  historyPage(authorizationId: string, after: number, limit: number): HistoryReply {
+    const rows = this.#statements.all<ToldEventRow>(HISTORY_PAGE, authorizationId, after, limit + 1);
+    const before = this.#statements.one<{ readonly status: AuthorizationStatus }>(
+      STATUS_BEFORE,
+      authorizationId,
+      after,
+    );
+    return {
+      rows: rows.slice(0, limit),
+      statusBefore: before?.status ?? null,
+      more: rows.length > limit,
+    };
   }
 
   listLapsed(nowMs: number, limit: number): readonly FoundLapsed[] {

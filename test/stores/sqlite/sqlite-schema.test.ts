@@ -8,6 +8,7 @@ import { OPERATION_KINDS, OPERATION_PURPOSES, OPERATION_STATUSES } from '../../.
 import { mayFollow } from '../../../src/core/transitions.ts';
 import { openInProcessJournal } from '../../../src/stores/sqlite/in-process-journal.ts';
 import { openDatabase } from '../../../src/stores/sqlite/sqlite-database.ts';
+import { HISTORY_PAGE, STATUS_BEFORE } from '../../../src/stores/sqlite/sqlite-reads.ts';
 import {
   concluded,
   NEGATIVE,
@@ -414,9 +415,13 @@ describe('the plans of what is asked often', () => {
       'claims_by_authorization',
       'SELECT 1 FROM claims WHERE authorization = 1',
     ],
+    ['a page of a history', 'sqlite_autoindex_events_1 (authorization=? AND number>?)', HISTORY_PAGE],
+    ['the status before it', 'sqlite_autoindex_events_1 (authorization=? AND number<?)', STATUS_BEFORE],
   ])('%s is found by %s', (_what, index, sql) => {
     const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
-    expect(plan.map((row) => row['detail']).join()).toContain(index);
+    const details = plan.map((row) => String(row['detail'])).join();
+    expect(details).toContain(index);
+    expect(details, 'every row is found, and in order').not.toMatch(/SCAN|TEMP B-TREE/);
   });
 });
 

@@ -1,0 +1,22 @@
+import type { Authorization } from '../core/authorization.ts';
+import { isAuthorizationId, noSuchAuthorization } from './about-authorization.ts';
+import type { EdgeDeps } from './edge-deps.ts';
+import { coversMerchant, type Exchange } from './endpoint.ts';
+import { fromJournal } from './from-journal.ts';
+import { isProblem, type Problem } from './problems.ts';
+
+/**
+ * The authorization that the path names, as it is now, when it is of the caller's account and its key covers the
+ * merchant. A malformed id, an unknown or purged one and one of others' look the same: 404.
+ */
+export async function ownAuthorization(
+  { caller, context }: Exchange,
+  deps: Pick<EdgeDeps, 'journal'>,
+): Promise<Authorization | Problem> {
+  const id = context.req.param('id') ?? '';
+  const found = isAuthorizationId(id) ? await fromJournal(() => deps.journal.findAuthorization(id)) : null;
+  if (isProblem(found)) return found;
+  const isOwn =
+    found !== null && found.account === caller.account && coversMerchant(caller, found.request.merchant);
+  return isOwn ? found : noSuchAuthorization();
+}
