@@ -27,7 +27,7 @@ import { HISTORY, historyQuerySchema } from './history-routes.ts';
 import { operationResolutionBodySchema, RESOLUTIONS_OF_OPERATION } from './operation-resolution-routes.ts';
 import type { ProblemName } from './problems.ts';
 import { overrideBodySchema, PROVIDER, PROVIDER_OVERRIDE, PROVIDERS } from './provider-routes.ts';
-import { WEBHOOKS } from './webhook-routes.ts';
+import { WEBHOOKS, webhookAnswerSchema, webhookBodySchema } from './webhook-routes.ts';
 
 /** One answer that is no error. */
 interface Answer {
@@ -145,6 +145,23 @@ const deliveryExample = (state: 'dead' | 'waiting') => ({
   last_sent_at: '2026-11-27T12:35:05.000Z',
   next_at: state === 'dead' ? null : '2026-11-27T14:02:11.000Z',
 });
+
+/** An event of the sandbox: the capture of {@link operationExample} took place. */
+const WEBHOOK_EXAMPLE = {
+  id: 'evt_byjepvBsraaaaaf',
+  type: 'capture.confirmed',
+  created: 1795510800,
+  provider: 'sandbox-a',
+  data: {
+    id: 'sbx_byjepvBsraaaaac',
+    reference: 'cap_bcdfghjkmnpqrstvwxyzB_1',
+    status: 'confirmed',
+    authorization_id: 'sbx_byjepvBsraaaaab',
+    authorization_reference: 'att_bcdfghjkmnpqrstvwxyzB_1',
+    amount: { value: 4999, currency: 'EUR' },
+  },
+};
+
 /** An attempt whose answer was lost, and what an inquiry told of it. */
 const ATTEMPT_EXAMPLE = {
   id: 'att_bcdfghjkmnpqrstvwxyzB_1',
@@ -424,7 +441,10 @@ export const OPERATIONS: readonly Operation[] = [
       'Signed by the provider over the raw body. Acknowledged once it is durable; a repeat is acknowledged again and has ' +
       'no further effect.',
     scopes: null,
-    answers: { 200: { meaning: 'Kept.', type: 'application/json' } },
+    body: { schema: webhookBodySchema, example: WEBHOOK_EXAMPLE },
+    answers: {
+      200: { meaning: 'Kept.', schema: webhookAnswerSchema, example: { status: 'accepted' } },
+    },
     problems: [
       'not-found',
       'webhook-refused',

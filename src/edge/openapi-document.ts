@@ -1,4 +1,5 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { invariant } from '../core/invariant.ts';
 import { eventSchema, problemSchema } from './answer-schemas.ts';
 import { OPERATIONS, type Operation } from './interface.ts';
 import { PROBLEMS, type ProblemName } from './problems.ts';
@@ -8,6 +9,20 @@ const idempotencyKeySchema = z.string().openapi({
   description: '1 to 255 visible ASCII characters, bare or as one quoted string.',
   example: 'order-7781-1',
 });
+
+/** What the parameters of paths name, by the part of the path before them. */
+const PATH_PARAMETERS: Readonly<Record<string, { readonly description: string; readonly example: string }>> =
+  {
+    authorizations: { description: 'Id of an authorization.', example: 'auth_bcdfghjkmnpqrstvwxyzB' },
+    attempts: { description: 'Id of an attempt.', example: 'att_bcdfghjkmnpqrstvwxyzB_1' },
+    operations: { description: 'Id of a capture, void or refund.', example: 'cap_bcdfghjkmnpqrstvwxyzB_1' },
+    providers: { description: 'Id of a provider, as in providers.yaml.', example: 'sandbox-a' },
+    deliveries: { description: 'Id of an event.', example: 'evt_orders_bcdfghjkmnpqrstvwxyzB_3_1' },
+    webhooks: {
+      description: 'Id of the provider that sends it, as in providers.yaml.',
+      example: 'sandbox-a',
+    },
+  };
 
 /** What some kinds of problem carry besides, in their examples. */
 const EXAMPLE_MEMBERS: Partial<Record<ProblemName, object>> = {
@@ -111,7 +126,11 @@ function descriptionOf(operation: Operation): string {
 }
 
 function requestOf(operation: Operation) {
-  const parameters = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => [match[1], z.string()]);
+  const parameters = [...operation.path.matchAll(/(\w+)\/\{(\w+)\}/g)].map(([, of = '', name = '']) => {
+    const named = PATH_PARAMETERS[of];
+    invariant(named !== undefined, 'what a parameter of a path names is told');
+    return [name, z.string().openapi(named)];
+  });
   return {
     ...(parameters.length === 0 ? {} : { params: z.object(Object.fromEntries(parameters)) }),
     ...(operation.query === undefined ? {} : { query: operation.query }),

@@ -1,3 +1,4 @@
+import { z } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
 import type { EdgeDeps } from './edge-deps.ts';
 import type { EdgeEnv } from './endpoint.ts';
@@ -6,6 +7,15 @@ import { declaredTooLarge, readBody } from './read-body.ts';
 import { traceContextOf } from './trace-context.ts';
 
 export const WEBHOOKS = '/v1/webhooks/{provider}';
+
+/** Bodies of webhooks are the providers' own: read by the adapter that has verified them. */
+export const webhookBodySchema = z.looseObject({}).openapi('ProviderEvent', {
+  description:
+    'An event as the provider sends it, with its own headers and signature; the example is of the sandbox.',
+});
+
+/** Says that an event is durable. */
+export const webhookAnswerSchema = z.strictObject({ status: z.literal('accepted') }).openapi('WebhookAnswer');
 
 /**
  * What providers send by themselves. No API key: the signature over the raw bytes says whose it is. Acknowledged once

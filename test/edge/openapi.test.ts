@@ -9,6 +9,8 @@ import { BODY_BYTES_MAX } from '../../src/edge/read-body.ts';
 import type { OperateResult } from '../../src/gateway/operate.ts';
 import { JournalError } from '../../src/gateway/ports.ts';
 import type { AuthorizeResult } from '../../src/gateway/road-results.ts';
+import { readSandboxNotices } from '../../src/providers/sandbox/notices.ts';
+import { signedAs } from '../support/webhook-trap.ts';
 import { AUTHORIZATION, BODY, CAPTURE, DELIVERY, edgeFixture, post, withOperations } from './edge-fixture.ts';
 
 interface Media {
@@ -20,7 +22,13 @@ interface DocumentedOperation {
   operationId: string;
   tags: string[];
   security: unknown[];
-  parameters?: { name: string; in: string; required?: boolean }[];
+  parameters?: {
+    name: string;
+    in: string;
+    required?: boolean;
+    description?: string;
+    schema?: { example?: unknown; description?: string };
+  }[];
   requestBody?: { required: boolean; content: Record<string, Media> };
   responses: Record<string, { content: Record<string, Media> }>;
 }
@@ -89,6 +97,44 @@ describe('/openapi.json', () => {
       expect([operationId, documented?.required]).toEqual([operationId, taken?.optional !== true]);
       expect(documented?.content['application/json']?.example).toEqual(taken?.example);
     }
+  });
+
+  it('gives an example of every parameter of a path, which the path takes, and of every body', async () => {
+    const examples = new Map<string, unknown>();
+    for (const { path, operation } of operations) {
+      for (const { name, in: where, schema, description } of operation.parameters ?? []) {
+        if (where !== 'path') continue;
+        expect([path, schema?.example, schema?.description ?? description]).toEqual([
+          path,
+          expect.stringMatching(/^[a-z]+[-_]\w+$/),
+          expect.stringMatching(/^Id of .+\.$/),
+        ]);
+        examples.set(path, path.replace(`{${name}}`, String(schema?.example)));
+      }
+      for (const { example } of Object.values(operation.requestBody?.content ?? {})) {
+        expect([path, example]).toEqual([path, expect.any(Object)]);
+      }
+      const takesBody = operation.responses['413'] !== undefined;
+      expect([path, operation.requestBody !== undefined]).toEqual([path, takesBody]);
+    }
+    expect(examples.size).toBeGreaterThan(7);
+    for (const path of ['/v1/authorizations/{id}', '/v1/authorizations/{id}/events', '/v1/providers/{id}']) {
+      const headers = { authorization: 'Bearer key-all' };
+      expect([path, (await app.request(String(examples.get(path)), { headers })).status]).toEqual([
+        path,
+        200,
+      ]);
+    }
+  });
+
+  it('gives an event as example of a webhook that the sandbox could have sent', () => {
+    const taken = OPERATIONS.find(({ operationId }) => operationId === 'takeWebhook')?.body?.example;
+    const body = JSON.stringify(taken);
+    const headers = { 'sandbox-signature': signedAs(body, 0, 'secret') };
+    expect(readSandboxNotices({ headers, body }, ['secret'], Date.now())).toMatchObject({
+      kind: 'read',
+      notices: [{ type: 'capture.confirmed', attemptId: 'att_bcdfghjkmnpqrstvwxyzB_1' }],
+    });
   });
 
   it('gives examples of answers that its schemas take', () => {
