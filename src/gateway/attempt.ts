@@ -3,8 +3,8 @@ import type { Authorization, AuthorizationRequest } from '../core/authorization.
 import { isAcquirersExemption } from '../core/failover.ts';
 import { quickResolution } from '../core/resolution.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
-import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import { ADAPTER_FAILED, guardAdapter } from './guard-adapter.ts';
 import type { AuthorizeCall, CallBudget, InquiryAnswer, Intent, Permit, Provider } from './ports.ts';
 import type { Road } from './road.ts';
 import { tellUnmapped } from './unmapped.ts';
@@ -44,7 +44,7 @@ export async function sendAttempt(
   deps.observer.decided({ rule: rule.name, strategy: rule.action.strategy.kind, provider: intent.provider });
   const startedMs = deps.clock.monotonicMs();
   const call = callFor(intent, admitted, road, deps);
-  const first = await guarded(() => admitted.provider.authorize(call), deps);
+  const first = await send(admitted.provider, call, deps);
   const retryAfterMs = first.kind === 'rejected' ? first.retryAfterMs : null;
   // The lane is told what the provider did at first, however well it can be found out afterwards.
   admitted.permit.report(breakerSignal(first), retryAfterMs);
@@ -112,17 +112,14 @@ export function requestFor(request: AuthorizationRequest, attemptNumber: number)
   return { ...request, threeDs: { ...threeDs, exemption: null } };
 }
 
-/** An adapter that throws is a bug, but money may have moved: the bug must not look like a negative. */
-async function guarded(
-  call: () => Promise<AttemptOutcome>,
+/** Asks a provider to authorize. Never throws. */
+function send(
+  provider: Provider,
+  call: AuthorizeCall,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<AttemptOutcome> {
-  try {
-    return await call();
-  } catch (error) {
-    deps.observer.alert({ kind: 'adapter_threw', detail: describeError(error), authorizationId: null });
-    return { kind: 'unknown', code: 'adapter_failed', providerReference: null };
-  }
+  const unknown: AttemptOutcome = { kind: 'unknown', code: ADAPTER_FAILED, providerReference: null };
+  return guardAdapter(() => provider.authorize(call), unknown, null, deps);
 }
 
 /** Least time left for which it is worth to ask at once, milliseconds. */
@@ -149,8 +146,10 @@ async function findOutQuickly(
   const budget: CallBudget = { ...call.budget, deadlineMs };
   const outcome =
     way === 'replay'
-      ? await guarded(() => provider.authorize({ ...call, budget }), deps)
-      : outcomeOf(await inquire(provider, road.current, call, first.providerReference, budget, deps));
+      ? await send(provider, { ...call, budget }, deps)
+      : outcomeOf(
+          await inquire(provider, road.current, call.attemptId, first.providerReference, budget, deps),
+        );
   // A replay that never left says nothing about the first request, which did.
   const says = outcome !== null && outcome.kind !== 'not_sent' && !isRejectedReplay(way, outcome);
   if (!says || outcome.kind === 'unknown') return first;
@@ -190,30 +189,17 @@ export function budgetFor(
   };
 }
 
-/** Asks a provider about an attempt. An adapter that throws has no answer. */
+/** Asks a provider about an attempt. Never throws. */
 export async function inquire(
   provider: Provider,
   authorization: Authorization,
-  attempt: Pick<AuthorizeCall, 'attemptId'>,
+  attemptId: string,
   providerReference: string | null,
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<InquiryAnswer> {
-  try {
-    return await provider.inquire({
-      attemptId: attempt.attemptId,
-      providerReference,
-      request: authorization.request,
-      brand: authorization.brand,
-      scaRegion: authorization.scaRegion,
-      budget,
-    });
-  } catch (error) {
-    deps.observer.alert({
-      kind: 'adapter_threw',
-      detail: describeError(error),
-      authorizationId: authorization.id,
-    });
-    return { kind: 'no_answer', code: 'adapter_failed' };
-  }
+  const { request, brand, scaRegion } = authorization;
+  const ask = () => provider.inquire({ attemptId, providerReference, request, brand, scaRegion, budget });
+  const noAnswer: InquiryAnswer = { kind: 'no_answer', code: ADAPTER_FAILED };
+  return guardAdapter(ask, noAnswer, authorization.id, deps);
 }

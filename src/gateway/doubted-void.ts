@@ -24,8 +24,7 @@ export async function doubtVoid(
   const contract = deps.rulesets.current().providers.get(attempt.provider);
   if (provider === undefined || contract === undefined || provider.semantics.inquiry === 'none') return;
   const budget = budgetFor(contract, deps);
-  const call = { attemptId: attempt.id };
-  const answer = await inquire(provider, authorization, call, providerReferenceOf(told), budget, deps);
+  const answer = await inquire(provider, authorization, attempt.id, providerReferenceOf(told), budget, deps);
   if (answer.kind !== 'found' || !mayHoldMoney(answer.outcome)) return;
   tellRemarks([{ remark: 'evidence_conflict', attemptNumber: attempt.number }], authorization, deps);
 }

@@ -2,9 +2,9 @@ import { type Attempt, providerReferenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, applyOutcome } from '../core/lifecycle.ts';
 import { changeAuthorization } from './change.ts';
-import { describeError } from './describe-error.ts';
 import { doubtVoid } from './doubted-void.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import { tellAdapterThrew } from './guard-adapter.ts';
 import { callJournal } from './journal-calls.ts';
 import { askedOf, endOfInquiry } from './operation-calls.ts';
 import type { KeptNotice, NoticeEvidence, NoticeReading } from './ports.ts';
@@ -125,11 +125,7 @@ function evidenceIn(
         .map((operation) => askedOf({ authorization, attempt, operation })),
     });
   } catch (error) {
-    deps.observer.alert({
-      kind: 'adapter_threw',
-      detail: describeError(error),
-      authorizationId: authorization.id,
-    });
+    tellAdapterThrew(error, authorization.id, deps);
     return { kind: 'nothing' };
   }
 }

@@ -3,8 +3,8 @@ import type { Authorization } from '../core/authorization.ts';
 import type { OperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
 import { inquire } from './attempt.ts';
-import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import { ADAPTER_FAILED, guardAdapter } from './guard-adapter.ts';
 import type {
   AskedOperation,
   CallBudget,
@@ -51,16 +51,9 @@ export async function sendOperation(
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationOutcome> {
   const { operation, authorization } = target;
-  try {
-    return await provider[operation.kind](callOf(target, budget));
-  } catch (error) {
-    deps.observer.alert({
-      kind: 'adapter_threw',
-      detail: describeError(error),
-      authorizationId: authorization.id,
-    });
-    return { kind: 'unknown', code: 'adapter_failed' };
-  }
+  const send = () => provider[operation.kind](callOf(target, budget));
+  const unknown: OperationOutcome = { kind: 'unknown', code: ADAPTER_FAILED };
+  return guardAdapter(send, unknown, authorization.id, deps);
 }
 
 /** Asks the provider what became of an operation. Never throws. */
@@ -70,17 +63,9 @@ export async function inquireOperation(
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationInquiry> {
-  const { authorization } = target;
-  try {
-    return await provider.inquireOperation(callOf(target, budget));
-  } catch (error) {
-    deps.observer.alert({
-      kind: 'adapter_threw',
-      detail: describeError(error),
-      authorizationId: authorization.id,
-    });
-    return { kind: 'no_answer', code: 'adapter_failed' };
-  }
+  const ask = () => provider.inquireOperation(callOf(target, budget));
+  const noAnswer: OperationInquiry = { kind: 'no_answer', code: ADAPTER_FAILED };
+  return guardAdapter(ask, noAnswer, target.authorization.id, deps);
 }
 
 /** How an operation ended by an answer; null while it has not: it may be repeated, or is to be found out. */
@@ -110,12 +95,9 @@ export async function endOfRefusedVoid(
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationEnd | null> {
-  const { authorization, attempt } = target;
-  const call = { attemptId: attempt.id };
-  const answer = await inquire(provider, authorization, call, targetOf(target), budget, deps);
-  // "Not found" contradicts what is recorded: it says nothing yet.
-  if (answer.kind !== 'found' || isUnsettled(answer.outcome)) return null;
-  return isUndoneOutcome(answer.outcome) ? UNDONE : refusal;
+  const standing = await whatStands(provider, target, budget, deps);
+  if (standing === null) return null;
+  return isUndoneOutcome(standing) ? UNDONE : refusal;
 }
 
 /** How a void ended that the provider has only acknowledged, by what stands there; null while it stands. */
@@ -125,10 +107,21 @@ export async function endOfAcceptedVoid(
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationEnd | null> {
+  const standing = await whatStands(provider, target, budget, deps);
+  return standing !== null && isUndoneOutcome(standing) ? UNDONE : null;
+}
+
+/** What the provider says stands of the authorization that a void is to undo; null while it does not know for certain. */
+async function whatStands(
+  provider: Provider,
+  target: OperationTarget,
+  budget: CallBudget,
+  deps: Pick<GatewayDeps, 'observer'>,
+): Promise<AttemptOutcome | null> {
   const { authorization, attempt } = target;
-  const call = { attemptId: attempt.id };
-  const answer = await inquire(provider, authorization, call, targetOf(target), budget, deps);
-  return answer.kind === 'found' && isUndoneOutcome(answer.outcome) ? UNDONE : null;
+  const answer = await inquire(provider, authorization, attempt.id, targetOf(target), budget, deps);
+  // "Not found" contradicts what is recorded: it says nothing yet.
+  return answer.kind === 'found' && !isUnsettled(answer.outcome) ? answer.outcome : null;
 }
 
 const UNDONE: OperationEnd = { status: 'succeeded', code: null, providerReference: null };

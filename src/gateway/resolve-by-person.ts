@@ -158,7 +158,7 @@ async function isDeniedByProvider(
   const contract = deps.rulesets.current().providers.get(attempt.provider);
   if (provider === undefined || contract === undefined || provider.semantics.inquiry === 'none') return false;
   const budget = budgetFor(contract, deps);
-  const answer = await inquire(provider, authorization, { attemptId: attempt.id }, reference, budget, deps);
+  const answer = await inquire(provider, authorization, attempt.id, reference, budget, deps);
   switch (answer.kind) {
     case 'no_answer':
       return answer.code === ANSWER_MISMATCH;

@@ -19,6 +19,7 @@ import { budgetFor, inquire, requestFor, sentSighting } from './attempt.ts';
 import { type ChangeResult, changeAuthorization } from './change.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import { ADAPTER_FAILED, guardAdapter } from './guard-adapter.ts';
 import { callJournal } from './journal-calls.ts';
 import {
   endOfAcceptedVoid,
@@ -226,8 +227,14 @@ async function findOut(
     semantics.inquiry === 'our_reference' ||
     (semantics.inquiry === 'provider_reference' && reference !== null);
   if (!canInquire) return replay(authorization, attempt, provider, contract, seenForMs, deps);
-  const call = { attemptId: attempt.id };
-  const answer = await inquire(provider, authorization, call, reference, budgetFor(contract, deps), deps);
+  const answer = await inquire(
+    provider,
+    authorization,
+    attempt.id,
+    reference,
+    budgetFor(contract, deps),
+    deps,
+  );
   switch (answer.kind) {
     case 'found':
       return { kind: 'outcome', outcome: answer.outcome, by: 'inquiry' };
@@ -271,25 +278,19 @@ async function replay(
   if (!isSafe || !isWhole || !isWanted || token === null) {
     return { kind: 'nothing', answered: true, result: 'no_way_to_ask' };
   }
-  let outcome: AttemptOutcome;
-  try {
-    outcome = await provider.authorize({
+  const { request, brand, scaRegion } = authorization;
+  const send = () =>
+    provider.authorize({
       attemptId: attempt.id,
       providerKey: attempt.providerKey,
-      request: requestFor(authorization.request, attempt.number),
+      request: requestFor(request, attempt.number),
       token,
-      brand: authorization.brand,
-      scaRegion: authorization.scaRegion,
+      brand,
+      scaRegion,
       budget: budgetFor(contract, deps),
     });
-  } catch (error) {
-    deps.observer.alert({
-      kind: 'adapter_threw',
-      detail: describeError(error),
-      authorizationId: authorization.id,
-    });
-    return { kind: 'nothing', answered: false, result: 'no_answer adapter_failed' };
-  }
+  const outcome = await guardAdapter<AttemptOutcome | null>(send, null, authorization.id, deps);
+  if (outcome === null) return { kind: 'nothing', answered: false, result: `no_answer ${ADAPTER_FAILED}` };
   // What was turned away was the repeat: it says nothing about the first request.
   const isAboutRepeat =
     outcome.kind === 'not_sent' || outcome.kind === 'rejected' || outcome.kind === 'unknown';

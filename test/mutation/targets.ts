@@ -20,6 +20,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'src/gateway/resolve.ts': ['test/gateway/resolve-item.test.ts'],
   'src/gateway/change.ts': ['test/gateway/change.test.ts'],
   'src/gateway/finish-attempt.ts': ['test/gateway/finish-attempt.test.ts'],
+  'src/gateway/guard-adapter.ts': ['test/gateway/operation-calls.test.ts'],
   'src/gateway/journal-step.ts': ['test/gateway/journal-step.test.ts'],
   'src/gateway/operation-calls.ts': ['test/gateway/operation-calls.test.ts'],
   'src/gateway/operate.ts': ['test/gateway/operate-steps.test.ts'],
