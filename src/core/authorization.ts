@@ -155,3 +155,40 @@ export interface Authorization {
   /** Wall clock, milliseconds since 1970. */
   readonly createdAtMs: number;
 }
+
+/** What is known of an authorization from its beginning. */
+type Beginning = Pick<
+  Authorization,
+  | 'id'
+  | 'account'
+  | 'live'
+  | 'request'
+  | 'brand'
+  | 'scaRegion'
+  | 'latePolicy'
+  | 'routing'
+  | 'traceId'
+  | 'createdAtMs'
+>;
+
+/** An authorization of which nothing has happened yet: its road is open, and the journal does not know it. */
+export function newAuthorization(beginning: Beginning): Authorization {
+  return {
+    ...beginning,
+    status: 'pending',
+    version: 0,
+    open: true,
+    authorizedAmount: 0,
+    capturedAmount: 0,
+    refundedAmount: 0,
+    provider: null,
+    providerReference: null,
+    networkTransaction: null,
+    decline: null,
+    attempts: [],
+    operations: [],
+    captureClosed: false,
+    expiresAtMs: null,
+    answered: false,
+  };
+}

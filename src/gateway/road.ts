@@ -1,5 +1,5 @@
 import type { AttemptOutcome } from '../core/attempt.ts';
-import { type Authorization, storableRequest } from '../core/authorization.ts';
+import { type Authorization, newAuthorization, storableRequest } from '../core/authorization.ts';
 import type { CardFacts } from '../core/card.ts';
 import { isScaRegion } from '../core/cards/regions.ts';
 import type { RoutingDecision } from '../core/decision.ts';
@@ -58,33 +58,18 @@ export function beginRoad(
 ): Road {
   const asked = command.request.deadlineMs ?? rule.action.deadlineMs;
   const authorizationId = deps.randomness.id('auth');
-  const authorization: Authorization = {
+  const authorization = newAuthorization({
     id: authorizationId,
     account: command.account,
-    status: 'pending',
-    version: 0,
-    open: true,
     live: ruleset.live,
     request: storableRequest(command.request),
     brand: facts.cardBrand,
     scaRegion: isScaRegion(facts.cardCountry),
     latePolicy: { reverseAfterMs: rule.action.lateApprovalReverseAfterMs },
-    authorizedAmount: 0,
-    capturedAmount: 0,
-    refundedAmount: 0,
-    provider: null,
-    providerReference: null,
-    networkTransaction: null,
-    decline: null,
-    attempts: [],
-    operations: [],
-    captureClosed: false,
-    expiresAtMs: null,
-    answered: false,
     routing: NO_ROUTING,
     traceId: command.traceId,
     createdAtMs: deps.clock.wallMs(),
-  };
+  });
   return {
     command,
     card,

@@ -1,5 +1,5 @@
 import type { Attempt } from '../core/attempt.ts';
-import type { Authorization } from '../core/authorization.ts';
+import { type Authorization, newAuthorization } from '../core/authorization.ts';
 import type { Operation } from '../core/operation.ts';
 import { settled } from '../core/settlement.ts';
 import type { OpenedData } from './stored-authorization.ts';
@@ -37,33 +37,18 @@ function isOpened(opened: Partial<OpenedData> | undefined): opened is OpenedData
 
 function beginning(id: string, createdAtMs: number, opened: OpenedData): Authorization {
   const { account, live, traceId, request, brand, scaRegion, latePolicy, routing } = opened;
-  return {
+  return newAuthorization({
     id,
     account,
-    status: 'pending',
-    version: 0,
-    open: true,
     live,
     request,
     brand,
     scaRegion,
     latePolicy,
-    authorizedAmount: 0,
-    capturedAmount: 0,
-    refundedAmount: 0,
-    provider: null,
-    providerReference: null,
-    networkTransaction: null,
-    decline: null,
-    attempts: [],
-    operations: [],
-    captureClosed: false,
-    expiresAtMs: null,
-    answered: false,
     routing,
     traceId,
     createdAtMs,
-  };
+  });
 }
 
 function changed(authorization: Authorization, changes: Changes): Authorization {
