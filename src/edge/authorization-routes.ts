@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
-import type { Authorization } from '../core/authorization.ts';
 import { AUTHORIZATION_STATUSES } from '../core/authorization.ts';
 import type { CandidateExplanation } from '../core/decision.ts';
 import { fingerprintedBody } from '../core/idempotency.ts';
+import { isTheirs } from '../gateway/asker.ts';
 import type { AuthorizationFilter } from '../gateway/ports.ts';
 import type { AuthorizeResult } from '../gateway/road-results.ts';
 import {
@@ -17,7 +17,7 @@ import {
 import { candidateAnswer, renderAuthorization } from './answer.ts';
 import { authorizationBodySchema, authorizationRequestOf } from './authorization-body.ts';
 import type { EdgeDeps } from './edge-deps.ts';
-import { coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
+import { askerOf, coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { type FieldError, invalidFields, invalidRequest, PARSING } from './field-errors.ts';
 import { fromJournal } from './from-journal.ts';
 import { idempotencyKeyOf } from './idempotency-key.ts';
@@ -135,13 +135,8 @@ async function read(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   // A malformed id, an unknown one and one of others' look the same.
   const found = isAuthorizationId(id) ? await fromJournal(() => deps.journal.findAuthorization(id)) : null;
   if (isProblem(found)) return found;
-  if (found === null || !mayRead(exchange, found)) return noSuchAuthorization();
+  if (found === null || !isTheirs(found, askerOf(exchange.caller))) return noSuchAuthorization();
   return jsonResponse(renderAuthorization(found).body);
-}
-
-function mayRead(exchange: Exchange, authorization: Authorization): boolean {
-  const { caller } = exchange;
-  return authorization.account === caller.account && coversMerchant(caller, authorization.request.merchant);
 }
 
 const LIMIT_DEFAULT = 50;

@@ -14,7 +14,7 @@ import {
 } from './about-authorization.ts';
 import { amountSchema } from './authorization-body.ts';
 import type { EdgeDeps } from './edge-deps.ts';
-import { coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
+import { askerOf, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
 import { followOnRefusal } from './follow-on-refusal.ts';
 import { idempotencyKeyOf } from './idempotency-key.ts';
@@ -83,8 +83,7 @@ async function begin(kind: OperationKind, exchange: Exchange, deps: EdgeDeps): P
     amount: amount?.value ?? null,
     currency: amount?.currency ?? null,
     final: final ?? false,
-    account: caller.account,
-    covers: (merchant) => coversMerchant(caller, merchant),
+    ...askerOf(caller),
     authorizationId,
     idempotencyKey: key,
     bodyFingerprint: hash('sha256', fingerprintedBody(body), 'hex'),

@@ -5,6 +5,7 @@ import { applyOperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { hasWork } from '../core/settlement.ts';
+import { type Asker, isTheirs } from './asker.ts';
 import { changeAuthorization } from './change.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
@@ -14,10 +15,7 @@ import type { ClaimRecord, ClaimScope, Provider, Step } from './ports.ts';
 import { putBack } from './unrecorded.ts';
 
 /** A caller's capture, void or refund, validated. */
-export interface OperateCommand extends FollowOn {
-  readonly account: string;
-  /** Whether the caller's key covers a merchant. */
-  readonly covers: (merchant: string) => boolean;
+export interface OperateCommand extends FollowOn, Asker {
   readonly authorizationId: string;
   /** Of the amount, when one was given. */
   readonly currency: string | null;
@@ -119,10 +117,6 @@ export async function operate(command: OperateCommand, deps: GatewayDeps): Promi
 }
 
 const UNAVAILABLE: OperateResult = { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
-
-function isTheirs(authorization: Authorization, command: OperateCommand): boolean {
-  return authorization.account === command.account && command.covers(authorization.request.merchant);
-}
 
 function claimScopeOf(authorization: Authorization, command: OperateCommand): ClaimScope {
   return {
