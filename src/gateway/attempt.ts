@@ -176,7 +176,7 @@ function outcomeOf(answer: InquiryAnswer): AttemptOutcome | null {
   return answer.kind === 'found' ? answer.outcome : null;
 }
 
-/** What a call beside any caller's request may take, from now on. */
+/** What a call may take that no caller's deadline bounds, from now on. */
 export function budgetFor(
   contract: ProviderContract,
   deps: Pick<GatewayDeps, 'clock' | 'stopSignal'>,

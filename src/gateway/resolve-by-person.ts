@@ -5,6 +5,7 @@ import { pendingVoid } from '../core/settlement.ts';
 import { type Asker, isTheirs } from './asker.ts';
 import { budgetFor, inquire } from './attempt.ts';
 import { changeAuthorization } from './change.ts';
+import { connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 
@@ -156,9 +157,9 @@ async function isDeniedByProvider(
   reference: string,
   deps: GatewayDeps,
 ): Promise<boolean> {
-  const provider = deps.provider(attempt.provider);
-  const contract = deps.rulesets.current().providers.get(attempt.provider);
-  if (provider === undefined || contract === undefined || provider.semantics.inquiry === 'none') return false;
+  const to = connected(attempt.provider, deps);
+  if (to === null || to.provider.semantics.inquiry === 'none') return false;
+  const { provider, contract } = to;
   const budget = budgetFor(contract, deps);
   const answer = await inquire(provider, authorization, attempt.id, reference, budget, deps);
   switch (answer.kind) {

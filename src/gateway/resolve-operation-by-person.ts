@@ -11,6 +11,7 @@ import { planFor } from './journal-step.ts';
 import { operationLeaseMs } from './operate.ts';
 import { WORK_LEASE_MS } from './resolve.ts';
 import type { PersonsWord } from './resolve-by-person.ts';
+import { operationSighting } from './sightings.ts';
 import { putBack } from './unrecorded.ts';
 
 /** What a person found out about a capture, void or refund: the provider did it, or it did not and will not. */
@@ -107,7 +108,7 @@ export async function resolveOperation(
     };
   }
   const attempt = authorization.attempts[operation.attemptNumber - 1];
-  deps.sightings.forget(`${attempt?.id} ${operation.id}`);
+  if (attempt !== undefined) deps.sightings.forget(operationSighting(attempt.id, operation.id));
   deps.observer.resolved({
     authorizationId,
     provider: attempt?.provider ?? 'none',

@@ -18,6 +18,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'src/core/scheme/scheme-rules.ts': ['test/core/scheme/scheme-rules.test.ts'],
   'src/core/scheme/card-identity.ts': ['test/core/scheme/card-identity.test.ts'],
   'src/gateway/resolve.ts': ['test/gateway/resolve-item.test.ts'],
+  'src/gateway/connected.ts': ['test/gateway/operate-steps.test.ts'],
   'src/gateway/asker.ts': ['test/gateway/operate-steps.test.ts'],
   'src/gateway/change.ts': ['test/gateway/change.test.ts'],
   'src/gateway/finish-attempt.ts': ['test/gateway/finish-attempt.test.ts'],
