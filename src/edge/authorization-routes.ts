@@ -11,6 +11,7 @@ import {
   aboutAuthorization,
   answeredResponse,
   isAuthorizationId,
+  keyReused,
   noSuchAuthorization,
   seconds,
 } from './about-authorization.ts';
@@ -84,11 +85,7 @@ function authorizeReply(result: AuthorizeResult): Reply {
         headers: { 'Retry-After': seconds(result.retryAfterMs) },
       });
     case 'other_body':
-      return aboutAuthorization(
-        'idempotency-key-reused',
-        'The body differs from that of the first request with this key.',
-        result.authorizationId,
-      );
+      return keyReused(result.authorizationId);
     case 'payment_live':
       return aboutAuthorization(
         'payment-live',

@@ -6,9 +6,9 @@ import type { Amount } from '../core/money.ts';
 import type { OperationKind } from '../core/operation.ts';
 import type { OperateResult } from '../gateway/operate.ts';
 import {
-  aboutAuthorization,
   answeredResponse,
   isAuthorizationId,
+  keyReused,
   noSuchAuthorization,
   seconds,
 } from './about-authorization.ts';
@@ -99,11 +99,7 @@ function replyOf(kind: OperationKind, result: OperateResult): Reply {
     case 'not_found':
       return noSuchAuthorization();
     case 'other_body':
-      return aboutAuthorization(
-        'idempotency-key-reused',
-        'The body differs from that of the first request with this key.',
-        result.authorizationId,
-      );
+      return keyReused(result.authorizationId);
     case 'refused':
       return followOnRefusal(kind, result);
     case 'journal_unavailable':

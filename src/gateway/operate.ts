@@ -13,6 +13,7 @@ import { callJournal } from './journal-calls.ts';
 import { planFor, stepOf } from './journal-step.ts';
 import { endOfOutcome, endOfRefusedVoid, labelOf, sendOperation, targetOf } from './operation-calls.ts';
 import type { ClaimRecord, ClaimScope, Step } from './ports.ts';
+import type { Answered } from './road-results.ts';
 import { operationSighting } from './sightings.ts';
 import { putBack } from './unrecorded.ts';
 
@@ -28,13 +29,7 @@ export interface OperateCommand extends FollowOn, Asker {
 }
 
 export type OperateResult =
-  | {
-      readonly kind: 'answered';
-      readonly httpStatus: number;
-      readonly body: string;
-      readonly replayed: boolean;
-      readonly authorizationId: string;
-    }
+  | Answered
   /** No such authorization for this account. */
   | { readonly kind: 'not_found' }
   /** The key was used with another body; nothing was sent. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { Seal, WorkCounts } from '../../gateway/ports.ts';
+import type { ProviderOverride, Seal, WorkCounts } from '../../gateway/ports.ts';
 import type { FoundAuthorization } from '../stored-authorization.ts';
 import type { ListQuery } from './sqlite-listing.ts';
 import { SqlitePurge } from './sqlite-purge.ts';
@@ -28,7 +28,7 @@ export interface OverrideRow {
   readonly provider: string;
   readonly brand: string | null;
   readonly merchant: string | null;
-  readonly mode: 'force_open' | 'force_closed' | 'drain' | 'auto';
+  readonly mode: ProviderOverride['mode'];
   readonly reason: string;
   readonly author: string;
   readonly created_at_ms: number;
