@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AuthorizationFilter, Journal, ProviderOverride } from '../../src/gateway/ports.ts';
+import { sampleOverride } from '../support/sample-override.ts';
 import {
   answerOf,
   concluded,
@@ -199,17 +200,8 @@ function adminContract(journal: () => Journal): void {
   });
 
   test('the newest override of each provider, brand and merchant counts', async () => {
-    const override = (over: Partial<ProviderOverride>): ProviderOverride => ({
-      provider: 'sandbox-a',
-      brand: null,
-      merchant: null,
-      mode: 'force_open',
-      reason: 'tests',
-      author: 'acme',
-      createdAtMs: T0,
-      expiresAtMs: T0 + 60_000,
-      ...over,
-    });
+    const override = (over: Partial<ProviderOverride>) =>
+      sampleOverride({ provider: 'sandbox-a', createdAtMs: T0, expiresAtMs: T0 + 60_000, ...over });
     const newest = [
       override({ mode: 'auto', expiresAtMs: null }),
       override({ merchant: 'acme-eu', mode: 'force_closed' }),
