@@ -140,7 +140,7 @@ async function send(
     end = await endOfAcceptedVoid(provider, target, budgetFor(contract, deps), deps);
   }
   if (how === 'evidence' && end?.status === 'failed') return endRefusedRepeat(target, end, to, item, deps);
-  if (end === null && wasNotFound && isKeySpent(outcome, target, to, deps)) {
+  if (wasNotFound && isKeySpent(outcome, target, to, deps)) {
     tellLook(item, { ...aboutOf(target), by: 'answer', result: KEY_SPENT }, deps);
     return keepCode(target, KEY_SPENT, KEY_SPENT_EVENT, deps);
   }

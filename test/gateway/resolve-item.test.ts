@@ -807,8 +807,14 @@ describe('a reversal that is not known there, and whose repeat is lost again', (
   };
   const sent = ['inquireOperation', 'void'];
 
-  it('has a key that undoes nothing any more: it is begun anew under another', async () => {
-    const done = await look(spent);
+  it.each<[string, Scene['answers']]>([
+    ['lost', {}],
+    [
+      'a failure that the provider keeps',
+      { operate: { kind: 'unknown', code: 'http_500', answered: 'failure' } },
+    ],
+  ])('has a key that undoes nothing any more: it is begun anew under another (%s)', async (_, answers) => {
+    const done = await look({ ...spent, answers: { ...spent.answers, ...answers } });
     expect(done.asked).toEqual([...sent, 'inquire']);
     expect(done.lines).toEqual(['void answer failed']);
     expect(done.steps).toMatchObject([
@@ -905,6 +911,28 @@ describe('what a caller may ask for anew, is not known there, and whose repeat f
   ])('but not %s', async (_, scene) => {
     const done = await look({ ...failing, ...scene });
     expect([done.asked.length, done.steps]).toEqual([2, []]);
+  });
+
+  it('but not when the provider was not asked', async () => {
+    const done = await look({ ...failing, semantics: { operationInquiry: false } });
+    expect([done.asked, done.steps]).toEqual([['capture'], []]);
+  });
+
+  it('but not while nothing is known of its attempt', async () => {
+    const done = await look({
+      ...failing,
+      outcomes: ['unknownMismatch'],
+      answers: { ...failing.answers, inquire: found('unknown') },
+      operations: [{ kind: 'void' }],
+    });
+    expect([done.asked, done.steps]).toEqual([['inquire', 'inquireOperation', 'void'], []]);
+  });
+
+  it('is sent again whatever an earlier repeat came to, while its key is good', async () => {
+    const answers = { ...failing.answers, operate: CONFIRMED };
+    const done = await look({ ...failing, answers, operations: [{ code: 'invalid_state' }] });
+    expect(done.asked).toEqual(['inquireOperation', 'capture']);
+    expect(done.last?.operations).toMatchObject([{ status: 'succeeded' }]);
   });
 
   /** The repeat whose answer was the failure was long after the first request. */
