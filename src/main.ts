@@ -3,14 +3,24 @@ import { hostname } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { ApiKeysError, apiKeyLookUp, type LoadedApiKeys, loadApiKeys } from './config/api-keys.ts';
 import { BinFileError, refusedRowText } from './config/bin-import.ts';
+import { CredentialWatch } from './config/credential-watch.ts';
 import { readSecretFile } from './config/credentials.ts';
 import { loadDeclineTables } from './config/decline-tables.ts';
 import { loadBinTable } from './config/default-bin-table.ts';
 import { EnvironmentError, readEnvironment, type Settings } from './config/environment.ts';
+import { EventEndpoints, EventEndpointsError } from './config/event-endpoints.ts';
+import {
+  isAboutMissing,
+  missingCredentials,
+  missingText,
+  PLACEHOLDER,
+} from './config/missing-credentials.ts';
 import { retentionProblem } from './config/retention.ts';
 import { formatRulesetError } from './config/ruleset-error.ts';
+import { readRulesetFolder } from './config/ruleset-folder.ts';
 import { openRulesetStore, type RulesetStore } from './config/ruleset-store.ts';
 import { loadSchemeRules } from './config/scheme-limits.ts';
+import { validateRulesetFiles } from './config/validate-ruleset-files.ts';
 import type { BinImportResult } from './core/cards/bin-import.ts';
 import { TableCardFacts } from './core/cards/card-facts.ts';
 import type { DeclineTables } from './core/declines/decline-tables.ts';
@@ -20,11 +30,13 @@ import type { SchemeRules } from './core/scheme/scheme-rules.ts';
 import { renderAuthorization } from './edge/answer.ts';
 import { createApp } from './edge/app.ts';
 import type { ProviderSnapshot } from './edge/edge-deps.ts';
+import { renderEvent } from './edge/event-answer.ts';
 import { renderOperation } from './edge/operation-answer.ts';
 import { type EdgeServer, SERVER_DEFAULTS, startServer } from './edge/server.ts';
 import { shownOverride } from './edge/shown-override.ts';
+import { SignedEventSender } from './events/signed-event-sender.ts';
 import { Gateway } from './gateway/gateway.ts';
-import { type Journal, JournalError } from './gateway/ports.ts';
+import { type EventEndpoint, type Journal, JournalError, type Observer } from './gateway/ports.ts';
 import { Sightings } from './gateway/sightings.ts';
 import { Unrecorded } from './gateway/unrecorded.ts';
 import { BackgroundPacer } from './guards/background-pacer.ts';
@@ -39,6 +51,8 @@ import { systemRandomness } from './guards/system-randomness.ts';
 import { ProviderSetupError } from './providers/provider-setup-error.ts';
 import { ProviderRegistry } from './providers/registry.ts';
 import { type SandboxChild, startSandboxChild } from './providers/sandbox/sandbox-child.ts';
+import { setupProblems } from './providers/setup-problems.ts';
+import { createTransport } from './providers/transport.ts';
 import { openWorkerJournal } from './stores/sqlite/worker-journal.ts';
 import { allObservers } from './telemetry/all-observers.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -46,6 +60,11 @@ import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 
 /** After the drain's time, attempts under way are given up; this is for recording what they came to. */
 const RECORD_MS = 2_000;
+
+/** Time between two looks at secrets and endpoints, milliseconds: what is found counts at the second look. */
+const LOOK_MS = 10_000;
+/** How fast one endpoint is told of events: a tenth of this a second and at once. */
+const EVENT_PACE = { perSecond: 500, concurrent: 80 } as const;
 
 /** A start that cannot go on, told in words that say how to mend it. */
 class StartError extends Error {
@@ -81,6 +100,9 @@ interface Parts {
   readonly learner: OutcomeLearner;
   readonly lanes: Lanes;
   readonly rules: RulesetStore;
+  readonly observer: Observer;
+  readonly endpoints: EventEndpoints;
+  readonly eventSender: SignedEventSender;
   readonly schemeRules: SchemeRules;
   /** Names a card at a merchant for the schemes' ceilings. */
   readonly cardKey: ReturnType<typeof createCardKey>;
@@ -101,10 +123,12 @@ async function start(settings: Settings, log: Log): Promise<void> {
   );
   await parts.keys.keep();
   announce(server, parts);
+  const endLooking = lookAgain(parts);
 
   endOnSignal(async (signal) => {
     draining = true;
     log.info('draining', { signal, under_way: gateway.underWay });
+    endLooking();
     await drain(server, gateway, stop, settings.drainTimeoutMs);
     await parts.rules.close();
     // Callers are answered. What is asked beside them is asked again by whoever comes next.
@@ -112,6 +136,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
     await gateway.close();
     await parts.journal.close();
     parts.registry.close();
+    parts.eventSender.close();
     parts.lanes.close();
     parts.sandbox?.close();
     log.info('stopped', { signal });
@@ -125,6 +150,9 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const table = await loadBinTable(settings.binTables, (path, result) => tellImport(path, result, log));
   const declineTables = await readDeclineTables(settings);
   const schemeRules = await readSchemeRules(settings);
+  const journalWatch = new JournalWatch(clock);
+  const observer = journalWatch.observing(allObservers(metrics.observer, log.observer));
+  const endpoints = openEndpoints(settings, keys, log, observer);
   const journal = await openWorkerJournal({ directory: settings.dataDir });
   const sandbox: { child: SandboxChild | null } = { child: null };
   const registry = new ProviderRegistry({
@@ -151,10 +179,9 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     lanes.update(ruleset.providers);
     metrics.rulesetActivated(ruleset.version);
   };
-  const rules = await openRules(settings, journal, log, { prepare, activate }, metrics);
+  const rules = await openRules(settings, journal, log, { prepare, activate }, metrics, declineTables);
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
-  const journalWatch = new JournalWatch(clock);
   return {
     settings,
     log,
@@ -168,8 +195,91 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     learner,
     lanes,
     rules,
+    observer,
+    endpoints,
+    eventSender: new SignedEventSender({ clock, connect: createTransport, version: VERSION }),
     schemeRules,
     cardKey: createCardKey(await journal.secret()),
+  };
+}
+
+/** @throws EventEndpointsError when the file is bad */
+function openEndpoints(
+  settings: Settings,
+  keys: LoadedApiKeys,
+  log: Log,
+  observer: Pick<Observer, 'alert'>,
+): EventEndpoints {
+  const tell = (endpoints: readonly EventEndpoint[]) => {
+    const enabled = endpoints.filter((endpoint) => endpoint.enabled);
+    const ids = endpoints.map(({ id }) => id).join(',');
+    log.info('event_endpoints', { endpoints: ids, enabled: enabled.length });
+    for (const { id, account } of enabled) {
+      if (keys.keys.some((key) => key.account === account)) continue;
+      const warning = 'no API key belongs to this account: nothing can happen that it is told of';
+      log.warn('event_endpoint_account', { endpoint: id, account, warning });
+    }
+  };
+  const endpoints = new EventEndpoints({
+    file: settings.eventEndpointsFile,
+    credentials: credentialSources(),
+    onChanged: tell,
+    onRejected(errors) {
+      for (const error of errors)
+        log.error('event_endpoints_refused', { problem: formatRulesetError(error) });
+      const detail = 'EVENT_ENDPOINTS_FILE is refused, as the log says; the endpoints before stay in force';
+      observer.alert({ kind: 'event_endpoints_refused', detail, authorizationId: null });
+    },
+  });
+  if (settings.eventEndpointsFile !== null) tell(endpoints.current());
+  return endpoints;
+}
+
+/**
+ * Looks at secrets and endpoints again and again, and at once on SIGHUP: whoever sends that says that they are at rest.
+ * @returns ends it
+ */
+function lookAgain(parts: Parts): () => void {
+  const { log, metrics, observer, registry, rules, endpoints } = parts;
+  const credentials = new CredentialWatch({
+    files: () => rules.files(),
+    credentials: credentialSources(),
+    rotate: (provider, secrets) => registry.rotate(provider, secrets),
+    onRotated(provider, names) {
+      metrics.credentialsRotated(provider);
+      log.info('credentials_rotated', { provider, credentials: names.join(',') });
+    },
+    onFailed: (provider, problem) =>
+      observer.alert({
+        kind: 'credential_rotation_failed',
+        detail: `${provider} goes on with the secrets before: ${problem}`,
+        authorizationId: null,
+      }),
+  });
+  const look = () => {
+    try {
+      credentials.look();
+      endpoints.look();
+    } catch (error) {
+      log.fault('look_failed', error);
+    }
+  };
+  let cancel = () => {};
+  const again = () => {
+    cancel = clock.after(LOOK_MS, () => {
+      look();
+      again();
+    });
+  };
+  const onHangUp = () => {
+    look();
+    look();
+  };
+  process.on('SIGHUP', onHangUp);
+  again();
+  return () => {
+    cancel();
+    process.off('SIGHUP', onHangUp);
   };
 }
 
@@ -193,7 +303,13 @@ function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
     cardTesting: new CardTestingGuard(clock),
     pacer: new BackgroundPacer((provider) => rules.current().providers.get(provider)?.limits),
     provider: (id) => registry.get(id),
-    observer: parts.journalWatch.observing(allObservers(parts.metrics.observer, parts.log.observer)),
+    observer: parts.observer,
+    outgoing: {
+      endpoints: () => parts.endpoints.current(),
+      sender: parts.eventSender,
+      pacer: new BackgroundPacer(() => EVENT_PACE),
+      render: renderEvent,
+    },
     unrecorded: new Unrecorded(),
     sightings: new Sightings(clock),
     renderAnswer: renderAuthorization,
@@ -218,6 +334,15 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
     resolveOperation: (command) => gateway.resolveOperation(command),
     takeNotices: (provider, message) => gateway.takeNotices(provider, message),
     journal,
+    deliveries: journal,
+    deliveryReplayed: ({ delivery: { id, endpoint, authorizationId }, account, traceId }) =>
+      parts.log.warn('event_replayed', {
+        delivery: id,
+        endpoint,
+        authorization_id: authorizationId,
+        account,
+        trace_id: traceId,
+      }),
     findCaller: apiKeyLookUp(parts.keys.keys),
     providers: () => providerSnapshots(parts),
     async setOverride(override) {
@@ -232,6 +357,9 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
       // A scrape must not fail with the journal: then it is the journal's own metrics that tell.
       await journal.countUnsettled().then(parts.metrics.unsettledShown, ignoreJournalError);
       await journal.countWork(clock.wallMs()).then(parts.metrics.workShown, ignoreJournalError);
+      await journal
+        .countDeliveries()
+        .then((counts) => parts.metrics.deliveriesShown(counts, clock.wallMs()), ignoreJournalError);
       for (const { provider, lanes: shown } of lanes.snapshot()) {
         for (const { brand, breaker } of shown) {
           parts.metrics.breakerShown({ provider, brand, state: breaker });
@@ -291,7 +419,7 @@ async function drain(
   const answered = server.drain(timeoutMs + RECORD_MS);
   const cancel = clock.after(timeoutMs, () => stop.abort());
   await Promise.race([
-    gateway.idle(),
+    Promise.all([gateway.idle(), gateway.endDeliveries()]),
     new Promise<void>((resolve) => {
       clock.after(timeoutMs + RECORD_MS, resolve);
     }),
@@ -328,6 +456,7 @@ async function openRules(
     readonly activate: (ruleset: Ruleset) => void;
   },
   metrics: Metrics,
+  declineTables: DeclineTables,
 ): Promise<RulesetStore> {
   const opening = await openRulesetStore({
     folder: settings.rulesDir,
@@ -350,17 +479,36 @@ async function openRules(
       log.info('ruleset_taken_back');
     },
   });
-  if (opening.kind === 'refused') throw rulesRefused(settings, opening.errors);
+  if (opening.kind === 'refused') {
+    throw rulesRefused(settings, opening.errors, await alsoMissing(settings, declineTables));
+  }
   return opening.store;
+}
+
+/** What else keeps providers from being used: told together with what is refused, so that one start tells it all. */
+async function alsoMissing(settings: Settings, declineTables: DeclineTables): Promise<readonly string[]> {
+  const folder = await readRulesetFolder(settings.rulesDir);
+  if (folder.kind === 'refused') return [];
+  const sources = { ...credentialSources(), placeholder: PLACEHOLDER };
+  const reading = validateRulesetFiles(folder.files, sources);
+  if (reading.kind === 'refused') return [];
+  const missing = missingCredentials(reading.ruleset);
+  const problems = setupProblems(reading.ruleset, { clock, declineTables: () => declineTables });
+  return [
+    ...problems
+      .filter(({ provider, problem }) => !isAboutMissing(problem, missing.get(provider)))
+      .map(({ provider, problem }) => `provider ${provider}: ${problem}`),
+    ...(missing.size === 0 ? [] : [`missing: ${missingText(missing)}`]),
+  ];
 }
 
 function rulesRefused(
   settings: Settings,
   errors: readonly Parameters<typeof formatRulesetError>[0][],
+  more: readonly string[] = [],
 ): StartError {
-  return new StartError(
-    `the rules in ${settings.rulesDir} are refused:\n${errors.map((error) => `  ${formatRulesetError(error)}`).join('\n')}`,
-  );
+  const lines = [...errors.map(formatRulesetError), ...more].map((line) => `  ${line}`);
+  return new StartError(`the rules in ${settings.rulesDir} are refused:\n${lines.join('\n')}`);
 }
 
 function credentialSources() {
@@ -496,7 +644,15 @@ const LISTEN_REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /** Errors of a start that a person can mend; everything else is a bug and shows its stack. */
-const EXPECTED = [StartError, EnvironmentError, ApiKeysError, BinFileError, JournalError, ProviderSetupError];
+const EXPECTED = [
+  StartError,
+  EnvironmentError,
+  ApiKeysError,
+  EventEndpointsError,
+  BinFileError,
+  JournalError,
+  ProviderSetupError,
+];
 
 async function main(): Promise<void> {
   const { settings, warnings } = readEnvironment(process.env);

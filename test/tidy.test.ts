@@ -36,6 +36,7 @@ const RINGS: Readonly<Record<string, number>> = {
   config: 2,
   telemetry: 2,
   edge: 2,
+  events: 2,
   cli: 3,
   'main.ts': 3,
 };

@@ -2,6 +2,12 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readSecretFile } from '../config/credentials.ts';
 import { loadDeclineTables } from '../config/decline-tables.ts';
+import {
+  isAboutMissing,
+  missingCredentials,
+  missingText,
+  PLACEHOLDER,
+} from '../config/missing-credentials.ts';
 import { formatRulesetError, type RulesetError } from '../config/ruleset-error.ts';
 import { readRulesetFolder } from '../config/ruleset-folder.ts';
 import { loadSchemeRules } from '../config/scheme-limits.ts';
@@ -10,15 +16,14 @@ import { readYamlFile } from '../config/yaml-file.ts';
 import type { DeclineTables } from '../core/declines/decline-tables.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import { systemClock } from '../guards/system-clock.ts';
-import { ProviderSetupError } from '../providers/provider-setup-error.ts';
-import { ProviderRegistry } from '../providers/registry.ts';
+import { setupProblems } from '../providers/setup-problems.ts';
 
 const USAGE = `Checks a folder of rules as the gateway would read it, outcomes/ and scheme-limits.yaml included.
 
 usage: npm run check-rules [-- <folder>]        (default ./routing-rules)
 
 A secret that is not there is a warning, not an error, so that this runs where no secrets are, as in CI; the gateway
-itself refuses to start without it.
+itself refuses to start without it. A last line names all that are missing, by provider.
 
 exit code  0  the gateway would take the folder
            1  it would refuse it: every problem is told with file:line:column
@@ -29,6 +34,8 @@ interface Findings {
   readonly errors: readonly RulesetError[];
   /** Secrets that are not there. */
   readonly warnings: readonly RulesetError[];
+  /** What is missing, by provider, in a line; empty when nothing is. */
+  readonly missing: string;
   /** How many rules and providers there are; empty when the folder is refused. */
   readonly summary: string;
 }
@@ -39,11 +46,11 @@ async function findingsIn(folder: string): Promise<Findings> {
   const atStart = [outcomes, limits].flatMap((read) => (read.kind === 'refused' ? read.errors : []));
   const reading = await readRulesetFolder(folder);
   if (reading.kind === 'refused') {
-    return { errors: [...reading.errors, ...atStart], warnings: [], summary: '' };
+    return { errors: [...reading.errors, ...atStart], warnings: [], missing: '', summary: '' };
   }
   const sources = { environment: process.env, readFile: readSecretFile };
   const strict = validateRulesetFiles(reading.files, sources);
-  const lenient = validateRulesetFiles(reading.files, { ...sources, placeholder: 'not-there' });
+  const lenient = validateRulesetFiles(reading.files, { ...sources, placeholder: PLACEHOLDER });
   const errors =
     lenient.kind === 'refused'
       ? lenient.errors
@@ -54,36 +61,29 @@ async function findingsIn(folder: string): Promise<Findings> {
   const known = new Set(errors.map(formatRulesetError));
   const all = strict.kind === 'refused' ? strict.errors : [];
   const warnings = all.filter((error) => !known.has(formatRulesetError(error)));
+  const missing = lenient.kind === 'refused' ? '' : missingText(missingCredentials(lenient.ruleset));
   const summary =
     lenient.kind === 'refused'
       ? ''
       : `${counted(lenient.ruleset.rules.length, 'rule')}, ${counted(lenient.ruleset.providers.size, 'provider')}`;
-  return { errors: [...errors, ...atStart], warnings, summary };
+  return { errors: [...errors, ...atStart], warnings, missing, summary };
 }
 
-/** Providers of a sound file that no adapter of this version can be built for; nothing is sent to any of them. */
+/** Providers of a sound file that no account can be built for, but for secrets that are not there. */
 function setupErrors(ruleset: Ruleset, text: string, tables: DeclineTables): readonly RulesetError[] {
   const yaml = readYamlFile('providers.yaml', text);
   if (yaml.kind === 'refused') return yaml.errors;
-  const errors: RulesetError[] = [];
-  for (const [index, [id, contract]] of [...ruleset.providers].entries()) {
-    const registry = new ProviderRegistry({
-      clock: systemClock,
-      declineTables: () => tables,
-      sandboxUrl: () => 'http://127.0.0.1:9',
-    });
-    try {
-      registry.load({ providers: new Map([[id, contract]]) });
-    } catch (error) {
-      if (!(error instanceof ProviderSetupError)) throw error;
-      const path = ['providers', index, 'adapter'];
-      const expected = 'a provider that can be built';
-      errors.push(yaml.file.locate({ path, what: error.message, expected, remedy: 'correct or remove it' }));
-    } finally {
-      registry.close();
-    }
-  }
-  return errors;
+  const missing = missingCredentials(ruleset);
+  return setupProblems(ruleset, { clock: systemClock, declineTables: () => tables })
+    .filter(({ provider, problem }) => !isAboutMissing(problem, missing.get(provider)))
+    .map(({ index, problem }) =>
+      yaml.file.locate({
+        path: ['providers', index, 'adapter'],
+        what: problem,
+        expected: 'a provider that can be built',
+        remedy: 'correct or remove it',
+      }),
+    );
 }
 
 function counted(count: number, noun: string): string {
@@ -97,10 +97,11 @@ async function checkRules(folder: string): Promise<number> {
     console.error(`check-rules: ${folder} is no folder that can be read; expected the folder of RULES_DIR`);
     return 1;
   }
-  const { errors, warnings, summary } = await findingsIn(folder);
+  const { errors, warnings, missing, summary } = await findingsIn(folder);
   const line = (error: RulesetError) => formatRulesetError({ ...error, file: join(folder, error.file) });
   for (const warning of warnings) console.error(`warning: ${line(warning)}`);
   for (const error of errors) console.log(line(error));
+  if (missing !== '') console.error(`missing: ${missing}`);
   if (errors.length > 0) {
     console.error(`refused: ${counted(errors.length, 'problem')} in ${folder}`);
     return 1;

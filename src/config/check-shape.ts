@@ -88,7 +88,7 @@ function problemsOf(issue: Issue, prefix: FilePath, root: unknown): readonly Rul
     return [{ path, what: `${name} is missing`, expected, remedy: `add ${name}:` }];
   }
   // Whatever stands under credentials may be a secret, and a URL may hold one.
-  const secret = path.includes('credentials') || path.includes('base_url');
+  const secret = SECRET_MEMBERS.some((member) => path.includes(member));
   const near = typeof value === 'string' ? nearestName(value, listed(expected)) : null;
   return [
     {
@@ -102,6 +102,9 @@ function problemsOf(issue: Issue, prefix: FilePath, root: unknown): readonly Rul
     },
   ];
 }
+
+/** Members whose values are not repeated. */
+const SECRET_MEMBERS = ['credentials', 'secret', 'base_url', 'url'] as const;
 
 /** Words that other programs have for ours; taken only where ours is a key. */
 const OTHER_WORDS: ReadonlyMap<string, string> = new Map([

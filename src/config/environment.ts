@@ -13,6 +13,8 @@ export interface Settings {
   readonly sandbox: 'on' | 'off' | null;
   readonly sandboxPort: number;
   readonly apiKeysFile: string | null;
+  /** Where events are told; null: nowhere. */
+  readonly eventEndpointsFile: string | null;
   readonly devApiKey: string | null;
   /** Lease of an attempt, milliseconds. */
   readonly leaseMs: number;
@@ -56,6 +58,7 @@ const schema = z.object({
   SANDBOX: z.enum(['on', 'off'], 'on | off').optional(),
   SANDBOX_PORT: port.default(8090),
   API_KEYS_FILE: path.optional(),
+  EVENT_ENDPOINTS_FILE: path.optional(),
   DEV_API_KEY: z
     .string()
     .regex(/^[A-Za-z0-9_-]{24,512}$/, '24 or more characters of [A-Za-z0-9_-]')
@@ -132,6 +135,7 @@ function settingsOf(values: z.infer<typeof schema>): Settings {
     sandbox: values.SANDBOX ?? null,
     sandboxPort: values.SANDBOX_PORT,
     apiKeysFile: values.API_KEYS_FILE ?? null,
+    eventEndpointsFile: values.EVENT_ENDPOINTS_FILE ?? null,
     devApiKey: values.DEV_API_KEY ?? null,
     leaseMs: values.LEASE_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
@@ -151,7 +155,7 @@ function shown(name: string, given: Readonly<Record<string, string | undefined>>
 /** Names that are ours as they stand, with the prefixes under which nothing else should be. */
 const OURS = Object.keys(schema.shape);
 const OWN_PREFIX =
-  /^(SANDBOX|RULES|LEASE|DRAIN|API_KEY|DEV_API|BIN_TABLE|DATA_DIR|LOG_LEV|RESOLVER|RETENTION|REFUNDABLE)/;
+  /^(SANDBOX|RULES|LEASE|DRAIN|API_KEY|DEV_API|BIN_TABLE|DATA_DIR|LOG_LEV|RESOLVER|RETENTION|REFUNDABLE|EVENT_END)/;
 
 /** Most variables belong to others: only near misses and our own prefixes can be called misspelt. */
 function misspelt(names: readonly string[]): string[] {

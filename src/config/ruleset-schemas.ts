@@ -138,6 +138,16 @@ export const providerSchema = z.strictObject({
     })
     .default({})
     .describe('References to secrets, never the secrets: env:NAME or file:/path.'),
+  settings: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'lower-case letters, digits and underscores, at most 40'),
+      z
+        .string({ error: 'a text of visible characters' })
+        .regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,510}[\x21-\x7e])?$/, 'visible ASCII characters, at most 512'),
+      { error: 'names with texts' },
+    )
+    .default({})
+    .describe('What the adapter needs beside secrets, such as merchant_account of adyen.'),
   enabled: z.boolean({ error: 'true or false' }).default(true),
   merchants: allOr(merchantName, 'merchant').describe('Merchants that may use this account.'),
   timeout_ms: wholeNumber(100, 60_000).default(4000).describe('One attempt, to the last byte of the answer.'),

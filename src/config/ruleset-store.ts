@@ -139,6 +139,11 @@ export class RulesetStore implements Rulesets {
     return this.#current.ruleset;
   }
 
+  /** Content by name of the files in force. */
+  files(): Readonly<Record<string, string>> {
+    return this.#current.files;
+  }
+
   status(): RulesetStatus {
     const { version, contentHash } = this.#current.ruleset;
     return { version, contentHash, loadedAtMs: this.#loadedAtMs, rejected: this.#rejected };

@@ -71,6 +71,11 @@ export interface Attempt {
   readonly provider: string;
   /** Idempotency key at the provider. */
   readonly providerKey: string;
+  /**
+   * The authorization's id at a provider with two steps, made durable before the step by which money can move; null where
+   * there is none (yet).
+   */
+  readonly preparedReference: string | null;
   /** Null while the intent is committed and no outcome is: the request may be on its way. */
   readonly outcome: AttemptOutcome | null;
   /** Probability with which this provider was chosen among the candidates that passed, 0 to 1. */
@@ -131,6 +136,11 @@ export function providerReferenceOf(outcome: AttemptOutcome): string | null {
   return outcome.kind === 'not_sent' ? null : outcome.providerReference;
 }
 
+/** The reference at the provider by which an attempt is known there, as far as it is recorded. */
+export function referenceOf({ outcome, preparedReference }: Attempt): string | null {
+  return (outcome === null ? null : providerReferenceOf(outcome)) ?? preparedReference;
+}
+
 /** The most specific code of an outcome, as answers show it. */
 export function codeOf(outcome: AttemptOutcome): string | null {
   switch (outcome.kind) {
@@ -173,8 +183,11 @@ export function breakerSignal(outcome: AttemptOutcome): BreakerSignal {
 /** Declines that tell of a fault behind the provider: no proof of its health, and no fault of its own. */
 const ISSUER_SIDE_FAULTS: ReadonlySet<string> = new Set(['issuer_unavailable', 'provider_technical']);
 
+/** Code of `not_sent` where the adapter or the account cannot say to the provider what the request asks for. */
+export const NOT_SUPPORTED = 'not_supported';
+
 /** Codes of `not_sent` that name a decision of ours rather than a fault of the provider or the way to it. */
-const OUR_OWN_CODES: ReadonlySet<string> = new Set(['deadline_passed', 'draining']);
+const OUR_OWN_CODES: ReadonlySet<string> = new Set(['deadline_passed', 'draining', NOT_SUPPORTED]);
 
 /** What the approval learner takes from an outcome: 1, 0, or null for "nothing (yet)". */
 export function learnerReward(outcome: AttemptOutcome): 0 | 1 | null {

@@ -156,8 +156,8 @@ export interface Authorization {
   readonly createdAtMs: number;
 }
 
-/** What is known of an authorization from its beginning. */
-type Beginning = Pick<
+/** What is known of an authorization before anything is tried. */
+type Asked = Pick<
   Authorization,
   | 'id'
   | 'account'
@@ -171,10 +171,10 @@ type Beginning = Pick<
   | 'createdAtMs'
 >;
 
-/** An authorization of which nothing has happened yet: its road is open, and the journal does not know it. */
-export function newAuthorization(beginning: Beginning): Authorization {
+/** An authorization at version 0: nothing of it is durable, and nothing is tried. */
+export function newAuthorization(asked: Asked): Authorization {
   return {
-    ...beginning,
+    ...asked,
     status: 'pending',
     version: 0,
     open: true,

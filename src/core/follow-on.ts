@@ -131,8 +131,8 @@ function beginCapture(
 
 function beginVoid(authorization: Authorization, followOn: FollowOn, nowMs: number): FollowOnVerdict {
   const { status, operations, open } = authorization;
-  if (status === 'pending' || (open && status === 'reversing'))
-    return beginVoidOfPending(authorization, followOn, nowMs);
+  // While its road is open, whatever is recorded is about to change.
+  if (status === 'pending' || open) return beginVoidOfPending(authorization, followOn, nowMs);
   const refusal = refusalOfStatus(authorization);
   if (refusal !== null) return refused(refusal);
   if (operations.some(({ kind, status: of }) => kind === 'capture' && of === 'pending')) {

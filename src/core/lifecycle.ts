@@ -4,6 +4,7 @@ import {
   isUnsettled,
   mayHoldMoney,
   providerReferenceOf,
+  referenceOf,
 } from './attempt.ts';
 import type { Authorization } from './authorization.ts';
 import { invariant } from './invariant.ts';
@@ -31,6 +32,8 @@ export type Remark =
 export interface RemarkOn {
   readonly remark: Remark;
   readonly attemptNumber: number;
+  /** Of a contradiction: the id of the authorization that holds money at the provider against the record. */
+  readonly standing?: string;
 }
 
 /** An authorization after something was found out about it. */
@@ -187,7 +190,7 @@ function applySecond(
   const same: Change = { authorization, remarks: [], changed: false };
   if (isUnsettled(outcome)) return same;
   if (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') {
-    return applyUndone(authorization, attempt, known, outcome.providerReference, context);
+    return applyUndone(authorization, attempt, known, outcome, context);
   }
   const isElsewhere = isUnaccounted(authorization, attempt, known, providerReferenceOf(outcome));
   // The journal keeps one void at a time, and a second one only of what was never recorded as processed.
@@ -210,7 +213,10 @@ function applySecond(
   const conflict: Change = { ...same, remarks: [about('evidence_conflict', attempt)] };
   // The provider has authorized one attempt twice. What is recorded may be captured, and neither it nor what is undone
   // already may be voided (once more) by the journal's rules: a person has to undo the other one there.
-  if (mayHoldMoney(outcome) && isElsewhere) return conflict;
+  const standing = providerReferenceOf(outcome);
+  if (mayHoldMoney(outcome) && isElsewhere && standing !== null) {
+    return { ...same, remarks: [{ ...about('evidence_conflict', attempt), standing }] };
+  }
   // An approval of what is undone by now is passed over under the same reference: an event that comes late or again
   // says the same as a provider that goes back on a void it confirmed. Whoever has such an event asks the provider.
   const agrees = known.kind === outcome.kind || (mayHoldMoney(known) && mayHoldMoney(outcome));
@@ -265,11 +271,13 @@ function applyUndone(
   authorization: Authorization,
   attempt: Attempt,
   known: AttemptOutcome,
-  told: string,
+  { providerReference: told, authorizedAmount }: Extract<AttemptOutcome, { kind: 'partially_approved' }>,
   { nowMs, saidByPerson = false }: ChangeContext,
 ): Change {
-  // Of two that one attempt obtained, the end of one says nothing of the other.
-  if (!saidByPerson && isUnaccounted(authorization, attempt, known, told)) {
+  // Of two that one attempt obtained, the end of one says nothing of the other; nor does the end of a part of it.
+  const held = heldAmount(authorization, known);
+  const isOfPart = held !== null && authorizedAmount !== held;
+  if (!saidByPerson && (isOfPart || isUnaccounted(authorization, attempt, known, told))) {
     return { authorization, remarks: [about('evidence_conflict', attempt)], changed: false };
   }
   const waiting = pendingVoid(authorization, attempt.number);
@@ -289,6 +297,18 @@ function applyUndone(
   const external: Operation = { ...begun, status: 'succeeded', settledAtMs: nowMs };
   const operations = [...authorization.operations, external];
   return { authorization: settled({ ...authorization, operations }), remarks: [], changed: true };
+}
+
+/** What an attempt is known to have obtained, minor units; null when that is not known. */
+function heldAmount({ request }: Authorization, known: AttemptOutcome): number | null {
+  switch (known.kind) {
+    case 'approved':
+      return request.amount.value;
+    case 'partially_approved':
+      return known.authorizedAmount;
+    default:
+      return null;
+  }
 }
 
 /**
@@ -401,7 +421,7 @@ function cancelled(authorization: Authorization, operation: Operation): Authoriz
           reason: 'cancelled',
           code: 'cancelled',
           retryAfterMs: null,
-          providerReference: attempt.outcome?.providerReference ?? null,
+          providerReference: referenceOf(attempt),
         },
       };
     }),

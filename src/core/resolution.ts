@@ -1,4 +1,4 @@
-import type { Attempt, AttemptOutcome } from './attempt.ts';
+import { type Attempt, type AttemptOutcome, referenceOf } from './attempt.ts';
 import { ANSWER_MISMATCH } from './lifecycle.ts';
 
 /**
@@ -21,6 +21,12 @@ export interface ProviderSemantics {
   readonly replay: 'same_answer' | 'success_only' | 'none';
   /** How long a key is kept; after it, a repeat executes again. Milliseconds; null: for ever. */
   readonly keyLifetimeMs: number | null;
+  /**
+   * Whether an authorization takes two steps: an object that moves no money, whose id is made durable, then the step by
+   * which money can move. An attempt without an id in its record was then never authorized, and an inquiry by the id has
+   * no consistency window.
+   */
+  readonly twoSteps: boolean;
   /** Whether an attempt can be cancelled by our own reference alone. */
   readonly cancelByReference: boolean;
   /** Whether captures, voids and refunds can be inquired. */
@@ -78,17 +84,30 @@ export function notFoundEvidenceAt(
 
 /** The outcome of an attempt that the provider does not know, once that is evidence. */
 export function notFoundOutcome(attempt: Attempt): AttemptOutcome {
-  const reference =
-    attempt.outcome?.kind === 'unknown' || attempt.outcome?.kind === 'pending'
-      ? attempt.outcome.providerReference
-      : null;
   return {
     kind: 'rejected',
     reason: 'not_found',
     code: 'not_found',
     retryAfterMs: null,
-    providerReference: reference,
+    providerReference: referenceOf(attempt),
   };
+}
+
+/**
+ * The outcome of an attempt at a provider with two steps whose road was left before the provider's id was durable: the
+ * step by which money can move is never taken without it.
+ */
+export const NEVER_CONFIRMED: AttemptOutcome = {
+  kind: 'rejected',
+  reason: 'transient',
+  code: 'never_confirmed',
+  retryAfterMs: null,
+  providerReference: null,
+};
+
+/** Whether what is recorded of an attempt shows that it was never authorized, provided that its road is over. */
+export function wasNeverConfirmed(semantics: ProviderSemantics, attempt: Attempt): boolean {
+  return semantics.twoSteps && referenceOf(attempt) === null;
 }
 
 /** How an unknown outcome may be found out at once, while the caller waits. */

@@ -3,7 +3,7 @@ import {
   type AttemptOutcome,
   isDefiniteNegative,
   isUnsettled,
-  providerReferenceOf,
+  referenceOf,
 } from './attempt.ts';
 import { type Authorization, type AuthorizationStatus, isAnswerable } from './authorization.ts';
 import { hasUndone, type Operation, sumOf } from './operation.ts';
@@ -206,7 +206,7 @@ export function settled(authorization: Authorization): Authorization {
     capturedAmount: settlement.capturedAmount,
     refundedAmount: settlement.refundedAmount,
     provider: attempt?.provider ?? null,
-    providerReference: outcome === null ? null : providerReferenceOf(outcome),
+    providerReference: attempt === undefined ? null : referenceOf(attempt),
     networkTransaction: hasMoney ? outcome.networkTransaction : null,
     decline: settlement.status === 'declined' && outcome?.kind === 'declined' ? outcome.decline : null,
     expiresAtMs: MAY_EXPIRE.has(settlement.status) ? authorization.expiresAtMs : null,

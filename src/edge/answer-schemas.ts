@@ -4,7 +4,8 @@ import { AUTHORIZATION_STATUSES } from '../core/authorization.ts';
 import { DECLINE_CATEGORIES } from '../core/declines/decline.ts';
 import { FOLLOW_ON_REFUSALS } from '../core/follow-on.ts';
 import { OPERATION_KINDS, OPERATION_PURPOSES, OPERATION_STATUSES } from '../core/operation.ts';
-import { OVERRIDE_MODES } from '../gateway/ports.ts';
+import { EVENT_TYPES } from '../core/outgoing-event.ts';
+import { DELIVERY_STATES, DISPUTE_STAGES, OVERRIDE_MODES } from '../gateway/ports.ts';
 import { OPERATION_NOT_OPEN } from '../gateway/resolve-operation-by-person.ts';
 import { amountSchema } from './authorization-body.ts';
 
@@ -167,6 +168,70 @@ export const authorizationAnswerSchema = z
 export const authorizationPageSchema = z
   .strictObject({ data: z.array(authorizationAnswerSchema), next_cursor: nullableText })
   .openapi('AuthorizationPage');
+
+const EVENT_ID = 'evt_orders_bcdfghjkmnpqrstvwxyzB_3_1';
+
+/** An event on its way to an endpoint. */
+export const deliverySchema = z
+  .strictObject({
+    id: z.string().openapi({ example: EVENT_ID, description: 'Also the webhook-id that its receiver sees.' }),
+    endpoint: z.string().openapi({ example: 'orders' }),
+    type: z.enum(EVENT_TYPES),
+    authorization_id: z.string(),
+    version: z.int().min(1).openapi({ description: 'Of two about one authorization, the higher is newer.' }),
+    state: z.enum(DELIVERY_STATES).openapi({
+      description: 'waiting: to be sent, or sent again. dead: given up; have it sent anew.',
+    }),
+    failures: z.int().min(0).openapi({ description: 'Tries that failed since it was last begun.' }),
+    last_result: nullableText.openapi({
+      description: 'A status of HTTP, or why there was none.',
+      example: '503',
+    }),
+    created_at: z.iso.datetime(),
+    last_sent_at: z.iso.datetime().nullable(),
+    next_at: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: 'When it is sent (again); null: not by itself.' }),
+  })
+  .openapi('EventDelivery');
+
+export const deliveryPageSchema = z
+  .strictObject({ data: z.array(deliverySchema), next_cursor: nullableText })
+  .openapi('EventDeliveryPage');
+
+/** What an endpoint is sent. */
+export const eventSchema = z
+  .strictObject({
+    id: z.string().openapi({ example: EVENT_ID, description: 'The same however often it is sent.' }),
+    type: z.enum(EVENT_TYPES),
+    created_at: z.iso.datetime().openapi({ description: 'When the change was made.' }),
+    data: z.strictObject({
+      version: z.int().min(1).openapi({
+        description:
+          'Number of the change within its authorization: what has a lower one than is known is old.',
+      }),
+      authorization: authorizationAnswerSchema.openapi({
+        description: 'As reading it would have shown when the change was made.',
+      }),
+      operation: operationSchema
+        .nullable()
+        .openapi({ description: 'What capture, void and refund are about.' }),
+      dispute: z
+        .strictObject({
+          id: z.string(),
+          stage: z.enum(DISPUTE_STAGES),
+          reason: nullableText,
+          amount: amountSchema.nullable(),
+          respond_by: z.iso.datetime().nullable(),
+          attempt: nullableText,
+          provider: nullableText,
+          provider_event: z.string(),
+        })
+        .nullable(),
+    }),
+  })
+  .openapi('Event');
 
 const overrideSchema = z.strictObject({
   mode: z.enum(OVERRIDE_MODES),

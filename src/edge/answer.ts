@@ -1,4 +1,4 @@
-import { type Attempt, type AttemptOutcome, codeOf, providerReferenceOf } from '../core/attempt.ts';
+import { type Attempt, type AttemptOutcome, codeOf, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import type { CandidateExplanation, RoutingDecision } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
@@ -21,7 +21,8 @@ export function renderAuthorization(authorization: Authorization): {
   };
 }
 
-function authorizationAnswer(authorization: Authorization) {
+/** An authorization as answers show it. */
+export function authorizationAnswer(authorization: Authorization) {
   const { request, expiresAtMs } = authorization;
   const { value, currency } = request.amount;
   return {
@@ -69,7 +70,7 @@ function attemptAnswer(attempt: Attempt) {
     provider: attempt.provider,
     outcome: outcome === null ? null : outcome.kind,
     code: outcome === null ? null : publicCode(outcome),
-    provider_reference: outcome === null ? null : providerReferenceOf(outcome),
+    provider_reference: referenceOf(attempt),
     propensity: rounded(attempt.propensity),
     duration_ms: attempt.durationMs === null ? null : Math.round(attempt.durationMs),
   };

@@ -4,6 +4,7 @@ import { authorizationRoutes } from './authorization-routes.ts';
 import { documentRoutes } from './document-routes.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import type { EdgeEnv } from './endpoint.ts';
+import { eventRoutes } from './event-routes.ts';
 import { followOnRoutes } from './follow-on-routes.ts';
 import { operationResolutionRoutes } from './operation-resolution-routes.ts';
 import { operationRoutes } from './operation-routes.ts';
@@ -24,6 +25,7 @@ export function createApp(deps: EdgeDeps): Hono<EdgeEnv> {
   operationResolutionRoutes(app, deps);
   providerRoutes(app, deps);
   webhookRoutes(app, deps);
+  eventRoutes(app, deps);
   operationRoutes(app, deps);
   documentRoutes(app, deps);
   refuseOtherMethods(app, deps);

@@ -84,6 +84,8 @@ const WHY_REFERENCE_REFUSED: Readonly<Record<ReferenceRefusal, string>> = {
     'This provider_reference is recorded about another attempt at the same provider. Nothing was changed.',
   provider_denies:
     'Asked by this provider_reference, the provider tells of no approval of this attempt. Nothing was changed.',
+  provider_silent:
+    'Asked by this provider_reference, the provider does not answer now. Nothing was changed: repeat it when it does.',
 };
 
 /** The same for an id that is malformed, unknown or of others. */

@@ -19,11 +19,12 @@ import { candidateAnswer, renderAuthorization } from './answer.ts';
 import { authorizationBodySchema, authorizationRequestOf } from './authorization-body.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import { askerOf, coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
-import { type FieldError, invalidFields, invalidRequest, PARSING } from './field-errors.ts';
+import { invalidRequest, PARSING } from './field-errors.ts';
 import { fromJournal } from './from-journal.ts';
 import { idempotencyKeyOf } from './idempotency-key.ts';
 import { jsonResponse } from './json-response.ts';
-import { isProblem, type Problem, problem } from './problems.ts';
+import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
+import { isProblem, problem } from './problems.ts';
 import { readJson } from './read-json.ts';
 import { memberNamesOf } from './schema-members.ts';
 import { visibleAscii } from './text-schemas.ts';
@@ -136,7 +137,6 @@ async function read(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   return jsonResponse(renderAuthorization(found).body);
 }
 
-const LIMIT_DEFAULT = 50;
 /** What `older_than` may be: a moment, or an age in seconds. */
 const AGE_SECONDS = /^\d{1,9}$/;
 
@@ -154,15 +154,7 @@ export const listQuerySchema = z.strictObject({
       description: 'Created before this moment (RFC 3339), or more than this many seconds ago.',
       example: '300',
     }),
-  limit: z
-    .string()
-    .regex(/^([1-9]\d?|1\d\d|200)$/, 'an integer, 1 to 200')
-    .optional()
-    .openapi({ description: `1 to 200, ${LIMIT_DEFAULT} when left out.`, example: '50' }),
-  cursor: z
-    .string()
-    .regex(/^[A-Za-z0-9_.:=-]{1,256}$/, 'a next_cursor of an earlier page')
-    .optional(),
+  ...pageQueryMembers,
 });
 
 async function list(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
@@ -178,7 +170,7 @@ async function list(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   const filter: AuthorizationFilter = {
     account: caller.account,
     merchants: caller.merchants === 'all' ? 'all' : [...caller.merchants],
-    limit: limit === undefined ? LIMIT_DEFAULT : Number(limit),
+    limit: limitOf(limit),
     ...(merchant === undefined ? {} : { merchant }),
     ...(reference === undefined ? {} : { reference }),
     ...(status === undefined ? {} : { status }),
@@ -189,17 +181,6 @@ async function list(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   if (isProblem(page)) return page;
   const data = page.data.map((authorization) => renderAuthorization(authorization).body).join(',');
   return jsonResponse(`{"data":[${data}],"next_cursor":${JSON.stringify(page.nextCursor)}}`);
-}
-
-/** Each parameter once: of two values, nobody could say which one counted. */
-function singleQuery(parameters: URLSearchParams): Record<string, string> | Problem {
-  const errors: FieldError[] = [];
-  const query = new Map<string, string>();
-  for (const [name, value] of parameters) {
-    if (query.has(name)) errors.push({ path: name, message: 'given more than once', expected: 'one value' });
-    query.set(name, value);
-  }
-  return errors.length === 0 ? Object.fromEntries(query) : invalidFields(errors);
 }
 
 function momentOf(olderThan: string, deps: EdgeDeps): number {

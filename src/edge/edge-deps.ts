@@ -1,7 +1,7 @@
 import type { BreakerState } from '../core/decision.ts';
 import type { KeepResult } from '../gateway/notices.ts';
 import type { OperateCommand, OperateResult } from '../gateway/operate.ts';
-import type { Clock, Journal, ProviderOverride, Randomness } from '../gateway/ports.ts';
+import type { Clock, Delivery, Journal, ProviderOverride, Randomness } from '../gateway/ports.ts';
 import type { ResolveCommand, ResolveResult } from '../gateway/resolve-by-person.ts';
 import type {
   ResolveOperationCommand,
@@ -75,6 +75,13 @@ export interface EdgeDeps {
   /** The same for a capture, void or refund. */
   readonly resolveOperation: (command: ResolveOperationCommand) => Promise<ResolveOperationResult>;
   readonly journal: Pick<Journal, 'findAuthorization' | 'listAuthorizations'>;
+  readonly deliveries: Pick<Journal, 'listDeliveries' | 'replayDelivery'>;
+  /** Told of every event that a person has sent anew, for the audit; must not throw. */
+  readonly deliveryReplayed: (replay: {
+    readonly delivery: Delivery;
+    readonly account: string;
+    readonly traceId: string;
+  }) => void;
   /** Takes what a provider sent by itself. */
   readonly takeNotices: (
     provider: string,

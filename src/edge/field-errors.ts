@@ -18,12 +18,22 @@ const AUTHENTICATION = 'authentication data is never kept: send it in three_ds';
 /** Members that people send although they must not reach us at all, and why; names as {@link bareName} gives them. */
 const FORBIDDEN_MEMBERS: ReadonlyMap<string, string> = new Map([
   ...named(CODE, 'cvc cvv cvv2 cvc2 cvn cvn2 cid csc cardcvc cardcvv cardcvv2 cvccode cvvcode'),
-  ...named(CODE, 'securitycode cardsecuritycode'),
+  ...named(CODE, 'securitycode cardsecuritycode cv2 cav cav2'),
   ...named(CODE, 'verificationvalue cardverificationvalue cardverificationcode'),
   ...named(NUMBER, 'number pan cardpan fullpan cardnumber creditcardnumber primaryaccountnumber'),
   ...named(NUMBER, 'track track1 track2 track3 trackdata track1data track2data magstripe magneticstripe'),
   ...named(PIN, 'pin pinblock cardpin'),
 ]);
+/** Names within which others stand, such as `my_cvv` and `cvvNumber`: what no other word is spelt with. */
+const FORBIDDEN_WITHIN: readonly string[] = [
+  'cvv',
+  'cvc',
+  'cv2',
+  'cvn2',
+  'securitycode',
+  'verificationvalue',
+];
+
 /** What 3-D Secure gives: has its place, but is never kept, as other members are. */
 const AUTHENTICATION_MEMBERS: ReadonlyMap<string, string> = new Map(
   named(AUTHENTICATION, 'cavv aav ucaf tavv cryptogram'),
@@ -94,7 +104,9 @@ function defaultExpectation(issue: z.core.$ZodIssue): string {
 
 /** Why a member of that name must not reach us, whatever it holds; null when nothing is against it. */
 function whyForbidden(key: string): string | null {
-  return FORBIDDEN_MEMBERS.get(bareName(key)) ?? null;
+  const bare = bareName(key);
+  const within = FORBIDDEN_WITHIN.some((name) => bare.includes(name)) ? CODE : null;
+  return FORBIDDEN_MEMBERS.get(bare) ?? within;
 }
 
 /** Why nothing may be kept under that name of the caller's choice; null when nothing is against it. */

@@ -3,6 +3,8 @@ import type { OperationKind } from '../core/operation.ts';
 import {
   authorizationAnswerSchema,
   authorizationPageSchema,
+  deliveryPageSchema,
+  deliverySchema,
   operationAnswerSchema,
   overrideAnswerSchema,
   providerListSchema,
@@ -11,6 +13,7 @@ import {
 import { RESOLUTIONS_OF_ATTEMPT, resolutionBodySchema } from './attempt-routes.ts';
 import { authorizationBodySchema } from './authorization-body.ts';
 import { AUTHORIZATION, AUTHORIZATIONS, listQuerySchema } from './authorization-routes.ts';
+import { DELIVERIES, DELIVERY_REPLAY, deliveryQuerySchema } from './event-routes.ts';
 import {
   CAPTURES,
   captureBodySchema,
@@ -125,6 +128,21 @@ function operationExample(type: OperationKind, status: 'succeeded' | 'pending') 
     },
   };
 }
+
+/** An event that its endpoint did not take for three days, as it is then or once it is to be sent anew. */
+const deliveryExample = (state: 'dead' | 'waiting') => ({
+  id: 'evt_orders_bcdfghjkmnpqrstvwxyzB_3_1',
+  endpoint: 'orders',
+  type: 'authorization.resolved',
+  authorization_id: 'auth_bcdfghjkmnpqrstvwxyzB',
+  version: 3,
+  state,
+  failures: state === 'dead' ? 10 : 0,
+  last_result: '503',
+  created_at: '2026-11-24T09:00:00.000Z',
+  last_sent_at: '2026-11-27T12:35:05.000Z',
+  next_at: state === 'dead' ? null : '2026-11-27T14:02:11.000Z',
+});
 
 /** Capture, void and refund have all in common but their body. */
 const followOn = (
@@ -341,11 +359,46 @@ export const OPERATIONS: readonly Operation[] = [
     problems: [
       'not-found',
       'webhook-refused',
+      'webhook-unverifiable',
       'body-too-large',
       'request-timeout',
       'journal-unavailable',
       'internal',
     ],
+  },
+  {
+    method: 'get',
+    path: DELIVERIES,
+    operationId: 'listEventDeliveries',
+    summary: 'List what became of events, newest first',
+    description: 'Those that tell of authorizations of the account and merchants of the key.',
+    scopes: ['ops'],
+    query: deliveryQuerySchema,
+    answers: {
+      200: {
+        meaning: 'A page; next_cursor is null on the last.',
+        schema: deliveryPageSchema,
+        example: { data: [deliveryExample('dead')], next_cursor: null },
+      },
+    },
+    problems: [...KEYED, 'invalid-request', 'journal-unavailable'],
+  },
+  {
+    method: 'post',
+    path: DELIVERY_REPLAY,
+    operationId: 'replayEventDelivery',
+    summary: 'Have an event sent anew',
+    description:
+      'Whatever became of it before, under its id: a receiver that has taken it already knows it by that. Takes no body.',
+    scopes: ['ops'],
+    answers: {
+      202: {
+        meaning: 'It is due now, with all its tries before it.',
+        schema: deliverySchema,
+        example: deliveryExample('waiting'),
+      },
+    },
+    problems: [...KEYED, 'not-found', 'journal-unavailable'],
   },
   {
     method: 'get',

@@ -1,7 +1,7 @@
-/** 200 with a body that is JSON text already. */
-export function jsonResponse(body: string): Response {
+/** A body that is JSON text already. */
+export function jsonResponse(body: string, status: 200 | 202 = 200): Response {
   return new Response(body, {
-    status: 200,
+    status,
     headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' },
   });
 }

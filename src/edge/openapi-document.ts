@@ -1,5 +1,5 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
-import { problemSchema } from './answer-schemas.ts';
+import { eventSchema, problemSchema } from './answer-schemas.ts';
 import { OPERATIONS, type Operation } from './interface.ts';
 import { PROBLEMS, type ProblemName } from './problems.ts';
 
@@ -62,6 +62,27 @@ export function openApiDocument(version: string): object {
       responses: { ...answersOf(operation), ...problemsOf(operation) },
     });
   }
+  registry.registerWebhook({
+    method: 'post',
+    path: 'event',
+    operationId: 'takeEvent',
+    summary: 'What endpoints are sent',
+    description:
+      'To the endpoints of EVENT_ENDPOINTS_FILE, as Standard Webhooks 1.0.0 has it: at least once, under one id, in the ' +
+      'order of an authorization where its receiver takes them.',
+    request: {
+      headers: z.object({
+        'webhook-id': z.string().openapi({ description: 'The id of the event, the same at every try.' }),
+        'webhook-timestamp': z.string().openapi({ description: 'When it was sent, seconds since 1970.' }),
+        'webhook-signature': z.string().openapi({
+          description:
+            'v1, and the base64 of HMAC-SHA256 over id.timestamp.body; several with blanks between while a secret is replaced.',
+        }),
+      }),
+      body: { required: true, content: { 'application/json': { schema: eventSchema } } },
+    },
+    responses: { 204: { description: 'Any status from 200 to 299: taken. All others: sent again later.' } },
+  });
   return getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
@@ -72,9 +93,11 @@ export function openApiDocument(version: string): object {
         'without ever charging twice. Amounts are in minor units; errors are RFC 9457 problems.',
     },
     servers: [{ url: '/' }],
-    tags: ['authorizations', 'attempts', 'operations', 'webhooks', 'providers', 'service'].map((name) => ({
-      name,
-    })),
+    tags: ['authorizations', 'attempts', 'operations', 'webhooks', 'events', 'providers', 'service'].map(
+      (name) => ({
+        name,
+      }),
+    ),
   });
 }
 

@@ -70,7 +70,7 @@ export const PROBLEMS = {
   'payment-live': {
     title: 'Another authorization holds this payment',
     status: 409,
-    remedy: 'Read the authorization at Location; a reference is good for one payment.',
+    remedy: 'Read the authorization at Location, where there is one; a reference is good for one payment.',
   },
   'operation-not-possible': {
     title: 'The authorization as it stands does not allow this operation',
@@ -122,6 +122,12 @@ export const PROBLEMS = {
     title: 'The event is not accepted',
     status: 401,
     remedy: 'Sign the raw body with the secret that is configured for the provider, within five minutes.',
+  },
+  'webhook-unverifiable': {
+    title: 'The event cannot be verified now',
+    status: 503,
+    remedy:
+      'Send it again after Retry-After: what its verification needs from the provider could not be had.',
   },
   internal: {
     title: 'The gateway failed',

@@ -46,6 +46,10 @@ async function take(context: Context<EdgeEnv>, deps: EdgeDeps): Promise<Response
       return Response.json({ status: 'accepted' }, { headers: { 'Cache-Control': 'no-store' } });
     case 'no_such_provider':
       return problem('not-found', 'There is no such provider.');
+    case 'unverifiable':
+      return problem('webhook-unverifiable', `It could not be verified now (${kept.code}); send it again.`, {
+        headers: { 'Retry-After': '30' },
+      });
     case 'journal_unavailable':
       return problem('journal-unavailable', 'The event could not be kept; send it again.', {
         headers: { 'Retry-After': '5' },

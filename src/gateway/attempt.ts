@@ -3,9 +3,10 @@ import type { Authorization, AuthorizationRequest } from '../core/authorization.
 import { isAcquirersExemption } from '../core/failover.ts';
 import { quickResolution } from '../core/resolution.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
+import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
-import { ADAPTER_FAILED, guardAdapter } from './guard-adapter.ts';
 import type { AuthorizeCall, CallBudget, InquiryAnswer, Intent, Permit, Provider } from './ports.ts';
+import { recordPrepared } from './record.ts';
 import type { Road } from './road.ts';
 import { tellUnmapped } from './unmapped.ts';
 
@@ -44,7 +45,7 @@ export async function sendAttempt(
   deps.observer.decided({ rule: rule.name, strategy: rule.action.strategy.kind, provider: intent.provider });
   const startedMs = deps.clock.monotonicMs();
   const call = callFor(intent, admitted, road, deps);
-  const first = await send(admitted.provider, call, deps);
+  const first = await authorize(admitted.provider, call, deps);
   const retryAfterMs = first.kind === 'rejected' ? first.retryAfterMs : null;
   // The lane is told what the provider did at first, however well it can be found out afterwards.
   admitted.permit.report(breakerSignal(first), retryAfterMs);
@@ -102,6 +103,8 @@ function callFor(intent: Intent, admitted: Admitted, road: Road, deps: GatewayDe
       signal: deps.stopSignal,
       traceparent: command.traceparent,
     },
+    preparedReference: null,
+    prepared: (reference) => recordPrepared(road, intent.number, reference, deps),
   };
 }
 
@@ -113,13 +116,17 @@ export function requestFor(request: AuthorizationRequest, attemptNumber: number)
 }
 
 /** Asks a provider to authorize. Never throws. */
-function send(
+function authorize(
   provider: Provider,
   call: AuthorizeCall,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<AttemptOutcome> {
-  const unknown: AttemptOutcome = { kind: 'unknown', code: ADAPTER_FAILED, providerReference: null };
-  return guardAdapter(() => provider.authorize(call), unknown, null, deps);
+  return askProvider<AttemptOutcome>(
+    () => provider.authorize(call),
+    { kind: 'unknown', code: ADAPTER_FAILED, providerReference: null },
+    null,
+    deps,
+  );
 }
 
 /** Least time left for which it is worth to ask at once, milliseconds. */
@@ -146,7 +153,7 @@ async function findOutQuickly(
   const budget: CallBudget = { ...call.budget, deadlineMs };
   const outcome =
     way === 'replay'
-      ? await send(provider, { ...call, budget }, deps)
+      ? await authorize(provider, { ...call, budget, preparedReference: first.providerReference }, deps)
       : outcomeOf(
           await inquire(provider, road.current, call.attemptId, first.providerReference, budget, deps),
         );
@@ -199,7 +206,8 @@ export async function inquire(
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<InquiryAnswer> {
   const { request, brand, scaRegion } = authorization;
-  const ask = () => provider.inquire({ attemptId, providerReference, request, brand, scaRegion, budget });
+  const question = () =>
+    provider.inquire({ attemptId, providerReference, request, brand, scaRegion, budget });
   const noAnswer: InquiryAnswer = { kind: 'no_answer', code: ADAPTER_FAILED };
-  return guardAdapter(ask, noAnswer, authorization.id, deps);
+  return askProvider(question, noAnswer, authorization.id, deps);
 }

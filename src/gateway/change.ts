@@ -3,7 +3,7 @@ import type { Change } from '../core/lifecycle.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { NO_INTENT, planFor, stepOf } from './journal-step.ts';
-import type { EventRecord, Step, WorkPlan } from './ports.ts';
+import type { EventRecord, ExclusiveReference, Step, WorkPlan } from './ports.ts';
 import { tellRemarks } from './remarks.ts';
 
 /** Times that a change is tried against what others write meanwhile. */
@@ -13,7 +13,12 @@ export type ChangeResult =
   /** Durable; `before` is the state that it was made on. */
   | { readonly kind: 'written'; readonly authorization: Authorization; readonly before: Authorization }
   /** Nothing new: others may have written the same before. */
-  | { readonly kind: 'unchanged'; readonly authorization: Authorization }
+  | {
+      readonly kind: 'unchanged';
+      readonly authorization: Authorization;
+      /** The id that it lays claim to is recorded about another attempt. */
+      readonly isReferenceTaken?: true;
+    }
   /** The journal failed; whether it was written is not known. */
   | { readonly kind: 'failed' };
 
@@ -21,7 +26,9 @@ export type ChangeResult =
 export interface ChangeRecord {
   readonly event: Omit<EventRecord, 'atMs'>;
   /** When to look again; left out: as soon as what is left can be worked on. */
-  readonly work?: (after: Authorization) => WorkPlan | null;
+  /** An id at a provider that may belong to no other attempt. */
+  readonly exclusive?: ExclusiveReference | null;
+  readonly work?: 'unchanged' | ((after: Authorization) => WorkPlan | null);
 }
 
 type ChangeDeps = Pick<
@@ -49,12 +56,15 @@ export async function changeAuthorization(
     }
     const nowMs = deps.clock.wallMs();
     const work = workAfter(change.authorization, record, nowMs, deps);
-    const step = stepOf(
-      current,
-      change.authorization,
-      { ...NO_INTENT, work, event: { ...record.event, atMs: nowMs } },
-      deps,
-    );
+    const step: Step = {
+      ...stepOf(
+        current,
+        change.authorization,
+        { ...NO_INTENT, work, event: { ...record.event, atMs: nowMs } },
+        deps,
+      ),
+      exclusive: record.exclusive ?? null,
+    };
     const written = await callJournal('advance', deps, () => deps.journal.advance(step));
     if (!written.ok) {
       // It may have been written, and then nobody finds it out again: better told twice than never.
@@ -65,6 +75,9 @@ export async function changeAuthorization(
       tellRemarks(change.remarks, step.after, deps);
       const after = { ...step.after, version: written.value.version };
       return { kind: 'written', authorization: after, before: current };
+    }
+    if (written.value.kind === 'reference_taken') {
+      return { kind: 'unchanged', authorization: current, isReferenceTaken: true };
     }
     const found = await callJournal('find', deps, () => deps.journal.findAuthorization(current.id));
     if (!found.ok || found.value === null) return { kind: 'failed' };
@@ -80,6 +93,6 @@ function workAfter(
   nowMs: number,
   deps: ChangeDeps,
 ): Step['work'] {
-  if (after.open) return 'unchanged';
+  if (after.open || record.work === 'unchanged') return 'unchanged';
   return record.work === undefined ? planFor(after, nowMs, deps.resolverSchedule) : record.work(after);
 }

@@ -33,5 +33,7 @@ export async function doubtVoid(
     deps,
   );
   if (answer.kind !== 'found' || !mayHoldMoney(answer.outcome)) return;
-  tellRemarks([{ remark: 'evidence_conflict', attemptNumber: attempt.number }], authorization, deps);
+  const standing = providerReferenceOf(answer.outcome);
+  const conflict = { remark: 'evidence_conflict', attemptNumber: attempt.number } as const;
+  tellRemarks([standing === null ? conflict : { ...conflict, standing }], authorization, deps);
 }

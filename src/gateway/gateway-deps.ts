@@ -2,6 +2,8 @@ import type {
   CardTable,
   CardTestingWatch,
   Clock,
+  EventEndpoint,
+  EventSender,
   Guards,
   Journal,
   Learner,
@@ -10,6 +12,7 @@ import type {
   Provider,
   Randomness,
   RenderAnswer,
+  RenderEvent,
   RenderOperation,
   RetryBudget,
   Rulesets,
@@ -17,6 +20,16 @@ import type {
 } from './ports.ts';
 import type { Sightings } from './sightings.ts';
 import type { Unrecorded } from './unrecorded.ts';
+
+/** Where events are told, and how. */
+export interface OutgoingDeps {
+  /** Those in force now; asked anew at every look. */
+  readonly endpoints: () => readonly EventEndpoint[];
+  readonly sender: EventSender;
+  /** Paces sending, by the endpoint's id. */
+  readonly pacer: Pacer;
+  readonly render: RenderEvent;
+}
 
 /** Everything the road and the work beside it need from outside. */
 export interface GatewayDeps {
@@ -42,6 +55,7 @@ export interface GatewayDeps {
   readonly sightings: Sightings;
   readonly renderAnswer: RenderAnswer;
   readonly renderOperation: RenderOperation;
+  readonly outgoing: OutgoingDeps;
   /** This process, as attempts name it. */
   readonly owner: string;
   /** Whether nobody else can write the journal while this process lives: other owners are dead. */

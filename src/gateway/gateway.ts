@@ -1,8 +1,9 @@
 import { authorize } from './authorize.ts';
+import { EventDeliverer } from './deliver-events.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
-import { purgeHistory, sealHistory } from './keep-history.ts';
+import { purgeDelivered, purgeHistory, sealHistory } from './keep-history.ts';
 import { type KeepResult, keepNotices, workOutNotices } from './notices.ts';
 import { type OperateCommand, type OperateResult, operate } from './operate.ts';
 import { expireDue, recoverLapsed } from './recover.ts';
@@ -31,11 +32,13 @@ export class Gateway {
   #onIdle: (() => void)[] = [];
   readonly #loops: Loop[] = [];
   readonly #resolver: Resolver;
+  readonly #deliverer: EventDeliverer;
   #noticeLoop: Loop | null = null;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
     this.#resolver = new Resolver(deps);
+    this.#deliverer = new EventDeliverer(deps);
   }
 
   /** Requests of callers that are not answered. */
@@ -96,7 +99,8 @@ export class Gateway {
       this.#noticeLoop,
       new Loop(this.#deps, HOUSEKEEPING_MS, () => this.housekeep()),
       new Loop(this.#deps, SEAL_MS, () => sealHistory(this.#deps)),
-      new Loop(this.#deps, PURGE_MS, () => purgeHistory(this.#deps)),
+      new Loop(this.#deps, PURGE_MS, () => this.#purge()),
+      new Loop(this.#deps, HOUSEKEEPING_MS, () => this.#deliverer.takeUp()),
       // Apart from the housekeeping: a provider that hangs must not hold up what records and recovers.
       new Loop(this.#deps, resolverMs, () => this.#resolver.takeUp()),
     );
@@ -109,6 +113,16 @@ export class Gateway {
     await expireDue(this.#deps);
   }
 
+  async #purge(): Promise<void> {
+    await purgeHistory(this.#deps);
+    await purgeDelivered(this.#deps);
+  }
+
+  /** Has no further event sent, and resolves when none is on its way. */
+  endDeliveries(): Promise<void> {
+    return this.#deliverer.stop();
+  }
+
   /** Resolves when no request is under way. */
   idle(): Promise<void> {
     if (this.#underWay === 0) return Promise.resolve();
@@ -119,6 +133,7 @@ export class Gateway {
   async close(): Promise<void> {
     await Promise.all(this.#loops.map((loop) => loop.stop()));
     await this.#resolver.idle();
+    await this.#deliverer.stop();
     await this.#deps.unrecorded.retry(this.#deps);
     await sealHistory(this.#deps);
   }

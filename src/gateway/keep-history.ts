@@ -9,6 +9,10 @@ const SEALS_MAX = 20;
 const PURGE_BATCH = 100;
 /** Batches in one run, at most. */
 const PURGES_MAX = 50;
+/** Since it was delivered, until an event's delivery is let go of where nothing else is; milliseconds. */
+const DELIVERED_KEPT_MS = 30 * 86_400_000;
+/** Deliveries let go of in one transaction. */
+const DELIVERIES_BATCH = 1_000;
 
 /** Seals what was written since the last seal, and tells each, so that a log elsewhere can vouch for the journal. */
 export async function sealHistory(
@@ -39,5 +43,25 @@ export async function purgeHistory(
     purged += count.value;
   }
   if (purged > 0) deps.observer.purged(purged);
+  return purged;
+}
+
+/**
+ * Lets go of what was delivered long ago, in small steps. What is dead stays for a person to have it sent anew, until its
+ * authorization goes.
+ */
+export async function purgeDelivered(
+  deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer' | 'retentionMs'>,
+): Promise<number> {
+  const beforeMs = deps.clock.wallMs() - (deps.retentionMs ?? DELIVERED_KEPT_MS);
+  let purged = 0;
+  for (let batch = 0; batch < PURGES_MAX; batch += 1) {
+    const count = await callJournal('purge_deliveries', deps, () =>
+      deps.journal.purgeDeliveries(beforeMs, DELIVERIES_BATCH),
+    );
+    if (!count.ok) break;
+    purged += count.value;
+    if (count.value < DELIVERIES_BATCH) break;
+  }
   return purged;
 }

@@ -1,20 +1,22 @@
-import { type Attempt, type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
+import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
-import { applyOutcome } from '../core/lifecycle.ts';
+import { applyOutcome, withVoid } from '../core/lifecycle.ts';
 import {
   isKeyUsable,
   isNotFoundEvidence,
   KEY_MARGIN_MS,
+  NEVER_CONFIRMED,
   notFoundEvidenceAt,
   notFoundOutcome,
+  wasNeverConfirmed,
 } from '../core/resolution.ts';
 import { sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
-import { pendingVoid } from '../core/settlement.ts';
+import { pendingVoid, settled } from '../core/settlement.ts';
+import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
 import { budgetFor, inquire, requestFor, sentSighting } from './attempt.ts';
 import { type ChangeResult, changeAuthorization } from './change.ts';
 import { type Connected, connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
-import { ADAPTER_FAILED, guardAdapter } from './guard-adapter.ts';
 import { type Look, NO_WAY_TO_ASK, tellLook } from './look.ts';
 import type { WorkItem } from './ports.ts';
 import { routingFacts } from './routing-facts.ts';
@@ -38,6 +40,7 @@ export async function lookAtAttempt(
     tellLook(item, { ...about, by: 'inquiry', result: found.result }, deps);
     return { authorization, answered: found.answered, evidenceAtMs: found.evidenceAtMs ?? null };
   }
+  if (found.kind === 'unconfirmed') return cancelUnconfirmed(authorization, attempt, item, deps);
   const { outcome, by } = found;
   const { validityMs } = to.provider.semantics;
   const result = await changeAuthorization(
@@ -62,6 +65,43 @@ export async function lookAtAttempt(
   return { authorization: result.authorization, answered: true, begun: begunBy(result) };
 }
 
+/**
+ * The second step was never seen at the provider, and may still be on its way: what was prepared is cancelled, so that it
+ * comes to nothing. The confirmed cancellation is the evidence.
+ */
+async function cancelUnconfirmed(
+  authorization: Authorization,
+  attempt: Attempt,
+  item: WorkItem,
+  deps: GatewayDeps,
+): Promise<Look> {
+  const { provider } = attempt;
+  tellLook(item, { provider, subject: 'attempt', by: 'inquiry', result: 'unconfirmed' }, deps);
+  const result = await changeAuthorization(
+    authorization,
+    (current) => {
+      const open = current.attempts.find(
+        ({ number, outcome }) => number === attempt.number && isUnsettled(outcome),
+      );
+      if (open === undefined || pendingVoid(current, attempt.number) !== null) {
+        return { authorization: current, remarks: [], changed: false };
+      }
+      const cancelling = withVoid(current, open, 'unknown_outcome', deps.clock.wallMs());
+      return { authorization: settled(cancelling), remarks: [], changed: true };
+    },
+    {
+      event: {
+        kind: 'cancellation_begun',
+        actor: 'resolver',
+        data: { attempt: attempt.id, by: 'unconfirmed' },
+      },
+    },
+    deps,
+  );
+  if (result.kind === 'failed') return { authorization, answered: false };
+  return { authorization: result.authorization, answered: true, begun: begunBy(result) };
+}
+
 /** What somebody else began meanwhile is not among it: it may be on its way. */
 function begunBy(result: Exclude<ChangeResult, { readonly kind: 'failed' }>): ReadonlySet<number> {
   if (result.kind === 'unchanged') return new Set();
@@ -71,7 +111,12 @@ function begunBy(result: Exclude<ChangeResult, { readonly kind: 'failed' }>): Re
 
 /** What a look at an attempt found: an outcome with the way it was found, or none. */
 type Found =
-  | { readonly kind: 'outcome'; readonly outcome: AttemptOutcome; readonly by: 'inquiry' | 'replay' }
+  | {
+      readonly kind: 'outcome';
+      readonly outcome: AttemptOutcome;
+      readonly by: 'inquiry' | 'replay' | 'record';
+    }
+  | { readonly kind: 'unconfirmed' }
   | {
       readonly kind: 'nothing';
       readonly answered: boolean;
@@ -89,7 +134,11 @@ async function findOut(
   const seenForMs = deps.sightings.seenForMs(attempt.id);
   const { provider, contract } = to;
   const { semantics } = provider;
-  const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
+  const reference = referenceOf(attempt);
+  // Its road is over: nobody takes the second step any more.
+  if (wasNeverConfirmed(semantics, attempt)) {
+    return { kind: 'outcome', outcome: NEVER_CONFIRMED, by: 'record' };
+  }
   const canInquire =
     semantics.inquiry === 'our_reference' ||
     (semantics.inquiry === 'provider_reference' && reference !== null);
@@ -110,6 +159,8 @@ async function findOut(
       const evidenceAtMs = notFoundEvidenceAt(semantics, waited, nowMs);
       return { kind: 'nothing', answered: true, result: 'not_found', evidenceAtMs };
     }
+    case 'unconfirmed':
+      return answer;
     case 'no_answer':
       return { kind: 'nothing', answered: false, result: `no_answer ${answer.code}` };
   }
@@ -139,7 +190,7 @@ async function replay(
     return { kind: 'nothing', answered: true, result: NO_WAY_TO_ASK };
   }
   const { request, brand, scaRegion } = authorization;
-  const send = () =>
+  const again = () =>
     provider.authorize({
       attemptId: attempt.id,
       providerKey: attempt.providerKey,
@@ -148,9 +199,12 @@ async function replay(
       brand,
       scaRegion,
       budget: budgetFor(contract, deps),
+      preparedReference: attempt.preparedReference,
+      // A second step is taken on the road or never.
+      prepared: () => Promise.resolve(false),
     });
-  const outcome = await guardAdapter<AttemptOutcome | null>(send, null, authorization.id, deps);
-  if (outcome === null) return { kind: 'nothing', answered: false, result: `no_answer ${ADAPTER_FAILED}` };
+  const noAnswer = { kind: 'unknown', code: ADAPTER_FAILED, providerReference: null } as const;
+  const outcome = await askProvider<AttemptOutcome>(again, noAnswer, authorization.id, deps);
   // What was turned away was the repeat: it says nothing about the first request.
   const isAboutRepeat =
     outcome.kind === 'not_sent' || outcome.kind === 'rejected' || outcome.kind === 'unknown';

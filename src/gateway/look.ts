@@ -23,7 +23,7 @@ export function tellLook(
   look: {
     readonly provider: string;
     readonly subject: 'attempt' | OperationKind;
-    readonly by: 'inquiry' | 'replay' | 'answer';
+    readonly by: 'inquiry' | 'replay' | 'record' | 'answer';
     readonly result: string;
   },
   deps: Pick<GatewayDeps, 'clock' | 'observer'>,

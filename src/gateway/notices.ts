@@ -1,13 +1,15 @@
-import { type Attempt, providerReferenceOf } from '../core/attempt.ts';
+import { type Attempt, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, applyOutcome } from '../core/lifecycle.ts';
+import { authorizationIdIn } from '../core/operation.ts';
+import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
 import { changeAuthorization } from './change.ts';
+import { describeError } from './describe-error.ts';
 import { doubtVoid } from './doubted-void.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
-import { tellAdapterThrew } from './guard-adapter.ts';
 import { callJournal } from './journal-calls.ts';
 import { askedOf, endOfInquiry } from './operation-calls.ts';
-import type { KeptNotice, NoticeEvidence, NoticeReading } from './ports.ts';
+import type { Dispute, KeptNotice, NoticeEvidence, NoticeMessage, NoticeReading } from './ports.ts';
 import { attemptNamed } from './resolve-by-person.ts';
 import { tellUnmapped } from './unmapped.ts';
 
@@ -17,7 +19,7 @@ const BATCH = 100;
 export type KeepResult =
   /** Durable: it may be acknowledged. */
   | { readonly kind: 'kept'; readonly isNew: boolean }
-  | Extract<NoticeReading, { readonly kind: 'refused' }>
+  | Exclude<NoticeReading, { readonly kind: 'read' }>
   | { readonly kind: 'no_such_provider' }
   | { readonly kind: 'journal_unavailable' };
 
@@ -27,14 +29,23 @@ export type KeepResult =
  */
 export async function keepNotices(
   provider: string,
-  message: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
+  message: NoticeMessage,
   deps: GatewayDeps,
 ): Promise<KeepResult> {
   const adapter = deps.provider(provider);
   if (adapter === undefined) return { kind: 'no_such_provider' };
-  const reading = adapter.readNotices(message);
+  const reading = await askProvider<NoticeReading>(
+    () => adapter.readNotices(message),
+    { kind: 'unverifiable', code: ADAPTER_FAILED },
+    null,
+    deps,
+  );
   if (reading.kind === 'refused') {
     deps.observer.noticeTaken({ provider, result: reading.reason });
+    return reading;
+  }
+  if (reading.kind === 'unverifiable') {
+    deps.observer.noticeTaken({ provider, result: reading.kind });
     return reading;
   }
   let isNew = false;
@@ -72,12 +83,9 @@ export async function workOutNotices(deps: GatewayDeps): Promise<number> {
 
 /** What became of it, in a word; null when it could not be written. */
 async function workOut(notice: KeptNotice, deps: GatewayDeps): Promise<string | null> {
-  const named = notice.attemptId === null ? null : attemptNamed(notice.attemptId);
-  if (named === null) return 'unmatched';
-  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(named.authorizationId));
-  if (!found.ok) return null;
-  const authorization = found.value;
-  const attempt = authorization?.attempts.find(({ number }) => number === named.number);
+  const subject = await subjectOf(notice, deps);
+  if (subject === null) return null;
+  const { authorization, attempt } = subject;
   // Another account's notice about our attempt proves nothing.
   if (authorization === null || attempt === undefined || attempt.provider !== notice.provider)
     return 'unmatched';
@@ -95,13 +103,75 @@ async function workOut(notice: KeptNotice, deps: GatewayDeps): Promise<string | 
     case 'operation': {
       // Each provider tells of its own: what stands elsewhere is none of its business.
       const isItsOwn = authorization.operations.some(
-        ({ id, attemptNumber }) => id === evidence.operationId && attemptNumber === named.number,
+        ({ id, attemptNumber }) => id === evidence.operationId && attemptNumber === attempt.number,
       );
-      return isItsOwn ? apply(notice, authorization, named.number, evidence, deps) : 'unmatched';
+      return isItsOwn ? apply(notice, authorization, attempt.number, evidence, deps) : 'unmatched';
     }
     case 'attempt':
-      return apply(notice, authorization, named.number, evidence, deps);
+      return apply(notice, authorization, attempt.number, evidence, deps);
+    case 'dispute':
+      return keepDispute(notice, authorization, attempt, evidence.dispute, deps);
   }
+}
+
+/** What a notice is about; null for both when it names nothing that is recorded. */
+interface Subject {
+  readonly authorization: Authorization | null;
+  readonly attempt: Attempt | undefined;
+}
+
+const NOTHING_NAMED: Subject = { authorization: null, attempt: undefined };
+
+/**
+ * The attempt that a notice is about: by our own name of it, by that of an operation, or by the authorization's id at the
+ * provider. Null when the journal failed.
+ */
+async function subjectOf(notice: KeptNotice, deps: GatewayDeps): Promise<Subject | null> {
+  const { attemptId, operationId = null, providerReference = null } = notice;
+  const ofOperation = operationId === null ? null : authorizationIdIn(operationId);
+  let named: { readonly authorizationId: string; readonly number: number | null } | null = null;
+  if (attemptId !== null) named = attemptNamed(attemptId);
+  else if (ofOperation !== null) named = { authorizationId: ofOperation, number: null };
+  else if (providerReference !== null) {
+    const found = await callJournal('find_reference', deps, () =>
+      deps.journal.findAttemptByReference(notice.provider, providerReference),
+    );
+    if (!found.ok) return null;
+    named = found.value;
+  }
+  if (named === null) return NOTHING_NAMED;
+  const { authorizationId } = named;
+  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(authorizationId));
+  if (!found.ok) return null;
+  const authorization = found.value;
+  const number =
+    named.number ?? authorization?.operations.find(({ id }) => id === operationId)?.attemptNumber ?? null;
+  const attempt = authorization?.attempts.find((candidate) => candidate.number === number);
+  return { authorization, attempt };
+}
+
+/** A dispute moves nothing here: it is kept in the history, from which it is told. */
+async function keepDispute(
+  notice: KeptNotice,
+  authorization: Authorization,
+  attempt: Attempt,
+  dispute: Dispute,
+  deps: GatewayDeps,
+): Promise<string | null> {
+  const result = await changeAuthorization(
+    authorization,
+    (current) => ({ authorization: current, remarks: [], changed: true }),
+    {
+      event: {
+        kind: 'disputed',
+        actor: `webhook ${notice.provider}`,
+        data: { notice: notice.eventId, type: notice.type, attempt: attempt.id, dispute },
+      },
+      work: 'unchanged',
+    },
+    deps,
+  );
+  return result.kind === 'failed' ? null : 'dispute';
 }
 
 function evidenceIn(
@@ -119,13 +189,17 @@ function evidenceIn(
       request,
       brand,
       scaRegion,
-      providerReference: attempt.outcome === null ? null : providerReferenceOf(attempt.outcome),
+      providerReference: referenceOf(attempt),
       operations: authorization.operations
         .filter(({ attemptNumber }) => attemptNumber === attempt.number)
         .map((operation) => askedOf({ authorization, attempt, operation })),
     });
   } catch (error) {
-    tellAdapterThrew(error, authorization.id, deps);
+    deps.observer.alert({
+      kind: 'adapter_threw',
+      detail: describeError(error),
+      authorizationId: authorization.id,
+    });
     return { kind: 'nothing' };
   }
 }

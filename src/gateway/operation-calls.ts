@@ -1,10 +1,16 @@
-import { type Attempt, type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
+import {
+  type Attempt,
+  type AttemptOutcome,
+  isUnsettled,
+  mayHoldMoney,
+  referenceOf,
+} from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import type { OperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
+import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
 import { inquire } from './attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
-import { ADAPTER_FAILED, guardAdapter } from './guard-adapter.ts';
 import type {
   AskedOperation,
   CallBudget,
@@ -23,8 +29,7 @@ export interface OperationTarget {
 
 /** The authorization's id at the provider; null while it is not known. */
 export function targetOf({ attempt, operation }: Omit<OperationTarget, 'authorization'>): string | null {
-  if (operation.target !== null) return operation.target;
-  return attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
+  return operation.target ?? referenceOf(attempt);
 }
 
 /** The operation as its provider is asked for it. */
@@ -35,8 +40,17 @@ export function askedOf(target: OperationTarget): AskedOperation {
     operationId: operation.id,
     attemptId: attempt.id,
     providerReference: targetOf(target),
-    amount: { value: operation.amount, currency: authorization.request.amount.currency },
+    final: operation.final,
+    amount: {
+      value: operation.kind === 'void' && !isAmountKnown(attempt.outcome) ? 0 : operation.amount,
+      currency: authorization.request.amount.currency,
+    },
   };
+}
+
+/** Whether it is known how much an attempt has obtained: a void is told and read against that, else against 0. */
+function isAmountKnown(outcome: AttemptOutcome | null): boolean {
+  return outcome?.kind === 'approved' || outcome?.kind === 'partially_approved';
 }
 
 function callOf(target: OperationTarget, budget: CallBudget): OperationCall & AskedOperation {
@@ -53,7 +67,7 @@ export async function sendOperation(
   const { operation, authorization } = target;
   const send = () => provider[operation.kind](callOf(target, budget));
   const unknown: OperationOutcome = { kind: 'unknown', code: ADAPTER_FAILED };
-  return guardAdapter(send, unknown, authorization.id, deps);
+  return askProvider(send, unknown, authorization.id, deps);
 }
 
 /** Asks the provider what became of an operation. Never throws. */
@@ -63,9 +77,9 @@ export async function inquireOperation(
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationInquiry> {
-  const ask = () => provider.inquireOperation(callOf(target, budget));
+  const inquireIt = () => provider.inquireOperation(callOf(target, budget));
   const noAnswer: OperationInquiry = { kind: 'no_answer', code: ADAPTER_FAILED };
-  return guardAdapter(ask, noAnswer, target.authorization.id, deps);
+  return askProvider(inquireIt, noAnswer, target.authorization.id, deps);
 }
 
 /** How an operation ended by an answer; null while it has not: it may be repeated, or is to be found out. */
@@ -95,9 +109,9 @@ export async function endOfRefusedVoid(
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationEnd | null> {
-  const standing = await whatStands(provider, target, budget, deps);
-  if (standing === null) return null;
-  return isUndoneOutcome(standing) ? UNDONE : refusal;
+  const outcome = await whatStands(provider, target, budget, deps);
+  if (outcome === null || isUnsettled(outcome)) return null;
+  return isUndoneOutcome(outcome) ? UNDONE : refusal;
 }
 
 /** How a void ended that the provider has only acknowledged, by what stands there; null while it stands. */
@@ -107,11 +121,11 @@ export async function endOfAcceptedVoid(
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationEnd | null> {
-  const standing = await whatStands(provider, target, budget, deps);
-  return standing !== null && isUndoneOutcome(standing) ? UNDONE : null;
+  const outcome = await whatStands(provider, target, budget, deps);
+  return outcome !== null && isUndoneOutcome(outcome) ? UNDONE : null;
 }
 
-/** What the provider says stands of the authorization that a void is to undo; null while it does not know for certain. */
+/** What the provider has of the authorization that a void is about; null when it cannot tell ("not found" is no word). */
 async function whatStands(
   provider: Provider,
   target: OperationTarget,
@@ -120,17 +134,14 @@ async function whatStands(
 ): Promise<AttemptOutcome | null> {
   const { authorization, attempt } = target;
   const answer = await inquire(provider, authorization, attempt.id, targetOf(target), budget, deps);
-  // "Not found" contradicts what is recorded: it says nothing yet.
-  return answer.kind === 'found' && !isUnsettled(answer.outcome) ? answer.outcome : null;
+  return answer.kind === 'found' ? answer.outcome : null;
 }
 
 const UNDONE: OperationEnd = { status: 'succeeded', code: null, providerReference: null };
 
+/** Whether nothing stands there (any more), however that came about. */
 function isUndoneOutcome(outcome: AttemptOutcome): boolean {
-  return (
-    (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') ||
-    (outcome.kind === 'rejected' && outcome.reason === 'cancelled')
-  );
+  return !isUnsettled(outcome) && !mayHoldMoney(outcome);
 }
 
 /** How an operation ended by what an inquiry or a notice tells; null while it has not. */

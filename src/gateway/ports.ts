@@ -14,6 +14,7 @@ import type { FailOverReason } from '../core/failover.ts';
 import type { Remark } from '../core/lifecycle.ts';
 import type { Amount } from '../core/money.ts';
 import type { Operation, OperationKind } from '../core/operation.ts';
+import type { EventChoice, EventType, HistoryEntry, OutgoingEvent } from '../core/outgoing-event.ts';
 import type { ProviderSemantics, WorkProgress } from '../core/resolution.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import type { SchemeRules, WindowLimit } from '../core/scheme/scheme-rules.ts';
@@ -111,6 +112,12 @@ export type OpeningResult =
   /** A scheme forbids it; nothing was written. */
   | { readonly kind: 'scheme_stop'; readonly stop: SchemeStop };
 
+/** Which attempt of which authorization. */
+export interface AttemptName {
+  readonly authorizationId: string;
+  readonly number: number;
+}
+
 /** What an idempotency key was used for before. */
 export interface ClaimRecord {
   readonly authorizationId: string;
@@ -146,6 +153,11 @@ export interface Step {
   readonly leaseUntilMs: number | null;
   /** What changed outcomes mean for the card's ceilings, by attempt number. */
   readonly outcomeScheme: ReadonlyMap<number, OutcomeScheme>;
+  /**
+   * An id of an authorization at a provider that may be recorded about no other attempt: checked in the same transaction.
+   * Left out: nobody lays claim to one.
+   */
+  readonly exclusive?: ExclusiveReference | null;
   /** The key that began the operation which `after` has more than `before`. */
   readonly claim: { readonly scope: ClaimScope; readonly bodyFingerprint: string } | null;
   /** The answer of the authorization, when this change settles it for the first time. */
@@ -176,8 +188,17 @@ export interface EventRecord {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** An authorization's id at a provider, and the attempt that it is to belong to. */
+export interface ExclusiveReference {
+  readonly provider: string;
+  readonly reference: string;
+  readonly attemptId: string;
+}
+
 export type StepResult =
   | { readonly kind: 'written'; readonly version: number }
+  /** The id at the provider is recorded about another attempt; nothing was written. */
+  | { readonly kind: 'reference_taken' }
   /** The authorization is no longer as the caller read it; nothing was written. */
   | { readonly kind: 'stale' }
   /** The key of the operation was used before; nothing was written. */
@@ -231,6 +252,11 @@ export interface Journal {
   advance(step: Step): Promise<StepResult>;
   findClaim(scope: ClaimScope): Promise<ClaimRecord | null>;
   findAuthorization(id: string): Promise<Authorization | null>;
+  /**
+   * The attempt that is known at this provider by this id of an authorization: as what it obtained or prepared, or as what
+   * an operation of it is about. Null when there is none, or more than one.
+   */
+  findAttemptByReference(provider: string, reference: string): Promise<AttemptName | null>;
   /** Newest first. */
   listAuthorizations(filter: AuthorizationFilter): Promise<AuthorizationPage>;
   /** Append-only history of one authorization, oldest first. */
@@ -245,7 +271,8 @@ export interface Journal {
    */
   takeWork(nowMs: number, limit: number, lease: WorkItem['lease']): Promise<readonly WorkItem[]>;
   /**
-   * Frees work that is under the lease of anybody but this owner: for a process that knows that all others are dead.
+   * Frees work and deliveries that are under the lease of anybody but this owner: for a process that knows that all others
+   * are dead.
    * @returns how many items were freed
    */
   freeWork(owner: string): Promise<number>;
@@ -305,6 +332,44 @@ export interface Journal {
    * @returns how many authorizations were purged
    */
   purge(beforeMs: number, limit: number, refundableBeforeMs?: number | null): Promise<number>;
+  /**
+   * Makes deliveries to an endpoint of what the history tells since it was last asked, at most `limit` events of it, in
+   * their order; cursor and deliveries in one transaction. The first call for an endpoint and account makes none: it puts
+   * the cursor at the end of the history as it is then.
+   * @returns how far the cursor was moved, in events of the history; 0: it stands at its end
+   */
+  makeDeliveries(subscription: EventSubscription, nowMs: number, limit: number): Promise<number>;
+  /**
+   * Takes up deliveries to an endpoint that are due by `nowMs` and under nobody's lease, at most `limit`, the longest due
+   * first; not those of an authorization of which an earlier one waits and has failed less than
+   * {@link FAILURES_BEFORE_OVERTAKEN} times. Of two that ask at once, one gets a delivery.
+   */
+  takeDeliveries(
+    endpoint: Pick<EventSubscription, 'endpoint' | 'account'>,
+    nowMs: number,
+    limit: number,
+    lease: WorkItem['lease'],
+  ): Promise<readonly TakenDelivery[]>;
+  /**
+   * Says what became of a try, and ends its lease. Changes nothing when the lease is no longer that of the owner.
+   * @returns whether it still was
+   */
+  settleDelivery(id: string, owner: string, plan: DeliveryPlan): Promise<boolean>;
+  /** Newest first. */
+  listDeliveries(filter: DeliveryFilter): Promise<DeliveryPage>;
+  /**
+   * Has a delivery sent anew, under its id, whatever became of it before: due by `nowMs`, without failures.
+   * @returns null when this account and these merchants have none of that id
+   */
+  replayDelivery(
+    id: string,
+    whose: Pick<DeliveryFilter, 'account' | 'merchants'>,
+    nowMs: number,
+  ): Promise<Delivery | null>;
+  /** What is not delivered, by endpoint. */
+  countDeliveries(): Promise<readonly DeliveryCounts[]>;
+  /** Lets go of deliveries that were delivered before `beforeMs`, at most `limit`. @returns how many */
+  purgeDeliveries(beforeMs: number, limit: number): Promise<number>;
   /** A secret of this journal's own, made once, for keyed hashes that must outlive a restart; 32 bytes. */
   secret(): Promise<Uint8Array>;
   /** Resolves when the store can be written now: it writes a little. */
@@ -370,6 +435,114 @@ export interface AuthorizationPage {
   readonly nextCursor: string | null;
 }
 
+// ---------------------------------------------------------------------------------------------- events
+
+/** Whose history an endpoint is told of, and what of it. */
+export interface EventSubscription extends EventChoice {
+  readonly endpoint: string;
+  readonly account: string;
+}
+
+/** Where an account is told of events. */
+export interface EventEndpoint extends EventChoice {
+  readonly id: string;
+  readonly account: string;
+  readonly url: URL;
+  /** Keys of HMAC-SHA256: several while one is being replaced. Never shown. */
+  readonly secrets: readonly Uint8Array[];
+  /** False: nothing is sent, and nothing is lost; it goes on where it stood. */
+  readonly enabled: boolean;
+}
+
+export const DELIVERY_STATES = ['waiting', 'delivered', 'dead'] as const;
+/** `waiting`: to be sent, or sent again. `dead`: given up; a person may have it sent anew. */
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
+
+/** An event on its way to an endpoint. */
+export interface Delivery {
+  /** Also the event's id to its receiver: {@link eventId}. */
+  readonly id: string;
+  readonly endpoint: string;
+  readonly type: EventType;
+  readonly authorizationId: string;
+  /** Number of the change that it tells, within its authorization: of two, the higher one is the newer state. */
+  readonly number: number;
+  /** Wall clock of the change. */
+  readonly atMs: number;
+  readonly state: DeliveryState;
+  /** Wall clock; null when it is not sent any more by itself. */
+  readonly dueAtMs: number | null;
+  /** Tries that failed. */
+  readonly failures: number;
+  /** What the last try came to; null before the first. */
+  readonly lastResult: string | null;
+  readonly lastSentAtMs: number | null;
+}
+
+/** What a delivery tells: the authorization as the change left it. */
+export interface ToldEvent {
+  readonly event: OutgoingEvent;
+  readonly authorization: Authorization;
+  readonly entry: HistoryEntry;
+}
+
+export interface TakenDelivery {
+  readonly delivery: Delivery;
+  /** Null when the history does not tell it (any more): it was damaged. */
+  readonly told: ToldEvent | null;
+}
+
+/** What is to become of a delivery after a try. */
+export type DeliveryPlan =
+  | { readonly kind: 'delivered' | 'dead'; readonly result: string; readonly atMs: number }
+  | { readonly kind: 'failed'; readonly result: string; readonly atMs: number; readonly dueAtMs: number }
+  /** It was not tried: it is due at once, for whoever comes next. */
+  | { readonly kind: 'put_back' };
+
+export interface DeliveryFilter {
+  readonly account: string;
+  readonly merchants: 'all' | readonly string[];
+  readonly endpoint?: string;
+  readonly state?: DeliveryState;
+  readonly cursor?: string;
+  /** 1 to 200. */
+  readonly limit: number;
+}
+
+export interface DeliveryPage {
+  readonly data: readonly Delivery[];
+  readonly nextCursor: string | null;
+}
+
+export interface DeliveryCounts {
+  readonly endpoint: string;
+  readonly waiting: number;
+  readonly dead: number;
+  /** Wall clock of the oldest change that waits to be told; null when none does. */
+  readonly oldestWaitingAtMs: number | null;
+}
+
+/** What came of sending an event. */
+export type EventSending =
+  /** A complete answer. `retryAfterMs`: the receiver asks to be left alone for so long; null: it does not. */
+  | { readonly kind: 'answered'; readonly status: number; readonly retryAfterMs: number | null }
+  /** None. */
+  | { readonly kind: 'failed'; readonly code: string }
+  /** The signal came: it is to be sent again, and has not failed. */
+  | { readonly kind: 'interrupted' };
+
+/** Sends events to endpoints, signed. */
+export interface EventSender {
+  /** One request, never repeated, redirects not followed. Never rejects. */
+  send(
+    endpoint: EventEndpoint,
+    message: { readonly id: string; readonly body: string; readonly signal: AbortSignal },
+  ): Promise<EventSending>;
+}
+
+/** Builds the body of an event. The same every time for the same delivery. */
+export type RenderEvent = (delivery: Delivery, told: ToldEvent) => string;
+
 // ---------------------------------------------------------------------------------------------- providers
 
 /** What an adapter needs to authorize: no more. */
@@ -384,6 +557,17 @@ export interface AuthorizeCall {
   /** Whether the issuer is in the European Economic Area or the UK, where DE39 65 of Mastercard asks for SCA. */
   readonly scaRegion: boolean;
   readonly budget: CallBudget;
+  /**
+   * Of a provider with two steps: the authorization's id there that an earlier call for this attempt has made; null: make
+   * one. The others take no notice of it.
+   */
+  readonly preparedReference: string | null;
+  /**
+   * Of a provider with two steps: makes the authorization's id there durable. Called once, before the step by which money
+   * can move.
+   * @returns false: it is not durable, or somebody else has moved the authorization on; nothing more may be sent then
+   */
+  readonly prepared: (providerReference: string) => Promise<boolean>;
 }
 
 /** Time that a call may take. */
@@ -402,6 +586,11 @@ export type InquiryAnswer =
   | { readonly kind: 'found'; readonly outcome: AttemptOutcome }
   /** The provider does not know it. Evidence only after its consistency window. */
   | { readonly kind: 'not_found' }
+  /**
+   * Of a provider with two steps: the second has not been taken. No evidence, since it may be on its way; but cancelling
+   * it forestalls that.
+   */
+  | { readonly kind: 'unconfirmed' }
   /** The inquiry itself failed: no evidence either way. */
   | { readonly kind: 'no_answer'; readonly code: string };
 
@@ -431,7 +620,10 @@ export interface OperationCall {
   readonly providerReference: string | null;
   /** Idempotency key of the operation. */
   readonly providerKey: string;
+  /** Of a void: what it undoes; a value of 0 where that is not known. */
   readonly amount: Amount;
+  /** Of a capture: nothing more will be captured, what is left is given back. */
+  readonly final: boolean;
   readonly budget: CallBudget;
 }
 
@@ -470,23 +662,59 @@ export interface Notice {
   readonly type: string;
   /** Our attempt that it is about; null when it names none. */
   readonly attemptId: string | null;
+  /** Our operation that it is about; left out when it names none. */
+  readonly operationId?: string | null;
+  /** The authorization's id at the provider, by which the attempt is found where ours is not named; left out: not said. */
+  readonly providerReference?: string | null;
   /** What it says, as the same adapter understands it: plain JSON without card data. */
   readonly data: unknown;
+}
+
+/** A message as it came in under a provider's name. */
+export interface NoticeMessage {
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Byte for byte. */
+  readonly body: string;
 }
 
 export type NoticeReading =
   | { readonly kind: 'read'; readonly notices: readonly Notice[] }
   /** Not from the provider, too old, or nothing that it sends. */
-  | { readonly kind: 'refused'; readonly reason: 'signature' | 'stale' | 'malformed' | 'not_configured' };
+  | { readonly kind: 'refused'; readonly reason: 'signature' | 'stale' | 'malformed' | 'not_configured' }
+  /** What verifies it could not be had now (a certificate of the provider): it is to be sent again. */
+  | { readonly kind: 'unverifiable'; readonly code: string };
 
 /** What a notice says about an attempt or one of its operations. */
 export type NoticeEvidence =
   | { readonly kind: 'attempt'; readonly outcome: AttemptOutcome }
   | { readonly kind: 'operation'; readonly operationId: string; readonly inquiry: OperationInquiry }
+  /** The cardholder disputes what was captured, or the issuer tells of fraud: kept and told, nothing is moved by it. */
+  | { readonly kind: 'dispute'; readonly dispute: Dispute }
   /** It names our attempt, and is not about what was asked: amount, currency, merchant or operation differ. */
   | { readonly kind: 'mismatch' }
   /** Of no consequence. */
   | { readonly kind: 'nothing' };
+
+/** What a provider tells about a dispute. */
+export interface Dispute {
+  /** Its id at the provider. */
+  readonly disputeId: string;
+  readonly stage: DisputeStage;
+  /** The provider's or the network's code for why; null when it says none. */
+  readonly reason: string | null;
+  /** What is disputed; null when it is not said. */
+  readonly amount: Amount | null;
+  /** Wall clock by which evidence must be handed in; null when it is not said. */
+  readonly respondByMs: number | null;
+}
+
+/**
+ * `fraud_notice`: the issuer tells of fraud, no money moves. `inquiry`: a request for information before a dispute.
+ * `opened`: the money is (about to be) taken back.
+ */
+export const DISPUTE_STAGES = ['fraud_notice', 'inquiry', 'opened', 'updated', 'won', 'lost'] as const;
+export type DisputeStage = (typeof DISPUTE_STAGES)[number];
 
 /** A notice as the journal keeps it. */
 export interface KeptNotice extends Notice {
@@ -525,10 +753,7 @@ export interface Provider {
   refund(call: OperationCall): Promise<OperationOutcome>;
   inquireOperation(call: OperationCall & { readonly operation: OperationKind }): Promise<OperationInquiry>;
   /** Verifies what came in under the provider's name, by its raw bytes, and takes it apart. Never throws. */
-  readNotices(message: {
-    readonly headers: Readonly<Record<string, string>>;
-    readonly body: string;
-  }): NoticeReading;
+  readNotices(message: NoticeMessage): Promise<NoticeReading>;
   /** What a notice of this provider says about an attempt. Never throws. */
   evidenceIn(notice: Pick<Notice, 'type' | 'data'>, asked: NoticeSubject): NoticeEvidence;
   /** Reads a decline code; an unknown one is `unmapped` and never fails over. */
@@ -717,6 +942,19 @@ export interface Observer {
   sealed(seal: Seal): void;
   /** Authorizations that are no longer kept. */
   purged(count: number): void;
+  /** An event was sent to an endpoint, or could not be. */
+  eventSent(event: {
+    readonly endpoint: string;
+    readonly delivery: string;
+    readonly type: EventType;
+    readonly authorizationId: string;
+    /** `dead`: failed, and given up. */
+    readonly result: 'delivered' | 'failed' | 'dead';
+    /** A status of HTTP, or why there was none. */
+    readonly detail: string;
+    /** Since the change that it tells, milliseconds. */
+    readonly ageMs: number;
+  }): void;
   /** Something was found out that an operator must know. */
   remarked(event: {
     readonly remark: Remark;

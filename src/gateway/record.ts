@@ -153,6 +153,38 @@ export async function recordRoad(
   );
 }
 
+/**
+ * Makes durable under which id a provider with two steps has an attempt, before the step by which money can move.
+ * @returns false: it may not be durable, or somebody else has moved the authorization on; nothing more may be sent then
+ */
+export async function recordPrepared(
+  road: Road,
+  attemptNumber: number,
+  providerReference: string,
+  deps: GatewayDeps,
+): Promise<boolean> {
+  const attempts = road.current.attempts.map((attempt) =>
+    attempt.number === attemptNumber ? { ...attempt, preparedReference: providerReference } : attempt,
+  );
+  const result = await write(
+    road,
+    { ...road.current, attempts },
+    {
+      ...NO_INTENT,
+      leaseUntilMs: leaseFor(road, deps),
+      work: 'unchanged',
+      event: {
+        kind: 'prepared',
+        actor: 'gateway',
+        atMs: deps.clock.wallMs(),
+        data: { attempt: attempts.at(-1)?.id, provider_reference: providerReference },
+      },
+    },
+    deps,
+  );
+  return result === 'written';
+}
+
 export type FailedOver =
   | { readonly kind: 'written'; readonly intent: Intent }
   | { readonly kind: Exclude<Recorded, 'written'> };
@@ -396,6 +428,7 @@ function attemptOf(intent: Intent) {
     number: intent.number,
     provider: intent.provider,
     providerKey: intent.providerKey,
+    preparedReference: null,
     outcome: null,
     propensity: intent.propensity,
     durationMs: null,

@@ -1,6 +1,7 @@
-import type { AttemptOutcome } from '../core/attempt.ts';
+import type { Attempt, AttemptOutcome } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { applyExpiry, applyOutcome, type Change } from '../core/lifecycle.ts';
+import { NEVER_CONFIRMED, type ProviderSemantics, wasNeverConfirmed } from '../core/resolution.ts';
 import { settled } from '../core/settlement.ts';
 import { changeAuthorization } from './change.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
@@ -9,12 +10,14 @@ import { callJournal } from './journal-calls.ts';
 /** Authorizations taken up in one run. */
 const BATCH = 200;
 
-/** What is known of an attempt whose lease ended before anybody told its outcome. */
-export const LAPSED_OUTCOME: AttemptOutcome = {
-  kind: 'unknown',
-  code: 'lease_expired',
-  providerReference: null,
-};
+/**
+ * What is known of an attempt whose lease ended before anybody told its outcome: nothing, unless its provider takes a
+ * second step that is not taken before the id of the first is durable, and there is none.
+ */
+function lapsedOutcome(attempt: Attempt, semantics: ProviderSemantics | undefined): AttemptOutcome {
+  if (semantics !== undefined && wasNeverConfirmed(semantics, attempt)) return NEVER_CONFIRMED;
+  return { kind: 'unknown', code: 'lease_expired', providerReference: attempt.preparedReference };
+}
 
 /**
  * Takes up what a dead process left: attempts without an outcome become unknown, and open authorizations are finalised
@@ -35,7 +38,7 @@ export async function recoverLapsed(deps: GatewayDeps): Promise<number> {
     if (!isDead && deps.sightings.seenForMs(sighting) < leaseMs) continue;
     const result = await changeAuthorization(
       authorization,
-      (current) => closeLapsed(current, nowMs),
+      (current) => closeLapsed(current, nowMs, deps),
       {
         event: { kind: 'lapsed', actor: 'recovery', data: { reason: 'lease_expired', owner } },
       },
@@ -54,14 +57,18 @@ export async function recoverLapsed(deps: GatewayDeps): Promise<number> {
   return taken;
 }
 
-function closeLapsed(current: Authorization, nowMs: number): Change {
+function closeLapsed(current: Authorization, nowMs: number, deps: Pick<GatewayDeps, 'provider'>): Change {
   if (!current.open) return { authorization: current, remarks: [], changed: false };
   const last = current.attempts.at(-1);
   // Whatever is known of an attempt stands: a lease that ended says less.
   const { authorization, remarks } =
     last === undefined
       ? { authorization: current, remarks: [] }
-      : applyOutcome(current, last.number, LAPSED_OUTCOME, { nowMs, validityMs: 0, durationMs: null });
+      : applyOutcome(current, last.number, lapsedOutcome(last, deps.provider(last.provider)?.semantics), {
+          nowMs,
+          validityMs: 0,
+          durationMs: null,
+        });
   return { authorization: settled({ ...authorization, open: false }), remarks, changed: true };
 }
 

@@ -1,3 +1,4 @@
+import { type Attempt, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import type { Remark, RemarkOn } from '../core/lifecycle.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
@@ -18,14 +19,25 @@ export function tellRemarks(
   authorization: Authorization,
   deps: Pick<GatewayDeps, 'observer'>,
 ): void {
-  for (const { remark, attemptNumber } of remarks) {
+  for (const { remark, attemptNumber, standing } of remarks) {
     // Not where the authorization stands by now: it may have moved on to another provider.
-    const provider = authorization.attempts[attemptNumber - 1]?.provider ?? 'none';
+    const attempt = authorization.attempts[attemptNumber - 1];
+    const provider = attempt?.provider ?? 'none';
     deps.observer.remarked({ remark, provider, authorizationId: authorization.id });
     deps.observer.alert({
       kind: remark,
-      detail: `${provider}: ${DETAILS[remark]}`,
+      detail: `${provider}: ${standing === undefined ? DETAILS[remark] : detailOf(standing, attempt)}`,
       authorizationId: authorization.id,
     });
   }
+}
+
+/** Nobody else undoes it: what to do, for whoever is woken by it. */
+function detailOf(standing: string, attempt: Attempt | undefined): string {
+  const recorded = attempt === undefined ? null : referenceOf(attempt);
+  const beside =
+    recorded === standing
+      ? `says that ${standing} holds money, which is recorded as undone`
+      : `says that ${standing} holds money beside what is recorded (${recorded ?? 'no authorization'})`;
+  return `${beside}; look ${standing} up at the provider, and void or refund it there: the gateway does not`;
 }

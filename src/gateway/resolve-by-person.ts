@@ -1,4 +1,4 @@
-import { type Attempt, type AttemptOutcome, isUnsettled, providerReferenceOf } from '../core/attempt.ts';
+import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { ANSWER_MISMATCH, applyOutcome } from '../core/lifecycle.ts';
 import { pendingVoid } from '../core/settlement.ts';
@@ -8,6 +8,7 @@ import { changeAuthorization } from './change.ts';
 import { connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
+import type { AttemptName } from './ports.ts';
 
 /**
  * What a person found out about an attempt, with evidence. `approved`: it stands at the provider under that reference.
@@ -31,8 +32,11 @@ export interface ResolveCommand extends PersonsWord<Resolution> {
   readonly attemptId: string;
 }
 
-/** It is recorded about another attempt, perhaps of another account; or the provider itself says otherwise. */
-export type ReferenceRefusal = 'recorded_elsewhere' | 'provider_denies';
+/**
+ * It is recorded about another attempt, perhaps of another account; the provider itself says otherwise, or does not answer
+ * now.
+ */
+export type ReferenceRefusal = 'recorded_elsewhere' | 'provider_denies' | 'provider_silent';
 
 export type ResolveResult =
   | { readonly kind: 'resolved'; readonly authorization: Authorization }
@@ -50,9 +54,7 @@ export type ResolveResult =
 const ATTEMPT_ID = /^att_([A-Za-z]{1,64})_(\d{1,2})$/;
 
 /** The authorization and the number that an attempt's id names; null for a text that is none. */
-export function attemptNamed(
-  attemptId: string,
-): { readonly authorizationId: string; readonly number: number } | null {
+export function attemptNamed(attemptId: string): AttemptName | null {
   const match = ATTEMPT_ID.exec(attemptId);
   if (match === null) return null;
   return { authorizationId: `auth_${match[1]}`, number: Number(match[2]) };
@@ -78,7 +80,7 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
   const refusal = await refusalOfReference(command, authorization, attempt, deps);
   if (refusal !== null) return refusal;
   const { providerReference } = command;
-  const reference = attempt.outcome === null ? null : providerReferenceOf(attempt.outcome);
+  const reference = referenceOf(attempt);
   // What is undone is what is recorded there, by whatever id the person found its undoing.
   const of =
     command.resolution === 'undone' ? (reference ?? providerReference) : (providerReference ?? reference);
@@ -103,11 +105,20 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
         actor: command.account,
         data: { attempt: attempt.id, resolution: command.resolution, evidence: command.evidence, outcome },
       },
+      // Two persons may name one at the same moment.
+      exclusive:
+        providerReference === null
+          ? null
+          : { provider: attempt.provider, reference: providerReference, attemptId: attempt.id },
     },
     deps,
   );
   if (result.kind === 'failed') return { kind: 'journal_unavailable' };
-  if (result.kind === 'unchanged') return { kind: 'not_open', authorization: result.authorization };
+  if (result.kind === 'unchanged') {
+    return result.isReferenceTaken === true
+      ? { kind: 'reference_refused', because: 'recorded_elsewhere', authorization: result.authorization }
+      : { kind: 'not_open', authorization: result.authorization };
+  }
   deps.sightings.forget(attempt.id);
   deps.observer.resolved({
     authorizationId: authorization.id,
@@ -128,15 +139,14 @@ async function refusalOfReference(
   deps: GatewayDeps,
 ): Promise<ResolveResult | null> {
   if (providerReference === null) return null;
-  // Captures, voids and refunds would go to it.
   const isElsewhere = await callJournal('find_reference', deps, () =>
     deps.journal.isReferenceElsewhere(attempt.provider, providerReference, attempt.id),
   );
   if (!isElsewhere.ok) return { kind: 'journal_unavailable' };
   if (isElsewhere.value) return { kind: 'reference_refused', because: 'recorded_elsewhere', authorization };
-  const isDenied =
-    resolution === 'approved' && (await isDeniedByProvider(authorization, attempt, providerReference, deps));
-  return isDenied ? { kind: 'reference_refused', because: 'provider_denies', authorization } : null;
+  if (resolution !== 'approved') return null;
+  const because = await whatProviderSays(authorization, attempt, providerReference, deps);
+  return because === null ? null : { kind: 'reference_refused', because, authorization };
 }
 
 /** Whether there is something to be resolved: it is not known, or its undoing is not confirmed. */
@@ -148,31 +158,36 @@ function mayResolve(authorization: Authorization, attemptNumber: number, resolut
 }
 
 /**
- * Whether the provider says that what it has under a reference is not an approval of this attempt. Where it cannot be
- * asked, does not answer or is not certain itself, the person's word stands.
+ * What the provider says against an approval of this attempt under a reference: captures, voids and refunds would go to
+ * it. Where it cannot be asked, or is not certain itself, the person's word stands; while it does not answer, it is waited
+ * for: the reference might be that of another payment whose outcome is not known either.
  */
-async function isDeniedByProvider(
+async function whatProviderSays(
   authorization: Authorization,
   attempt: Attempt,
   reference: string,
   deps: GatewayDeps,
-): Promise<boolean> {
+): Promise<ReferenceRefusal | null> {
   const to = connected(attempt.provider, deps);
-  if (to === null || to.provider.semantics.inquiry === 'none') return false;
+  if (to === null || to.provider.semantics.inquiry === 'none') return null;
   const { provider, contract } = to;
   const budget = budgetFor(contract, deps);
   const answer = await inquire(provider, authorization, attempt.id, reference, budget, deps);
   switch (answer.kind) {
+    case 'unconfirmed':
+      return 'provider_denies';
     case 'no_answer':
-      return answer.code === ANSWER_MISMATCH;
+      return answer.code === ANSWER_MISMATCH ? 'provider_denies' : 'provider_silent';
     case 'not_found': {
       const windowMs = provider.semantics.notFoundAfterMs;
-      return windowMs !== null && deps.clock.wallMs() - attempt.deadlineAtMs > windowMs;
+      const isOver = windowMs !== null && deps.clock.wallMs() - attempt.deadlineAtMs > windowMs;
+      return isOver ? 'provider_denies' : null;
     }
     case 'found': {
       const { outcome } = answer;
-      if (isUnsettled(outcome)) return false;
-      return outcome.kind !== 'approved' || outcome.providerReference !== reference;
+      if (isUnsettled(outcome)) return null;
+      const isIt = outcome.kind === 'approved' && outcome.providerReference === reference;
+      return isIt ? null : 'provider_denies';
     }
   }
 }

@@ -1,15 +1,22 @@
 import type { AdapterName, ProviderContract, Ruleset } from '../core/rules/ruleset.ts';
 import type { Provider } from '../gateway/ports.ts';
 import type { AdapterDeps } from './adapter-deps.ts';
+import { createAdyenProvider } from './adyen/adapter.ts';
+import { createCheckoutProvider } from './checkout/adapter.ts';
+import { createPaypalProvider } from './paypal/adapter.ts';
 import { ProviderSetupError } from './provider-setup-error.ts';
 import { createSandboxProvider } from './sandbox/adapter.ts';
+import { createStripeProvider } from './stripe/adapter.ts';
 
 type CreateProvider = (contract: ProviderContract, deps: AdapterDeps) => Provider;
 
-/** Adapters of this version. The others of the format are words that are taken, not yet built. */
-const ADAPTERS_BUILT: ReadonlyMap<AdapterName, CreateProvider> = new Map([
-  ['sandbox', createSandboxProvider],
-]);
+const ADAPTERS: Readonly<Record<AdapterName, CreateProvider>> = {
+  sandbox: createSandboxProvider,
+  stripe: createStripeProvider,
+  adyen: createAdyenProvider,
+  checkout: createCheckoutProvider,
+  paypal: createPaypalProvider,
+};
 
 /** What the registry builds accounts with. */
 export interface RegistryDeps extends AdapterDeps {
@@ -55,7 +62,7 @@ export class ProviderRegistry {
         continue;
       }
       try {
-        const provider = build(contract, this.#deps);
+        const provider = ADAPTERS[contract.adapter](contract, this.#deps);
         built.push(provider);
         entries.set(id, { contract, provider });
       } catch (error) {
@@ -70,6 +77,39 @@ export class ProviderRegistry {
     const dropped = [...this.#entries].filter(([id, entry]) => entries.get(id) !== entry);
     this.#entries = entries;
     for (const [, entry] of dropped) entry.provider.close();
+  }
+
+  /**
+   * Builds an account anew with other credentials, on new connections; calls under way end on the old ones.
+   * @returns what differs, by name; nothing when they are those in force, or the active ruleset has no such account; or
+   * why it cannot be built with them: then it stays as it was
+   */
+  rotate(
+    id: string,
+    credentials: ProviderContract['credentials'],
+  ):
+    | { readonly kind: 'unchanged' }
+    | { readonly kind: 'rotated'; readonly names: readonly string[] }
+    | { readonly kind: 'refused'; readonly reason: string } {
+    const known = this.#entries.get(id);
+    if (known === undefined || sameTexts(known.contract.credentials, credentials))
+      return { kind: 'unchanged' };
+    const before = known.contract.credentials;
+    const names = [...new Set([...Object.keys(before), ...Object.keys(credentials)])].filter(
+      (name) => before[name] !== credentials[name],
+    );
+    const contract = { ...known.contract, credentials };
+    try {
+      this.#entries = new Map(this.#entries).set(id, {
+        contract,
+        provider: ADAPTERS[contract.adapter](contract, this.#deps),
+      });
+    } catch (error) {
+      if (!(error instanceof ProviderSetupError)) throw error;
+      return { kind: 'refused', reason: `provider ${id}: ${error.message}` };
+    }
+    known.provider.close();
+    return { kind: 'rotated', names };
   }
 
   /** The account of that id, if the active ruleset has it. */
@@ -88,17 +128,6 @@ export class ProviderRegistry {
   }
 }
 
-function build(contract: ProviderContract, deps: AdapterDeps): Provider {
-  const create = ADAPTERS_BUILT.get(contract.adapter);
-  if (create === undefined) {
-    throw new ProviderSetupError(
-      `adapter '${contract.adapter}' is not available in this version, ` +
-        `expected one of: ${[...ADAPTERS_BUILT.keys()].join(', ')}`,
-    );
-  }
-  return create(contract, deps);
-}
-
 /** Whether nothing changed that a provider instance was built from. */
 function sameConnection(one: ProviderContract, other: ProviderContract): boolean {
   return (
@@ -106,14 +135,12 @@ function sameConnection(one: ProviderContract, other: ProviderContract): boolean
     one.baseUrl === other.baseUrl &&
     one.live === other.live &&
     one.limits.concurrent === other.limits.concurrent &&
-    sameCredentials(one.credentials, other.credentials)
+    sameTexts(one.credentials, other.credentials) &&
+    sameTexts(one.settings, other.settings)
   );
 }
 
-function sameCredentials(
-  one: ProviderContract['credentials'],
-  other: ProviderContract['credentials'],
-): boolean {
+function sameTexts(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(one);
   return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
 }

@@ -37,18 +37,8 @@ function isOpened(opened: Partial<OpenedData> | undefined): opened is OpenedData
 
 function beginning(id: string, createdAtMs: number, opened: OpenedData): Authorization {
   const { account, live, traceId, request, brand, scaRegion, latePolicy, routing } = opened;
-  return newAuthorization({
-    id,
-    account,
-    live,
-    request,
-    brand,
-    scaRegion,
-    latePolicy,
-    routing,
-    traceId,
-    createdAtMs,
-  });
+  const asked = { account, live, traceId, request, brand, scaRegion, latePolicy, routing };
+  return newAuthorization({ ...asked, id, createdAtMs });
 }
 
 function changed(authorization: Authorization, changes: Changes): Authorization {
@@ -57,13 +47,21 @@ function changed(authorization: Authorization, changes: Changes): Authorization 
     ...authorization,
     status: status ?? authorization.status,
     open: open ?? authorization.open,
-    attempts: attempts === undefined ? authorization.attempts : merged(authorization.attempts, attempts),
+    attempts:
+      attempts === undefined
+        ? authorization.attempts
+        : merged(authorization.attempts, attempts.map(withPrepared)),
     operations:
       operations === undefined ? authorization.operations : merged(authorization.operations, operations),
     captureClosed: captureClosed ?? authorization.captureClosed,
     expiresAtMs: expiresAtMs === undefined ? authorization.expiresAtMs : expiresAtMs,
     decline: decline ?? authorization.decline,
   };
+}
+
+/** Events of earlier versions do not tell of what was prepared: nothing was. */
+function withPrepared(attempt: Attempt): Attempt {
+  return { ...attempt, preparedReference: attempt.preparedReference ?? null };
 }
 
 /** What has a number that was there before takes its place. */

@@ -43,6 +43,7 @@ export interface AttemptRow {
   readonly number: number;
   readonly provider: string;
   readonly provider_key: string;
+  readonly prepared_reference: string | null;
   readonly outcome: string | null;
   readonly propensity: number;
   readonly duration_ms: number | null;
@@ -148,6 +149,7 @@ function attemptFrom(row: AttemptRow): Attempt {
     number: row.number,
     provider: row.provider,
     providerKey: row.provider_key,
+    preparedReference: row.prepared_reference,
     outcome: parsed<AttemptOutcome>(row.outcome),
     propensity: row.propensity,
     durationMs: row.duration_ms,

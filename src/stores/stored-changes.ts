@@ -11,7 +11,7 @@ import type { Operation } from '../core/operation.ts';
 export interface Changes {
   readonly status?: AuthorizationStatus;
   readonly open?: boolean;
-  /** New attempts, and those whose outcome is another; whole. */
+  /** New attempts, and those of which something is other; whole. */
   readonly attempts?: readonly Attempt[];
   /** New operations, and those that went on; whole. */
   readonly operations?: readonly Operation[];
@@ -27,6 +27,8 @@ export interface Changes {
 export interface Differences {
   /** Attempts that both have, with another outcome in the second. */
   readonly settled: readonly Attempt[];
+  /** Attempts that both have, of which only the second names what the provider has prepared. */
+  readonly prepared: readonly Attempt[];
   /** The attempt that only the second has. */
   readonly attempt: Attempt | null;
   /** Operations that both have, further on in the second. */
@@ -45,6 +47,7 @@ export function differencesBetween(before: Authorization, after: Authorization):
   const isSameOperations = before.operations === after.operations;
   return {
     settled: before.attempts === after.attempts ? NONE : settledAttempts(before.attempts, after.attempts),
+    prepared: before.attempts === after.attempts ? NONE : preparedAttempts(before.attempts, after.attempts),
     attempt: added === 0 ? null : storableAttempt(after.attempts.at(-1) as Attempt),
     operated: isSameOperations ? NONE : operatedOn(before.operations, after.operations),
     begun: isSameOperations ? NONE : after.operations.slice(before.operations.length).map(storableOperation),
@@ -61,6 +64,13 @@ function settledAttempts(before: readonly Attempt[], after: readonly Attempt[]):
     settled.push(storableAttempt(attempt));
   }
   return settled;
+}
+
+function preparedAttempts(before: readonly Attempt[], after: readonly Attempt[]): readonly Attempt[] {
+  return after
+    .slice(0, before.length)
+    .filter(({ preparedReference }, index) => preparedReference !== before[index]?.preparedReference)
+    .map(storableAttempt);
 }
 
 function operatedOn(before: readonly Operation[], after: readonly Operation[]): readonly Operation[] {
@@ -101,8 +111,12 @@ export function changesBetween(
   after: Authorization,
   differences: Differences,
 ): Changes {
-  const { settled, attempt, operated, begun } = differences;
-  const attempts = attempt === null ? settled : [...settled, attempt];
+  const { settled, prepared, attempt, operated, begun } = differences;
+  const changed = [
+    ...settled,
+    ...prepared.filter(({ number }) => !settled.some((other) => other.number === number)),
+  ];
+  const attempts = attempt === null ? changed : [...changed, attempt];
   const expiresAtMs = storableExpiry(after);
   return {
     ...(before.status !== after.status && { status: after.status }),

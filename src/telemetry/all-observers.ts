@@ -22,6 +22,10 @@ export function allObservers(metrics: Observer, log: LogObserver): Observer {
       metrics.purged(count);
       log.purged(count);
     },
+    eventSent(event) {
+      metrics.eventSent(event);
+      log.eventSent(event);
+    },
     alert(event) {
       metrics.alert(event);
       log.alert(event);

@@ -11,7 +11,7 @@ type LogFields = Readonly<Record<string, string | number | boolean | null | unde
 /** What of the road is told in lines. */
 export type LogObserver = Pick<
   Observer,
-  'authorizationEnded' | 'unmappedCode' | 'alert' | 'resolved' | 'sealed' | 'purged'
+  'authorizationEnded' | 'unmappedCode' | 'alert' | 'resolved' | 'sealed' | 'purged' | 'eventSent'
 >;
 
 /** JSON lines. Every text passes {@link scrub}. Methods never throw. */
@@ -117,6 +117,17 @@ export function createLog(settings: LogSettings): Log {
       // A log that is kept elsewhere can vouch for the journal by these lines.
       sealed: ({ number, throughEvent, digest }) =>
         logger.info({ event: 'seal', number, through_event: throughEvent, digest }),
+      eventSent: ({ endpoint, delivery, type, authorizationId, result, detail, ageMs }) =>
+        logger[result === 'delivered' ? 'info' : 'warn']({
+          event: 'event_sent',
+          authorization_id: authorizationId,
+          endpoint,
+          delivery,
+          type,
+          result,
+          detail: scrub(detail),
+          age_ms: Math.round(ageMs),
+        }),
       purged: (count) => logger.info({ event: 'purged', authorizations: count }),
       alert: ({ kind, detail, authorizationId }) =>
         logger.error({

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { scrub } from '../core/cards/card-number.ts';
 import type { BreakerState } from '../core/decision.ts';
-import type { Observer, WorkCounts } from '../gateway/ports.ts';
+import type { DeliveryCounts, Observer, WorkCounts } from '../gateway/ports.ts';
 import { LabelCache } from './label-cache.ts';
 
 /** Series of one metric at most; labels come from configuration, so that this is a safety net. */
@@ -59,6 +59,10 @@ export interface Metrics {
   unsettledShown(count: number): void;
   /** What is worked on beside the road; told before a scrape. */
   workShown(counts: WorkCounts): void;
+  /** What is not delivered to endpoints, and the wall clock; told before a scrape. */
+  deliveriesShown(counts: readonly DeliveryCounts[], nowMs: number): void;
+  /** An account goes on with other credentials. */
+  credentialsRotated(provider: string): void;
   rulesetActivated(version: number): void;
   rulesetRejected(): void;
   /** The folder holds the active ruleset again. */
@@ -91,6 +95,8 @@ export function createMetrics(version: string): Metrics {
     observer: roadMetrics(registry),
     unsettledShown: unsettledMetric(registry),
     workShown: workMetric(registry),
+    deliveriesShown: backlogMetrics(registry),
+    credentialsRotated: rotationMetric(registry),
     ...rulesetMetrics(registry),
     ...breakerMetrics(registry),
     ...requestMetrics(registry),
@@ -184,6 +190,7 @@ function roadMetrics(registry: Registry): Observer {
     ...resolutionMetrics(registry),
     ...unmappedMetric(registry),
     ...noticeMetric(registry),
+    ...eventMetric(registry),
     alert: ({ kind }) => alerts.get(kind).inc(),
   };
 }
@@ -209,6 +216,16 @@ function noticeMetric(registry: Registry): Pick<Observer, 'noticeTaken'> {
     ['provider', 'result'],
   );
   return { noticeTaken: ({ provider, result }) => notices.get(provider, result).inc() };
+}
+
+function eventMetric(registry: Registry): Pick<Observer, 'eventSent'> {
+  const sent = counter(
+    registry,
+    'event_deliveries_total',
+    'Tries to tell an endpoint of an event: delivered, failed (it is tried again), or dead (given up).',
+    ['endpoint', 'result'],
+  );
+  return { eventSent: ({ endpoint, result }) => sent.get(endpoint, result).inc() };
 }
 
 /** What is found out, done and undone beside the road. */
@@ -294,6 +311,43 @@ function workMetric(registry: Registry): Metrics['workShown'] {
     work.set({ state: 'overdue' }, overdue);
     work.set({ state: 'parked' }, parked);
   };
+}
+
+function backlogMetrics(registry: Registry): Metrics['deliveriesShown'] {
+  const registers = [registry];
+  const backlog = new Gauge({
+    name: 'pointsman_event_backlog',
+    help: 'Events that are not delivered: waiting to be sent (again), or dead until a person has them sent anew.',
+    labelNames: ['endpoint', 'state'],
+    registers,
+  });
+  const lag = new Gauge({
+    name: 'pointsman_event_lag_seconds',
+    help: 'Age of the oldest event that waits to be delivered; 0 when none does.',
+    labelNames: ['endpoint'],
+    registers,
+  });
+  return (counts, nowMs) => {
+    // What is delivered or purged by now has no row any more.
+    backlog.reset();
+    lag.reset();
+    for (const { endpoint, waiting, dead, oldestWaitingAtMs } of counts.slice(0, SERIES_MAX)) {
+      backlog.set({ endpoint, state: 'waiting' }, waiting);
+      backlog.set({ endpoint, state: 'dead' }, dead);
+      const ageMs = oldestWaitingAtMs === null ? 0 : Math.max(0, nowMs - oldestWaitingAtMs);
+      lag.set({ endpoint }, ageMs / 1000);
+    }
+  };
+}
+
+function rotationMetric(registry: Registry): Metrics['credentialsRotated'] {
+  const rotations = counter(
+    registry,
+    'credential_rotations_total',
+    'Accounts that went on with other credentials, without a restart.',
+    ['provider'],
+  );
+  return (provider) => rotations.get(provider).inc();
 }
 
 function rulesetMetrics(

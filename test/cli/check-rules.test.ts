@@ -64,6 +64,7 @@ describe('check-rules', () => {
     expect(stdout).toBe('ok: 1 rule, 1 provider\n');
     expect(stderr).toMatch(/^warning: .*providers\.yaml:4:\d+ .* for api_key of .* is not set/);
     expect(stderr).toMatch(/^warning: .*providers\.yaml:4:\d+ .* for webhook_secret of .* is not readable/m);
+    expect(stderr).toMatch(/^missing: stripe-eu \(api_key, webhook_secret\)$/m);
     expect(stderr).not.toMatch(/STRIPE_KEY|\/nowhere/);
     const set = await check({ STRIPE_KEY: 'sk_hunter2' });
     expect(set.stderr).not.toMatch(/for api_key|hunter2/);
@@ -80,12 +81,12 @@ describe('check-rules', () => {
     expect(stdout + stderr).not.toContain('hunter2');
   });
 
-  it('tells of an adapter that this version does not have', async () => {
-    const live = WITH_SECRETS.replace('sandbox', 'stripe');
+  it('tells what an adapter lacks, with the name of what to write', async () => {
+    const live = WITH_SECRETS.replace('sandbox', 'stripe').replace(/api_key: [^,]+, /, '');
     await write({ 'providers.yaml': live, 'rules.yaml': ONE_RULE });
     const { code, stdout } = await check();
     expect(code).toBe(1);
-    expect(stdout).toMatch(/providers\.yaml:3:14 .*adapter 'stripe' is not available in this version/);
+    expect(stdout).toMatch(/providers\.yaml:3:14 .*credentials\.api_key is missing/);
   });
 
   it('says that there is no such folder, and how it is called', async () => {

@@ -260,10 +260,17 @@ const TAMPERING: readonly (readonly [what: string, sql: string, where: RegExp, f
     /whether money may stand/,
   ],
   [
+    'what a provider prepared',
+    `UPDATE attempts SET prepared_reference = 'pi_1' WHERE authorization = ${of('auth_approved')}`,
+    /^auth_approved/,
+    /not what its events/,
+  ],
+  [
     'an attempt is added',
     `INSERT INTO attempts SELECT authorization, 2, id, 'x', provider_key, fingerprint, propensity, started_at_ms,
        deadline_at_ms, owner, card_key, scheme_counts, blocked_until_ms, block_reason, outcome_kind, outcome, negative,
-       provider_reference, duration_ms FROM attempts WHERE authorization = ${of('auth_approved')}`,
+       provider_reference, duration_ms, prepared_reference FROM attempts
+     WHERE authorization = ${of('auth_approved')}`,
     /^auth_approved, attempt 2$/,
     /no event tells of it/,
   ],

@@ -22,6 +22,7 @@ describe('readEnvironment', () => {
       sandbox: null,
       sandboxPort: 8090,
       apiKeysFile: null,
+      eventEndpointsFile: null,
       devApiKey: null,
       leaseMs: 15_000,
       drainTimeoutMs: 10_000,

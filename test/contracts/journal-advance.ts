@@ -16,6 +16,7 @@ import {
   sampleFinding,
   sampleIntent,
   sampleOpening,
+  samplePrepared,
   sampleScope,
   sampleStep,
   T0,
@@ -25,6 +26,7 @@ import {
 
 /** What `advance` writes, in every direction, and what it refuses. */
 export function advanceContract(journal: () => Journal): void {
+  preparedContract(journal);
   failOverContract(journal);
   concludingContract(journal);
   findingContract(journal);
@@ -32,6 +34,46 @@ export function advanceContract(journal: () => Journal): void {
 }
 
 const JOURNAL_ERROR = { name: 'JournalError' };
+
+function preparedContract(journal: () => Journal): void {
+  describe('advance to what a provider with two steps has prepared', () => {
+    test('is kept with its attempt, whatever the outcome says afterwards', async () => {
+      const prepared = await written(journal(), samplePrepared(await opened(journal(), 'auth_one'), 'pi_1'));
+      expect(await journal().findAuthorization('auth_one')).toEqual(prepared);
+      const concluded = await written(journal(), sampleConclusion(prepared, OUTCOMES.unknown));
+      const found = await journal().findAuthorization('auth_one');
+      expect(found).toEqual(concluded);
+      expect(found).toMatchObject({
+        providerReference: 'pi_1',
+        attempts: [{ preparedReference: 'pi_1', outcome: OUTCOMES.unknown }],
+      });
+    });
+
+    test('is of the last attempt, and another may be prepared for the next', async () => {
+      const first = await written(journal(), samplePrepared(await opened(journal(), 'auth_one'), 'pi_1'));
+      const second = await written(journal(), sampleFailOver(first, OUTCOMES.rejected));
+      const prepared = await written(journal(), samplePrepared(second, 'pi_2'));
+      expect(prepared.attempts.map(({ preparedReference }) => preparedReference)).toEqual(['pi_1', 'pi_2']);
+      expect(await journal().findAuthorization('auth_one')).toEqual(prepared);
+    });
+
+    test('is noted once, and only while the request is under way', async () => {
+      const prepared = await written(journal(), samplePrepared(await opened(journal(), 'auth_one'), 'pi_1'));
+      await expect(journal().advance(samplePrepared(prepared, 'pi_2'))).rejects.toMatchObject(JOURNAL_ERROR);
+      const unknown = await concluded(journal(), 'auth_two', OUTCOMES.unknown);
+      await expect(journal().advance(samplePrepared(unknown, 'pi_3'))).rejects.toMatchObject(JOURNAL_ERROR);
+      expect(await journal().findAuthorization('auth_one')).toEqual(prepared);
+      expect(await journal().findAuthorization('auth_two')).toEqual(unknown);
+    });
+
+    test('comes too late where somebody else has moved the authorization on', async () => {
+      const before = await opened(journal(), 'auth_one');
+      const closed = await written(journal(), sampleConclusion(before, OUTCOMES.unknown));
+      expect(await journal().advance(samplePrepared(before, 'pi_1'))).toEqual({ kind: 'stale' });
+      expect(await journal().findAuthorization('auth_one')).toEqual(closed);
+    });
+  });
+}
 
 function failOverContract(journal: () => Journal): void {
   describe('advance to another attempt', () => {

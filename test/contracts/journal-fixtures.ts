@@ -113,6 +113,7 @@ function attemptOf(intent: Intent): Attempt {
     number: intent.number,
     provider: intent.provider,
     providerKey: intent.providerKey,
+    preparedReference: null,
     outcome: null,
     propensity: intent.propensity,
     durationMs: null,
@@ -197,6 +198,15 @@ export function sampleStep(before: Authorization, after: Authorization, over: St
     ...rest,
     event: { kind: 'changed', actor: 'gateway', atMs: T0 + 100, data: { reason: 'a test' }, ...event },
   };
+}
+
+/** The id that a provider with two steps has for the last attempt. */
+export function samplePrepared(before: Authorization, reference: string, over: StepOver = {}): Step {
+  const last = before.attempts.length;
+  const attempts = before.attempts.map((attempt) =>
+    attempt.number === last ? { ...attempt, preparedReference: reference } : attempt,
+  );
+  return sampleStep(before, { ...before, attempts }, { ...over, event: { kind: 'prepared', ...over.event } });
 }
 
 /** The outcome of the last attempt, and the intent of the next one. */

@@ -39,6 +39,8 @@ function noticeContract(journal: () => Journal): void {
     ...over,
   });
 
+  const UNNAMED = { operationId: null, providerReference: null };
+
   describe('notices', () => {
     test('are kept once for each provider, oldest first, until somebody has dealt with them', async () => {
       expect(await journal().keepNotice('psp', notice('e1'), T0)).toBe('kept');
@@ -49,8 +51,8 @@ function noticeContract(journal: () => Journal): void {
       );
       const open = await journal().openNotices(10);
       expect(open).toEqual([
-        { ...notice('e1'), provider: 'psp', sequence: open[0]?.sequence, receivedAtMs: T0 },
-        { ...notice('e1'), provider: 'other', sequence: open[1]?.sequence, receivedAtMs: T0 + 2 },
+        { ...notice('e1'), ...UNNAMED, provider: 'psp', sequence: open[0]?.sequence, receivedAtMs: T0 },
+        { ...notice('e1'), ...UNNAMED, provider: 'other', sequence: open[1]?.sequence, receivedAtMs: T0 + 2 },
         expect.objectContaining({ eventId: 'e2', attemptId: null, data: null }),
       ]);
       expect(await journal().openNotices(1)).toEqual(open.slice(0, 1));
@@ -58,6 +60,12 @@ function noticeContract(journal: () => Journal): void {
       await journal().settleNotice(open[0]?.sequence ?? 0, 'once more');
       expect(await journal().openNotices(10)).toEqual(open.slice(1));
       expect(await journal().keepNotice('psp', notice('e1'), T0 + 9)).toBe('known');
+    });
+
+    test('keep what they name, an operation or an id at the provider', async () => {
+      const named = { attemptId: null, operationId: 'ref_one_1', providerReference: 'psp_a' };
+      await journal().keepNotice('psp', notice('e1', named), T0);
+      expect(await journal().openNotices(10)).toMatchObject([named]);
     });
 
     test('of two that come at once one is kept', async () => {

@@ -13,6 +13,7 @@ import {
   sampleFailOver,
   sampleFinding,
   sampleOpening,
+  samplePrepared,
   sampleScope,
   T0,
   written,
@@ -275,6 +276,44 @@ function adminContract(journal: () => Journal): void {
     expect(await journal().isReferenceElsewhere('sandbox-a', 'psp_late', 'att_two_1')).toBe(true);
     expect(await journal().isReferenceElsewhere('sandbox-a', 'psp_late', 'att_one_1')).toBe(false);
     expect(await journal().isReferenceElsewhere('sandbox-b', 'psp_late', 'att_two_1')).toBe(false);
+  });
+
+  test('an id at a provider that nobody else may have is checked with the change itself', async () => {
+    const one = await concluded(journal(), 'auth_one', OUTCOMES.unknown);
+    const two = await concluded(journal(), 'auth_two', OUTCOMES.unknown);
+    const exclusive = (attemptId: string) => ({ provider: 'sandbox-a', reference: 'psp_a', attemptId });
+    const results = await Promise.all([
+      journal().advance(sampleFinding(one, 1, OUTCOMES.approved, { exclusive: exclusive('att_one_1') })),
+      journal().advance(sampleFinding(two, 1, OUTCOMES.approved, { exclusive: exclusive('att_two_1') })),
+    ]);
+    expect(results.map(({ kind }) => kind)).toEqual(['written', 'reference_taken']);
+    expect(await journal().findAuthorization('auth_two')).toEqual(two);
+    const again = sampleFinding(two, 1, OUTCOMES.approved, {
+      exclusive: { ...exclusive('att_two_1'), provider: 'sandbox-b' },
+    });
+    expect(await journal().advance(again), 'at another provider').toMatchObject({ kind: 'written' });
+  });
+
+  test('an attempt is found by what it obtained, prepared, or is undone by at its provider', async () => {
+    const find = (reference: string, provider = 'sandbox-a') =>
+      journal().findAttemptByReference(provider, reference);
+    expect(await find('psp_a')).toBeNull();
+    await concluded(journal(), 'auth_one');
+    expect(await find('psp_a')).toEqual({ authorizationId: 'auth_one', number: 1 });
+    expect(await find('psp_a', 'sandbox-b'), 'at another provider').toBeNull();
+
+    await written(journal(), samplePrepared(await opened(journal(), 'auth_two'), 'psp_prepared'));
+    expect(await find('psp_prepared')).toEqual({ authorizationId: 'auth_two', number: 1 });
+
+    const declined = await concluded(journal(), 'auth_three', OUTCOMES.declined);
+    await written(
+      journal(),
+      sampleFinding(declined, 1, { ...OUTCOMES.approved, providerReference: 'psp_late' }),
+    );
+    expect(await find('psp_late')).toEqual({ authorizationId: 'auth_three', number: 1 });
+
+    await concluded(journal(), 'auth_four');
+    expect(await find('psp_a'), 'two of them').toBeNull();
   });
 
   test('answers a ping', async () => {

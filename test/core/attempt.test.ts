@@ -7,10 +7,13 @@ import {
   isUnsettled,
   learnerReward,
   mayHoldMoney,
+  NOT_SUPPORTED,
   OUTCOME_KINDS,
   providerReferenceOf,
+  referenceOf,
 } from '../../src/core/attempt.ts';
 import type { DeclineCategory } from '../../src/core/declines/decline.ts';
+import { sampleAttempt } from '../support/sample-authorization.ts';
 import { SAMPLE_OUTCOMES, type SampleOutcome, sampleDecline } from '../support/sample-outcomes.ts';
 
 const paid = { providerReference: 'p1', networkTransaction: null } as const;
@@ -76,9 +79,20 @@ describe('an outcome', () => {
     expect(providerReferenceOf(outcome)).toBe(reference);
   });
 
+  it.each([
+    ['nothing is known', null, null, null],
+    ['something was prepared', null, 'pi_1', 'pi_1'],
+    ['its outcome names one', SAMPLE_OUTCOMES.approved, null, 'p1'],
+    ['its outcome names another', SAMPLE_OUTCOMES.approved, 'pi_1', 'p1'],
+    ['its outcome names none', SAMPLE_OUTCOMES.notSent, 'pi_1', 'pi_1'],
+  ] as const)('where %s, its attempt has this reference', (_, outcome, preparedReference, reference) => {
+    expect(referenceOf({ ...sampleAttempt(1, outcome), preparedReference })).toBe(reference);
+  });
+
   it('of a request that we held back ourselves says nothing about the provider', () => {
     const signal = (code: string) => breakerSignal({ kind: 'not_sent', code });
-    expect(['deadline_passed', 'draining', 'ECONNREFUSED', ''].map(signal)).toEqual([
+    expect(['deadline_passed', 'draining', NOT_SUPPORTED, 'ECONNREFUSED', ''].map(signal)).toEqual([
+      'excluded',
       'excluded',
       'excluded',
       'failure',

@@ -131,6 +131,31 @@ describe('what may be begun', () => {
     expect(beginFollowOn({ ...open, open: false }, ask('void'), true, NOW)).toMatchObject(refusal);
   });
 
+  const OURS = { kind: 'void', purpose: 'partial_approval' } as const;
+  it.each<[string, readonly SampleOutcome[], readonly Over[]]>([
+    ['a void that a caller asked for before has failed', ['partial'], [undone({ status: 'failed' }), OURS]],
+    ['only a refund was asked for', ['partial'], [given(1), OURS]],
+    [
+      'a caller has stopped an earlier attempt only',
+      ['declinedSoft', 'partial'],
+      [undone({ code: 'nothing_to_void' }), { ...OURS, attemptNumber: 2 }],
+    ],
+  ])('a void while the road undoes something, when %s: it stops the road', (_, names, over) => {
+    const open: Authorization = { ...state(names, over, { open: true }), status: 'reversing' };
+    const verdict = beginFollowOn(open, ask('void'), true, NOW);
+    expect(verdict).toMatchObject({ allowed: true, operation: { code: 'nothing_to_void' } });
+  });
+
+  it('a void while the road is open, of an attempt whose cancellation is confirmed, stops the road', () => {
+    const cancelled = [undone({ purpose: 'unknown_outcome' })];
+    const open: Authorization = {
+      ...state(['rejectedTransient'], cancelled, { open: true }),
+      status: 'pending',
+    };
+    const verdict = beginFollowOn(open, ask('void'), true, NOW);
+    expect(verdict).toMatchObject({ allowed: true, operation: { code: 'nothing_to_void' } });
+  });
+
   it('a void shows at once, a capture and a refund once they have ended', () => {
     const status = (followOn: FollowOn, over: readonly Over[] = []) => {
       const verdict = beginFollowOn(state(['approved'], over), followOn, true, NOW);

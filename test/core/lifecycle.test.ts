@@ -280,6 +280,9 @@ describe('a late approval', () => {
   });
 });
 
+/** The provider says that all of it is undone. */
+const UNDONE_IN_FULL = { ...SAMPLE_OUTCOMES.partialReversed, authorizedAmount: 4999 };
+
 describe('a second word about a definite outcome', () => {
   /** Known, told, remarks. None of these changes anything. */
   const SECOND: readonly (readonly [SampleOutcome, SampleOutcome, readonly Remark[]])[] = [
@@ -303,7 +306,7 @@ describe('a second word about a definite outcome', () => {
   });
 
   it('an approval that is undone at the provider is voided, unless we hold it captured', () => {
-    const undone = SAMPLE_OUTCOMES.partialReversed;
+    const undone = UNDONE_IN_FULL;
     const plain = applyOutcome(sampleAuthorization([SAMPLE_OUTCOMES.approved]), 1, undone, CONTEXT);
     expect(plain.changed).toBe(true);
     expect(plain.authorization).toMatchObject({
@@ -329,18 +332,50 @@ describe('a second word about a definite outcome', () => {
   ])('%s does not stand in the way of that', (_, over) => {
     const operations = [sampleOperation(1, over)];
     const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
-    const change = applyOutcome(before, 1, SAMPLE_OUTCOMES.partialReversed, CONTEXT);
+    const change = applyOutcome(before, 1, UNDONE_IN_FULL, CONTEXT);
     expect(change).toMatchObject({ changed: true, remarks: [], authorization: { status: 'voided' } });
+  });
+
+  it.each<[string, SampleOutcome, number, boolean]>([
+    ['all', 'approved', 4999, true],
+    ['a part', 'approved', 4998, false],
+    ['a cent', 'approved', 1, false],
+    ['more than all', 'approved', 5000, false],
+    ['all of a part', 'partial', 2000, true],
+    ['less of a part', 'partial', 1999, false],
+  ])('of what stands, that %s of it is undone: %s', (_, name, authorizedAmount, isBelieved) => {
+    const undone = { ...UNDONE_IN_FULL, authorizedAmount };
+    for (const over of [[], [sampleOperation(1, { kind: 'void' })]]) {
+      const before = sampleAuthorization([SAMPLE_OUTCOMES[name]], {
+        request: { acceptPartial: true },
+        operations: over,
+      });
+      const change = applyOutcome(before, 1, undone, CONTEXT);
+      expect([change.changed, change.authorization.status]).toEqual([
+        isBelieved,
+        isBelieved ? 'voided' : before.status,
+      ]);
+      expect(kinds(change)).toEqual(isBelieved ? [] : ['evidence_conflict']);
+      const said = applyOutcome(before, 1, undone, { ...CONTEXT, saidByPerson: true });
+      expect(said.authorization.status, 'a person means all of it').toBe('voided');
+    }
+  });
+
+  it('behind a decline nobody knows how much stands: any part is all of it', () => {
+    const operations = [sampleOperation(1, { kind: 'void', purpose: 'hidden_approval' })];
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.declinedHidingApproval], { operations });
+    const change = applyOutcome(before, 1, { ...UNDONE_IN_FULL, authorizedAmount: 1 }, CONTEXT);
+    expect(change).toMatchObject({ changed: true, authorization: { status: 'declined' } });
   });
 
   it('ends the void that waits for it, whoever asked for it', () => {
     const operations = [sampleOperation(1, { kind: 'void' })];
     const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
-    const ended = applyOutcome(before, 1, SAMPLE_OUTCOMES.partialReversed, CONTEXT);
+    const ended = applyOutcome(before, 1, UNDONE_IN_FULL, CONTEXT);
     const after = ended.authorization;
     expect(ended.changed).toBe(true);
     expect(after).toMatchObject({ status: 'voided', operations: [{ status: 'succeeded', code: null }] });
-    expect(applyOutcome(after, 1, SAMPLE_OUTCOMES.partialReversed, CONTEXT).changed).toBe(false);
+    expect(applyOutcome(after, 1, UNDONE_IN_FULL, CONTEXT).changed).toBe(false);
     // An event that comes late looks the same: it is no alarm.
     expect(applyOutcome(after, 1, SAMPLE_OUTCOMES.approved, CONTEXT)).toMatchObject({
       changed: false,
@@ -352,6 +387,7 @@ describe('a second word about a definite outcome', () => {
 describe('a second authorization of one attempt, under another reference of the provider', () => {
   const PENDING_VOID = { kind: 'void', purpose: 'late_approval' } as const;
   const DONE_VOID = { ...PENDING_VOID, status: 'succeeded' } as const;
+  const FAILED_VOID = { kind: 'void', status: 'failed', target: 'p9' } as const;
 
   /** Recorded, what was done about it, told of p9: what is remarked, and whether it is undone. */
   it.each<[string, SampleOutcome, readonly Partial<Operation>[], Remark, boolean]>([
@@ -359,6 +395,22 @@ describe('a second authorization of one attempt, under another reference of the 
     ['while the first stands in part', 'partial', [], 'evidence_conflict', false],
     ['while the first is captured', 'approved', [{ status: 'succeeded' }], 'evidence_conflict', false],
     ['while the first is being voided', 'approved', [{ kind: 'void' }], 'evidence_conflict', false],
+    ['while it is named by a void that failed', 'approved', [FAILED_VOID], 'evidence_conflict', false],
+    ['while it is named by what is no void', 'approved', [{ target: 'p9' }], 'evidence_conflict', false],
+    [
+      'while it is named by a void of another attempt',
+      'approved',
+      [{ kind: 'void', attemptNumber: 2, target: 'p9' }],
+      'evidence_conflict',
+      false,
+    ],
+    [
+      'once it is named by a void of another attempt that has undone it',
+      'approved',
+      [{ kind: 'void', status: 'succeeded', attemptNumber: 2, target: 'p9' }],
+      'evidence_conflict',
+      false,
+    ],
     [
       'once the first is voided',
       'approved',
@@ -398,7 +450,8 @@ describe('a second authorization of one attempt, under another reference of the 
     const operations = over.map((each, index) => sampleOperation(index + 1, each));
     const before = sampleAuthorization([SAMPLE_OUTCOMES[name]], { operations });
     const told = applyOutcome(before, 1, APPROVED, CONTEXT);
-    expect(kinds(told)).toEqual([remark]);
+    const names = remark === 'evidence_conflict' ? { standing: 'p9' } : {};
+    expect(told.remarks).toEqual([{ remark, attemptNumber: 1, ...names }]);
     expect([told.changed, told.authorization.status]).toEqual([isReversed, before.status]);
     const begun = told.authorization.operations.slice(operations.length);
     expect(begun).toMatchObject(isReversed ? [{ ...PENDING_VOID, target: 'p9', status: 'pending' }] : []);
@@ -422,8 +475,15 @@ describe('a second authorization of one attempt, under another reference of the 
     expect(told).toEqual({ authorization: before, remarks: [], changed: false });
   });
 
+  it('is not read out of an answer that names none', () => {
+    const before = sampleAuthorization([SAMPLE_OUTCOMES.approved]);
+    const nameless = { ...SAMPLE_OUTCOMES.declinedHidingApproval, providerReference: null };
+    const told = applyOutcome(before, 1, nameless, CONTEXT);
+    expect(told).toEqual({ authorization: before, remarks: [], changed: false });
+  });
+
   const undone = (providerReference: string): AttemptOutcome => ({
-    ...SAMPLE_OUTCOMES.partialReversed,
+    ...UNDONE_IN_FULL,
     providerReference,
   });
 
@@ -438,6 +498,15 @@ describe('a second authorization of one attempt, under another reference of the 
       remarks: [{ remark: 'evidence_conflict', attemptNumber: 1 }],
       changed: false,
     });
+  });
+
+  it.each<[string, AttemptOutcome]>([
+    ['closed by a person without naming it', { ...SAMPLE_OUTCOMES.approved, providerReference: '' }],
+    ['never processed as far as was known', SAMPLE_OUTCOMES.rejectedNotFound],
+  ])('is not what is undone of an attempt that was %s: its void ends', (_, outcome) => {
+    const before = sampleAuthorization([outcome], { operations: [sampleOperation(1, PENDING_VOID)] });
+    const { authorization, changed } = applyOutcome(before, 1, undone('p9'), CONTEXT);
+    expect([changed, authorization.operations[0]?.status]).toEqual([true, 'succeeded']);
   });
 
   it('has a void of its own, which ends by its own reference, or as a person says', () => {

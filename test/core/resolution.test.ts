@@ -1,15 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { isDefiniteNegative } from '../../src/core/attempt.ts';
 import {
   DAY_MS,
   DEFAULT_SCHEDULE_MS,
   isKeyUsable,
   isNotFoundEvidence,
   KEY_MARGIN_MS,
+  NEVER_CONFIRMED,
   nextWork,
   notFoundEvidenceAt,
   notFoundOutcome,
   type ProviderSemantics,
   quickResolution,
+  wasNeverConfirmed,
 } from '../../src/core/resolution.ts';
 import { sampleAttempt } from '../support/sample-authorization.ts';
 import { SAMPLE_OUTCOMES } from '../support/sample-outcomes.ts';
@@ -23,6 +26,7 @@ function semantics(over: Partial<ProviderSemantics> = {}): ProviderSemantics {
     notFoundAfterMs: 60_000,
     replay: 'same_answer',
     keyLifetimeMs: 24 * HOUR_MS,
+    twoSteps: false,
     cancelByReference: false,
     operationInquiry: true,
     validityMs: 7 * DAY_MS,
@@ -80,11 +84,29 @@ describe('not found is evidence', () => {
       [SAMPLE_OUTCOMES.unknown, null],
       [SAMPLE_OUTCOMES.unknownMismatch, 'p1'],
       [SAMPLE_OUTCOMES.pending, 'p1'],
-      [SAMPLE_OUTCOMES.approved, null],
       [null, null],
     ] as const) {
       expect(notFoundOutcome(sampleAttempt(1, outcome))).toEqual({ ...rejected, providerReference });
     }
+    const prepared = { ...sampleAttempt(1, SAMPLE_OUTCOMES.unknown), preparedReference: 'pi_1' };
+    expect(notFoundOutcome(prepared)).toEqual({ ...rejected, providerReference: 'pi_1' });
+  });
+});
+
+describe('an attempt at a provider with two steps', () => {
+  it.each([
+    ['was never confirmed where no id of it is recorded', true, null, null, true],
+    ['may have been where one was prepared', true, 'pi_1', null, false],
+    ['may have been where its outcome names one', true, null, SAMPLE_OUTCOMES.unknownMismatch, false],
+    ['may have been where there is one step', false, null, null, false],
+  ] as const)('%s', (_, twoSteps, preparedReference, outcome, expected) => {
+    const attempt = { ...sampleAttempt(1, outcome), preparedReference };
+    expect(wasNeverConfirmed(semantics({ twoSteps }), attempt)).toBe(expected);
+  });
+
+  it('that was never confirmed may fail over', () => {
+    expect(isDefiniteNegative(NEVER_CONFIRMED)).toBe(true);
+    expect(NEVER_CONFIRMED).toMatchObject({ reason: 'transient', code: 'never_confirmed' });
   });
 });
 

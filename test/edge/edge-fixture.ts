@@ -7,7 +7,7 @@ import type { Caller, EdgeDeps, ProviderSnapshot } from '../../src/edge/edge-dep
 import { renderOperation } from '../../src/edge/operation-answer.ts';
 import { type EdgeServer, type ServerSettings, startServer } from '../../src/edge/server.ts';
 import type { OperateCommand, OperateResult } from '../../src/gateway/operate.ts';
-import type { Clock, ProviderOverride } from '../../src/gateway/ports.ts';
+import type { Clock, Delivery, ProviderOverride } from '../../src/gateway/ports.ts';
 import type { ResolveCommand, ResolveResult } from '../../src/gateway/resolve-by-person.ts';
 import type {
   ResolveOperationCommand,
@@ -61,6 +61,21 @@ export const BODY = {
   metadata: { channel: 'web' },
 };
 
+/** An event that its endpoint did not take. */
+export const DELIVERY: Delivery = {
+  id: 'evt_orders_bcdfghjkmnpqrstvwxyzB_3_1',
+  endpoint: 'orders',
+  type: 'authorization.resolved',
+  authorizationId: 'auth_bcdfghjkmnpqrstvwxyzB',
+  number: 3,
+  atMs: Date.UTC(2026, 10, 24, 9),
+  state: 'dead',
+  dueAtMs: null,
+  failures: 10,
+  lastResult: '503',
+  lastSentAtMs: Date.UTC(2026, 10, 27, 12, 35, 5),
+};
+
 export const PROVIDER: ProviderSnapshot = {
   id: 'sandbox-a',
   adapter: 'sandbox',
@@ -99,6 +114,7 @@ export const AUTHORIZATION: Authorization = {
       number: 1,
       provider: 'sandbox-a',
       providerKey: 'att_b',
+      preparedReference: null,
       outcome: { kind: 'not_sent', code: 'ECONNREFUSED' },
       propensity: 0.94,
       durationMs: 2.4,
@@ -110,6 +126,7 @@ export const AUTHORIZATION: Authorization = {
       number: 2,
       provider: 'sandbox-b',
       providerKey: 'att_c',
+      preparedReference: null,
       outcome: { kind: 'approved', providerReference: 'psp_b', networkTransaction: null },
       propensity: 0.7123456789,
       durationMs: 84.3,
@@ -181,6 +198,7 @@ export interface EdgeFixture {
   readonly resolutions: ResolveCommand[];
   readonly operationResolutions: ResolveOperationCommand[];
   readonly overrides: ProviderOverride[];
+  readonly replays: { readonly delivery: Delivery; readonly account: string; readonly traceId: string }[];
   readonly faults: { readonly traceId: string; readonly route: string; readonly error: unknown }[];
   /** Everything handed to log and metrics sinks. */
   readonly told: unknown[];
@@ -215,6 +233,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
     resolutions: [],
     operationResolutions: [],
     overrides: [],
+    replays: [],
     faults: [],
     told: [],
     draining: false,
@@ -245,6 +264,11 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
         findAuthorization: async (id) => (id === AUTHORIZATION.id ? AUTHORIZATION : null),
         listAuthorizations: async () => ({ data: [AUTHORIZATION], nextCursor: null }),
       },
+      deliveries: {
+        listDeliveries: async () => ({ data: [DELIVERY], nextCursor: null }),
+        replayDelivery: async (id) => (id === DELIVERY.id ? { ...DELIVERY, state: 'waiting' } : null),
+      },
+      deliveryReplayed: (replay) => fixture.replays.push(replay),
       findCaller: (key) => KEYS[key] ?? null,
       providers: () => [PROVIDER],
       setOverride: async (override) => {

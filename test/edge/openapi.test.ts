@@ -9,7 +9,7 @@ import { BODY_BYTES_MAX } from '../../src/edge/read-body.ts';
 import type { OperateResult } from '../../src/gateway/operate.ts';
 import { JournalError } from '../../src/gateway/ports.ts';
 import type { AuthorizeResult } from '../../src/gateway/road-results.ts';
-import { AUTHORIZATION, BODY, CAPTURE, edgeFixture, post, withOperations } from './edge-fixture.ts';
+import { AUTHORIZATION, BODY, CAPTURE, DELIVERY, edgeFixture, post, withOperations } from './edge-fixture.ts';
 
 interface Media {
   example?: unknown;
@@ -224,6 +224,7 @@ const CASES: Record<ProblemName, Case> = {
       takeNotices: bug,
       providers: bug,
       journal: { findAuthorization: bug, listAuthorizations: bug },
+      deliveries: { listDeliveries: bug, replayDelivery: bug },
     },
   },
   'journal-unavailable': {
@@ -235,9 +236,13 @@ const CASES: Record<ProblemName, Case> = {
       resolveOperation: async () => ({ kind: 'journal_unavailable' }),
       setOverride: broken,
       journal: { findAuthorization: broken, listAuthorizations: broken },
+      deliveries: { listDeliveries: broken, replayDelivery: broken },
     },
   },
   'webhook-refused': { deps: { takeNotices: async () => ({ kind: 'refused', reason: 'signature' }) } },
+  'webhook-unverifiable': {
+    deps: { takeNotices: async () => ({ kind: 'unverifiable', code: 'ECONNREFUSED' }) },
+  },
   'not-ready': { deps: { readiness: async () => ({ ready: false, detail: {} }) } },
 };
 
@@ -263,6 +268,8 @@ function requestOf(operationId: string, id: string): [path: string, init: Reques
     listProviders: ['/v1/providers', get],
     getProvider: [`/v1/providers/${id || 'sandbox-a'}`, get],
     overrideProvider: [`/v1/providers/${id || 'sandbox-a'}/override`, { ...override, method: 'PUT' }],
+    listEventDeliveries: ['/v1/events/deliveries', get],
+    replayEventDelivery: [`/v1/events/deliveries/${id || DELIVERY.id}/replay`, { ...get, method: 'POST' }],
     getMetrics: ['/metrics', {}],
     getHealth: ['/healthz', {}],
     getReadiness: ['/readyz', {}],
@@ -309,7 +316,7 @@ describe('every documented answer can be had', () => {
   it.each(problems)('$operationId: $name', async ({ operationId, name }) => {
     const { deps = {}, init: change = (init) => init, path: id = '' } = CASES[name];
     const [path, init] = requestOf(operationId, id);
-    const isQueryError = operationId === 'listAuthorizations' && name === 'invalid-request';
+    const isQueryError = operationId.startsWith('list') && name === 'invalid-request';
     const response = await createApp(edgeFixture(deps).deps).request(
       isQueryError ? `${path}?limit=0` : path,
       isQueryError ? init : change(init),

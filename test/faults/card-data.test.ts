@@ -237,7 +237,8 @@ describe('T49: card numbers from either side', () => {
     for (const text of [running.answers, running.log, running.journal]) expect(text).toContain('echoed-16');
     expect(running.metrics).toContain('provider="echo-16"');
     expectNowhere(running, secrets);
-    expect(running.log).not.toMatch(/cvv/i);
+    // Ids are random letters, and three of them may be these.
+    expect(running.log.replaceAll(/\b(auth|att|void)_\w+/g, '')).not.toMatch(/cvv/i);
   });
 });
 

@@ -241,7 +241,7 @@ describe.concurrent('a late approval', () => {
 /** Deps in which A tells of an approval, and undoes it; everything else is as the world has it. */
 function tellingLate(deps: GatewayDeps, attemptId: string, voided: string[]): GatewayDeps {
   const changes: Partial<Provider> = {
-    readNotices: () => ({
+    readNotices: async () => ({
       kind: 'read',
       notices: [{ eventId: 'evt_late', type: 'authorization.authorized', attemptId, data: {} }],
     }),

@@ -99,8 +99,8 @@ const STORIES: readonly Story[] = [
   ...LOST.map((each) => ({ name: each.name, ...('semantics' in each ? { semantics: each.semantics } : {}) })),
   {
     name: 't2-behind',
-    traits: { inquiry_delay_ms: 1_500 },
-    semantics: { not_found_after_ms: 2_500 },
+    traits: { inquiry_delay_ms: 3_000 },
+    semantics: { not_found_after_ms: 5_000 },
   },
   { name: 't2-never-arrived' },
   ...INQUIRY_FAULTS.map((_, index) => ({ name: `t2-inquiry-${index}` })),

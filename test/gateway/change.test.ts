@@ -125,6 +125,12 @@ describe('the work that a change leaves', () => {
     expect(steps).toMatchObject([{ work: 'unchanged' }]);
   });
 
+  it('is left as it is where its author says so', async () => {
+    const { change, steps } = scene(null, [], { work: 'unchanged' });
+    await change();
+    expect(steps).toMatchObject([{ work: 'unchanged' }]);
+  });
+
   it('is what its author says, of what it came to', async () => {
     const plan = { step: 3, failures: 1, dueAtMs: 9, lease: null };
     const seen: Authorization[] = [];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
-import { applyOutcome } from '../../src/core/lifecycle.ts';
+import { applyOutcome, withVoid } from '../../src/core/lifecycle.ts';
+import { settled } from '../../src/core/settlement.ts';
 import { changeAuthorization } from '../../src/gateway/change.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import { keepNotices, workOutNotices } from '../../src/gateway/notices.ts';
@@ -117,6 +118,37 @@ describe('what comes in', () => {
       expect(await keepNotices('sandbox-a', MESSAGE, deps)).toEqual({ kind: 'kept', isNew: false });
     }
     expect(await world.journal.openNotices(10)).toMatchObject([{ ...notice, provider: 'sandbox-a' }]);
+  });
+
+  it('is to be sent again when what verifies it cannot be had now', async () => {
+    const { deps, world } = await scene({ kind: 'unverifiable', code: 'ECONNREFUSED' });
+    const taken: unknown[] = [];
+    const told = { ...deps, observer: { ...deps.observer, noticeTaken: (it: unknown) => taken.push(it) } };
+    expect(await keepNotices('sandbox-a', MESSAGE, told)).toEqual({
+      kind: 'unverifiable',
+      code: 'ECONNREFUSED',
+    });
+    expect(taken).toEqual([{ provider: 'sandbox-a', result: 'unverifiable' }]);
+    expect(await world.journal.openNotices(10)).toEqual([]);
+  });
+
+  it('is to be sent again when the adapter throws, which is told', async () => {
+    const { deps } = await scene(null);
+    const alerts: string[] = [];
+    const broken: GatewayDeps = {
+      ...deps,
+      observer: { ...deps.observer, alert: ({ kind }) => alerts.push(kind) },
+      provider: (each) => {
+        const provider = deps.provider(each);
+        const readNotices = () => Promise.reject(new TypeError('a bug'));
+        return provider === undefined ? undefined : { ...provider, readNotices };
+      },
+    };
+    expect(await keepNotices('sandbox-a', MESSAGE, broken)).toEqual({
+      kind: 'unverifiable',
+      code: 'adapter_failed',
+    });
+    expect(alerts).toEqual(['adapter_threw']);
   });
 
   it('is not acknowledged when it cannot be kept', async () => {
@@ -330,3 +362,140 @@ describe('an approval that is told of what is undone already', () => {
     expect(await world.get(id)).toMatchObject({ status: 'voided', version });
   });
 });
+
+describe('what it is about', () => {
+  /** A payment that is approved, and a notice that names it by something else than our attempt. */
+  async function noticed(names: Partial<Notice>, evidence: NoticeEvidence) {
+    const world = new GatewayWorld({});
+    const process = world.process();
+    const id = idIn(await world.authorize(process));
+    const { attempts, providerReference } = await world.get(id);
+    const notice: Notice = {
+      eventId: 'evt_1',
+      type: 'told',
+      attemptId: null,
+      data: {},
+      ...names,
+      ...(names.providerReference === THEIRS && { providerReference }),
+    };
+    const seen: NoticeSubject[] = [];
+    const deps: GatewayDeps = {
+      ...process.deps,
+      provider: (each) => {
+        const provider = process.deps.provider(each);
+        if (provider === undefined) return undefined;
+        const evidenceIn = (_: unknown, asked: NoticeSubject) => {
+          seen.push(asked);
+          return evidence;
+        };
+        return { ...provider, semantics: provider.semantics, evidenceIn };
+      },
+    };
+    await world.journal.keepNotice('sandbox-a', notice, 0);
+    return { world, deps, id, seen, attemptId: attempts[0]?.id ?? '' };
+  }
+
+  /** Stands for the authorization's own id at the provider. */
+  const THEIRS = '<theirs>';
+  const NOTHING: NoticeEvidence = { kind: 'nothing' };
+
+  it('is found by the id of the authorization at the provider', async () => {
+    const { deps, seen, attemptId } = await noticed({ providerReference: THEIRS }, NOTHING);
+    expect(await workOutNotices(deps)).toBe(1);
+    expect(seen.map((asked) => asked.attemptId)).toEqual([attemptId]);
+  });
+
+  it('is nobody where that id is not known', async () => {
+    const { deps, seen } = await noticed({ providerReference: 'psp_other' }, NOTHING);
+    expect(await workOutNotices(deps)).toBe(1);
+    expect(seen).toEqual([]);
+  });
+
+  it('waits where the journal cannot be asked by it', async () => {
+    const { deps, seen } = await noticed({ providerReference: THEIRS }, NOTHING);
+    const broken = { ...deps, journal: failing(deps.journal, 'findAttemptByReference') };
+    expect(await workOutNotices(broken)).toBe(0);
+    expect(await workOutNotices(deps)).toBe(1);
+    expect(seen).toHaveLength(1);
+  });
+
+  it('is found by an operation of ours', async () => {
+    const { world, deps, seen, id, attemptId } = await noticed({}, NOTHING);
+    const operationId = await begunVoid(world, deps, id);
+    await world.journal.keepNotice(
+      'sandbox-a',
+      { eventId: 'evt_2', type: 'told', attemptId: null, operationId, data: {} },
+      0,
+    );
+    expect(await workOutNotices(deps)).toBe(2);
+    expect(seen.map((asked) => asked.attemptId)).toEqual([attemptId]);
+    expect(seen[0]?.operations).toMatchObject([{ operationId }]);
+  });
+
+  it('is nobody where the operation is not one of that authorization', async () => {
+    const { world, deps, seen, id } = await noticed({}, NOTHING);
+    const operationId = (await begunVoid(world, deps, id)).replace(/_1$/, '_7');
+    await world.journal.keepNotice(
+      'sandbox-a',
+      { eventId: 'evt_2', type: 'told', attemptId: null, operationId, data: {} },
+      0,
+    );
+    expect(await workOutNotices(deps)).toBe(2);
+    expect(seen).toEqual([]);
+  });
+
+  it('a dispute is kept in the history and moves nothing', async () => {
+    const dispute = {
+      disputeId: 'dp_1',
+      stage: 'opened',
+      reason: 'fraudulent',
+      amount: { value: 4999, currency: 'EUR' },
+      respondByMs: 1_800_000_000_000,
+    } as const;
+    const told = await noticed({ providerReference: THEIRS }, { kind: 'dispute', dispute });
+    const before = await told.world.get(told.id);
+    expect(await workOutNotices(told.deps)).toBe(1);
+    const after = await told.world.get(told.id);
+    expect(after).toEqual({ ...before, version: before.version + 1 });
+    expect((await told.world.journal.history(told.id)).at(-1)).toMatchObject({
+      kind: 'disputed',
+      actor: 'webhook sandbox-a',
+      data: { notice: 'evt_1', attempt: told.attemptId, dispute },
+    });
+    expect(await workOutNotices(told.deps), 'once').toBe(0);
+  });
+
+  it('a dispute waits while the journal cannot be written', async () => {
+    const dispute = {
+      disputeId: 'dp_1',
+      stage: 'lost',
+      reason: null,
+      amount: null,
+      respondByMs: null,
+    } as const;
+    const { deps } = await noticed({ providerReference: THEIRS }, { kind: 'dispute', dispute });
+    expect(await workOutNotices({ ...deps, journal: failing(deps.journal, 'advance') })).toBe(0);
+    expect(await workOutNotices(deps)).toBe(1);
+  });
+});
+
+/** Begins a void of an authorization, and returns its id. */
+async function begunVoid(world: GatewayWorld, deps: GatewayDeps, id: string): Promise<string> {
+  const authorization = await world.get(id);
+  const result = await changeAuthorization(
+    authorization,
+    (current) => {
+      const attempt = current.attempts[0];
+      if (attempt === undefined) throw new Error('it has an attempt');
+      return {
+        authorization: settled(withVoid(current, attempt, 'requested', 0)),
+        remarks: [],
+        changed: true,
+      };
+    },
+    { event: { kind: 'operation_begun', actor: 'test', data: {} } },
+    deps,
+  );
+  if (result.kind !== 'written') throw new Error(`the void was not written: ${result.kind}`);
+  return result.authorization.operations[0]?.id ?? '';
+}

@@ -94,6 +94,15 @@ const unrecorded = ({ deps }: ReturnType<typeof scene>) => deps.unrecorded.size;
 const bodyOf = (result: Awaited<ReturnType<typeof operate>>) =>
   result.kind === 'answered' ? (JSON.parse(result.body) as Operation & { authorization: string }) : null;
 
+it('a void that only stops the road, which undoes it already, is not sent', async () => {
+  const ours = sampleOperation(1, { kind: 'void', purpose: 'partial_approval' });
+  const authorization = state(['partial'], { open: true, operations: [ours] });
+  const here = scene({ authorization, command: { kind: 'void' } });
+  expect(bodyOf(await here.run())).toMatchObject({ status: 'succeeded', code: 'nothing_to_void' });
+  expect(here.provider.asked).toEqual([]);
+  expect(here.steps).toMatchObject([{ work: 'unchanged', after: { status: 'reversing' } }]);
+});
+
 describe('before anything is begun', () => {
   it.each<[string, Scene]>([
     ['there is no such authorization', { authorization: null }],

@@ -44,7 +44,12 @@ const call = ({ target, authorization }: ReturnType<typeof scene>, providerRefer
   providerReference,
   providerKey: target.operation.providerKey,
   operation: 'void',
-  amount: { value: 1_234, currency: authorization.request.amount.currency },
+  // Nobody knows how much an attempt has obtained that is not known.
+  amount: {
+    value: target.attempt.outcome?.kind === 'approved' ? 1_234 : 0,
+    currency: authorization.request.amount.currency,
+  },
+  final: false,
   budget: BUDGET,
 });
 
@@ -159,8 +164,9 @@ const STANDING: readonly (readonly [string, InquiryAnswer, OperationEnd | null, 
   ['cancelled', found(CANCELLED), UNDONE, UNDONE],
   ['approved', found(SAMPLE_OUTCOMES.approved), REFUSAL, null],
   ['approved in part', found(SAMPLE_OUTCOMES.partial), REFUSAL, null],
-  ['declined', found(SAMPLE_OUTCOMES.declinedSoft), REFUSAL, null],
-  ['not processed', found(SAMPLE_OUTCOMES.rejectedTransient), REFUSAL, null],
+  ['declined', found(SAMPLE_OUTCOMES.declinedSoft), UNDONE, UNDONE],
+  ['declined, with what may hide behind it', found(SAMPLE_OUTCOMES.declinedHidingApproval), REFUSAL, null],
+  ['not processed', found(SAMPLE_OUTCOMES.rejectedTransient), UNDONE, UNDONE],
   ['unknown', found(SAMPLE_OUTCOMES.unknown), null, null],
   ['still worked on', found(SAMPLE_OUTCOMES.pending), null, null],
   ['not found, which contradicts the record', { kind: 'not_found' }, null, null],

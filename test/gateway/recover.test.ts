@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Authorization } from '../../src/core/authorization.ts';
+import { NEVER_CONFIRMED } from '../../src/core/resolution.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import type { Lapsed, StepResult } from '../../src/gateway/ports.ts';
-import { expireDue, LAPSED_OUTCOME, recoverLapsed } from '../../src/gateway/recover.ts';
-import { oneRowJournal, stage } from '../support/gateway-stubs.ts';
+import { expireDue, recoverLapsed } from '../../src/gateway/recover.ts';
+import { oneRowJournal, stage, stubProvider } from '../support/gateway-stubs.ts';
 import { sampleAuthorization } from '../support/sample-authorization.ts';
 import { SAMPLE_OUTCOMES, type SampleOutcome } from '../support/sample-outcomes.ts';
 
 const LEASE_MS = 5_000;
+const LAPSED_OUTCOME = { kind: 'unknown', code: 'lease_expired', providerReference: null };
 const STALE: StepResult = { kind: 'stale' };
 
 const left = (names: readonly (SampleOutcome | null)[], over: Partial<Omit<Authorization, 'request'>> = {}) =>
@@ -151,8 +153,23 @@ describe('what a dead process left', () => {
     expect(here.told.map(({ what, kind }) => [what, kind])).toEqual([['alert', 'lease_expired']]);
   });
 
-  it('is an unknown outcome by the end of a lease, under nobody’s reference', () => {
-    expect(LAPSED_OUTCOME).toEqual({ kind: 'unknown', code: 'lease_expired', providerReference: null });
+  describe('at a provider with two steps', () => {
+    const provider = () => stubProvider({}, { twoSteps: true });
+    it('may have been sent once an id of it is durable', async () => {
+      const attempts = left([null]).attempts.map((attempt) => ({ ...attempt, preparedReference: 'pi_1' }));
+      const here = lapsed({ authorization: left([null], { attempts }), deps: { provider } });
+      expect(await twice(here)).toEqual([0, 1]);
+      const outcome = { ...LAPSED_OUTCOME, providerReference: 'pi_1' };
+      expect(here.steps).toMatchObject([{ after: { status: 'pending', attempts: [{ outcome }] } }]);
+    });
+
+    it('was never authorized before that', async () => {
+      const here = lapsed({ deps: { provider } });
+      expect(await twice(here)).toEqual([0, 1]);
+      expect(here.steps).toMatchObject([
+        { after: { status: 'failed', open: false, attempts: [{ outcome: NEVER_CONFIRMED }] } },
+      ]);
+    });
   });
 
   it('is left as it is when its process was not dead after all', async () => {

@@ -20,3 +20,25 @@ it('a late approval is told of the provider that is undone, not of the one whose
     ['late_approval', 'sandbox-a', authorization.id],
   ]);
 });
+
+it.each([
+  ['p9', 'says that p9 holds money beside what is recorded (p1); look p9 up at the provider'],
+  ['p1', 'says that p1 holds money, which is recorded as undone; look p1 up at the provider'],
+])('a contradiction names the authorization that stands, and what to do: %s', (standing, expected) => {
+  const details: string[] = [];
+  const authorization = sampleAuthorization([SAMPLE_OUTCOMES.approved]);
+  tellRemarks([{ remark: 'evidence_conflict', attemptNumber: 1, standing }], authorization, {
+    observer: { ...SILENT, alert: ({ detail }) => details.push(detail) },
+  });
+  expect(details).toEqual([`sandbox-a: ${expected}, and void or refund it there: the gateway does not`]);
+});
+
+it('a contradiction without an authorization that stands is told in general words', () => {
+  const details: string[] = [];
+  tellRemarks([{ remark: 'evidence_conflict', attemptNumber: 1 }], sampleAuthorization([]), {
+    observer: { ...SILENT, alert: ({ detail }) => details.push(detail) },
+  });
+  expect(details).toEqual([
+    'none: a provider contradicts what is recorded; the record stands, look at the history',
+  ]);
+});

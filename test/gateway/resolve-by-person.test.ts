@@ -8,7 +8,10 @@ import { GatewayWorld, idIn } from '../support/gateway-world.ts';
 import { SAMPLE_OUTCOMES } from '../support/sample-outcomes.ts';
 
 /** A payment whose only attempt hangs, and a journal that lets others write just before it writes. */
-async function unknownPayment(inquiry: () => InquiryAnswer = () => ({ kind: 'no_answer', code: 'timeout' })) {
+async function unknownPayment(
+  inquiry: () => InquiryAnswer = () => ({ kind: 'no_answer', code: 'timeout' }),
+  lost = 1,
+) {
   const state: { overtake: (() => Promise<unknown>) | null } = { overtake: null };
   const journal = (real: Journal): Journal =>
     new Proxy(real, {
@@ -27,7 +30,7 @@ async function unknownPayment(inquiry: () => InquiryAnswer = () => ({ kind: 'no_
     });
   const world = new GatewayWorld({
     journal,
-    script: { 'sandbox-a': ['hang_processed'] },
+    script: { 'sandbox-a': Array.from({ length: lost }, () => 'hang_processed' as const) },
     action: { attemptsMax: 1 },
     provider: { inquiryStep: () => 'fail' },
     schedule: [3_600_000],
@@ -69,7 +72,7 @@ describe('what was found out between the look of a person and its word', () => {
     ['not_processed', 'approved', 'approved'],
     ['approved', 'declinedHard', 'declined'],
   ])('stands: %s does not change what is %s', async (resolution, found, status) => {
-    const { world, id, overtakenBy, resolve } = await unknownPayment();
+    const { world, id, overtakenBy, resolve } = await unknownPayment(() => ({ kind: 'not_found' }));
     overtakenBy(SAMPLE_OUTCOMES[found]);
     expect(await resolve(resolution)).toMatchObject({ kind: 'not_open', authorization: { status } });
     expect(await world.get(id)).toMatchObject({ status, operations: [] });
@@ -108,7 +111,8 @@ describe('what a person says to stand at the provider', () => {
     ['another payment', { kind: 'no_answer', code: 'answer_mismatch' }, 'reference_refused'],
     ['nothing', { kind: 'not_found' }, 'reference_refused'],
     ['that it does not know yet', { kind: 'found', outcome: SAMPLE_OUTCOMES.pending }, 'resolved'],
-    ['no answer', { kind: 'no_answer', code: 'timeout' }, 'resolved'],
+    ['no answer', { kind: 'no_answer', code: 'timeout' }, 'reference_refused'],
+    ['that it was not confirmed', { kind: 'unconfirmed' }, 'reference_refused'],
   ])('is compared with what the provider says: %s', async (_, answer, kind) => {
     const { world, id, asked, resolve } = await unknownPayment(() => answer);
     await world.clock.advance(600_000);
@@ -118,6 +122,34 @@ describe('what a person says to stand at the provider', () => {
     const after = await world.get(id);
     if (kind === 'resolved') expect(after).toMatchObject({ status: 'approved', providerReference: 'psp_7' });
     else expect(after).toEqual(before);
+  });
+
+  it.each([
+    ['answers nothing', { kind: 'no_answer', code: 'timeout' }, 'provider_silent'],
+    ['denies it', { kind: 'no_answer', code: 'answer_mismatch' }, 'provider_denies'],
+  ] as const)('is refused with the reason where the provider %s', async (_, answer, because) => {
+    const { resolve } = await unknownPayment(() => answer);
+    expect(await resolve('approved', { providerReference: 'psp_7' })).toMatchObject({ because });
+  });
+
+  it('is of one of two persons who name the same at once', async () => {
+    const { world, process, id } = await unknownPayment(() => ({ kind: 'not_found' }), 2);
+    const second = idIn(await world.authorize(process, { reference: 'order-2' }, 'key-2'));
+    expect(await world.get(second)).toMatchObject({ status: 'pending' });
+    const results = await Promise.all(
+      [id, second].map(async (each) => {
+        const attemptId = (await world.get(each)).attempts[0]?.id ?? '';
+        return world.resolveByPerson(process, {
+          attemptId,
+          resolution: 'approved',
+          providerReference: 'psp_7',
+        });
+      }),
+    );
+    expect(results.map(({ kind }) => kind).toSorted()).toEqual(['reference_refused', 'resolved']);
+    expect(results.find(({ kind }) => kind === 'reference_refused')).toMatchObject({
+      because: 'recorded_elsewhere',
+    });
   });
 
   it('is believed while the provider cannot be certain that there is nothing', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import type { Authorization, AuthorizationRequest } from '../../src/core/authorization.ts';
 import type { Operation } from '../../src/core/operation.ts';
-import type { ProviderSemantics } from '../../src/core/resolution.ts';
+import { NEVER_CONFIRMED, type ProviderSemantics } from '../../src/core/resolution.ts';
 import type { ProviderContract } from '../../src/core/rules/ruleset.ts';
 import { sentSighting } from '../../src/gateway/attempt.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
@@ -349,8 +349,20 @@ describe('an attempt that cannot be asked about', () => {
     const budget = BUDGET(first.deps, 5_000);
     const providerKey = sampleAttempt(1, null).providerKey;
     expect(first.calls).toEqual([
-      { attemptId: ID, providerKey, request, token: 'tok_visa', brand, scaRegion, budget },
+      {
+        attemptId: ID,
+        providerKey,
+        request,
+        token: 'tok_visa',
+        brand,
+        scaRegion,
+        budget,
+        preparedReference: null,
+        prepared: expect.any(Function),
+      },
     ]);
+    const { prepared } = first.calls[0] as { readonly prepared: (reference: string) => Promise<boolean> };
+    expect(await prepared('pi_1'), 'a second step is taken on the road or never').toBe(false);
   });
 
   it('is asked about where the provider named it', async () => {
@@ -406,7 +418,7 @@ describe('an attempt that cannot be asked about', () => {
     ['was not sent', SAMPLE_OUTCOMES.notSent, 'not_sent'],
     ['was turned away', SAMPLE_OUTCOMES.rejectedLimited, 'rejected'],
     ['was lost too', SAMPLE_OUTCOMES.unknown, 'unknown'],
-    ['met a bug', new Error('bug'), 'adapter_failed'],
+    ['met a bug', new Error('bug'), 'unknown'],
   ])('and whose repeat %s, is as unknown as before', async (_, authorize, code) => {
     const done = await look({ ...blind, answers: { authorize } as StubAnswers });
     expect(done.lines).toEqual([`attempt inquiry no_answer ${code}`]);
@@ -418,7 +430,7 @@ describe('an attempt that cannot be asked about', () => {
       authorizationId: done.authorization.id,
     };
     const alerts = done.told.filter(({ what }) => what === 'alert');
-    expect(alerts).toEqual(code === 'adapter_failed' ? [alert] : []);
+    expect(alerts).toEqual(authorize instanceof Error ? [alert] : []);
   });
 });
 
@@ -465,6 +477,102 @@ describe('a void of an attempt that is not known', () => {
     expect(done.asked).toEqual(['inquire', 'void']);
     expect(done.lines).toEqual(['attempt inquiry unknown', 'void answer refused unknown_payment']);
     expect([done.steps, done.plan]).toEqual([[], [1, 0, 30_000]]);
+  });
+});
+
+describe('an attempt at a provider with two steps', () => {
+  const TWO_STEPS = { inquiry: 'provider_reference', twoSteps: true } as const;
+
+  it('of which no id is recorded was never authorized: nobody is asked', async () => {
+    const done = await look({ outcomes: ['unknown'], semantics: TWO_STEPS });
+    expect([done.asked, done.lines]).toEqual([[], ['attempt record rejected']]);
+    expect(done.last).toMatchObject({ status: 'failed', attempts: [{ outcome: NEVER_CONFIRMED }] });
+  });
+
+  const prepared = (outcome: Named): Partial<Authorization> => ({
+    attempts: [{ ...sampleAttempt(1, outcomeOf(outcome)), preparedReference: 'pi_1' }],
+  });
+
+  it('is asked about by the id that was prepared', async () => {
+    const done = await look({
+      over: prepared('unknown'),
+      semantics: TWO_STEPS,
+      answers: { inquire: found('approved') },
+    });
+    expect(done.calls).toMatchObject([{ providerReference: 'pi_1' }]);
+    expect(done.last).toMatchObject({ status: 'approved' });
+  });
+
+  it('whose second step was never seen is cancelled, and the confirmation is the evidence', async () => {
+    const done = await look({
+      over: prepared('unknown'),
+      semantics: TWO_STEPS,
+      answers: { inquire: { kind: 'unconfirmed' }, operate: CONFIRMED },
+    });
+    expect(done.asked).toEqual(['inquire', 'void']);
+    expect(done.calls[1]).toMatchObject({ providerReference: 'pi_1' });
+    expect(done.steps.map(({ event }) => event)).toMatchObject([
+      { kind: 'cancellation_begun', actor: 'resolver', data: { attempt: ID, by: 'unconfirmed' } },
+      { kind: 'operation_ended' },
+    ]);
+    expect(done.lines).toEqual(['attempt inquiry unconfirmed', 'void answer succeeded']);
+    expect(done.last).toMatchObject({
+      status: 'failed',
+      attempts: [{ outcome: { kind: 'rejected', reason: 'cancelled', providerReference: 'pi_1' } }],
+      operations: [{ kind: 'void', purpose: 'unknown_outcome', status: 'succeeded' }],
+    });
+  });
+
+  it('is not cancelled a second time while a void is under way', async () => {
+    const done = await look({
+      over: prepared('unknown'),
+      operations: [{ kind: 'void', purpose: 'unknown_outcome' }],
+      semantics: TWO_STEPS,
+      answers: { inquire: { kind: 'unconfirmed' }, inquireOperation: { kind: 'pending' } },
+    });
+    expect(done.asked).toEqual(['inquire', 'inquireOperation']);
+    expect(done.steps).toEqual([]);
+    expect(done.plan?.slice(0, 2), 'it was answered').toEqual([1, 0]);
+  });
+
+  it.each<[string, readonly Named[]]>([
+    ['has found it out', ['approved']],
+    ['has found it out, and another is under way', ['rejectedTransient', null]],
+  ])('is not cancelled where somebody else %s meanwhile', async (_, outcomes) => {
+    const done = await look({
+      over: prepared('unknown'),
+      semantics: TWO_STEPS,
+      answers: { inquire: { kind: 'unconfirmed' } },
+      results: [{ kind: 'stale' }],
+      newer: sampleAuthorization(outcomes.map(outcomeOf), { version: 9 }),
+    });
+    expect(done.asked).toEqual(['inquire']);
+    expect(done.steps).toHaveLength(1);
+  });
+
+  it('is asked about again, and not cancelled, when the cancellation cannot be written', async () => {
+    const done = await look({
+      over: prepared('unknown'),
+      semantics: TWO_STEPS,
+      answers: { inquire: { kind: 'unconfirmed' } },
+      results: ['fails'],
+    });
+    expect(done.asked).toEqual(['inquire']);
+    expect(done.plan?.slice(0, 2)).toEqual([0, 1]);
+  });
+
+  it('stays unknown while the cancellation is not confirmed', async () => {
+    const done = await look({
+      over: prepared('unknown'),
+      semantics: TWO_STEPS,
+      answers: {
+        inquire: { kind: 'unconfirmed' },
+        operate: { kind: 'unknown', code: 'timeout' },
+        inquireOperation: { kind: 'not_found' },
+      },
+    });
+    expect(done.last).toMatchObject({ status: 'pending', attempts: [{ outcome: { kind: 'unknown' } }] });
+    expect(done.put).toHaveLength(1);
   });
 });
 
@@ -807,21 +915,21 @@ describe('a reversal that is not known there, and whose repeat is lost again', (
   };
   const sent = ['inquireOperation', 'void'];
 
-  it.each<[string, Scene['answers']]>([
-    ['lost', {}],
-    [
-      'a failure that the provider keeps',
-      { operate: { kind: 'unknown', code: 'http_500', answered: 'failure' } },
-    ],
-  ])('has a key that undoes nothing any more: it is begun anew under another (%s)', async (_, answers) => {
-    const done = await look({ ...spent, answers: { ...spent.answers, ...answers } });
-    expect(done.asked).toEqual([...sent, 'inquire']);
-    expect(done.lines).toEqual(['void answer failed']);
-    expect(done.steps).toMatchObject([
-      { event: { data: { status: 'failed', code: 'key_spent', providerReference: null } } },
-    ]);
-    expect(done.last?.operations).toMatchObject([{ status: 'failed' }, { status: 'pending', number: 2 }]);
-  });
+  it.each([
+    { kind: 'unknown', code: 'http_500' },
+    { kind: 'unknown', code: 'http_500', answered: 'failure' },
+  ] as const)(
+    'has a key that undoes nothing any more: it is begun anew under another: %j',
+    async (operate) => {
+      const done = await look({ ...spent, answers: { ...spent.answers, operate } });
+      expect(done.asked).toEqual([...sent, 'inquire']);
+      expect(done.lines).toEqual(['void answer failed']);
+      expect(done.steps).toMatchObject([
+        { event: { data: { status: 'failed', code: 'key_spent', providerReference: null } } },
+      ]);
+      expect(done.last?.operations).toMatchObject([{ status: 'failed' }, { status: 'pending', number: 2 }]);
+    },
+  );
 
   it.each<[string, Scene]>([
     ['not in the window', { atMs: past - 1 }],
@@ -877,6 +985,23 @@ describe('what a caller may ask for anew, is not known there, and whose repeat f
     { kind: 'void' },
   ];
 
+  it.each<[string, Scene]>([
+    ['not where the provider was not asked', { semantics: { operationInquiry: false } }],
+    [
+      'not while nothing is known of its attempt',
+      {
+        outcomes: ['unknownMismatch'],
+        operations: [{ kind: 'void' }],
+        answers: { ...failing.answers, inquire: found('unknown') },
+      },
+    ],
+  ])('%s', async (_, scene) => {
+    const done = await look({ ...failing, ...scene });
+    expect(done.asked.at(-1)).toMatch(/^(capture|void)$/);
+    expect(done.steps.filter(({ event }) => event.kind === 'operation_key_spent')).toEqual([]);
+    expect(done.lines.at(-1)).toMatch(/answer unknown http_500$/);
+  });
+
   it.each(OPERATIONS)('has a spent key, which is recorded: %j', async (operation) => {
     const done = await look({ ...failing, operations: [operation] });
     expect(done.asked).toEqual(['inquireOperation', operation.kind]);
@@ -911,21 +1036,6 @@ describe('what a caller may ask for anew, is not known there, and whose repeat f
   ])('but not %s', async (_, scene) => {
     const done = await look({ ...failing, ...scene });
     expect([done.asked.length, done.steps]).toEqual([2, []]);
-  });
-
-  it('but not when the provider was not asked', async () => {
-    const done = await look({ ...failing, semantics: { operationInquiry: false } });
-    expect([done.asked, done.steps]).toEqual([['capture'], []]);
-  });
-
-  it('but not while nothing is known of its attempt', async () => {
-    const done = await look({
-      ...failing,
-      outcomes: ['unknownMismatch'],
-      answers: { ...failing.answers, inquire: found('unknown') },
-      operations: [{ kind: 'void' }],
-    });
-    expect([done.asked, done.steps]).toEqual([['inquire', 'inquireOperation', 'void'], []]);
   });
 
   it('is sent again whatever an earlier repeat came to, while its key is good', async () => {

@@ -9,6 +9,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'src/core/lifecycle.ts': ['test/core/lifecycle.test.ts'],
   'src/core/follow-on.ts': ['test/core/follow-on.test.ts'],
   'src/core/operation.ts': [
+    'test/core/operation.test.ts',
     'test/core/settlement.test.ts',
     'test/core/lifecycle.test.ts',
     'test/core/follow-on.test.ts',
@@ -23,9 +24,9 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'src/gateway/judge-repeat.ts': ['test/gateway/resolve-item.test.ts'],
   'src/gateway/connected.ts': ['test/gateway/resolve-item.test.ts', 'test/gateway/operate-steps.test.ts'],
   'src/gateway/asker.ts': ['test/gateway/operate-steps.test.ts'],
+  'src/gateway/ask-provider.ts': ['test/gateway/operation-calls.test.ts'],
   'src/gateway/change.ts': ['test/gateway/change.test.ts'],
   'src/gateway/finish-attempt.ts': ['test/gateway/finish-attempt.test.ts'],
-  'src/gateway/guard-adapter.ts': ['test/gateway/operation-calls.test.ts'],
   'src/gateway/journal-step.ts': ['test/gateway/journal-step.test.ts'],
   'src/gateway/operation-calls.ts': ['test/gateway/operation-calls.test.ts'],
   'src/gateway/operate.ts': ['test/gateway/operate-steps.test.ts'],

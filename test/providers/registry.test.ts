@@ -129,20 +129,67 @@ describe('the registry', () => {
     const before = provider('sandbox-a');
     const wrong = () =>
       load(
-        contract('stripe-eu', { adapter: 'stripe' }),
         contract('sandbox-b', { baseUrl: null }),
         contract('sandbox-d', { credentials: { api_key: 'secret\n' } }),
         contract('sandbox-e', { baseUrl: 'http://psp.example.com' }),
         contract('sandbox-f'),
       );
-    expect(wrong).toThrow(
-      "provider stripe-eu: adapter 'stripe' is not available in this version, expected one of: sandbox",
-    );
     expect(wrong).toThrow(/provider sandbox-b: .*no default base URL.*expected base_url/);
     expect(wrong).toThrow(/provider sandbox-d: credentials\.api_key/);
     expect(wrong).toThrow(/provider sandbox-e: base URL http:\/\/psp\.example\.com\//);
     expect(wrong).not.toThrow(/secret|sandbox-f/);
     expect(provider('sandbox-a')).toBe(before);
     expect(registry.get('sandbox-f')).toBeUndefined();
+  });
+
+  describe('with other credentials', () => {
+    const before = { api_key: 'key-1', webhook_secret: 'whsec-1' };
+    const rotated = { ...before, api_key: 'key-2' };
+
+    it('builds the account anew; a call under way ends with the ones before', async () => {
+      reply = ANSWERED;
+      load(contract('sandbox-a', { credentials: before }));
+      held = true;
+      const old = provider('sandbox-a');
+      const underWay = inquire(old);
+      await eventually(() => server.requests.length === 1, 'the call is under way');
+      expect(registry.rotate('sandbox-a', rotated)).toEqual({ kind: 'rotated', names: ['api_key'] });
+      const next = provider('sandbox-a');
+      expect(next).not.toBe(old);
+      answer();
+      expect(await underWay).toEqual({ kind: 'no_answer', code: 'answer_malformed' });
+      held = false;
+      await inquire(next);
+      expect(server.requests.map((text) => /Bearer (\S+)/i.exec(text)?.[1])).toEqual(['key-1', 'key-2']);
+      expect(server.connections, 'on a connection of its own').toBe(2);
+    });
+
+    it('keeps the account when they are the same, and knows no other', () => {
+      load(contract('sandbox-a', { credentials: before }));
+      const same = provider('sandbox-a');
+      expect(registry.rotate('sandbox-a', { ...before })).toEqual({ kind: 'unchanged' });
+      expect(registry.rotate('sandbox-x', rotated)).toEqual({ kind: 'unchanged' });
+      expect(provider('sandbox-a')).toBe(same);
+    });
+
+    it('keeps the account when none can be built with them, and repeats no secret', () => {
+      load(contract('sandbox-a', { credentials: before }));
+      const same = provider('sandbox-a');
+      const refused = registry.rotate('sandbox-a', { ...before, api_key: 'hunter 2' });
+      expect(refused).toEqual({
+        kind: 'refused',
+        reason: expect.stringMatching(/sandbox-a: credentials\.api_key/),
+      });
+      expect(JSON.stringify(refused)).not.toContain('hunter');
+      expect(provider('sandbox-a')).toBe(same);
+    });
+
+    it('goes on with them when the ruleset is loaded again with the same', () => {
+      load(contract('sandbox-a', { credentials: before }));
+      registry.rotate('sandbox-a', rotated);
+      const now = provider('sandbox-a');
+      load(contract('sandbox-a', { credentials: rotated }));
+      expect(provider('sandbox-a')).toBe(now);
+    });
   });
 });

@@ -56,7 +56,7 @@ const READS: ReadonlySet<string> = new Set([
   'history',
 ]);
 
-export const MERCHANTS = ['m0', 'm1', 'm2', 'm3', 'm4', 'm5'] as const;
+export const MERCHANTS = ['m0', 'm1', 'm2', 'm3', 'm4', 'm5', 'm6'] as const;
 
 /** One rule for each merchant: another order of providers, another way to deal with what is unknown or late. */
 const RULESET = sampleRuleset(

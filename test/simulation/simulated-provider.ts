@@ -52,6 +52,13 @@ interface KnownRequest {
   entry: BookEntry | null;
 }
 
+/** What a provider with two steps has made first. */
+interface Prepared {
+  readonly attemptId: string;
+  readonly reference: string;
+  cancelled: boolean;
+}
+
 interface KnownOperation {
   readonly id: string;
   readonly takenAtMs: number;
@@ -100,6 +107,8 @@ export class SimulatedProvider implements Provider {
   readonly #byKey = new Map<string, KnownRequest>();
   readonly #byAttempt = new Map<string, KnownRequest[]>();
   readonly #operations = new Map<string, KnownOperation[]>();
+  /** By reference. */
+  readonly #prepared = new Map<string, Prepared>();
   #numbers = 0;
 
   constructor(
@@ -132,6 +141,7 @@ export class SimulatedProvider implements Provider {
       await this.#time.sleep(5);
       return { kind: 'not_sent', code: 'ECONNREFUSED' };
     }
+    if (this.semantics.twoSteps && call.preparedReference === null) return this.#authorizeInTwoSteps(call);
     const fault = this.#draw(AUTHORIZE_FAULTS);
     if (fault === 'refused_connection') {
       this.#work.refusedConnections += 1;
@@ -153,7 +163,7 @@ export class SimulatedProvider implements Provider {
         return this.#noAnswer(deadlineMs, latencyMs);
       case 'arrives_late': {
         this.#work.arrivedLate += 1;
-        const isBreach = this.#random.chance(0.1);
+        const isBreach = !this.semantics.twoSteps && this.#random.chance(0.1);
         if (isBreach) this.#work.windowBreaches += 1;
         const windowMs = this.semantics.notFoundAfterMs ?? HOUR_MS;
         const afterMs = isBreach
@@ -181,6 +191,23 @@ export class SimulatedProvider implements Provider {
         this.#arriveInError(call, fault === 'error_processed');
         return unknown('http_500');
     }
+  }
+
+  /** The first step; the second only once its reference is durable. */
+  async #authorizeInTwoSteps(call: AuthorizeCall): Promise<AttemptOutcome> {
+    await this.#time.sleep(this.#latency());
+    const rejected = (code: string): AttemptOutcome => ({ ...CANCELLED, reason: 'transient', code });
+    if (this.#time.nowMs > call.budget.deadlineMs) return rejected('create_timeout');
+    const reference = `${this.id}-${this.#numbers++}`;
+    this.#prepared.set(reference, { attemptId: call.attemptId, reference, cancelled: false });
+    this.#watch.say(call.attemptId, `${this.id} has prepared ${reference}`);
+    if (this.#draw([true]) === true) return rejected('create_lost');
+    if (!(await call.prepared(reference))) {
+      this.#work.preparedNotRecorded += 1;
+      return { ...CANCELLED, reason: 'transient', code: 'not_recorded', providerReference: reference };
+    }
+    const outcome = await this.authorize({ ...call, preparedReference: reference });
+    return outcome.kind === 'unknown' ? { ...outcome, providerReference: reference } : outcome;
   }
 
   async #noAnswer(deadlineMs: number, latencyMs: number): Promise<AttemptOutcome> {
@@ -234,7 +261,13 @@ export class SimulatedProvider implements Provider {
   }
 
   #carryOut(verdict: Verdict, call: AuthorizeCall, isBreach: boolean): AttemptOutcome {
-    const reference = `${this.id}-${this.#numbers++}`;
+    const prepared = this.#prepared.get(call.preparedReference ?? '');
+    if (prepared?.cancelled === true) {
+      this.#work.cancelledRefused += 1;
+      this.#watch.say(call.attemptId, `${this.id} has cancelled ${prepared.reference} before`);
+      return { ...CANCELLED, providerReference: prepared.reference };
+    }
+    const reference = prepared?.reference ?? `${this.id}-${this.#numbers++}`;
     const { value } = call.request.amount;
     const approved: AttemptOutcome = {
       kind: 'approved',
@@ -247,7 +280,8 @@ export class SimulatedProvider implements Provider {
       providerReference: reference,
     });
     const take = (answer: AttemptOutcome, truth: AttemptOutcome, amount: number): KnownRequest => {
-      const isLagging = this.faultsOn && this.#random.chance(0.15);
+      // What has a reference before it is carried out is found by it at once.
+      const isLagging = !this.semantics.twoSteps && this.faultsOn && this.#random.chance(0.15);
       const lagMs = isLagging ? this.#random.integer(0, Math.max(0, this.#lagMaxMs(call))) : 0;
       const known: KnownRequest = {
         attemptId: call.attemptId,
@@ -378,7 +412,7 @@ export class SimulatedProvider implements Provider {
     if (isHidden) this.#work.inquiriesLagging += 1;
     const answer: InquiryAnswer =
       known === undefined || isHidden || known.truth === NOT_PROCESSED
-        ? { kind: 'not_found' }
+        ? this.#answerOfFirstStep(query.providerReference)
         : { kind: 'found', outcome: truthOf(known) };
     await this.#time.sleep(this.#latency() / 2);
     this.#watch.say(
@@ -386,6 +420,16 @@ export class SimulatedProvider implements Provider {
       `${this.id} is asked and says ${answer.kind === 'found' ? answer.outcome.kind : answer.kind}`,
     );
     return answer;
+  }
+
+  #answerOfFirstStep(reference: string | null): InquiryAnswer {
+    const prepared = this.#prepared.get(reference ?? '');
+    if (prepared === undefined) return { kind: 'not_found' };
+    if (prepared.cancelled) {
+      return { kind: 'found', outcome: { ...CANCELLED, providerReference: prepared.reference } };
+    }
+    this.#work.unconfirmed += 1;
+    return { kind: 'unconfirmed' };
   }
 
   async #inquiryFails(): Promise<{ readonly kind: 'no_answer'; readonly code: string } | null> {
@@ -488,6 +532,12 @@ export class SimulatedProvider implements Provider {
             ({ reference }) => reference === call.providerReference,
           )
         : this.#toCancel(kind, call.attemptId);
+    const prepared = this.#prepared.get(call.providerReference ?? '');
+    if (kind === 'void' && prepared !== undefined && (known === undefined || known.truth === NOT_PROCESSED)) {
+      prepared.cancelled = true;
+      this.#work.unconfirmedCancelled += 1;
+      return this.#keepOperation(call, { kind: 'confirmed', providerReference: null }, 'done');
+    }
     if (known === undefined) return { kind: 'not_found' };
     if (kind === 'void' && known.truth.kind === 'pending') {
       known.truth = CANCELLED;
@@ -690,7 +740,7 @@ export class SimulatedProvider implements Provider {
     return this.#random.integer(2_000, draw < 0.85 ? 5 * MINUTE_MS : 12 * HOUR_MS);
   }
 
-  readNotices(message: { readonly body: string }): NoticeReading {
+  async readNotices(message: { readonly body: string }): Promise<NoticeReading> {
     return { kind: 'read', notices: JSON.parse(message.body) as readonly Notice[] };
   }
 
@@ -770,7 +820,7 @@ const VERDICTS: readonly Verdict[] = [
 
 /** The key is taken, and nothing stands behind it: nobody but the key knows of it. */
 const NOT_PROCESSED: AttemptOutcome = unknown('not_processed');
-const CANCELLED: AttemptOutcome = {
+const CANCELLED: Extract<AttemptOutcome, { kind: 'rejected' }> = {
   kind: 'rejected',
   reason: 'cancelled',
   code: 'cancelled',

@@ -63,7 +63,7 @@ export function stubProvider(
     capture: reply('capture', answers.operate),
     void: reply('void', answers.operate),
     refund: reply('refund', answers.operate),
-    readNotices: () => ({ kind: 'refused', reason: 'not_configured' }),
+    readNotices: async () => ({ kind: 'refused', reason: 'not_configured' }),
     evidenceIn: () => ({ kind: 'nothing' }),
     classify: () => {
       throw new Error('classify was not expected');

@@ -5,7 +5,7 @@ import type { Operation } from '../../src/core/operation.ts';
 import { DEFAULT_SCHEDULE_MS } from '../../src/core/resolution.ts';
 import type { RuleAction, Ruleset } from '../../src/core/rules/ruleset.ts';
 import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
-import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
+import type { GatewayDeps, OutgoingDeps } from '../../src/gateway/gateway-deps.ts';
 import type {
   Admission,
   CardTestingWatch,
@@ -53,6 +53,7 @@ export const SILENT: Observer = {
   remarked: () => {},
   sealed: () => {},
   purged: () => {},
+  eventSent: () => {},
   authorizationEnded: () => {},
   journalTook: () => {},
   alert: () => {},
@@ -75,6 +76,7 @@ export function roadDeps(options: {
   readonly soleOwner?: boolean;
   readonly schemeRules?: SchemeRules;
   readonly cardTesting?: CardTestingWatch;
+  readonly outgoing?: OutgoingDeps;
 }): GatewayDeps {
   const { clock, random } = options;
   const ruleset =
@@ -117,6 +119,12 @@ export function roadDeps(options: {
     },
     cardTesting: options.cardTesting ?? { refusedForMs: () => 0, ended: () => 'counted' },
     pacer: { run: (_provider, task) => task() },
+    outgoing: options.outgoing ?? {
+      endpoints: () => [],
+      sender: { send: () => Promise.resolve({ kind: 'interrupted' }) },
+      pacer: { run: (_endpoint, task) => task() },
+      render: () => '',
+    },
     unrecorded: new Unrecorded(),
     sightings: new Sightings(clock),
     resolverSchedule: options.resolverSchedule ?? DEFAULT_SCHEDULE_MS,

@@ -20,6 +20,7 @@ export function sampleAttempt(number: number, outcome: AttemptOutcome | null): A
     number,
     provider: `sandbox-${'abc'.charAt(number - 1)}`,
     providerKey: id,
+    preparedReference: null,
     outcome,
     propensity: 1,
     durationMs: outcome === null ? null : 5,

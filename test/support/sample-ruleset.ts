@@ -7,6 +7,7 @@ export function sampleContract(id: string, over: Partial<ProviderContract> = {})
     adapter: 'sandbox',
     baseUrl: null,
     credentials: {},
+    settings: {},
     live: false,
     enabled: true,
     merchants: 'all',

@@ -98,6 +98,7 @@ export const SAMPLE_SEMANTICS: ProviderSemantics = {
   notFoundAfterMs: 10_000,
   replay: 'same_answer',
   keyLifetimeMs: 24 * 3_600_000,
+  twoSteps: false,
   cancelByReference: true,
   operationInquiry: true,
   validityMs: 7 * 24 * 3_600_000,
@@ -357,7 +358,7 @@ export class ScriptedProvider implements Provider {
     return known.done ? { kind: 'confirmed', providerReference: null } : { kind: 'pending' };
   }
 
-  readNotices(): NoticeReading {
+  async readNotices(): Promise<NoticeReading> {
     return { kind: 'refused', reason: 'not_configured' };
   }
 

@@ -133,6 +133,7 @@ describe('the metrics', () => {
       resolved: () => {},
       sealed: () => {},
       purged: () => {},
+      eventSent: () => {},
       alert: () => told.push('alert'),
     };
     const both = allObservers(metrics.observer, log);
@@ -142,5 +143,24 @@ describe('the metrics', () => {
     both.unmappedCode({ provider: 'a', authorizationId: 'auth_b', ...code });
     expect(told).toEqual(['ended', 'alert', 'unmapped']);
     expect(await scraped(metrics)).not.toMatch(/order-7781|acme|4999|auth_b/);
+  });
+
+  it('tell what is not delivered to endpoints, and forget what is', async () => {
+    const metrics = createMetrics('0.1.0');
+    const event = {
+      endpoint: 'orders',
+      delivery: 'evt_x',
+      type: 'capture.failed',
+      authorizationId: 'auth_b',
+    } as const;
+    metrics.observer.eventSent({ ...event, result: 'failed', detail: '503', ageMs: 5 });
+    metrics.deliveriesShown([{ endpoint: 'orders', waiting: 2, dead: 1, oldestWaitingAtMs: 1_000 }], 61_000);
+    const text = await scraped(metrics);
+    expect(text).toContain('pointsman_event_deliveries_total{endpoint="orders",result="failed"} 1');
+    expect(text).toContain('pointsman_event_backlog{endpoint="orders",state="waiting"} 2');
+    expect(text).toContain('pointsman_event_backlog{endpoint="orders",state="dead"} 1');
+    expect(text).toContain('pointsman_event_lag_seconds{endpoint="orders"} 60');
+    metrics.deliveriesShown([], 62_000);
+    expect(await scraped(metrics)).not.toMatch(/pointsman_event_(backlog|lag_seconds)\{/);
   });
 });

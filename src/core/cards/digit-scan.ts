@@ -27,7 +27,7 @@ export function hasDigitsEnough(text: string): boolean {
 const GLUED = 0;
 /** Spaces, dashes and characters that show nothing. */
 const SEPARATED = 1;
-/** One full stop, comma, slash, underscore or middle dot: joins only groups that are those of a card number. */
+/** Punctuation without spaces (those make a list of it): joins only groups that are those of a card number. */
 const PUNCTUATED = 2;
 const FIRST_OF_RUN = 3;
 
@@ -239,13 +239,20 @@ function digitValue(point: number): number {
 /** What stands before the next digit, once `point`, which is no digit, has followed the last one. */
 function gapAfter(gap: number, point: number): number {
   if (isSeparator(point)) return gap === GLUED ? SEPARATED : gap === PUNCTUATED ? FIRST_OF_RUN : gap;
-  return gap === GLUED && isPunctuation(point) ? PUNCTUATED : FIRST_OF_RUN;
+  return (gap === GLUED || gap === PUNCTUATED) && isPunctuation(point) ? PUNCTUATED : FIRST_OF_RUN;
 }
 
-/** `. , / _`, their full-width forms, and dots at half height. */
+/** What is neither letter nor digit, space nor control character. */
 function isPunctuation(point: number): boolean {
-  if (point <= 0x7f) return point === 0x2e || point === 0x2c || point === 0x2f || point === 0x5f;
-  return /[．，／＿·•‧∙⋅・]/u.test(String.fromCodePoint(point));
+  if (point <= 0x7f) {
+    return (
+      (point >= 0x21 && point <= 0x2f) ||
+      (point >= 0x3a && point <= 0x40) ||
+      (point >= 0x5b && point <= 0x60) ||
+      (point >= 0x7b && point <= 0x7e)
+    );
+  }
+  return /[\p{P}\p{S}]/u.test(String.fromCodePoint(point));
 }
 
 /** Spaces, dashes and characters that show nothing. */

@@ -34,6 +34,8 @@ export interface ProviderContract {
   readonly baseUrl: string | null;
   /** Resolved secrets by name; never logged. */
   readonly credentials: Readonly<Record<string, string>>;
+  /** What the adapter needs beside secrets, by name, such as the name of an account at the provider. */
+  readonly settings: Readonly<Record<string, string>>;
   /** False for the sandbox. */
   readonly live: boolean;
   readonly enabled: boolean;

@@ -9,6 +9,7 @@ import type {
   InquiryAnswer,
   Notice,
   NoticeEvidence,
+  NoticeMessage,
   NoticeReading,
   NoticeSubject,
   OperationCall,
@@ -20,6 +21,7 @@ import type {
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { declineOfReading } from '../decline-outcome.ts';
 import { ProviderSetupError } from '../provider-setup-error.ts';
+import { isJson } from '../read-json.ts';
 import { createTransport, type Transport, type TransportResult } from '../transport.ts';
 import {
   type Asked,
@@ -31,7 +33,7 @@ import {
   outcomeOfError,
   readSandboxDecline,
 } from './codes.ts';
-import { readSandboxNotices, sandboxEvidence, webhookSecretsOf } from './notices.ts';
+import { readSandboxNotices, sandboxEvidence, sandboxSecretsOf } from './notices.ts';
 import {
   amountBody,
   authorizationBody,
@@ -53,6 +55,7 @@ export const SANDBOX_SEMANTICS: ProviderSemantics = {
   notFoundAfterMs: 2_000,
   replay: 'same_answer',
   keyLifetimeMs: null,
+  twoSteps: false,
   cancelByReference: true,
   operationInquiry: true,
   validityMs: 7 * 24 * 60 * 60_000,
@@ -100,7 +103,7 @@ class SandboxProvider implements Provider {
     this.live = contract.live;
     this.semantics = { ...SANDBOX_SEMANTICS, ...contract.semantics };
     this.#authorization = authorization;
-    this.#webhookSecrets = webhookSecretsOf(contract);
+    this.#webhookSecrets = sandboxSecretsOf(contract);
     this.#transport = transport;
     this.#deps = deps;
   }
@@ -167,10 +170,7 @@ class SandboxProvider implements Provider {
     return { kind: 'no_answer', code: errorCode ?? `http_${status}` };
   }
 
-  readNotices(message: {
-    readonly headers: Readonly<Record<string, string>>;
-    readonly body: string;
-  }): NoticeReading {
+  async readNotices(message: NoticeMessage): Promise<NoticeReading> {
     return readSandboxNotices(message, this.#webhookSecrets, this.#deps.clock.wallMs());
   }
 
@@ -284,8 +284,4 @@ function foundIn(answer: HttpAnswer, asked: Asked, deps: AdapterDeps): InquiryAn
 function errorAnswerOf(answer: HttpAnswer): ErrorAnswer {
   const { status, headers } = answer;
   return { status, headers, errorCode: isJson(answer) ? readErrorCode(answer.body) : null };
-}
-
-function isJson(answer: HttpAnswer): boolean {
-  return /^application\/json\s*(;|$)/i.test(answer.headers['content-type'] ?? '');
 }

@@ -67,10 +67,9 @@ export function isOperationAsked(told: ToldOperation, asked: AskedOperation): bo
   );
 }
 
-/** A void sets free what is held, which is at most what it is expected to be: 0 says that nobody knows. */
+/** A void sets free all that is held: of how much that is, 0 says that nobody knows. */
 function isAmountAsked({ kind, amount }: ToldOperation, expected: number): boolean {
-  if (kind !== 'void') return amount.value === expected;
-  return expected === 0 || amount.value <= expected;
+  return amount.value === expected || (kind === 'void' && expected === 0);
 }
 
 /** The outcome that an authorization of the sandbox stands for. Whatever does not add up is `unknown`. */
@@ -112,7 +111,7 @@ export function outcomeOfAuthorization(
       if (answer.decline === null) return unknown('answer_malformed', providerReference);
       // Money behind a "no" is an approval that the provider overrode, whether or not it says so.
       return outcomeOfDecline(
-        { ...answer.decline, after_approval: answer.decline.after_approval || asTold > 0 },
+        { ...answer.decline, after_approval: hidesApproval(answer, answer.decline) },
         providerReference,
         asked,
         deps,
@@ -125,6 +124,15 @@ export function outcomeOfAuthorization(
     default:
       return unreachable(answer.status);
   }
+}
+
+/** Whether a hold may stand behind a "no": not once a void has set it free. */
+function hidesApproval(
+  { authorized_amount: held, operations }: WireAuthorization,
+  decline: WireDecline,
+): boolean {
+  const isVoided = operations.some(({ operation, status }) => operation === 'void' && status === 'confirmed');
+  return !isVoided && (decline.after_approval || held > 0);
 }
 
 const NETWORK_NAME = /^[A-Za-z](?:[A-Za-z _-]{0,30}[A-Za-z])?$/;

@@ -1,8 +1,16 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { ProviderContract } from '../../core/rules/ruleset.ts';
-import type { Notice, NoticeEvidence, NoticeReading, NoticeSubject } from '../../gateway/ports.ts';
+import type {
+  Notice,
+  NoticeEvidence,
+  NoticeMessage,
+  NoticeReading,
+  NoticeSubject,
+} from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
+import { carriesCardNumber } from '../carries-card-number.ts';
+import { readJson } from '../read-json.ts';
+import { isSignedByOne, webhookSecretsOf } from '../webhook-secrets.ts';
 import { answersWhatWasAsked, isOperationAsked, outcomeOfAuthorization } from './codes.ts';
 import { wireAmount, wireAuthorization, wireId } from './transformers.ts';
 
@@ -36,9 +44,9 @@ const operationData = z.object({
 /** The key that signs events when none is configured: it is a sandbox. */
 const DEFAULT_SECRET = 'sandbox-webhook-secret';
 
-/** Secrets that are valid now: several while one is being replaced, separated by commas. */
-export function webhookSecretsOf(contract: Pick<ProviderContract, 'credentials'>): readonly string[] {
-  return (contract.credentials['webhook_secret'] ?? DEFAULT_SECRET).split(',').filter((each) => each !== '');
+/** Secrets that are valid now. */
+export function sandboxSecretsOf(contract: Pick<ProviderContract, 'credentials'>): readonly string[] {
+  return contract.credentials['webhook_secret'] === undefined ? [DEFAULT_SECRET] : webhookSecretsOf(contract);
 }
 
 /**
@@ -46,7 +54,7 @@ export function webhookSecretsOf(contract: Pick<ProviderContract, 'credentials'>
  * constant time, and takes the event apart. An event without a valid signature of these five minutes is refused.
  */
 export function readSandboxNotices(
-  message: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
+  message: NoticeMessage,
   secrets: readonly string[],
   nowMs: number,
 ): NoticeReading {
@@ -57,33 +65,24 @@ export function readSandboxNotices(
   if (!/^\d{1,12}$/.test(seconds)) return { kind: 'refused', reason: 'signature' };
   const isOurs = signatures
     .slice(0, SIGNATURES_MAX)
-    .some((signature) =>
-      secrets.some((secret) => isSignedBy(secret, `${seconds}.${message.body}`, signature)),
-    );
+    .some((signature) => isSignedByOne(secrets, `${seconds}.${message.body}`, Buffer.from(signature, 'hex')));
   if (!isOurs) return { kind: 'refused', reason: 'signature' };
   if (Math.abs(nowMs - Number(seconds) * 1000) > TOLERANCE_MS) return { kind: 'refused', reason: 'stale' };
   const notice = noticeOf(message.body);
   return notice === null ? { kind: 'refused', reason: 'malformed' } : { kind: 'read', notices: [notice] };
 }
 
-function isSignedBy(secret: string, text: string, signature: string): boolean {
-  const expected = createHmac('sha256', secret).update(text).digest();
-  const presented = Buffer.from(signature, 'hex');
-  return presented.length === expected.length && timingSafeEqual(presented, expected);
+/** Keeps of an event what evidence needs, and nothing else: no card number, wherever one is put. */
+function noticeOf(body: string): Notice | null {
+  const notice = readEvent(body);
+  return notice === null || carriesCardNumber(notice) ? null : notice;
 }
 
-/** Keeps of an event what evidence needs, and nothing else. */
-function noticeOf(body: string): Notice | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    return null;
-  }
-  const event = envelope.safeParse(value);
-  if (!event.success) return null;
-  const { id: eventId, type, provider } = event.data;
-  const data = { ...event.data.data, account: provider };
+function readEvent(body: string): Notice | null {
+  const event = readJson(body, envelope);
+  if (event === null) return null;
+  const { id: eventId, type, provider } = event;
+  const data = { ...event.data, account: provider };
   if (type.startsWith('authorization.')) {
     const told = authorizationData.safeParse(data);
     return told.success ? { eventId, type, attemptId: told.data.reference, data: told.data } : null;

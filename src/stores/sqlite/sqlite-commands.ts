@@ -1,7 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { ProviderOverride, Seal, WorkCounts } from '../../gateway/ports.ts';
+import type {
+  AttemptName,
+  DeliveryCounts,
+  EventSubscription,
+  ProviderOverride,
+  Seal,
+  WorkCounts,
+} from '../../gateway/ports.ts';
 import type { FoundAuthorization } from '../stored-authorization.ts';
+import {
+  type DeliveryListReply,
+  type DeliveryQuery,
+  type DeliveryRow,
+  type FoundDelivery,
+  type SettleValues,
+  SqliteDeliveries,
+} from './sqlite-deliveries.ts';
 import type { ListQuery } from './sqlite-listing.ts';
 import { SqlitePurge } from './sqlite-purge.ts';
 import {
@@ -41,16 +56,19 @@ export interface NoticeRow {
   readonly event_id: string;
   readonly type: string;
   readonly attempt_id: string | null;
+  readonly operation_id: string | null;
+  readonly provider_reference: string | null;
   readonly data: string;
   readonly received_at_ms: number;
 }
 
 const SQL = {
   insertNotice: `
-    INSERT INTO notices (provider, event_id, type, attempt_id, data, received_at_ms) VALUES (?, ?, ?, ?, ?, ?)
+    INSERT INTO notices (provider, event_id, type, attempt_id, operation_id, provider_reference, data, received_at_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (provider, event_id) DO NOTHING`,
   openNotices: `
-    SELECT sequence, provider, event_id, type, attempt_id, data, received_at_ms
+    SELECT sequence, provider, event_id, type, attempt_id, operation_id, provider_reference, data, received_at_ms
     FROM notices INDEXED BY notices_open WHERE result IS NULL AND json_valid(data) ORDER BY sequence LIMIT ?`,
   settleNotice: 'UPDATE notices SET result = ?2 WHERE sequence = ?1 AND result IS NULL',
   newestRuleset: 'SELECT number, content_hash, files FROM rulesets ORDER BY number DESC LIMIT 1',
@@ -80,6 +98,7 @@ export class SqliteCommands {
   readonly #reads: SqliteReads;
   readonly #writes: SqliteWrites;
   readonly #work: SqliteWork;
+  readonly #deliveries: SqliteDeliveries;
   readonly #seals: SqliteSeals;
   readonly #purge: SqlitePurge;
 
@@ -88,6 +107,7 @@ export class SqliteCommands {
     this.#reads = new SqliteReads(this.#statements);
     this.#writes = new SqliteWrites(this.#statements);
     this.#work = new SqliteWork(this.#statements, this.#reads);
+    this.#deliveries = new SqliteDeliveries(this.#statements);
     this.#seals = new SqliteSeals(this.#statements);
     this.#purge = new SqlitePurge(this.#statements);
   }
@@ -125,7 +145,7 @@ export class SqliteCommands {
   }
 
   freeWork(owner: string): number {
-    return this.#work.free(owner);
+    return this.#work.free(owner) + this.#deliveries.free(owner);
   }
 
   takeWork(nowMs: number, limit: number, owner: string, untilMs: number): readonly FoundWork[] {
@@ -150,6 +170,10 @@ export class SqliteCommands {
 
   hasOpenMoney(provider: string): boolean {
     return this.#reads.hasOpenMoney(provider);
+  }
+
+  findAttemptByReference(provider: string, reference: string): AttemptName | null {
+    return this.#reads.findAttemptByReference(provider, reference);
   }
 
   isReferenceElsewhere(provider: string, reference: string, attemptId: string): boolean {
@@ -185,6 +209,43 @@ export class SqliteCommands {
 
   listOverrides(): readonly OverrideRow[] {
     return this.#statements.all<OverrideRow>(SQL.newestOverrides);
+  }
+
+  makeDeliveries(subscription: EventSubscription, nowMs: number, limit: number): number {
+    return this.#deliveries.make(subscription, nowMs, limit);
+  }
+
+  takeDeliveries(
+    ...values: [
+      endpoint: string,
+      account: string,
+      nowMs: number,
+      limit: number,
+      owner: string,
+      untilMs: number,
+    ]
+  ): readonly FoundDelivery[] {
+    return this.#deliveries.take(...values);
+  }
+
+  settleDelivery(id: string, owner: string, values: SettleValues): boolean {
+    return this.#deliveries.settle(id, owner, values);
+  }
+
+  listDeliveries(query: DeliveryQuery): DeliveryListReply {
+    return this.#deliveries.list(query);
+  }
+
+  replayDelivery(id: string, account: string, merchants: string | null, nowMs: number): DeliveryRow | null {
+    return this.#deliveries.replay(id, account, merchants, nowMs);
+  }
+
+  countDeliveries(): readonly DeliveryCounts[] {
+    return this.#deliveries.counts();
+  }
+
+  purgeDeliveries(beforeMs: number, limit: number): number {
+    return this.#deliveries.purge(beforeMs, limit);
   }
 
   seal(nowMs: number, limit: number): Seal | null {

@@ -1,10 +1,17 @@
 import type { Authorization } from '../../core/authorization.ts';
 import { invariant } from '../../core/invariant.ts';
 import type {
+  AttemptName,
   AuthorizationFilter,
   AuthorizationPage,
   ClaimRecord,
   ClaimScope,
+  Delivery,
+  DeliveryCounts,
+  DeliveryFilter,
+  DeliveryPage,
+  DeliveryPlan,
+  EventSubscription,
   HistoryEvent,
   Journal,
   KeptNotice,
@@ -17,6 +24,7 @@ import type {
   Seal,
   Step,
   StepResult,
+  TakenDelivery,
   WorkCounts,
   WorkItem,
   WorkPlan,
@@ -24,7 +32,9 @@ import type {
 import { cursorOf, sequenceOf } from '../list-cursor.ts';
 import { authorizationFrom } from '../stored-authorization.ts';
 import type { Changes } from '../stored-changes.ts';
+import { partTold, toldByHistory } from '../told-event.ts';
 import type { CommandRunner } from './command-runner.ts';
+import type { DeliveryQuery, DeliveryRow, SettleValues } from './sqlite-deliveries.ts';
 import type { ListQuery } from './sqlite-listing.ts';
 import type { ClaimRow } from './sqlite-reads.ts';
 import { advanceCommand, openCommand, planValues, scopeValues } from './write-commands.ts';
@@ -52,6 +62,7 @@ export class SqliteJournal implements Journal {
     if (reply === null) return { kind: 'stale' };
     if (typeof reply === 'number') return { kind: 'written', version: reply };
     if ('claim' in reply) return { kind: 'claimed', claim: claimFrom(reply.claim) };
+    if ('taken' in reply) return { kind: 'reference_taken' };
     return { kind: 'scheme_stop', stop: reply.stop };
   }
 
@@ -72,7 +83,7 @@ export class SqliteJournal implements Journal {
     if (before === null) return { data: [], nextCursor: null };
     const query: ListQuery = {
       account: filter.account,
-      merchants: filter.merchants === 'all' ? null : JSON.stringify(filter.merchants),
+      merchants: listOrNull(filter.merchants),
       merchant: filter.merchant ?? null,
       reference: filter.reference ?? null,
       status: filter.status ?? null,
@@ -142,8 +153,9 @@ export class SqliteJournal implements Journal {
   }
 
   async keepNotice(provider: string, notice: Notice, atMs: number): Promise<'kept' | 'known'> {
-    const { eventId, type, attemptId, data } = notice;
-    const values = [provider, eventId, type, attemptId, JSON.stringify(data ?? null), Math.floor(atMs)];
+    const { eventId, type, attemptId, operationId = null, providerReference = null, data } = notice;
+    const subject = [attemptId, operationId, providerReference];
+    const values = [provider, eventId, type, ...subject, JSON.stringify(data ?? null), Math.floor(atMs)];
     return (await this.#runner.run('keepNotice', [values])) ? 'kept' : 'known';
   }
 
@@ -155,6 +167,8 @@ export class SqliteJournal implements Journal {
       eventId: row.event_id,
       type: row.type,
       attemptId: row.attempt_id,
+      operationId: row.operation_id,
+      providerReference: row.provider_reference,
       data: JSON.parse(row.data) as unknown,
       receivedAtMs: row.received_at_ms,
     }));
@@ -204,12 +218,79 @@ export class SqliteJournal implements Journal {
     return this.#runner.run('hasOpenMoney', [provider]);
   }
 
+  findAttemptByReference(provider: string, reference: string): Promise<AttemptName | null> {
+    return this.#runner.run('findAttemptByReference', [provider, reference]);
+  }
+
   isReferenceElsewhere(provider: string, reference: string, attemptId: string): Promise<boolean> {
     return this.#runner.run('isReferenceElsewhere', [provider, reference, attemptId]);
   }
 
   countUnsettled(): Promise<number> {
     return this.#runner.run('countUnsettled', []);
+  }
+
+  makeDeliveries(subscription: EventSubscription, nowMs: number, limit: number): Promise<number> {
+    return this.#runner.run('makeDeliveries', [subscription, Math.floor(nowMs), limit]);
+  }
+
+  async takeDeliveries(
+    { endpoint, account }: Pick<EventSubscription, 'endpoint' | 'account'>,
+    nowMs: number,
+    limit: number,
+    { owner, untilMs }: WorkItem['lease'],
+  ): Promise<readonly TakenDelivery[]> {
+    const lease = [owner, Math.ceil(untilMs)] as const;
+    const taken = await this.#runner.run('takeDeliveries', [
+      endpoint,
+      account,
+      Math.floor(nowMs),
+      limit,
+      ...lease,
+    ]);
+    return taken.map(({ row, events }) => ({
+      delivery: deliveryFrom(row),
+      told: partTold(toldByHistory(row.authorization_id, row.account, events), row.part),
+    }));
+  }
+
+  settleDelivery(id: string, owner: string, plan: DeliveryPlan): Promise<boolean> {
+    return this.#runner.run('settleDelivery', [id, owner, settleValues(plan)]);
+  }
+
+  async listDeliveries(filter: DeliveryFilter): Promise<DeliveryPage> {
+    invariant(filter.limit >= 1 && filter.limit <= 200, 'a page has 1 to 200 deliveries');
+    const before = filter.cursor === undefined ? Number.MAX_SAFE_INTEGER : sequenceOf(filter.cursor);
+    if (before === null) return { data: [], nextCursor: null };
+    const query: DeliveryQuery = {
+      account: filter.account,
+      merchants: listOrNull(filter.merchants),
+      endpoint: filter.endpoint ?? null,
+      state: filter.state ?? null,
+      before,
+      limit: filter.limit,
+    };
+    const { rows, next } = await this.#runner.run('listDeliveries', [query]);
+    return { data: rows.map(deliveryFrom), nextCursor: next === null ? null : cursorOf(next) };
+  }
+
+  async replayDelivery(
+    id: string,
+    whose: Pick<DeliveryFilter, 'account' | 'merchants'>,
+    nowMs: number,
+  ): Promise<Delivery | null> {
+    const merchants = listOrNull(whose.merchants);
+    const row = await this.#runner.run('replayDelivery', [id, whose.account, merchants, Math.floor(nowMs)]);
+    return row === null ? null : deliveryFrom(row);
+  }
+
+  async countDeliveries(): Promise<readonly DeliveryCounts[]> {
+    const counts = await this.#runner.run('countDeliveries', []);
+    return counts.map((count) => ({ ...count }));
+  }
+
+  purgeDeliveries(beforeMs: number, limit: number): Promise<number> {
+    return this.#runner.run('purgeDeliveries', [Math.floor(beforeMs), limit]);
   }
 
   seal(nowMs: number, limit: number): Promise<Seal | null> {
@@ -243,4 +324,31 @@ function claimFrom(row: ClaimRow): ClaimRecord {
     open: row.open === 1,
     frozen: httpStatus === null || body === null ? null : { httpStatus, body },
   };
+}
+
+function listOrNull(merchants: 'all' | readonly string[]): string | null {
+  return merchants === 'all' ? null : JSON.stringify(merchants);
+}
+
+function deliveryFrom(row: DeliveryRow): Delivery {
+  return {
+    id: row.id,
+    endpoint: row.endpoint,
+    type: row.type,
+    authorizationId: row.authorization_id,
+    number: row.number,
+    atMs: row.at_ms,
+    state: row.state,
+    dueAtMs: row.due_at_ms,
+    failures: row.failures,
+    lastResult: row.last_result,
+    lastSentAtMs: row.last_sent_at_ms,
+  };
+}
+
+function settleValues(plan: DeliveryPlan): SettleValues {
+  if (plan.kind === 'put_back') return ['waiting', null, 0, null, null];
+  const sentAtMs = Math.floor(plan.atMs);
+  if (plan.kind === 'failed') return ['waiting', Math.ceil(plan.dueAtMs), 1, plan.result, sentAtMs];
+  return [plan.kind, null, plan.kind === 'dead' ? 1 : 0, plan.result, sentAtMs];
 }

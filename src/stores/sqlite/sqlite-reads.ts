@@ -1,4 +1,4 @@
-import type { WorkCounts } from '../../gateway/ports.ts';
+import type { AttemptName, WorkCounts } from '../../gateway/ports.ts';
 import {
   type AttemptRow,
   type AuthorizationRow,
@@ -64,7 +64,7 @@ const SQL = {
   findAuthorization: `${WITH_OPENED} WHERE a.id = ?`,
   findBySequence: `${WITH_OPENED} WHERE a.sequence = ?`,
   findAttempts: `
-    SELECT id, number, provider, provider_key, outcome, propensity, duration_ms, started_at_ms, deadline_at_ms
+    SELECT id, number, provider, provider_key, prepared_reference, outcome, propensity, duration_ms, started_at_ms, deadline_at_ms
     FROM attempts WHERE authorization = ? ORDER BY number`,
   findOperations: `
     SELECT id, number, kind, purpose, attempt_number, target, amount, final, status, code, provider_key,
@@ -111,9 +111,22 @@ const SQL = {
   isReferenceElsewhere: `
     SELECT EXISTS (SELECT 1 FROM attempts INDEXED BY attempts_by_reference
         WHERE provider_reference = ?2 AND provider = ?1 AND id <> ?3)
+      OR EXISTS (SELECT 1 FROM attempts INDEXED BY attempts_by_prepared
+        WHERE prepared_reference = ?2 AND provider = ?1 AND id <> ?3)
       OR EXISTS (SELECT 1 FROM operations AS o INDEXED BY operations_by_target
           CROSS JOIN attempts AS t ON t.authorization = o.authorization AND t.number = o.attempt_number
         WHERE o.target = ?2 AND t.provider = ?1 AND t.id <> ?3) AS found`,
+  // Two rows are enough to see that it is not unique.
+  findAttemptByReference: `
+    SELECT DISTINCT a.id AS authorizationId, found.number AS number FROM (
+      SELECT authorization, number FROM attempts INDEXED BY attempts_by_reference
+        WHERE provider_reference = ?2 AND provider = ?1
+      UNION SELECT authorization, number FROM attempts INDEXED BY attempts_by_prepared
+        WHERE prepared_reference = ?2 AND provider = ?1
+      UNION SELECT t.authorization, t.number FROM operations AS o INDEXED BY operations_by_target
+        CROSS JOIN attempts AS t ON t.authorization = o.authorization AND t.number = o.attempt_number
+        WHERE o.target = ?2 AND t.provider = ?1
+    ) AS found JOIN authorizations AS a ON a.sequence = found.authorization LIMIT 2`,
 } as const;
 
 /** What is read of authorizations. */
@@ -217,8 +230,26 @@ export class SqliteReads {
     return this.#statements.one<{ readonly found: number }>(SQL.hasOpenMoney, provider)?.found === 1;
   }
 
-  isReferenceElsewhere(...values: [provider: string, reference: string, attemptId: string]): boolean {
-    const row = this.#statements.one<{ readonly found: number }>(SQL.isReferenceElsewhere, ...values);
-    return row?.found === 1;
+  findAttemptByReference(provider: string, reference: string): AttemptName | null {
+    const rows = this.#statements.all<{ readonly authorizationId: string; readonly number: number }>(
+      SQL.findAttemptByReference,
+      provider,
+      reference,
+    );
+    const [row] = rows;
+    return row === undefined || rows.length > 1 ? null : { ...row };
   }
+
+  isReferenceElsewhere(...values: [provider: string, reference: string, attemptId: string]): boolean {
+    return isReferenceElsewhere(this.#statements, ...values);
+  }
+}
+
+/** Whether an authorization's id at a provider is recorded about any other attempt than this one. */
+export function isReferenceElsewhere(
+  statements: Statements,
+  ...values: [provider: string, reference: string, attemptId: string]
+): boolean {
+  const row = statements.one<{ readonly found: number }>(SQL.isReferenceElsewhere, ...values);
+  return row?.found === 1;
 }

@@ -1,7 +1,7 @@
 import type { SchemeStop } from '../../gateway/ports.ts';
 import { eventHash } from '../event-hash.ts';
 import { schemeStop } from './scheme-ceilings.ts';
-import { type ClaimRow, FIND_CLAIM } from './sqlite-reads.ts';
+import { type ClaimRow, FIND_CLAIM, isReferenceElsewhere } from './sqlite-reads.ts';
 import type { Statements } from './statements.ts';
 import type { AdvanceCommand, EventValues, OpenCommand, WorkValues } from './write-commands.ts';
 
@@ -12,7 +12,12 @@ export type OpenReply =
   | { readonly stop: SchemeStop };
 
 /** The new version, null when the authorization is no longer as expected, or what forbids the change. */
-export type AdvanceReply = number | null | { readonly claim: ClaimRow } | { readonly stop: SchemeStop };
+export type AdvanceReply =
+  | number
+  | null
+  | { readonly claim: ClaimRow }
+  | { readonly stop: SchemeStop }
+  | { readonly taken: true };
 
 const INSERT_AUTHORIZATION = `
   INSERT INTO authorizations (id, last_hash, merchant, reference, created_at_ms, holds_payment, status, unsettled, open,
@@ -38,6 +43,7 @@ const SQL = {
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   // Everything that a change needs to hold. What follows it in the same transaction needs no condition.
   findVersion: 'SELECT sequence, last_hash FROM authorizations WHERE id = ? AND version = ?',
+  prepareAttempt: 'UPDATE attempts SET prepared_reference = ?3 WHERE authorization = ?1 AND number = ?2',
   settleAttempt: `
     UPDATE attempts SET outcome_kind = ?3, outcome = ?4, negative = ?5, provider_reference = ?6, duration_ms = ?7
     WHERE authorization = ?1 AND number = ?2`,
@@ -108,7 +114,7 @@ export class SqliteWrites {
   }
 
   advance(command: AdvanceCommand): AdvanceReply {
-    const { id, version, claim, scheme, event } = command;
+    const { id, version, claim, scheme, exclusive, event } = command;
     if (claim !== null) {
       const found = this.#statements.one<ClaimRow>(FIND_CLAIM, ...claim.scope);
       if (found !== null) return { claim: found };
@@ -120,6 +126,7 @@ export class SqliteWrites {
     const [sequence, lastHash] = found;
     const stop = scheme === null ? null : schemeStop(this.#statements, scheme, sequence);
     if (stop !== null) return { stop };
+    if (exclusive !== null && isReferenceElsewhere(this.#statements, ...exclusive)) return { taken: true };
 
     this.#writeParts(sequence, command);
     const hash = hashOf(lastHash, id, version + 1, event);
@@ -135,7 +142,9 @@ export class SqliteWrites {
   }
 
   /** Outcomes before operations before the attempt that follows: the order in which each permits the next. */
-  #writeParts(sequence: number, { outcomes, operated, begun, undone, attempt }: AdvanceCommand): void {
+  #writeParts(sequence: number, command: AdvanceCommand): void {
+    const { prepared, outcomes, operated, begun, undone, attempt } = command;
+    for (const each of prepared) this.#statements.prepare(SQL.prepareAttempt).run(sequence, ...each);
     for (const outcome of outcomes) {
       const sql = outcome.length > 6 ? SQL.settleCountedAttempt : SQL.settleAttempt;
       this.#statements.prepare(sql).run(sequence, ...outcome);

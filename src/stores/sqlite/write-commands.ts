@@ -6,6 +6,7 @@ import type { Operation } from '../../core/operation.ts';
 import { isNegative, isUndone } from '../../core/settlement.ts';
 import type {
   ClaimScope,
+  ExclusiveReference,
   FrozenAnswer,
   Intent,
   Opening,
@@ -54,8 +55,12 @@ export interface AdvanceCommand {
     readonly operationNumber: number;
   } | null;
   readonly scheme: SchemeCommand | null;
+  /** Provider, reference and attempt. */
+  readonly exclusive: readonly [string, string, string] | null;
   /** Number, kind, JSON, negative, provider reference, duration; then counts, blocked until and reason if known. */
   readonly outcomes: readonly SqlValues[];
+  /** Number and what the provider has prepared for it. */
+  readonly prepared: readonly SqlValues[];
   /** Attempts that a void has undone. */
   readonly undone: readonly number[];
   /** Number, status, code, provider reference, settled at, answer status, answer body. */
@@ -142,6 +147,7 @@ function checkIntent(intent: Intent, attempt: Attempt): void {
   invariant(attempt.id === intent.attemptId, 'an intent is about the attempt that is added');
   invariant(attempt.number === intent.number, 'an intent has the number of its attempt');
   invariant(attempt.outcome === null, 'an attempt begins without an outcome');
+  invariant(attempt.preparedReference === null, 'nothing is prepared before the intent');
 }
 
 function openedData(authorization: Authorization): OpenedData {
@@ -162,7 +168,9 @@ export function advanceCommand(step: Step): AdvanceCommand {
     version: before.version,
     claim: claimCommand(step, differences),
     scheme: scheme === null ? null : schemeCommand(scheme, after, outcomeScheme),
+    exclusive: exclusiveValues(step.exclusive ?? null),
     outcomes: differences.settled.map((attempt) => outcomeValues(attempt, outcomeScheme)),
+    prepared: differences.prepared.map(({ number, preparedReference }) => [number, preparedReference]),
     undone: undoneBy(differences, before, after),
     operated: differences.operated.map((operation) => operatedValues(operation, step.operationAnswers)),
     begun: differences.begun.map((operation) => begunValues(operation, step.operationAnswers)),
@@ -194,6 +202,10 @@ function checkStep(step: Step, { attempt, begun }: Differences): void {
   invariant(after.answered === (before.answered || frozen !== null), 'answered is what has a frozen answer');
   invariant(!before.answered || frozen === null, 'an answer is frozen once');
   invariant(!('changes' in step.event.data), 'the journal itself tells what changed');
+}
+
+function exclusiveValues(exclusive: ExclusiveReference | null): AdvanceCommand['exclusive'] {
+  return exclusive === null ? null : [exclusive.provider, exclusive.reference, exclusive.attemptId];
 }
 
 function claimCommand({ claim }: Step, { begun }: Differences): AdvanceCommand['claim'] {

@@ -74,6 +74,8 @@ const callOf = (over: Partial<AuthorizeCall> = {}): AuthorizeCall => ({
   brand: 'visa',
   scaRegion: false,
   budget: budget(),
+  preparedReference: null,
+  prepared: () => Promise.reject(new Error('the sandbox takes one step')),
   ...over,
 });
 
@@ -83,6 +85,7 @@ const operation = (over: Partial<OperationCall> = {}): OperationCall => ({
   providerReference: 'sbx_1',
   providerKey: 'key_a_1_op',
   amount: { value: 1000, currency: 'EUR' },
+  final: false,
   budget: budget(),
   ...over,
 });
@@ -593,7 +596,7 @@ describe('operations', () => {
   });
 
   it.each<[string, () => Response, Record<string, unknown>]>([
-    ['less than was expected', done({ amount: { value: 0, currency: 'EUR' } }), { kind: 'confirmed' }],
+    ['less than was expected', done({ amount: { value: 999, currency: 'EUR' } }), ANOTHER],
     ['more than was expected', done({ amount: { value: 1001, currency: 'EUR' } }), ANOTHER],
     ['another currency', done({ amount: { value: 1000, currency: 'USD' } }), ANOTHER],
     ['another attempt', done({ authorization_reference: 'att_b_1' }), ANOTHER],

@@ -5,6 +5,7 @@ import {
   type Asked,
   answersWhatWasAsked,
   type ErrorAnswer,
+  isOperationAsked,
   operationOutcomeOfError,
   outcomeOfAuthorization,
   outcomeOfError,
@@ -353,5 +354,49 @@ describe('an error of the sandbox', () => {
     expect(operationOutcomeOfError(error(401, null, wait), 'voids', deps)).toMatchObject({
       retryAfterMs: null,
     });
+  });
+});
+
+describe('an operation that is told of', () => {
+  const ASKED = {
+    operation: 'capture',
+    operationId: 'cap_a_1',
+    attemptId: 'att_a_1',
+    providerReference: 'sbx_1',
+    amount: { value: 1000, currency: 'EUR' },
+    final: false,
+  } as const;
+  const TOLD = {
+    kind: 'capture',
+    reference: 'cap_a_1',
+    authorizationId: 'sbx_1',
+    authorizationReference: 'att_a_1',
+    amount: { value: 1000, currency: 'EUR' },
+  };
+  const VOID = { asked: { operation: 'void' }, told: { kind: 'void' } } as const;
+  const eur = (value: number) => ({ amount: { value, currency: 'EUR' } });
+
+  it.each<[string, Partial<typeof TOLD>, object, boolean]>([
+    ['as it was asked for', {}, {}, true],
+    [
+      'where its authorization was not known',
+      { authorizationId: 'sbx_9' },
+      { providerReference: null },
+      true,
+    ],
+    ['another kind', { kind: 'refund' }, {}, false],
+    ['another of ours', { reference: 'cap_a_2' }, {}, false],
+    ['of another attempt', { authorizationReference: 'att_b_1' }, {}, false],
+    ['of another authorization', { authorizationId: 'sbx_9' }, {}, false],
+    ['in another currency', { amount: { value: 1000, currency: 'USD' } }, {}, false],
+    ['of more', eur(1001), {}, false],
+    ['of less', eur(999), {}, false],
+    ['a void of all', VOID.told, VOID.asked, true],
+    ['a void of less than is held', { ...VOID.told, ...eur(999) }, VOID.asked, false],
+    ['a void of more than is held', { ...VOID.told, ...eur(1001) }, VOID.asked, false],
+    ['a void of what was not known', { ...VOID.told, ...eur(1001) }, { ...VOID.asked, ...eur(0) }, true],
+    ['a capture of what was not known', eur(1001), eur(0), false],
+  ])('%s: %o', (_, told, over, expected) => {
+    expect(isOperationAsked({ ...TOLD, ...told }, { ...ASKED, ...over })).toBe(expected);
   });
 });

@@ -6,7 +6,7 @@ import type { AdapterDeps } from '../../../src/providers/adapter-deps.ts';
 import {
   readSandboxNotices,
   sandboxEvidence,
-  webhookSecretsOf,
+  sandboxSecretsOf,
 } from '../../../src/providers/sandbox/notices.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { sampleRequest } from '../../support/sample-request.ts';
@@ -24,6 +24,7 @@ const operationAsked = (operation: OperationKind, operationId: string, value: nu
   attemptId: 'att_a_1',
   providerReference: 'sbx_1',
   amount: eur(value),
+  final: false,
 });
 const ASKED: NoticeSubject = {
   attemptId: 'att_a_1',
@@ -96,7 +97,7 @@ describe('signatures', () => {
     ['without a secret to compare with', `t=${NOW_S},v1=${good}`, [], 'not_configured'],
   ] as const)('%s: %s', (_, signature, secrets, expected) => {
     const reading = read(body, signature, secrets);
-    expect(reading.kind === 'read' ? 'read' : reading.reason).toBe(expected);
+    expect(reading.kind === 'refused' ? reading.reason : reading.kind).toBe(expected);
   });
 
   it.each([
@@ -106,7 +107,7 @@ describe('signatures', () => {
     [NOW_S + 301, 'stale'],
   ])('made at %s: %s', (seconds, expected) => {
     const reading = read(body, `t=${seconds},v1=${mac('s1', seconds, body)}`);
-    expect(reading.kind === 'read' ? 'read' : reading.reason).toBe(expected);
+    expect(reading.kind === 'refused' ? reading.reason : reading.kind).toBe(expected);
   });
 
   it('is over the raw bytes: one bit more is another message', () => {
@@ -136,6 +137,12 @@ describe('what is read', () => {
     ['an id that is none', bodyOf('void.confirmed', OPERATION, { id: '../x' })],
     ['an id that is a card number', bodyOf('void.confirmed', OPERATION, { id: '4012888888881881' })],
     ['an operation with such an id', bodyOf('void.confirmed', { ...OPERATION, id: '4111111111111111' })],
+    [
+      'an authorization that is named by one',
+      bodyOf('void.confirmed', { ...OPERATION, authorization_id: '4111111111111111' }),
+    ],
+    ['a reference that is one', bodyOf('void.confirmed', { ...OPERATION, reference: '4111.1111.1111.1111' })],
+    ['an account that is one', bodyOf('void.confirmed', OPERATION, { provider: '4111 1111 1111 1111' })],
   ])('%s is malformed', (_, body) => {
     expect(signed(body)).toEqual({ kind: 'refused', reason: 'malformed' });
   });
@@ -201,7 +208,7 @@ describe('what it is evidence of', () => {
       },
     ],
     ['another currency', { amount: { value: 4999, currency: 'USD' } }, { kind: 'mismatch' }],
-    ['less than was expected', { amount: eur(0) }, { kind: 'operation' }],
+    ['less than was expected', { amount: eur(4998) }, { kind: 'mismatch' }],
     ['more than was expected', { amount: eur(5000) }, { kind: 'mismatch' }],
     ['of another account', { account: 'sandbox-b' }, { kind: 'mismatch' }],
     ['of another authorization', { authorization_id: 'sbx_2' }, { kind: 'mismatch' }],
@@ -291,6 +298,6 @@ describe('what it is evidence of', () => {
 });
 
 it('several secrets are valid while one is being replaced', () => {
-  expect(webhookSecretsOf({ credentials: { webhook_secret: 'new,old' } })).toEqual(['new', 'old']);
-  expect(webhookSecretsOf({ credentials: {} })).toEqual(['sandbox-webhook-secret']);
+  expect(sandboxSecretsOf({ credentials: { webhook_secret: 'new,old' } })).toEqual(['new', 'old']);
+  expect(sandboxSecretsOf({ credentials: {} })).toEqual(['sandbox-webhook-secret']);
 });

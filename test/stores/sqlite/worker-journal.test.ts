@@ -6,17 +6,8 @@ import { openInProcessJournal } from '../../../src/stores/sqlite/in-process-jour
 import { SqliteJournal } from '../../../src/stores/sqlite/sqlite-journal.ts';
 import { openWorkerJournal, type WorkerJournalOptions } from '../../../src/stores/sqlite/worker-journal.ts';
 import { WorkerRunner } from '../../../src/stores/sqlite/worker-runner.ts';
-import { journalContract } from '../../contracts/journal-contract.ts';
 import { sampleConclusion, sampleFailOver, sampleOpening } from '../../contracts/journal-fixtures.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
-
-journalContract('SQLite in a worker thread', async () => {
-  const own = temporaryFolder();
-  return {
-    open: () => openWorkerJournal({ directory: own.path }),
-    dispose: async () => own.remove(),
-  };
-});
 
 let folder: TemporaryFolder;
 const opened: Journal[] = [];

@@ -1,0 +1,71 @@
+import { z } from '@hono/zod-openapi';
+import type { Hono } from 'hono';
+import { DELIVERY_STATES, type DeliveryFilter } from '../gateway/ports.ts';
+import type { Caller, EdgeDeps } from './edge-deps.ts';
+import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
+import { shownDelivery } from './event-answer.ts';
+import { invalidRequest, PARSING } from './field-errors.ts';
+import { fromJournal } from './from-journal.ts';
+import { jsonResponse } from './json-response.ts';
+import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
+import { isProblem, problem } from './problems.ts';
+
+export const DELIVERIES = '/v1/events/deliveries';
+export const DELIVERY_REPLAY = '/v1/events/deliveries/{id}/replay';
+
+/** Query of `GET /v1/events/deliveries`. */
+export const deliveryQuerySchema = z.strictObject({
+  state: z
+    .enum(DELIVERY_STATES)
+    .optional()
+    .openapi({ description: 'dead: given up, for a person to have them sent anew.' }),
+  endpoint: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,39}$/, 'the id of an endpoint')
+    .optional(),
+  ...pageQueryMembers,
+});
+
+/** What became of the events that endpoints are told. */
+export function eventRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
+  app.get(
+    '/v1/events/deliveries',
+    endpoint(deps, { route: DELIVERIES, scopes: ['ops'] }, (exchange) => list(exchange, deps)),
+  );
+  app.post(
+    '/v1/events/deliveries/:id/replay',
+    endpoint(deps, { route: DELIVERY_REPLAY, scopes: ['ops'] }, (exchange) => replay(exchange, deps)),
+  );
+}
+
+async function list({ caller, context }: Exchange, deps: EdgeDeps): Promise<Reply> {
+  const query = singleQuery(new URL(context.req.url).searchParams);
+  if (isProblem(query)) return query;
+  const parsed = deliveryQuerySchema.safeParse(query, PARSING);
+  if (!parsed.success) return invalidRequest(parsed.error, () => Object.keys(deliveryQuerySchema.shape));
+  const { limit, ...conditions } = parsed.data;
+  const given = Object.fromEntries(Object.entries(conditions).filter(([, value]) => value !== undefined));
+  const filter: DeliveryFilter = { ...whose(caller), limit: limitOf(limit), ...given };
+  const page = await fromJournal(() => deps.deliveries.listDeliveries(filter));
+  if (isProblem(page)) return page;
+  return jsonResponse(JSON.stringify({ data: page.data.map(shownDelivery), next_cursor: page.nextCursor }));
+}
+
+const DELIVERY_ID = /^evt_[a-z][a-z0-9-]{0,39}_[A-Za-z]{1,64}_\d{1,6}_\d{1,3}$/;
+
+async function replay({ caller, context, trace }: Exchange, deps: EdgeDeps): Promise<Reply> {
+  const id = context.req.param('id') ?? '';
+  const replayed = DELIVERY_ID.test(id)
+    ? await fromJournal(() => deps.deliveries.replayDelivery(id, whose(caller), deps.clock.wallMs()))
+    : null;
+  if (isProblem(replayed)) return replayed;
+  // A malformed id, an unknown one and one of others' look the same.
+  if (replayed === null) return problem('not-found', 'There is no such delivery for this key.');
+  deps.deliveryReplayed({ delivery: replayed, account: caller.account, traceId: trace.traceId });
+  return jsonResponse(JSON.stringify(shownDelivery(replayed)), 202);
+}
+
+function whose(caller: Caller): Pick<DeliveryFilter, 'account' | 'merchants'> {
+  const { account, merchants } = caller;
+  return { account, merchants: merchants === 'all' ? 'all' : [...merchants] };
+}

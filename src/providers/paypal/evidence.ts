@@ -1,0 +1,157 @@
+import type { Notice, NoticeEvidence, NoticeSubject } from '../../gateway/ports.ts';
+import type { AdapterDeps } from '../adapter-deps.ts';
+import { amountOf } from './amounts.ts';
+import { type Asked, type OrderReading, readAuthorization, readOrder } from './codes.ts';
+import { disputeOf } from './disputes.ts';
+import { isMovedAsked, movedIn } from './operations.ts';
+import { type ToldEvent, toldEvent } from './told-event.ts';
+
+type Told<About extends ToldEvent['about']> = Extract<ToldEvent, { readonly about: About }>['resource'];
+
+const NOTHING: NoticeEvidence = { kind: 'nothing' };
+const MISMATCH: NoticeEvidence = { kind: 'mismatch' };
+
+/**
+ * What an event says about one of our attempts. An event is a picture of its moment and may come late or out of order; the
+ * gateway takes it by the same rules as an inquiry.
+ * @param merchantId the payee's account; null: not compared
+ */
+export function paypalEvidence(
+  { type, data }: Pick<Notice, 'type' | 'data'>,
+  subject: NoticeSubject,
+  merchantId: string | null,
+  deps: AdapterDeps,
+): NoticeEvidence {
+  const read = toldEvent.safeParse(data);
+  if (!read.success) return NOTHING;
+  const told = read.data;
+  const state = type.slice(type.lastIndexOf('.') + 1);
+  switch (told.about) {
+    case 'order': {
+      const orderId = subject.providerReference ?? told.resource.id;
+      return evidenceOf(readOrder(told.resource, { ...subject, orderId, merchantId }, deps));
+    }
+    case 'authorization':
+      return ofAuthorization(state, told.resource, subject, merchantId, deps);
+    case 'capture':
+    case 'refund':
+      return ofMoved(told.about, state, told.resource, subject, merchantId);
+    case 'reversal':
+      return ofReversal(told.resource, subject);
+    case 'dispute': {
+      const isNamed = told.resource.disputed_transactions.some(
+        ({ custom, invoice_number }) =>
+          custom === subject.attemptId ||
+          subject.operations.some(({ operationId }) => operationId === invoice_number),
+      );
+      return isNamed ? { kind: 'dispute', dispute: disputeOf(type, told.resource) } : MISMATCH;
+    }
+  }
+}
+
+function evidenceOf(reading: OrderReading): NoticeEvidence {
+  switch (reading.kind) {
+    case 'outcome':
+      return reading.outcome.kind === 'unknown' ? MISMATCH : { kind: 'attempt', outcome: reading.outcome };
+    case 'unpaid':
+      return NOTHING;
+    case 'mismatch':
+      return MISMATCH;
+  }
+}
+
+/** Statuses of an authorization that go with an event's name. */
+const AUTHORIZATION_STATES: Readonly<Record<string, readonly string[]>> = {
+  CREATED: ['CREATED', 'PENDING', 'CAPTURED', 'PARTIALLY_CAPTURED'],
+  VOIDED: ['VOIDED'],
+  DENIED: ['DENIED'],
+};
+
+function ofAuthorization(
+  state: string,
+  told: Told<'authorization'>,
+  subject: NoticeSubject,
+  merchantId: string | null,
+  deps: AdapterDeps,
+): NoticeEvidence {
+  const statuses = AUTHORIZATION_STATES[state];
+  if (statuses === undefined) return NOTHING;
+  const orderId = orderOf(told, subject, merchantId);
+  if (orderId === null || !statuses.includes(told.status)) return MISMATCH;
+  // What was captured stands; the event only says that the rest was let go.
+  const isCaptured = subject.operations.some(({ operation }) => operation === 'capture');
+  if (told.status === 'VOIDED' && isCaptured) return NOTHING;
+  const asked: Asked = { ...subject, orderId, merchantId };
+  // Without the order's amount beside it, less than was asked is another amount; unless it is undone anyway.
+  const isPartial = told.status === 'VOIDED';
+  return evidenceOf(readAuthorization(told, { isPartial, isCaptured: false }, asked, deps));
+}
+
+/** The order that an event is about; null when it is not that of the attempt, or names neither. */
+function orderOf(
+  told: Told<'authorization'> | Told<'capture'> | Told<'refund'>,
+  { attemptId, providerReference }: NoticeSubject,
+  merchantId: string | null,
+): string | null {
+  const named = told.supplementary_data?.related_ids.order_id ?? null;
+  const payee = 'payee' in told ? (told.payee?.merchant_id ?? null) : null;
+  if (merchantId !== null && payee !== null && payee !== merchantId) return null;
+  if (named !== null && providerReference !== null && named !== providerReference) return null;
+  if (told.custom_id != null && told.custom_id !== attemptId) return null;
+  if (told.custom_id == null && named === null) return null;
+  return named ?? providerReference;
+}
+
+/** Statuses of a capture or refund that go with an event's name. */
+const MOVED_STATES: Readonly<Record<string, readonly string[]>> = {
+  COMPLETED: ['COMPLETED', 'PARTIALLY_REFUNDED', 'REFUNDED'],
+  REFUNDED: ['COMPLETED', 'PENDING'],
+  PENDING: ['PENDING'],
+  DECLINED: ['DECLINED', 'FAILED'],
+  DENIED: ['DECLINED', 'FAILED'],
+  FAILED: ['FAILED', 'CANCELLED'],
+};
+
+function ofMoved(
+  kind: 'capture' | 'refund',
+  state: string,
+  told: Told<'capture'> | Told<'refund'>,
+  subject: NoticeSubject,
+  merchantId: string | null,
+): NoticeEvidence {
+  const statuses = MOVED_STATES[state];
+  if (statuses === undefined) return NOTHING;
+  const { invoice_id: name } = told;
+  const asked = subject.operations.find(
+    ({ operation, operationId }) => operation === kind && operationId === name,
+  );
+  const isNamedByUs = name != null && /^(?:cap|ref)_/.test(name);
+  // Somebody's own, in PayPal's pages: an operation that is not ours changes none of ours.
+  if (asked === undefined) return isNamedByUs ? MISMATCH : NOTHING;
+  const named = told.supplementary_data?.related_ids.order_id ?? null;
+  const isOfOrder =
+    named === null || subject.providerReference === null || named === subject.providerReference;
+  const payee = 'payee' in told ? (told.payee?.merchant_id ?? null) : null;
+  const isOurPayee = merchantId === null || payee === null || payee === merchantId;
+  if (!isOfOrder || !isOurPayee || !isMovedAsked(told, asked) || !statuses.includes(told.status))
+    return MISMATCH;
+  const inquiry = movedIn(told);
+  return inquiry.kind === 'no_answer'
+    ? NOTHING
+    : { kind: 'operation', operationId: asked.operationId, inquiry };
+}
+
+/** PayPal has taken captured money back: told like a dispute, since it is no refund of ours. */
+function ofReversal(told: Told<'reversal'>, { attemptId, operations }: NoticeSubject): NoticeEvidence {
+  const { custom_id: custom, invoice_id: name } = told;
+  const isNamed = custom === attemptId || operations.some(({ operationId }) => operationId === name);
+  if (!isNamed) return MISMATCH;
+  const dispute = {
+    disputeId: told.id,
+    stage: 'opened',
+    reason: 'CAPTURE_REVERSED',
+    amount: amountOf(told.amount),
+    respondByMs: null,
+  } as const;
+  return { kind: 'dispute', dispute };
+}

@@ -1,0 +1,64 @@
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+
+/** Who signs with a certificate, and how it is written. */
+export interface MadeCertificate {
+  readonly privateKey: KeyObject;
+  readonly pem: string;
+  readonly name: string;
+}
+
+/**
+ * A fresh X.509 certificate (RFC 5280, section 4.1) with an RSA key, built here so that no key is kept among the tests.
+ * @param over.issuer who issues it; left out: it issues itself
+ * @param over.from,over.until `YYMMDDhhmmssZ`
+ */
+export function makeCertificate(
+  name: string,
+  over: {
+    readonly issuer?: MadeCertificate;
+    readonly from?: string;
+    readonly until?: string;
+    readonly kind?: 'rsa' | 'ec';
+    readonly bits?: number;
+  } = {},
+): MadeCertificate {
+  const { privateKey, publicKey } =
+    over.kind === 'ec'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength: over.bits ?? 2_048 });
+  const signingKey = over.issuer?.privateKey ?? privateKey;
+  const algorithm =
+    signingKey.asymmetricKeyType === 'ec'
+      ? sequence(objectId(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02))
+      : sequence(objectId(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b), der(0x05, Buffer.alloc(0)));
+  const toBeSigned = sequence(
+    der(0xa0, integer(2)),
+    integer(7),
+    algorithm,
+    commonName(over.issuer?.name ?? name),
+    sequence(utcTime(over.from ?? '250101000000Z'), utcTime(over.until ?? '491231235959Z')),
+    commonName(name),
+    publicKey.export({ type: 'spki', format: 'der' }),
+  );
+  const signature = sign('sha256', toBeSigned, signingKey);
+  const bits = der(0x03, Buffer.concat([Buffer.from([0]), signature]));
+  const text = sequence(toBeSigned, algorithm, bits).toString('base64');
+  const pem = `-----BEGIN CERTIFICATE-----\n${text.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
+  return { privateKey, pem, name };
+}
+
+function commonName(name: string): Buffer {
+  return sequence(der(0x31, sequence(objectId(0x55, 0x04, 0x03), der(0x0c, Buffer.from(name)))));
+}
+
+function der(tag: number, content: Buffer): Buffer {
+  const { length } = content;
+  const size =
+    length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([tag, ...size]), content]);
+}
+
+const sequence = (...parts: readonly Buffer[]): Buffer => der(0x30, Buffer.concat(parts));
+const objectId = (...bytes: readonly number[]): Buffer => der(0x06, Buffer.from(bytes));
+const integer = (value: number): Buffer => der(0x02, Buffer.from([value]));
+const utcTime = (text: string): Buffer => der(0x17, Buffer.from(text));
