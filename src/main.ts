@@ -497,7 +497,7 @@ async function alsoMissing(settings: Settings, declineTables: DeclineTables): Pr
   return [
     ...problems
       .filter(({ provider, problem }) => !isAboutMissing(problem, missing.get(provider)))
-      .map(({ provider, problem }) => `provider ${provider}: ${problem}`),
+      .map(({ problem }) => problem),
     ...(missing.size === 0 ? [] : [`missing: ${missingText(missing)}`]),
   ];
 }

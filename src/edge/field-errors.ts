@@ -126,7 +126,7 @@ function unknownMember(path: string, key: string, known: readonly string[]): Fie
 }
 
 /** Dotted, bounded, printable: names come from the caller. */
-function pathText(path: readonly PropertyKey[]): string {
+export function pathText(path: readonly PropertyKey[]): string {
   const joined = path.map((part) => String(part).replace(/[^\x21-\x7e]/g, '?')).join('.');
   return joined.length > PATH_LENGTH_MAX ? `${joined.slice(0, PATH_LENGTH_MAX)}…` : joined;
 }

@@ -1,11 +1,14 @@
+import { findRepeatedMember } from '../core/text/repeated-member.ts';
 import { guardBody, guardText } from './card-guard.ts';
 import type { Exchange } from './endpoint.ts';
+import { invalidFields, pathText } from './field-errors.ts';
 import { isProblem, type Problem, problem } from './problems.ts';
 import { readBody } from './read-body.ts';
 
 /**
- * Reads a JSON object, in this order: size (413), card numbers (400), content type (415), JSON (400). The guard comes
- * first, so that a card number is called by its name in whatever wrapping it comes.
+ * Reads a JSON object, in this order: size (413), card numbers (400), content type (415), JSON (400), members that are
+ * given more than once (400). The guard comes first, so that a card number is called by its name in whatever wrapping
+ * it comes.
  * @param optional no body at all, and none declared, is an empty object
  */
 export async function readJson(
@@ -20,7 +23,22 @@ export async function readJson(
   const body = parsed(text);
   const carried = isProblem(body) ? guardText(text) : guardBody(body, context.req.raw, context.env?.incoming);
   if (carried !== null) return carried;
-  return contentTypeProblem(headers) ?? body;
+  const wrongType = contentTypeProblem(headers);
+  if (wrongType !== null || isProblem(body)) return wrongType ?? body;
+  return repeatedMemberProblem(text) ?? body;
+}
+
+/**
+ * Of two amounts nobody could say which one the caller meant: the last one counts here, the first one to whoever looked
+ * at the request on its way.
+ */
+function repeatedMemberProblem(text: string): Problem | null {
+  const path = findRepeatedMember(text);
+  if (path === null) return null;
+  // What the last value hides was seen by no guard, and the path may lead through it.
+  const carried = guardText(text) ?? guardText(path.join(' '));
+  const expected = 'one member of this name: leave out all but the one that is meant';
+  return carried ?? invalidFields([{ path: pathText(path), message: 'given more than once', expected }]);
 }
 
 function parsed(text: string): Record<string, unknown> | Problem {

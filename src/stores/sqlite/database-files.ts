@@ -1,5 +1,5 @@
 import { accessSync, constants, mkdirSync, rmSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { JournalError } from '../../gateway/ports.ts';
@@ -120,7 +120,7 @@ export function prepareFiles(path: string): void {
 
 function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolders(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const why =
@@ -131,6 +131,27 @@ function makeFolder(folder: string): void {
     throw new JournalError(why, { cause: error });
   }
   mayWrite(folder, `the folder ${folder} cannot be written`);
+}
+
+/**
+ * Makes a folder and those above it that are missing, one by one: `mkdirSync` with `recursive` tries for ever where the
+ * file system answers that it knows no such name although the folder above is there, as /proc does.
+ */
+function makeFolders(folder: string): void {
+  const wanted: string[] = [];
+  for (let at = resolve(folder); !isFolder(at) && at !== dirname(at); at = dirname(at)) wanted.unshift(at);
+  for (const each of wanted) {
+    try {
+      mkdirSync(each, { mode: 0o700 });
+    } catch (error) {
+      // Another process may have made it meanwhile.
+      if (!isFolder(each)) throw error;
+    }
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function mayWrite(path: string, what: string): void {

@@ -10,6 +10,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -141,6 +142,14 @@ const CASES: readonly (readonly [what: string, damage: () => void | Promise<void
   ],
 ];
 
+test('a file above the folder is named as what is in the way', async () => {
+  writeFileSync(join(own.path, 'file'), 'x');
+  const directory = join(own.path, 'file', 'data');
+  const says =
+    /a file stands where the folder .*data should be: move it, or name another folder with DATA_DIR/;
+  await expect(openWorkerJournal({ directory })).rejects.toThrow(says);
+});
+
 describe.each(CASES)('a journal that is %s', (what, damage, says) => {
   test('is refused in words, and left as it is', async () => {
     await damage();
@@ -172,6 +181,15 @@ describe('what is no damage', () => {
     await journal.advance(sampleConclusion(await opened(journal, 'auth_one')));
     expect(await journal.open(sampleOpening('auth_two'))).toEqual({ kind: 'opened' });
     await journal.close();
+  });
+
+  test('folders that are missing are made, those above it too, for nobody else to look into', async () => {
+    const deep = join(own.path, 'a', 'b', 'data');
+    await (await openWorkerJournal({ directory: deep })).close();
+    for (const made of [join(own.path, 'a'), join(own.path, 'a', 'b'), deep]) {
+      expect(statSync(made).mode & 0o777, made).toBe(0o700);
+    }
+    expect(readdirSync(deep)).toEqual(['journal.sqlite']);
   });
 });
 
