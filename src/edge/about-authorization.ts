@@ -1,3 +1,4 @@
+import type { Answered } from '../gateway/road-results.ts';
 import { type Problem, type ProblemName, problem } from './problems.ts';
 
 /** Seconds after which something pending is worth a second look. */
@@ -21,12 +22,7 @@ export function seconds(milliseconds: number): string {
 }
 
 /** An answer that the road rendered or that was frozen before: its body goes out as it is. */
-export function answeredResponse(result: {
-  readonly httpStatus: number;
-  readonly body: string;
-  readonly replayed: boolean;
-  readonly authorizationId: string;
-}): Response {
+export function answeredResponse(result: Answered): Response {
   return new Response(result.body, {
     status: result.httpStatus,
     headers: {
@@ -50,6 +46,15 @@ export function aboutAuthorization(
     members: { authorization_id: authorizationId, ...more.members },
     headers: { Location: locationOf(authorizationId), ...more.headers },
   });
+}
+
+/** The caller's key was used with another body. */
+export function keyReused(authorizationId: string): Problem {
+  return aboutAuthorization(
+    'idempotency-key-reused',
+    'The body differs from that of the first request with this key.',
+    authorizationId,
+  );
 }
 
 /** The same for an id that is malformed, unknown or of others. */

@@ -5,7 +5,7 @@ import { DECLINE_CATEGORIES } from '../core/declines/decline.ts';
 import { FOLLOW_ON_REFUSALS } from '../core/follow-on.ts';
 import { OPERATION_KINDS, OPERATION_PURPOSES, OPERATION_STATUSES } from '../core/operation.ts';
 import { EVENT_TYPES } from '../core/outgoing-event.ts';
-import { DELIVERY_STATES, DISPUTE_STAGES } from '../gateway/ports.ts';
+import { DELIVERY_STATES, DISPUTE_STAGES, OVERRIDE_MODES } from '../gateway/ports.ts';
 import { OPERATION_NOT_OPEN } from '../gateway/resolve-operation-by-person.ts';
 import { amountSchema } from './authorization-body.ts';
 
@@ -297,6 +297,16 @@ export const historyPageSchema = z
   })
   .openapi('HistoryPage');
 
+const overrideSchema = z.strictObject({
+  mode: z.enum(OVERRIDE_MODES),
+  brand: nullableText,
+  merchant: nullableText,
+  reason: z.string(),
+  author: z.string(),
+  created_at: z.string(),
+  expires_at: nullableText,
+});
+
 /** A provider as operators see it. */
 export const providerSchema = z
   .strictObject({
@@ -315,33 +325,14 @@ export const providerSchema = z
     lanes: z.array(
       z.strictObject({ brand: z.string(), breaker: z.enum(BREAKER_STATES), since: nullableText }),
     ),
-    overrides: z.array(
-      z.strictObject({
-        mode: z.enum(['force_open', 'force_closed', 'drain', 'auto']),
-        brand: nullableText,
-        merchant: nullableText,
-        reason: z.string(),
-        author: z.string(),
-        created_at: z.string(),
-        expires_at: nullableText,
-      }),
-    ),
+    overrides: z.array(overrideSchema),
   })
   .openapi('Provider');
 
 export const providerListSchema = z.strictObject({ data: z.array(providerSchema) }).openapi('ProviderList');
 
 export const overrideAnswerSchema = z
-  .strictObject({
-    provider: z.string(),
-    mode: z.enum(['force_open', 'force_closed', 'drain', 'auto']),
-    brand: nullableText,
-    merchant: nullableText,
-    reason: z.string(),
-    author: z.string(),
-    created_at: z.string(),
-    expires_at: nullableText,
-  })
+  .strictObject({ provider: z.string(), ...overrideSchema.shape })
   .openapi('ProviderOverrideAnswer');
 
 /** RFC 9457 problem document; some kinds carry further members. */

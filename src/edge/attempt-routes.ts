@@ -5,23 +5,19 @@ import type { Authorization } from '../core/authorization.ts';
 import { pendingVoid } from '../core/settlement.ts';
 import { attemptNamed, RESOLUTIONS, type ReferenceRefusal } from '../gateway/resolve-by-person.ts';
 import { aboutAuthorization, PENDING_RETRY_AFTER_S } from './about-authorization.ts';
-import { renderAuthorization } from './answer.ts';
 import type { EdgeDeps } from './edge-deps.ts';
-import { coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
-import { invalidRequest, PARSING } from './field-errors.ts';
-import { jsonResponse } from './json-response.ts';
+import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { isProblem, type Problem, problem } from './problems.ts';
-import { readJson } from './read-json.ts';
-import { memberNamesOf } from './schema-members.ts';
-import { plainText, visibleAscii } from './text-schemas.ts';
+import {
+  evidenceSchema,
+  readResolution,
+  resolutionNotWritten,
+  resolvedResponse,
+  STILL_UNDER_WAY,
+} from './resolution.ts';
+import { visibleAscii } from './text-schemas.ts';
 
 export const RESOLUTIONS_OF_ATTEMPT = '/v1/attempts/{id}/resolutions';
-
-/** What a person's word rests on. */
-export const evidenceSchema = plainText(1000, 10).openapi({
-  description: 'Where it can be checked. Kept in the history with the account of the key.',
-  example: "ticket 4711: not in the provider's settlement report of 2026-11-24",
-});
 
 /** `POST /v1/attempts/{id}/resolutions`: what a person found out at the provider. */
 export const resolutionBodySchema = z
@@ -49,8 +45,6 @@ export const resolutionBodySchema = z
   })
   .openapi('ResolutionRequest');
 
-const memberNames = memberNamesOf(resolutionBodySchema);
-
 /** A person closes what could not be found out. */
 export function attemptRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
   app.post(
@@ -60,24 +54,14 @@ export function attemptRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
 }
 
 async function resolve(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
-  const { caller, context } = exchange;
-  const body = await readJson(exchange);
-  if (isProblem(body)) return body;
-  const parsed = resolutionBodySchema.safeParse(body, PARSING);
-  if (!parsed.success) return invalidRequest(parsed.error, memberNames);
-  const attemptId = context.req.param('id') ?? '';
+  const resolution = await readResolution(exchange, resolutionBodySchema);
+  if (isProblem(resolution)) return resolution;
+  const attemptId = exchange.context.req.param('id') ?? '';
   if (attemptNamed(attemptId) === null) return noSuchAttempt();
-  const result = await deps.resolve({
-    account: caller.account,
-    covers: (merchant) => coversMerchant(caller, merchant),
-    attemptId,
-    resolution: parsed.data.resolution,
-    providerReference: parsed.data.provider_reference ?? null,
-    evidence: parsed.data.evidence,
-  });
+  const result = await deps.resolve({ ...resolution, attemptId });
   switch (result.kind) {
     case 'resolved':
-      return jsonResponse(renderAuthorization(result.authorization).body);
+      return resolvedResponse(result.authorization);
     case 'not_found':
       return noSuchAttempt();
     case 'not_open':
@@ -90,9 +74,7 @@ async function resolve(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
         { members: { attempt_id: attemptId } },
       );
     case 'journal_unavailable':
-      return problem('journal-unavailable', 'The resolution is not known to be written: repeat it.', {
-        headers: { 'Retry-After': '1' },
-      });
+      return resolutionNotWritten();
   }
 }
 
@@ -126,9 +108,7 @@ function notOpen(authorization: Authorization, attemptId: string): Problem {
 }
 
 function whyNotOpen(authorization: Authorization, attempt: Attempt | undefined): string {
-  if (authorization.open) {
-    return 'The request that it belongs to is still under way, and may find it out by itself: wait for its end.';
-  }
+  if (authorization.open) return STILL_UNDER_WAY;
   const outcome = attempt?.outcome ?? null;
   if (attempt === undefined || outcome === null || isUnsettled(outcome)) {
     return 'Somebody else changed it at the same moment: read it as it is now.';

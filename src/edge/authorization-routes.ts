@@ -6,7 +6,7 @@ import type { CandidateExplanation } from '../core/decision.ts';
 import { fingerprintedBody } from '../core/idempotency.ts';
 import type { AuthorizationFilter } from '../gateway/ports.ts';
 import type { AuthorizeResult } from '../gateway/road-results.ts';
-import { aboutAuthorization, answeredResponse, seconds } from './about-authorization.ts';
+import { aboutAuthorization, answeredResponse, keyReused, seconds } from './about-authorization.ts';
 import { candidateAnswer, renderAuthorization } from './answer.ts';
 import { authorizationBodySchema, authorizationRequestOf } from './authorization-body.ts';
 import type { EdgeDeps } from './edge-deps.ts';
@@ -79,11 +79,7 @@ function authorizeReply(result: AuthorizeResult): Reply {
         headers: { 'Retry-After': seconds(result.retryAfterMs) },
       });
     case 'other_body':
-      return aboutAuthorization(
-        'idempotency-key-reused',
-        'The body differs from that of the first request with this key.',
-        result.authorizationId,
-      );
+      return keyReused(result.authorizationId);
     case 'payment_live':
       return aboutAuthorization(
         'payment-live',

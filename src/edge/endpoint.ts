@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'hono';
+import type { Asker } from '../gateway/asker.ts';
 import { guardHead } from './card-guard.ts';
 import type { Caller, EdgeDeps, Scope } from './edge-deps.ts';
 import { isProblem, type Problem, problem, problemResponse } from './problems.ts';
@@ -86,4 +87,9 @@ function authenticate(authorization: string | null, deps: EdgeDeps): Caller | Pr
 /** Whether a caller's key covers a merchant. */
 export function coversMerchant(caller: Caller, merchant: string): boolean {
   return caller.merchants === 'all' || caller.merchants.has(merchant);
+}
+
+/** A caller as the road knows one. */
+export function askerOf(caller: Caller): Asker {
+  return { account: caller.account, covers: (merchant) => coversMerchant(caller, merchant) };
 }

@@ -6,15 +6,15 @@ import type { Amount } from '../core/money.ts';
 import type { OperationKind } from '../core/operation.ts';
 import type { OperateResult } from '../gateway/operate.ts';
 import {
-  aboutAuthorization,
   answeredResponse,
   isAuthorizationId,
+  keyReused,
   noSuchAuthorization,
   seconds,
 } from './about-authorization.ts';
 import { amountSchema } from './authorization-body.ts';
 import type { EdgeDeps } from './edge-deps.ts';
-import { coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
+import { askerOf, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
 import { followOnRefusal } from './follow-on-refusal.ts';
 import { idempotencyKeyOf } from './idempotency-key.ts';
@@ -83,8 +83,7 @@ async function begin(kind: OperationKind, exchange: Exchange, deps: EdgeDeps): P
     amount: amount?.value ?? null,
     currency: amount?.currency ?? null,
     final: final ?? false,
-    account: caller.account,
-    covers: (merchant) => coversMerchant(caller, merchant),
+    ...askerOf(caller),
     authorizationId,
     idempotencyKey: key,
     bodyFingerprint: hash('sha256', fingerprintedBody(body), 'hex'),
@@ -100,11 +99,7 @@ function replyOf(kind: OperationKind, result: OperateResult): Reply {
     case 'not_found':
       return noSuchAuthorization();
     case 'other_body':
-      return aboutAuthorization(
-        'idempotency-key-reused',
-        'The body differs from that of the first request with this key.',
-        result.authorizationId,
-      );
+      return keyReused(result.authorizationId);
     case 'refused':
       return followOnRefusal(kind, result);
     case 'journal_unavailable':

@@ -8,15 +8,16 @@ import {
   type ResolveOperationResult,
 } from '../gateway/resolve-operation-by-person.ts';
 import { aboutAuthorization, seconds } from './about-authorization.ts';
-import { renderAuthorization } from './answer.ts';
-import { evidenceSchema } from './attempt-routes.ts';
 import type { EdgeDeps } from './edge-deps.ts';
-import { coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
-import { invalidRequest, PARSING } from './field-errors.ts';
-import { jsonResponse } from './json-response.ts';
+import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { isProblem, type Problem, problem } from './problems.ts';
-import { readJson } from './read-json.ts';
-import { memberNamesOf } from './schema-members.ts';
+import {
+  evidenceSchema,
+  readResolution,
+  resolutionNotWritten,
+  resolvedResponse,
+  STILL_UNDER_WAY,
+} from './resolution.ts';
 import { visibleAscii } from './text-schemas.ts';
 
 export const RESOLUTIONS_OF_OPERATION = '/v1/operations/{id}/resolutions';
@@ -37,8 +38,6 @@ export const operationResolutionBodySchema = z
   })
   .openapi('OperationResolutionRequest');
 
-const memberNames = memberNamesOf(operationResolutionBodySchema);
-
 /** A person closes a capture, void or refund that could not be found out. */
 export function operationResolutionRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
   app.post(
@@ -50,32 +49,20 @@ export function operationResolutionRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): v
 }
 
 async function resolve(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
-  const { caller, context } = exchange;
-  const body = await readJson(exchange);
-  if (isProblem(body)) return body;
-  const parsed = operationResolutionBodySchema.safeParse(body, PARSING);
-  if (!parsed.success) return invalidRequest(parsed.error, memberNames);
-  const operationId = context.req.param('id') ?? '';
+  const resolution = await readResolution(exchange, operationResolutionBodySchema);
+  if (isProblem(resolution)) return resolution;
+  const operationId = exchange.context.req.param('id') ?? '';
   if (authorizationIdIn(operationId) === null) return noSuchOperation();
-  const result = await deps.resolveOperation({
-    account: caller.account,
-    covers: (merchant) => coversMerchant(caller, merchant),
-    operationId,
-    resolution: parsed.data.resolution,
-    providerReference: parsed.data.provider_reference ?? null,
-    evidence: parsed.data.evidence,
-  });
+  const result = await deps.resolveOperation({ ...resolution, operationId });
   switch (result.kind) {
     case 'resolved':
-      return jsonResponse(renderAuthorization(result.authorization).body);
+      return resolvedResponse(result.authorization);
     case 'not_found':
       return noSuchOperation();
     case 'not_open':
       return notOpen(result, operationId);
     case 'journal_unavailable':
-      return problem('journal-unavailable', 'The resolution is not known to be written: repeat it.', {
-        headers: { 'Retry-After': '1' },
-      });
+      return resolutionNotWritten();
   }
 }
 
@@ -119,7 +106,7 @@ function detailOf(
     case 'ended':
       return `Its end is known, ${operation?.status}, and the authorization is ${authorization.status}: there is nothing to resolve.`;
     case 'road_open':
-      return 'The request that it belongs to is still under way, and may find it out by itself: wait for its end.';
+      return STILL_UNDER_WAY;
     case 'waits_for_attempt':
       return (
         'It waits for the outcome of its attempt, which is not known, and is done or ended by it: resolve the attempt ' +

@@ -1,7 +1,8 @@
 import type { Authorization } from '../core/authorization.ts';
+import { isTheirs } from '../gateway/asker.ts';
 import { isAuthorizationId, noSuchAuthorization } from './about-authorization.ts';
 import type { EdgeDeps } from './edge-deps.ts';
-import { coversMerchant, type Exchange } from './endpoint.ts';
+import { askerOf, type Exchange } from './endpoint.ts';
 import { fromJournal } from './from-journal.ts';
 import { isProblem, type Problem } from './problems.ts';
 
@@ -16,7 +17,6 @@ export async function ownAuthorization(
   const id = context.req.param('id') ?? '';
   const found = isAuthorizationId(id) ? await fromJournal(() => deps.journal.findAuthorization(id)) : null;
   if (isProblem(found)) return found;
-  const isOwn =
-    found !== null && found.account === caller.account && coversMerchant(caller, found.request.merchant);
+  const isOwn = found !== null && isTheirs(found, askerOf(caller));
   return isOwn ? found : noSuchAuthorization();
 }

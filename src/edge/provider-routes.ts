@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
 import { CARD_BRANDS } from '../core/card.ts';
-import type { ProviderOverride } from '../gateway/ports.ts';
+import { OVERRIDE_MODES, type ProviderOverride } from '../gateway/ports.ts';
 import type { Caller, EdgeDeps, ProviderSnapshot } from './edge-deps.ts';
 import { coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidFields, invalidRequest, PARSING } from './field-errors.ts';
@@ -23,7 +23,7 @@ const EXPIRES_IN_S_MAX = 604_800;
 /** `PUT /v1/providers/{id}/override`. */
 export const overrideBodySchema = z
   .strictObject({
-    mode: z.enum(['force_open', 'force_closed', 'drain', 'auto']).openapi({
+    mode: z.enum(OVERRIDE_MODES).openapi({
       description:
         'force_open: no traffic. force_closed: traffic whatever the breaker says. drain: no new traffic. auto: as measured.',
     }),

@@ -115,6 +115,7 @@ export function requestFor(request: AuthorizationRequest, attemptNumber: number)
   return { ...request, threeDs: { ...threeDs, exemption: null } };
 }
 
+/** Asks a provider to authorize. Never throws. */
 function authorize(
   provider: Provider,
   call: AuthorizeCall,
@@ -153,7 +154,9 @@ async function findOutQuickly(
   const outcome =
     way === 'replay'
       ? await authorize(provider, { ...call, budget, preparedReference: first.providerReference }, deps)
-      : outcomeOf(await inquire(provider, road.current, call, first.providerReference, budget, deps));
+      : outcomeOf(
+          await inquire(provider, road.current, call.attemptId, first.providerReference, budget, deps),
+        );
   // A replay that never left says nothing about the first request, which did.
   const says = outcome !== null && outcome.kind !== 'not_sent' && !isRejectedReplay(way, outcome);
   if (!says || outcome.kind === 'unknown') return first;
@@ -180,7 +183,7 @@ function outcomeOf(answer: InquiryAnswer): AttemptOutcome | null {
   return answer.kind === 'found' ? answer.outcome : null;
 }
 
-/** What a call beside any caller's request may take, from now on. */
+/** What a call may take that no caller's deadline bounds, from now on. */
 export function budgetFor(
   contract: ProviderContract,
   deps: Pick<GatewayDeps, 'clock' | 'stopSignal'>,
@@ -193,28 +196,18 @@ export function budgetFor(
   };
 }
 
-/** Asks a provider about an attempt. An adapter that throws has no answer. */
+/** Asks a provider about an attempt. Never throws. */
 export async function inquire(
   provider: Provider,
   authorization: Authorization,
-  attempt: Pick<AuthorizeCall, 'attemptId'>,
+  attemptId: string,
   providerReference: string | null,
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<InquiryAnswer> {
+  const { request, brand, scaRegion } = authorization;
   const question = () =>
-    provider.inquire({
-      attemptId: attempt.attemptId,
-      providerReference,
-      request: authorization.request,
-      brand: authorization.brand,
-      scaRegion: authorization.scaRegion,
-      budget,
-    });
-  return askProvider<InquiryAnswer>(
-    question,
-    { kind: 'no_answer', code: ADAPTER_FAILED },
-    authorization.id,
-    deps,
-  );
+    provider.inquire({ attemptId, providerReference, request, brand, scaRegion, budget });
+  const noAnswer: InquiryAnswer = { kind: 'no_answer', code: ADAPTER_FAILED };
+  return askProvider(question, noAnswer, authorization.id, deps);
 }

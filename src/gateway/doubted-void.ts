@@ -2,6 +2,7 @@ import { type Attempt, type AttemptOutcome, mayHoldMoney, providerReferenceOf } 
 import type { Authorization } from '../core/authorization.ts';
 import { isUndone, pendingVoid } from '../core/settlement.ts';
 import { budgetFor, inquire } from './attempt.ts';
+import { connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { tellRemarks } from './remarks.ts';
 
@@ -20,12 +21,17 @@ export async function doubtVoid(
   if (!mayHoldMoney(told) || !isUndone(authorization, attempt)) return;
   // It is known to stand, and is being undone once more.
   if (pendingVoid(authorization, attempt.number) !== null) return;
-  const provider = deps.provider(attempt.provider);
-  const contract = deps.rulesets.current().providers.get(attempt.provider);
-  if (provider === undefined || contract === undefined || provider.semantics.inquiry === 'none') return;
-  const budget = budgetFor(contract, deps);
-  const call = { attemptId: attempt.id };
-  const answer = await inquire(provider, authorization, call, providerReferenceOf(told), budget, deps);
+  const to = connected(attempt.provider, deps);
+  if (to === null || to.provider.semantics.inquiry === 'none') return;
+  const budget = budgetFor(to.contract, deps);
+  const answer = await inquire(
+    to.provider,
+    authorization,
+    attempt.id,
+    providerReferenceOf(told),
+    budget,
+    deps,
+  );
   if (answer.kind !== 'found' || !mayHoldMoney(answer.outcome)) return;
   const standing = providerReferenceOf(answer.outcome);
   const conflict = { remark: 'evidence_conflict', attemptNumber: attempt.number } as const;

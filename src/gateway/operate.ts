@@ -3,21 +3,22 @@ import type { Authorization } from '../core/authorization.ts';
 import { beginFollowOn, type FollowOn, type FollowOnRefusal } from '../core/follow-on.ts';
 import { applyOperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
-import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { hasWork } from '../core/settlement.ts';
+import { type Asker, isTheirs } from './asker.ts';
+import { budgetFor } from './attempt.ts';
 import { changeAuthorization } from './change.ts';
+import { type Connected, connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { planFor, stepOf } from './journal-step.ts';
 import { endOfOutcome, endOfRefusedVoid, labelOf, sendOperation, targetOf } from './operation-calls.ts';
-import type { ClaimRecord, ClaimScope, Provider, Step } from './ports.ts';
+import type { ClaimRecord, ClaimScope, Step } from './ports.ts';
+import type { Answered } from './road-results.ts';
+import { operationSighting } from './sightings.ts';
 import { putBack } from './unrecorded.ts';
 
 /** A caller's capture, void or refund, validated. */
-export interface OperateCommand extends FollowOn {
-  readonly account: string;
-  /** Whether the caller's key covers a merchant. */
-  readonly covers: (merchant: string) => boolean;
+export interface OperateCommand extends FollowOn, Asker {
   readonly authorizationId: string;
   /** Of the amount, when one was given. */
   readonly currency: string | null;
@@ -28,13 +29,7 @@ export interface OperateCommand extends FollowOn {
 }
 
 export type OperateResult =
-  | {
-      readonly kind: 'answered';
-      readonly httpStatus: number;
-      readonly body: string;
-      readonly replayed: boolean;
-      readonly authorizationId: string;
-    }
+  | Answered
   /** No such authorization for this account. */
   | { readonly kind: 'not_found' }
   /** The key was used with another body; nothing was sent. */
@@ -120,10 +115,6 @@ export async function operate(command: OperateCommand, deps: GatewayDeps): Promi
 
 const UNAVAILABLE: OperateResult = { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
 
-function isTheirs(authorization: Authorization, command: OperateCommand): boolean {
-  return authorization.account === command.account && command.covers(authorization.request.merchant);
-}
-
 function claimScopeOf(authorization: Authorization, command: OperateCommand): ClaimScope {
   return {
     account: command.account,
@@ -134,10 +125,8 @@ function claimScopeOf(authorization: Authorization, command: OperateCommand): Cl
 }
 
 /** Who carries an operation out, of what, and what it is told of time. */
-interface Sender {
+interface Sender extends Connected {
   readonly attempt: Attempt;
-  readonly provider: Provider;
-  readonly contract: ProviderContract;
 }
 
 type Begun =
@@ -179,10 +168,9 @@ function senderOf(authorization: Authorization, operation: Operation, deps: Gate
   const attempt = authorization.attempts[operation.attemptNumber - 1];
   // What became of the attempt is not known: the void waits for it.
   if (attempt === undefined || authorization.status === 'pending') return null;
-  const provider = deps.provider(attempt.provider);
-  const contract = deps.rulesets.current().providers.get(attempt.provider);
-  if (provider === undefined || contract === undefined) return null;
-  return targetOf({ attempt, operation }) === null ? null : { attempt, provider, contract };
+  const to = connected(attempt.provider, deps);
+  if (to === null) return null;
+  return targetOf({ attempt, operation }) === null ? null : { attempt, ...to };
 }
 
 /** Intent and key in one transaction; while we ask the provider ourselves, nobody else does. */
@@ -243,12 +231,7 @@ async function carryOut(
   if (sender === null) return answerOf(authorization, operation, false, deps);
   const { attempt, provider, contract } = sender;
   const startedMs = deps.clock.monotonicMs();
-  const budget = {
-    deadlineMs: startedMs + contract.timeoutMs,
-    connectTimeoutMs: contract.connectTimeoutMs,
-    signal: deps.stopSignal,
-    traceparent: command.traceparent,
-  };
+  const budget = { ...budgetFor(contract, deps), traceparent: command.traceparent };
   const target = { authorization, attempt, operation };
   const outcome = await sendOperation(provider, target, budget, deps);
   let end = endOfOutcome(outcome);
@@ -265,7 +248,7 @@ async function carryOut(
   });
   if (end === null) {
     // By this clock its key grows old, however the wall clock is set afterwards.
-    deps.sightings.seenForMs(`${attempt.id} ${operation.id}`);
+    deps.sightings.seenForMs(operationSighting(attempt.id, operation.id));
     await release(authorization.id, holder, deps.resolverSchedule[0] ?? 0, deps);
     return answerOf(authorization, operation, false, deps);
   }

@@ -66,12 +66,8 @@ export async function sendOperation(
 ): Promise<OperationOutcome> {
   const { operation, authorization } = target;
   const send = () => provider[operation.kind](callOf(target, budget));
-  return askProvider<OperationOutcome>(
-    send,
-    { kind: 'unknown', code: ADAPTER_FAILED },
-    authorization.id,
-    deps,
-  );
+  const unknown: OperationOutcome = { kind: 'unknown', code: ADAPTER_FAILED };
+  return askProvider(send, unknown, authorization.id, deps);
 }
 
 /** Asks the provider what became of an operation. Never throws. */
@@ -82,12 +78,8 @@ export async function inquireOperation(
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationInquiry> {
   const inquireIt = () => provider.inquireOperation(callOf(target, budget));
-  return askProvider<OperationInquiry>(
-    inquireIt,
-    { kind: 'no_answer', code: ADAPTER_FAILED },
-    target.authorization.id,
-    deps,
-  );
+  const noAnswer: OperationInquiry = { kind: 'no_answer', code: ADAPTER_FAILED };
+  return askProvider(inquireIt, noAnswer, target.authorization.id, deps);
 }
 
 /** How an operation ended by an answer; null while it has not: it may be repeated, or is to be found out. */
@@ -141,8 +133,7 @@ async function whatStands(
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<AttemptOutcome | null> {
   const { authorization, attempt } = target;
-  const call = { attemptId: attempt.id };
-  const answer = await inquire(provider, authorization, call, targetOf(target), budget, deps);
+  const answer = await inquire(provider, authorization, attempt.id, targetOf(target), budget, deps);
   return answer.kind === 'found' ? answer.outcome : null;
 }
 

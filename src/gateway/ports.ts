@@ -219,11 +219,14 @@ export class JournalError extends Error {
   override readonly name = 'JournalError';
 }
 
+/** What an operator may do to a provider's traffic; `auto`: as measured. */
+export const OVERRIDE_MODES = ['force_open', 'force_closed', 'drain', 'auto'] as const;
+
 export interface ProviderOverride {
   readonly provider: string;
   readonly brand: string | null;
   readonly merchant: string | null;
-  readonly mode: 'force_open' | 'force_closed' | 'drain' | 'auto';
+  readonly mode: (typeof OVERRIDE_MODES)[number];
   readonly reason: string;
   readonly author: string;
   readonly createdAtMs: number;

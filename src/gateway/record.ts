@@ -19,7 +19,7 @@ import type {
 } from './ports.ts';
 import { tellRemarks } from './remarks.ts';
 import { type Finding, type Road, routingOf } from './road.ts';
-import type { AuthorizeResult } from './road-results.ts';
+import type { Answered, AuthorizeResult } from './road-results.ts';
 import { watchCardTesting } from './watch-card-testing.ts';
 
 /** Least time between the end of what a road does and the end of its lease. */
@@ -83,10 +83,7 @@ export async function refuseByScheme(
   road: Road,
   stop: SchemeStop,
   deps: GatewayDeps,
-): Promise<
-  | Extract<AuthorizeResult, { readonly kind: 'answered' }>
-  | Exclude<OpenedRoad, { readonly kind: 'opened' | 'scheme_stop' }>
-> {
+): Promise<Answered | Exclude<OpenedRoad, { readonly kind: 'opened' | 'scheme_stop' }>> {
   const { command } = road;
   const authorization: Authorization = {
     ...road.current,
@@ -332,10 +329,7 @@ export async function catchUp(road: Road, deps: GatewayDeps): Promise<boolean> {
   return true;
 }
 
-function answered(
-  road: Road,
-  answer: ReturnType<RenderAnswer>,
-): Extract<AuthorizeResult, { readonly kind: 'answered' }> {
+function answered(road: Road, answer: ReturnType<RenderAnswer>): Answered {
   return { kind: 'answered', ...answer, replayed: false, authorizationId: road.authorizationId };
 }
 

@@ -2,8 +2,10 @@ import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../
 import type { Authorization } from '../core/authorization.ts';
 import { ANSWER_MISMATCH, applyOutcome } from '../core/lifecycle.ts';
 import { pendingVoid } from '../core/settlement.ts';
+import { type Asker, isTheirs } from './asker.ts';
 import { budgetFor, inquire } from './attempt.ts';
 import { changeAuthorization } from './change.ts';
+import { connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import type { AttemptName } from './ports.ts';
@@ -16,15 +18,18 @@ import type { AttemptName } from './ports.ts';
 export const RESOLUTIONS = ['approved', 'not_processed', 'undone'] as const;
 export type Resolution = (typeof RESOLUTIONS)[number];
 
-export interface ResolveCommand {
-  readonly account: string;
-  readonly covers: (merchant: string) => boolean;
-  readonly attemptId: string;
-  readonly resolution: Resolution;
-  /** The authorization's id at the provider, recorded about no other attempt; required for `approved`. */
+/** What a person found out at the provider, and says so. */
+export interface PersonsWord<Found extends string> extends Asker {
+  readonly resolution: Found;
+  /** The id, at the provider, of what it is about; null when it is not known. */
   readonly providerReference: string | null;
   /** Where it can be checked: a ticket, a statement, a name of a file. Kept in the history. */
   readonly evidence: string;
+}
+
+/** `providerReference` names the authorization there, is recorded about no other attempt, and is required for `approved`. */
+export interface ResolveCommand extends PersonsWord<Resolution> {
+  readonly attemptId: string;
 }
 
 /**
@@ -66,11 +71,9 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
   if (!found.ok) return { kind: 'journal_unavailable' };
   const authorization = found.value;
   const attempt = authorization?.attempts.find(({ number }) => number === named.number);
-  const isTheirs =
-    authorization !== null &&
-    authorization.account === command.account &&
-    command.covers(authorization.request.merchant);
-  if (!isTheirs || attempt === undefined) return { kind: 'not_found' };
+  if (authorization === null || attempt === undefined || !isTheirs(authorization, command)) {
+    return { kind: 'not_found' };
+  }
   if (!mayResolve(authorization, attempt.number, command.resolution)) {
     return { kind: 'not_open', authorization };
   }
@@ -165,11 +168,11 @@ async function whatProviderSays(
   reference: string,
   deps: GatewayDeps,
 ): Promise<ReferenceRefusal | null> {
-  const provider = deps.provider(attempt.provider);
-  const contract = deps.rulesets.current().providers.get(attempt.provider);
-  if (provider === undefined || contract === undefined || provider.semantics.inquiry === 'none') return null;
+  const to = connected(attempt.provider, deps);
+  if (to === null || to.provider.semantics.inquiry === 'none') return null;
+  const { provider, contract } = to;
   const budget = budgetFor(contract, deps);
-  const answer = await inquire(provider, authorization, { attemptId: attempt.id }, reference, budget, deps);
+  const answer = await inquire(provider, authorization, attempt.id, reference, budget, deps);
   switch (answer.kind) {
     case 'unconfirmed':
       return 'provider_denies';

@@ -3,28 +3,24 @@ import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, type OperationEnd } from '../core/lifecycle.ts';
 import { authorizationIdIn, type Operation } from '../core/operation.ts';
 import { hasWork } from '../core/settlement.ts';
+import { isTheirs } from './asker.ts';
 import { type ChangeResult, changeAuthorization } from './change.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { planFor } from './journal-step.ts';
 import { operationLeaseMs } from './operate.ts';
 import { WORK_LEASE_MS } from './resolve.ts';
+import type { PersonsWord } from './resolve-by-person.ts';
+import { operationSighting } from './sightings.ts';
 import { putBack } from './unrecorded.ts';
 
 /** What a person found out about a capture, void or refund: the provider did it, or it did not and will not. */
 export const OPERATION_RESOLUTIONS = ['succeeded', 'failed'] as const;
 type OperationResolution = (typeof OPERATION_RESOLUTIONS)[number];
 
-export interface ResolveOperationCommand {
-  readonly account: string;
-  /** Whether the caller's key covers a merchant. */
-  readonly covers: (merchant: string) => boolean;
+/** `providerReference` is the operation's own id there. */
+export interface ResolveOperationCommand extends PersonsWord<OperationResolution> {
   readonly operationId: string;
-  readonly resolution: OperationResolution;
-  /** The operation's own id at the provider, when it is known. */
-  readonly providerReference: string | null;
-  /** Where it can be checked: a ticket, a statement, a name of a file. Kept in the history. */
-  readonly evidence: string;
 }
 
 /** Why an operation cannot be closed by a person as things stand. */
@@ -75,11 +71,9 @@ export async function resolveOperation(
   if (!found.ok) return { kind: 'journal_unavailable' };
   const authorization = found.value;
   const operation = authorization?.operations.find(({ id }) => id === command.operationId);
-  const isTheirs =
-    authorization !== null &&
-    authorization.account === command.account &&
-    command.covers(authorization.request.merchant);
-  if (!isTheirs || operation === undefined) return { kind: 'not_found' };
+  if (authorization === null || operation === undefined || !isTheirs(authorization, command)) {
+    return { kind: 'not_found' };
+  }
   const before = whyNotOpen(authorization, operation, command.resolution, deps);
   if (before !== null) return { kind: 'not_open', authorization, ...before };
 
@@ -114,7 +108,7 @@ export async function resolveOperation(
     };
   }
   const attempt = authorization.attempts[operation.attemptNumber - 1];
-  deps.sightings.forget(`${attempt?.id} ${operation.id}`);
+  if (attempt !== undefined) deps.sightings.forget(operationSighting(attempt.id, operation.id));
   deps.observer.resolved({
     authorizationId,
     provider: attempt?.provider ?? 'none',

@@ -1,5 +1,6 @@
 import type { AuthorizationRequest } from '../core/authorization.ts';
 import type { CandidateExplanation } from '../core/decision.ts';
+import type { FrozenAnswer } from './ports.ts';
 
 /** What the edge hands to the road: a validated request with its caller. */
 export interface AuthorizeCommand {
@@ -15,15 +16,16 @@ export interface AuthorizeCommand {
   readonly receivedAtMs: number;
 }
 
+/** An answer to the caller, made now or frozen under its key before. */
+export interface Answered extends FrozenAnswer {
+  readonly kind: 'answered';
+  readonly replayed: boolean;
+  readonly authorizationId: string;
+}
+
 /** What the road says: declines are answers, not errors. */
 export type AuthorizeResult =
-  | {
-      readonly kind: 'answered';
-      readonly httpStatus: number;
-      readonly body: string;
-      readonly replayed: boolean;
-      readonly authorizationId: string;
-    }
+  | Answered
   /** The key's first request is still under way. */
   | { readonly kind: 'in_flight'; readonly authorizationId: string; readonly retryAfterMs: number }
   /** The key was used with another body; nothing was sent. */

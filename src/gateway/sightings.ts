@@ -1,5 +1,10 @@
 import type { Clock } from './ports.ts';
 
+/** Under which name a process remembers since when it has known an operation to be pending. */
+export function operationSighting(attemptId: string, operationId: string): string {
+  return `${attemptId} ${operationId}`;
+}
+
 /**
  * Since when this process has seen something in a state, by its own monotonic clock: a bound that no jump of a wall
  * clock, and no other machine's clock, can shorten. Forgetting one (a restart, the bound) only makes the wait longer.

@@ -1,5 +1,10 @@
 import type { Attempt, AttemptOutcome } from '../../src/core/attempt.ts';
-import { type Authorization, type AuthorizationRequest, isAnswerable } from '../../src/core/authorization.ts';
+import {
+  type Authorization,
+  type AuthorizationRequest,
+  isAnswerable,
+  newAuthorization,
+} from '../../src/core/authorization.ts';
 import type { RoutingDecision } from '../../src/core/decision.ts';
 import type { Decline } from '../../src/core/declines/decline.ts';
 import { applyOperationEnd, applyOutcome, type OperationEnd } from '../../src/core/lifecycle.ts';
@@ -137,31 +142,20 @@ export function sampleOpening(id: string, over: OpeningOver = {}): Opening {
     claim: sampleScope(id, { account, merchant: request.merchant, ...(over.key && { key: over.key }) }),
     bodyFingerprint: 'cd'.repeat(32),
     authorization: {
-      id,
-      account,
-      status: 'pending',
+      ...newAuthorization({
+        id,
+        account,
+        live: false,
+        request,
+        brand: 'visa',
+        scaRegion: true,
+        latePolicy: { reverseAfterMs: 60_000 },
+        routing: ROUTING,
+        traceId: '0af7651916cd43dd8448eb211c80319c',
+        createdAtMs: over.atMs ?? T0,
+      }),
       version: 1,
-      open: true,
-      live: false,
-      request,
-      brand: 'visa',
-      scaRegion: true,
-      latePolicy: { reverseAfterMs: 60_000 },
-      authorizedAmount: 0,
-      capturedAmount: 0,
-      refundedAmount: 0,
-      provider: null,
-      providerReference: null,
-      networkTransaction: null,
-      decline: null,
       attempts: [attemptOf(intent)],
-      operations: [],
-      captureClosed: false,
-      expiresAtMs: null,
-      answered: false,
-      routing: ROUTING,
-      traceId: '0af7651916cd43dd8448eb211c80319c',
-      createdAtMs: over.atMs ?? T0,
       ...over.authorization,
     },
     intent,

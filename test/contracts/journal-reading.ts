@@ -6,6 +6,7 @@ import type {
   PastEvent,
   ProviderOverride,
 } from '../../src/gateway/ports.ts';
+import { sampleOverride } from '../support/sample-override.ts';
 import {
   answerOf,
   concluded,
@@ -305,17 +306,8 @@ function adminContract(journal: () => Journal): void {
   });
 
   test('the newest override of each provider, brand and merchant counts', async () => {
-    const override = (over: Partial<ProviderOverride>): ProviderOverride => ({
-      provider: 'sandbox-a',
-      brand: null,
-      merchant: null,
-      mode: 'force_open',
-      reason: 'tests',
-      author: 'acme',
-      createdAtMs: T0,
-      expiresAtMs: T0 + 60_000,
-      ...over,
-    });
+    const override = (over: Partial<ProviderOverride>) =>
+      sampleOverride({ provider: 'sandbox-a', createdAtMs: T0, expiresAtMs: T0 + 60_000, ...over });
     const newest = [
       override({ mode: 'auto', expiresAtMs: null }),
       override({ merchant: 'acme-eu', mode: 'force_closed' }),

@@ -16,6 +16,7 @@ import type {
 import type { AuthorizeCommand, AuthorizeResult } from '../../src/gateway/road-results.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
 import { systemRandomness } from '../../src/guards/system-randomness.ts';
+import { sampleRequest } from '../support/sample-request.ts';
 
 const KEYS: Readonly<Record<string, Caller>> = {
   'key-all': { account: 'acme', merchants: 'all', scopes: new Set(['authorize', 'read', 'ops', 'rules']) },
@@ -94,32 +95,9 @@ export const AUTHORIZATION: Authorization = {
   version: 3,
   open: false,
   live: false,
-  request: {
-    reference: 'order-7781',
-    merchant: 'acme-eu',
-    amount: { value: 4999, currency: 'EUR' },
-    card: {
-      bin: '45717360',
-      last4: '0007',
-      expiryMonth: 9,
-      expiryYear: 2029,
-      token: null,
-      tokens: { 'sandbox-a': 'tok_visa' },
-      id: 'card-77',
-      accountReference: null,
-      brand: 'visa',
-      networkToken: false,
-    },
-    initiator: 'customer',
-    shopper: { country: 'DE', id: 'cust-9' },
-    capture: 'manual',
-    threeDs: null,
-    storedCredential: null,
-    networkTransaction: null,
-    acceptPartial: false,
-    deadlineMs: 8000,
-    metadata: {},
-  },
+  request: sampleRequest({
+    card: { ...sampleRequest().card, token: null, tokens: { 'sandbox-a': 'tok_visa' } },
+  }),
   brand: 'visa',
   scaRegion: true,
   latePolicy: { reverseAfterMs: null },

@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Authorization } from '../../src/core/authorization.ts';
 import { problemSchema } from '../../src/edge/answer-schemas.ts';
 import { createApp } from '../../src/edge/app.ts';
-import { BODY_BYTES_MAX } from '../../src/edge/read-body.ts';
 import type { ResolveOperationResult } from '../../src/gateway/resolve-operation-by-person.ts';
 import { AUTHORIZATION, CAPTURE, edgeFixture, post, withOperations } from './edge-fixture.ts';
+import { resolutionCases } from './resolution-cases.ts';
 
 const fixture = edgeFixture();
 const app = createApp(fixture.deps);
@@ -22,7 +22,6 @@ const BODY = { resolution: 'succeeded', evidence };
 
 describe('POST /v1/operations/{id}/resolutions', () => {
   const accepted: [body: object, command: object][] = [
-    [BODY, { resolution: 'succeeded', providerReference: null, evidence }],
     [
       { ...BODY, provider_reference: 'psp_1' },
       { resolution: 'succeeded', providerReference: 'psp_1' },
@@ -35,14 +34,9 @@ describe('POST /v1/operations/{id}/resolutions', () => {
       { ...BODY, resolution: 'failed', provider_reference: 'psp_1' },
       { resolution: 'failed', providerReference: 'psp_1' },
     ],
-    [{ ...BODY, provider_reference: null }, { providerReference: null }],
-    [{ ...BODY, provider_reference: 'x'.repeat(255) }, { providerReference: 'x'.repeat(255) }],
-    [{ ...BODY, evidence: 'x'.repeat(10) }, { evidence: 'x'.repeat(10) }],
-    [{ ...BODY, evidence: 'ü'.repeat(1000) }, { evidence: 'ü'.repeat(1000) }],
   ];
   it.each(accepted)('takes %j', async (body, command) => {
-    // No idempotency key: a repetition finds nothing to resolve.
-    const response = await send(post(body, { 'idempotency-key': undefined }));
+    const response = await send(post(body));
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({
       id: AUTHORIZATION.id,
@@ -60,65 +54,15 @@ describe('POST /v1/operations/{id}/resolutions', () => {
     expect(fixture.operationResolutions).toMatchObject([{ operationId: id }]);
   });
 
-  it('says which merchants the key covers', async () => {
-    await send(post(BODY, { authorization: 'Bearer key-eu' }));
-    const [command] = fixture.operationResolutions;
-    expect([command?.covers('acme-eu'), command?.covers('acme-us')]).toEqual([true, false]);
-  });
-
-  const PAN = '4111 1111 1111 1111';
-  const refused: [name: string, init: RequestInit, status: number, problem: string][] = [
-    ['no key', post(BODY, { authorization: undefined }), 401, 'unauthenticated'],
-    ['a key that only reads', post(BODY, { authorization: 'Bearer key-read' }), 403, 'out-of-scope'],
-    ['a card number in the evidence', post({ ...BODY, evidence: `the card ${PAN}` }), 400, 'card-number'],
-    [
-      'a card number as reference',
-      post({ ...BODY, provider_reference: PAN.replaceAll(' ', '') }),
-      400,
-      'card-number',
-    ],
-    ['no body', post('', { 'content-type': undefined }), 415, 'unsupported-media-type'],
-    ['an empty body', post(''), 400, 'malformed-json'],
-    ['another content type', post(BODY, { 'content-type': 'text/plain' }), 415, 'unsupported-media-type'],
-    ['too large a body', post(' '.repeat(BODY_BYTES_MAX + 1)), 413, 'body-too-large'],
-  ];
-  it.each(refused)('refuses %s', async (_, init, status, name) => {
-    const response = await send(init);
-    const text = await response.text();
-    expect([response.status, JSON.parse(text)]).toMatchObject([status, { type: `/problems/${name}` }]);
-    expect(text + JSON.stringify(fixture.told)).not.toContain('11111111');
-    expect(fixture.operationResolutions).toHaveLength(0);
-  });
-
-  it('asks for the scope ops: one that may capture is not enough', async () => {
-    const authorizes = edgeFixture({
-      findCaller: () => ({ account: 'acme', merchants: 'all', scopes: new Set(['authorize', 'read']) }),
-    });
-    const path = `/v1/operations/${CAPTURE.id}/resolutions`;
-    expect((await createApp(authorizes.deps).request(path, post(BODY))).status).toBe(403);
-    expect(authorizes.operationResolutions).toHaveLength(0);
-  });
-
-  const fields: [body: object, path: string, told: RegExp][] = [
-    [{ ...BODY, provider_reference: '' }, 'provider_reference', /1 to 255/],
-    [{ ...BODY, provider_reference: 'x'.repeat(256) }, 'provider_reference', /1 to 255/],
-    [{ ...BODY, provider_reference: 'a b' }, 'provider_reference', /ASCII/],
-    [{ ...BODY, resolution: 'undone' }, 'resolution', /succeeded \| failed/],
-    [{ evidence }, 'resolution', /missing/],
-    [{ resolution: 'failed' }, 'evidence', /missing/],
-    [{ ...BODY, evidence: 'too short' }, 'evidence', /10 to 1000/],
-    [{ ...BODY, evidence: 'x'.repeat(1001) }, 'evidence', /10 to 1000/],
-    [{ ...BODY, evidence: 'a line\nand another' }, 'evidence', /control characters/],
-    [{ ...BODY, evidence: 7 }, 'evidence', /string/],
-    [{ ...BODY, evidense: 'x' }, 'evidense', /did you mean evidence\?/],
-    [{ ...BODY, amount: 7 }, 'amount', /unknown member/],
-  ];
-  it.each(fields)('refuses %j', async (body, path, told) => {
-    const response = await send(post(body));
-    const problem = (await response.json()) as { errors: { path: string }[] };
-    expect([response.status, problem]).toMatchObject([400, { type: '/problems/invalid-request' }]);
-    expect(JSON.stringify(problem.errors.find((error) => error.path === path))).toMatch(told);
-    expect(fixture.operationResolutions).toHaveLength(0);
+  resolutionCases(fixture, {
+    path: `/v1/operations/${CAPTURE.id}/resolutions`,
+    body: BODY,
+    known: /succeeded \| failed/,
+    foreign: 'undone',
+    words: ({ operationResolutions }) => operationResolutions,
+    failJournal: (to) => {
+      to.operationResolved = async () => ({ kind: 'journal_unavailable' });
+    },
   });
 
   it.each([
@@ -137,13 +81,6 @@ describe('POST /v1/operations/{id}/resolutions', () => {
     expect(fixture.operationResolutions).toHaveLength(0);
     const unknown = (await (await send(post(BODY))).json()) as { detail: string };
     expect(await malformed.json()).toMatchObject({ type: '/problems/not-found', detail: unknown.detail });
-  });
-
-  it('answers 503 when it cannot be recorded', async () => {
-    fixture.operationResolved = async () => ({ kind: 'journal_unavailable' });
-    const response = await send(post(BODY));
-    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
-    expect(await response.json()).toMatchObject({ type: '/problems/journal-unavailable' });
   });
 });
 

@@ -3,9 +3,9 @@ import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import type { Authorization } from '../../src/core/authorization.ts';
 import { problemSchema } from '../../src/edge/answer-schemas.ts';
 import { createApp } from '../../src/edge/app.ts';
-import { BODY_BYTES_MAX } from '../../src/edge/read-body.ts';
 import type { ResolveResult } from '../../src/gateway/resolve-by-person.ts';
 import { AUTHORIZATION, edgeFixture, post, withOperations } from './edge-fixture.ts';
+import { expectFieldRefused, resolutionCases } from './resolution-cases.ts';
 
 const fixture = edgeFixture();
 const app = createApp(fixture.deps);
@@ -25,7 +25,6 @@ const BODY = { resolution: 'not_processed', evidence };
 
 describe('POST /v1/attempts/{id}/resolutions', () => {
   const accepted: [body: object, command: object][] = [
-    [BODY, { resolution: 'not_processed', providerReference: null, evidence }],
     [
       { ...BODY, resolution: 'approved', provider_reference: 'psp_1' },
       { resolution: 'approved', providerReference: 'psp_1' },
@@ -38,84 +37,31 @@ describe('POST /v1/attempts/{id}/resolutions', () => {
       { ...BODY, resolution: 'undone', provider_reference: 'psp_1' },
       { resolution: 'undone', providerReference: 'psp_1' },
     ],
-    [{ ...BODY, provider_reference: null }, { providerReference: null }],
-    [{ ...BODY, evidence: 'x'.repeat(10) }, { evidence: 'x'.repeat(10) }],
-    [{ ...BODY, evidence: 'ü'.repeat(1000) }, { evidence: 'ü'.repeat(1000) }],
   ];
   it.each(accepted)('takes %j', async (body, command) => {
-    // No idempotency key: a repetition finds nothing to resolve.
-    const response = await send(post(body, { 'idempotency-key': undefined }));
+    const response = await send(post(body));
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ id: AUTHORIZATION.id, status: 'approved', operations: [] });
     expect(fixture.resolutions).toMatchObject([{ account: 'acme', attemptId: ATTEMPT, ...command }]);
   });
 
-  it('says which merchants the key covers', async () => {
-    await send(post(BODY, { authorization: 'Bearer key-eu' }));
-    const [command] = fixture.resolutions;
-    expect([command?.covers('acme-eu'), command?.covers('acme-us')]).toEqual([true, false]);
+  resolutionCases(fixture, {
+    path: `/v1/attempts/${ATTEMPT}/resolutions`,
+    body: BODY,
+    known: /approved \| not_processed \| undone/,
+    foreign: 'declined',
+    words: ({ resolutions }) => resolutions,
+    failJournal: (to) => {
+      to.resolved = async () => ({ kind: 'journal_unavailable' });
+    },
   });
 
-  const PAN = '4111 1111 1111 1111';
-  const refused: [name: string, init: RequestInit, status: number, problem: string][] = [
-    ['no key', post(BODY, { authorization: undefined }), 401, 'unauthenticated'],
-    ['a key that only reads', post(BODY, { authorization: 'Bearer key-read' }), 403, 'out-of-scope'],
-    ['a card number in the evidence', post({ ...BODY, evidence: `the card ${PAN}` }), 400, 'card-number'],
-    [
-      'a card number as reference',
-      post({ ...BODY, provider_reference: PAN.replaceAll(' ', '') }),
-      400,
-      'card-number',
-    ],
-    ['no body', post('', { 'content-type': undefined }), 415, 'unsupported-media-type'],
-    ['an empty body', post(''), 400, 'malformed-json'],
-    ['another content type', post(BODY, { 'content-type': 'text/plain' }), 415, 'unsupported-media-type'],
-    ['too large a body', post(' '.repeat(BODY_BYTES_MAX + 1)), 413, 'body-too-large'],
+  const withoutReference: [body: object, told: RegExp][] = [
+    [{ resolution: 'approved', evidence }, /captured, voided and refunded/],
+    [{ resolution: 'approved', evidence, provider_reference: null }, /id at the provider/],
   ];
-  it.each(refused)('refuses %s', async (_, init, status, name) => {
-    const response = await send(init);
-    const text = await response.text();
-    expect([response.status, JSON.parse(text)]).toMatchObject([status, { type: `/problems/${name}` }]);
-    expect(text + JSON.stringify(fixture.told)).not.toContain('11111111');
-    expect(fixture.resolutions).toHaveLength(0);
-  });
-
-  it('asks for the scope ops: one that may authorize is not enough', async () => {
-    const authorizes = edgeFixture({
-      findCaller: () => ({ account: 'acme', merchants: 'all', scopes: new Set(['authorize', 'read']) }),
-    });
-    const response = await createApp(authorizes.deps).request(
-      `/v1/attempts/${ATTEMPT}/resolutions`,
-      post(BODY),
-    );
-    expect(response.status).toBe(403);
-    expect(authorizes.resolutions).toHaveLength(0);
-  });
-
-  const fields: [body: object, path: string, told: RegExp][] = [
-    [{ resolution: 'approved', evidence }, 'provider_reference', /captured, voided and refunded/],
-    [
-      { resolution: 'approved', evidence, provider_reference: null },
-      'provider_reference',
-      /id at the provider/,
-    ],
-    [{ ...BODY, provider_reference: '' }, 'provider_reference', /1 to 255/],
-    [{ ...BODY, provider_reference: 'a b' }, 'provider_reference', /ASCII/],
-    [{ ...BODY, resolution: 'declined' }, 'resolution', /approved \| not_processed \| undone/],
-    [{ evidence }, 'resolution', /missing/],
-    [{ resolution: 'undone' }, 'evidence', /missing/],
-    [{ ...BODY, evidence: 'too short' }, 'evidence', /10 to 1000/],
-    [{ ...BODY, evidence: 'x'.repeat(1001) }, 'evidence', /10 to 1000/],
-    [{ ...BODY, evidence: 'a line\nand another' }, 'evidence', /control characters/],
-    [{ ...BODY, evidence: 7 }, 'evidence', /string/],
-    [{ ...BODY, evidense: 'x' }, 'evidense', /did you mean evidence\?/],
-    [{ ...BODY, author: 'somebody else' }, 'author', /unknown member/],
-  ];
-  it.each(fields)('refuses %j', async (body, path, told) => {
-    const response = await send(post(body));
-    const problem = (await response.json()) as { errors: { path: string }[] };
-    expect([response.status, problem]).toMatchObject([400, { type: '/problems/invalid-request' }]);
-    expect(JSON.stringify(problem.errors.find((error) => error.path === path))).toMatch(told);
+  it.each(withoutReference)('refuses %j', async (body, told) => {
+    await expectFieldRefused(await send(post(body)), 'provider_reference', told);
     expect(fixture.resolutions).toHaveLength(0);
   });
 
@@ -144,13 +90,6 @@ describe('POST /v1/attempts/{id}/resolutions', () => {
       authorization_id: AUTHORIZATION.id,
       attempt_id: ATTEMPT,
     });
-  });
-
-  it('answers 503 when it cannot be recorded', async () => {
-    fixture.resolved = async () => ({ kind: 'journal_unavailable' });
-    const response = await send(post(BODY));
-    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
-    expect(await response.json()).toMatchObject({ type: '/problems/journal-unavailable' });
   });
 });
 

@@ -3,7 +3,7 @@ import type { FaultBody } from '../../src/sandbox/faults.ts';
 import type { TraitsBody } from '../../src/sandbox/traits.ts';
 import { setTraits, settleAt } from '../support/call-sandbox.ts';
 import { eventually, pause } from '../support/eventually.ts';
-import type { TestGateway } from '../support/start-gateway.ts';
+import { alertsOn, type TestGateway } from '../support/start-gateway.ts';
 import {
   entryNumber,
   type Paid,
@@ -262,12 +262,10 @@ describe.concurrent('with a confirmation B is asked', () => {
       return voids.length === 2 && (await told.live(paid.reference)).join() === 'b' ? true : null;
     });
     const alerts = await eventually('the alert', () => {
-      const found = gateway.output
-        .events('alert')
-        .filter((event) => event['authorization_id'] === paid.authorization.id);
+      const found = alertsOn(gateway, paid.authorization.id);
       return found.length > 0 ? found : null;
     });
-    expect(alerts.map((event) => event['kind'])).toEqual(['late_approval']);
+    expect(alerts).toEqual(['late_approval']);
     // The event once more, and long enough for another void.
     const [event] = trap.caught.filter((one) => one.attemptId === attemptId).slice(-1);
     if (event !== undefined) await trap.deliver(event);

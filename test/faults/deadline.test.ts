@@ -4,7 +4,7 @@ import { authorize } from '../../src/gateway/authorize.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { roadDeps } from '../support/road-deps.ts';
-import { sampleRequest } from '../support/sample-request.ts';
+import { sampleCommand, sampleRequest } from '../support/sample-request.ts';
 import { sampleAction, sampleContract, sampleRuleset } from '../support/sample-ruleset.ts';
 import { ScriptedProvider, type ScriptStep } from '../support/scripted-provider.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
@@ -134,18 +134,10 @@ async function pay({ step, afterMs, p99Ms }: Case) {
       ],
     ),
   });
-  const work = authorize(
-    {
-      account: 'acme',
-      idempotencyKey: 'key-1',
-      bodyFingerprint: 'ab'.repeat(32),
-      request: sampleRequest({ deadlineMs: DEADLINE_MS }),
-      traceId: '0af7651916cd43dd8448eb211c80319c',
-      traceparent: null,
-      receivedAtMs: 0,
-    },
-    { ...deps, learner: { ...deps.learner, latencyP99Ms: () => p99Ms } },
-  );
+  const work = authorize(sampleCommand({ request: sampleRequest({ deadlineMs: DEADLINE_MS }) }), {
+    ...deps,
+    learner: { ...deps.learner, latencyP99Ms: () => p99Ms },
+  });
   const state = { done: false };
   work.then(
     () => {

@@ -7,7 +7,7 @@ import type { FaultBody } from '../../src/sandbox/faults.ts';
 import { operateAt, setTraits, settleAt } from '../support/call-sandbox.ts';
 import { eventually, pause } from '../support/eventually.ts';
 import { GatewayWorld, idIn } from '../support/gateway-world.ts';
-import type { TestGateway } from '../support/start-gateway.ts';
+import { alertsOn, type TestGateway } from '../support/start-gateway.ts';
 import {
   type Paid,
   type PaymentOptions,
@@ -107,12 +107,6 @@ afterAll(async () => {
   await gateway?.[Symbol.asyncDispose]();
 });
 
-const alertsOn = (id: string) =>
-  gateway.output
-    .events('alert')
-    .filter((event) => event['authorization_id'] === id)
-    .map((event) => event['kind']);
-
 const lateApprovalsOf = async (provider: string) =>
   (await gateway.metric('pointsman_remarks_total', `{remark="late_approval",provider="${provider}"}`)) ?? 0;
 
@@ -165,7 +159,7 @@ describe.concurrent('a late approval', () => {
     expect(await told.live(paid.reference)).toEqual(each.live);
     expect(await voidsAt(told, paid.reference)).toMatchObject([{ status: 'confirmed', asked: 1 }]);
     expect(triedIn(await told.read(id))).toEqual(each.tried);
-    expect(alertsOn(id)).toEqual(['late_approval']);
+    expect(alertsOn(gateway, id)).toEqual(['late_approval']);
     expect(await lateApprovalsOf(told.provider('a'))).toBe(1);
     // The answer that the caller had stays the one under its key.
     const again = await gateway.authorize(paid.body, paid.key);
@@ -180,8 +174,8 @@ describe.concurrent('a late approval', () => {
     await settleAt(gateway.sandbox, paid.authorization.attempts[0]?.id ?? '', 'authorized');
     await told.until(paid.authorization.id, 'voided', ({ status }) => status === 'voided');
     expect(await told.live(paid.reference)).toEqual([]);
-    await eventually('the alert', () => (alertsOn(paid.authorization.id).length > 0 ? true : null));
-    expect(alertsOn(paid.authorization.id)).toEqual(['late_approval']);
+    await eventually('the alert', () => (alertsOn(gateway, paid.authorization.id).length > 0 ? true : null));
+    expect(alertsOn(gateway, paid.authorization.id)).toEqual(['late_approval']);
     expect((await told.requests()).b).toBe(0);
   });
 
@@ -197,9 +191,9 @@ describe.concurrent('a late approval', () => {
     await trap.event(attemptId, 'capture.confirmed');
     await trap.release(provider);
     await eventually('it pages', () =>
-      alertsOn(paid.authorization.id).includes('reversal_refused') ? true : null,
+      alertsOn(gateway, paid.authorization.id).includes('reversal_refused') ? true : null,
     );
-    expect(alertsOn(paid.authorization.id)).toContain('late_approval');
+    expect(alertsOn(gateway, paid.authorization.id)).toContain('late_approval');
     expect(await told.read(paid.authorization.id)).toMatchObject({
       status: 'approved',
       provider: told.provider('b'),
@@ -225,7 +219,7 @@ describe.concurrent('a late approval', () => {
     }
     await approveLate(paid);
     if (received?.fails === true) {
-      await eventually('it pages', () => (alertsOn(id).includes('reversal_refused') ? true : null));
+      await eventually('it pages', () => (alertsOn(gateway, id).includes('reversal_refused') ? true : null));
       await setTraits(gateway.sandbox, { provider });
     }
     await undoneAt(told, paid.reference);
@@ -240,7 +234,7 @@ describe.concurrent('a late approval', () => {
     expect(new Set(voids.map(({ key }) => key)).size).toBe(failed + 1);
     expect(await told.live(paid.reference)).toEqual(['b']);
     expect(await told.read(id)).toMatchObject({ status: 'approved', provider: told.provider('b') });
-    expect(alertsOn(id).filter((kind) => kind === 'late_approval')).toHaveLength(1);
+    expect(alertsOn(gateway, id).filter((kind) => kind === 'late_approval')).toHaveLength(1);
   });
 });
 

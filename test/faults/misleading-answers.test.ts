@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { authorizationIn } from '../support/start-gateway.ts';
+import { alertsOn, authorizationIn } from '../support/start-gateway.ts';
 import type { Cut } from './cutting-proxy.ts';
-import { type FaultStage, type Paid, type Story, startStage, told } from './fault-stage.ts';
+import { type FaultStage, type Story, startStage, told } from './fault-stage.ts';
 
 /**
  * Answers that say something else than what is true (T7 to T11): what the caller is told, and what stands once it is
@@ -141,15 +141,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
 });
-
-/** Alerts about a payment that are in the log. */
-const alertsOf = (paid: Paid) => {
-  const { id } = authorizationIn(paid.answer);
-  return stage.gateway.output
-    .events('alert')
-    .filter((line) => line['authorization_id'] === id)
-    .map((line) => line['kind']);
-};
 
 /** How often something was found out, by provider, way and result. */
 const resolutions = async (story: string, by: string, result: string) =>
@@ -382,7 +373,7 @@ describe.concurrent('T11: the answer is about something else than what was asked
     expect([end.status, end.books]).toEqual(['voided', ['first voided x1']]);
     const [entry] = stage.books(paid.reference);
     expect(entry?.operations).toMatchObject([{ operation: 'void', status: 'confirmed', asked: 1 }]);
-    expect(alertsOf(paid)).toEqual(['quarantined']);
+    expect(alertsOn(stage.gateway, authorizationIn(paid.answer).id)).toEqual(['quarantined']);
     expect(
       await stage.gateway.metric('pointsman_remarks_total', `{remark="quarantined",provider="${name}-a"}`),
     ).toBe(1);

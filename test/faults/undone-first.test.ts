@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FaultBody } from '../../src/sandbox/faults.ts';
 import { setTraits } from '../support/call-sandbox.ts';
 import { eventually } from '../support/eventually.ts';
-import type { TestGateway } from '../support/start-gateway.ts';
+import { alertsOn, type TestGateway } from '../support/start-gateway.ts';
 import { type Paid, Story, type StoryPlan, startStories, triedIn } from '../support/story-gateway.ts';
 
 /**
@@ -62,13 +62,6 @@ afterAll(async () => {
   await gateway?.[Symbol.asyncDispose]();
 });
 
-/** Alerts about an authorization. */
-const alertsOn = (id: string) =>
-  gateway.output
-    .events('alert')
-    .filter((event) => event['authorization_id'] === id)
-    .map((event) => event['kind']);
-
 /** Nobody but A was asked, now or later, and nothing is held anywhere. */
 async function expectOnlyA(told: Story, { reference }: Pick<Paid, 'reference'>): Promise<void> {
   const { b, c } = await told.requests();
@@ -101,7 +94,7 @@ describe.concurrent('what A holds is undone first', () => {
     expect(done, 'undone once').toMatchObject([{ operation: 'void' }]);
     if (each.fault?.kind === 'refused') {
       await eventually('the alert', () =>
-        alertsOn(authorization.id).includes('reversal_refused') ? true : null,
+        alertsOn(gateway, authorization.id).includes('reversal_refused') ? true : null,
       );
     }
     await expectOnlyA(told, paid);
@@ -127,7 +120,7 @@ describe.concurrent('what A holds is undone first', () => {
       });
       expect([paid.answer.status, paid.authorization.status]).toEqual([202, 'reversing']);
       const { id } = paid.authorization;
-      await eventually('the alert that it failed', () => (alertsOn(id).length > 0 ? true : null));
+      await eventually('the alert that it failed', () => (alertsOn(gateway, id).length > 0 ? true : null));
       await setTraits(gateway.sandbox, { provider });
       const end = await told.until(id, ends, ({ status }) => status === ends, 15_000);
       expect(end.operations.at(-1)).toMatchObject({ type: 'void', status: 'succeeded' });

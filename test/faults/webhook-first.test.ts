@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import type { TestGateway } from '../support/start-gateway.ts';
+import { alertsOn, type TestGateway } from '../support/start-gateway.ts';
 import {
   type Paid,
   type PaymentOptions,
@@ -116,12 +116,6 @@ afterAll(async () => {
   await gateway?.[Symbol.asyncDispose]();
 });
 
-const alertsOn = (id: string) =>
-  gateway.output
-    .events('alert')
-    .filter((event) => event['authorization_id'] === id)
-    .map((event) => event['kind']);
-
 /** The attempt that A is working on, once it has come there. */
 function atWork(
   told: Story,
@@ -157,7 +151,7 @@ describe.concurrent('T36: the event comes first', () => {
     expect(trap.of(told.provider('a')), 'the event was there').toHaveLength(1);
     const { b, c } = await told.requests();
     expect([b, c]).toEqual([each.tried.length - 1, 0]);
-    expect(alertsOn(paid.authorization.id)).toEqual([]);
+    expect(alertsOn(gateway, paid.authorization.id)).toEqual([]);
   });
 
   test.each(FORGED_CASES)('T36: it says $name', async (each) => {
@@ -188,8 +182,8 @@ describe.concurrent('T36: the event comes first', () => {
     expect(triedIn(end)).toEqual(each.tried);
     expect((await told.requests()).b, 'nobody else was asked').toBe(0);
     if (each.alert !== null) {
-      await eventually('it is told', () => (alertsOn(id).length > 0 ? true : null));
-      expect(alertsOn(id)).toEqual([each.alert]);
+      await eventually('it is told', () => (alertsOn(gateway, id).length > 0 ? true : null));
+      expect(alertsOn(gateway, id)).toEqual([each.alert]);
     }
     // In the forged world A's books show what the answer said; approved money that nobody answers for is undone.
     if (each.alert === 'late_approval') expect(await told.live(reference)).toEqual([]);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { authorize } from '../../src/gateway/authorize.ts';
 import { GatewayWorld, idIn } from '../support/gateway-world.ts';
-import { sampleRequest } from '../support/sample-request.ts';
+import { sampleCommand } from '../support/sample-request.ts';
 
 it('two accounts of one merchant do not charge a payment twice, and learn nothing of each other', async () => {
   const world = new GatewayWorld();
@@ -10,15 +10,7 @@ it('two accounts of one merchant do not charge a payment twice, and learn nothin
   const ask = (account: string, idempotencyKey: string) =>
     world.finish(
       authorize(
-        {
-          account,
-          idempotencyKey,
-          bodyFingerprint: 'cd'.repeat(32),
-          request: sampleRequest({}),
-          traceId: '0af7651916cd43dd8448eb211c80319c',
-          traceparent: null,
-          receivedAtMs: world.clock.monotonicMs(),
-        },
+        sampleCommand({ account, idempotencyKey, receivedAtMs: world.clock.monotonicMs() }),
         process.deps,
       ),
     );

@@ -11,7 +11,7 @@ import { VISA_FACTS } from '../support/road-deps.ts';
 import { routingFacts } from '../support/routing-facts.ts';
 import { sampleAuthorization, sampleOperation } from '../support/sample-authorization.ts';
 import { SAMPLE_OUTCOMES, type SampleOutcome } from '../support/sample-outcomes.ts';
-import { sampleRequest } from '../support/sample-request.ts';
+import { sampleCommand, sampleRequest } from '../support/sample-request.ts';
 import { sampleAction, sampleContract, sampleRuleset } from '../support/sample-ruleset.ts';
 
 const CONFIRMED = { kind: 'confirmed', providerReference: 'op_1' } as const;
@@ -38,15 +38,10 @@ async function finish(scene: Scene) {
   const provider = stubProvider({ operate: CONFIRMED, meanwhile, ...scene.answers }, scene.semantics);
   const contract = sampleContract('sandbox-a', { timeoutMs: TIMEOUT_MS, connectTimeoutMs: 700 });
   const rule = { name: 'fallback', matches: () => true, action: sampleAction(scene.action) };
-  const command = {
-    account: 'acme',
-    idempotencyKey: 'key-1',
-    bodyFingerprint: 'ab'.repeat(32),
+  const command = sampleCommand({
     request: sampleRequest({ deadlineMs: DEADLINE_MS }),
-    traceId: '0af7651916cd43dd8448eb211c80319c',
     traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-    receivedAtMs: 0,
-  };
+  });
   const begun = beginRoad(command, VISA_FACTS, routingFacts(), sampleRuleset([contract]), rule, deps);
   const outcomes = (scene.outcomes ?? ['approved']).map((each) =>
     typeof each === 'string' ? SAMPLE_OUTCOMES[each] : each,

@@ -4,7 +4,7 @@ import { recoverLapsed } from '../../src/gateway/recover.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { roadDeps } from '../support/road-deps.ts';
-import { sampleRequest } from '../support/sample-request.ts';
+import { sampleCommand } from '../support/sample-request.ts';
 import { ScriptedProvider, type ScriptStep } from '../support/scripted-provider.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 
@@ -44,18 +44,7 @@ it.each<[ScriptStep, string, string]>([
       provider: (id) => providers.get(id),
     });
     let result: Awaited<ReturnType<typeof authorize>> | null = null;
-    const answering = authorize(
-      {
-        account: 'account-1',
-        idempotencyKey: 'key-1',
-        bodyFingerprint: 'f'.repeat(64),
-        request: sampleRequest({ deadlineMs: 8_000 }),
-        traceId: 't',
-        traceparent: null,
-        receivedAtMs: clock.monotonicMs(),
-      },
-      deps,
-    ).then((answer) => {
+    const answering = authorize(sampleCommand({ receivedAtMs: clock.monotonicMs() }), deps).then((answer) => {
       result = answer;
       return answer;
     });

@@ -1038,6 +1038,13 @@ describe('what a caller may ask for anew, is not known there, and whose repeat f
     expect([done.asked.length, done.steps]).toEqual([2, []]);
   });
 
+  it('is sent again whatever an earlier repeat came to, while its key is good', async () => {
+    const answers = { ...failing.answers, operate: CONFIRMED };
+    const done = await look({ ...failing, answers, operations: [{ code: 'invalid_state' }] });
+    expect(done.asked).toEqual(['inquireOperation', 'capture']);
+    expect(done.last?.operations).toMatchObject([{ status: 'succeeded' }]);
+  });
+
   /** The repeat whose answer was the failure was long after the first request. */
   const spentAtMs = HOUR_MS;
   const spent: Scene = {

@@ -4,7 +4,7 @@ import type { Journal } from '../../src/gateway/ports.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { roadDeps } from '../support/road-deps.ts';
-import { sampleRequest } from '../support/sample-request.ts';
+import { sampleCommand } from '../support/sample-request.ts';
 import { ScriptedProvider } from '../support/scripted-provider.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 
@@ -47,18 +47,7 @@ it.each([
       provider: () => provider,
       action: { attemptsMax: 1 },
     });
-    const answering = authorize(
-      {
-        account: 'account-1',
-        idempotencyKey: 'key-1',
-        bodyFingerprint: 'f'.repeat(64),
-        request: sampleRequest({ deadlineMs: 8_000 }),
-        traceId: 't',
-        traceparent: null,
-        receivedAtMs: clock.monotonicMs(),
-      },
-      deps,
-    );
+    const answering = authorize(sampleCommand({ receivedAtMs: clock.monotonicMs() }), deps);
     let ended = false;
     void answering.finally(() => {
       ended = true;

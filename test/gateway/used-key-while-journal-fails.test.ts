@@ -6,7 +6,7 @@ import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal
 import { FakeClock } from '../support/fake-clock.ts';
 import { faultyJournal, type JournalFault } from '../support/faulty-journal.ts';
 import { roadDeps } from '../support/road-deps.ts';
-import { sampleRequest } from '../support/sample-request.ts';
+import { sampleCommand } from '../support/sample-request.ts';
 import { ScriptedProvider, type ScriptStep } from '../support/scripted-provider.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 
@@ -40,16 +40,8 @@ function setUp(step: ScriptStep) {
   });
   // As callers see it: a replay is compared byte for byte.
   const deps = { ...simple, renderAnswer: renderAuthorization };
-  const command = (more: Partial<AuthorizeCommand> = {}): AuthorizeCommand => ({
-    account: 'account-1',
-    idempotencyKey: 'key-1',
-    bodyFingerprint: 'f'.repeat(64),
-    request: sampleRequest({ deadlineMs: 8_000 }),
-    traceId: 't',
-    traceparent: null,
-    receivedAtMs: clock.monotonicMs(),
-    ...more,
-  });
+  const command = (more: Partial<AuthorizeCommand> = {}) =>
+    sampleCommand({ receivedAtMs: clock.monotonicMs(), ...more });
   const turn = async () => {
     await new Promise((resolve) => setImmediate(resolve));
     clock.fireNext();

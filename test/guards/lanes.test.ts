@@ -2,9 +2,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BreakerSignal } from '../../src/core/attempt.ts';
 import type { CardBrand } from '../../src/core/card.ts';
 import type { ProviderContract } from '../../src/core/rules/ruleset.ts';
-import type { Admission, Permit, ProviderOverride } from '../../src/gateway/ports.ts';
+import type { Admission, Permit } from '../../src/gateway/ports.ts';
 import { Lanes, type LaneTransition } from '../../src/guards/lanes.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
+import { sampleOverride } from '../support/sample-override.ts';
 import { sampleContract } from '../support/sample-ruleset.ts';
 
 let lanes: Lanes;
@@ -54,20 +55,6 @@ async function calls(
 ): Promise<void> {
   for (let call = 0; call < times; call += 1) permit(provider, brand).report(signal);
   await vi.advanceTimersByTimeAsync(0);
-}
-
-function override(over: Partial<ProviderOverride>): ProviderOverride {
-  return {
-    provider: 'a',
-    brand: null,
-    merchant: null,
-    mode: 'force_open',
-    reason: 'test',
-    author: 'ops',
-    createdAtMs: 0,
-    expiresAtMs: null,
-    ...over,
-  };
 }
 
 function inUse(provider: string): number | undefined {
@@ -207,14 +194,17 @@ describe('overrides', () => {
     { mode: 'auto', reason: null, breaker: 'closed' },
   ] as const)('$mode: $breaker', ({ mode, reason, breaker }) => {
     start(sampleContract('a'));
-    lanes.setOverrides([override({ mode })]);
+    lanes.setOverrides([sampleOverride({ mode })]);
     expect(refusal('a')).toBe(reason);
     expect(lanes.view(lane('a'))).toMatchObject({ breaker, closedBecause: reason });
   });
 
   it('hold for one brand or one merchant', () => {
     start(sampleContract('a'));
-    lanes.setOverrides([override({ brand: 'amex' }), override({ merchant: 'other', mode: 'drain' })]);
+    lanes.setOverrides([
+      sampleOverride({ brand: 'amex' }),
+      sampleOverride({ merchant: 'other', mode: 'drain' }),
+    ]);
     expect(refusal('a', 'visa')).toBe(null);
     expect(refusal('a', 'amex')).toBe('forced_open');
     expect(refusal('a', 'visa', 'other')).toBe('draining');
@@ -223,7 +213,7 @@ describe('overrides', () => {
 
   it('end by the wall clock', async () => {
     start(sampleContract('a'));
-    lanes.setOverrides([override({ expiresAtMs: systemClock.wallMs() + 60_000 })]);
+    lanes.setOverrides([sampleOverride({ expiresAtMs: systemClock.wallMs() + 60_000 })]);
     await vi.advanceTimersByTimeAsync(59_999);
     expect(refusal('a')).toBe('forced_open');
     await vi.advanceTimersByTimeAsync(1);
@@ -234,7 +224,7 @@ describe('overrides', () => {
   it('force a broken lane in, whose breaker then recovers by what comes back', async () => {
     start(sampleContract('a'));
     await calls('a', 'visa', 'failure', 10);
-    lanes.setOverrides([override({ mode: 'force_closed' })]);
+    lanes.setOverrides([sampleOverride({ mode: 'force_closed' })]);
     await calls('a', 'visa', 'success', 5);
     expect(lanes.snapshot()[0]?.lanes[0]).toMatchObject({ breaker: 'forced_closed', circuit: 'open' });
     await vi.advanceTimersByTimeAsync(5000);
@@ -316,7 +306,7 @@ describe('waiting', () => {
     start(slow);
     permit('a').report('success');
     const waiting = lanes.admit(lane('a'), 5000);
-    lanes.setOverrides([override({ mode: 'drain' })]);
+    lanes.setOverrides([sampleOverride({ mode: 'drain' })]);
     await vi.advanceTimersByTimeAsync(10);
     expect(await waiting).toMatchObject({ kind: 'refused', reason: 'draining' });
     expect(now(lanes.admit(lane('a'), 5000))).toMatchObject({ kind: 'refused', reason: 'draining' });

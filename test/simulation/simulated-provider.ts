@@ -14,6 +14,7 @@ import type {
   OperationOutcome,
   Provider,
 } from '../../src/gateway/ports.ts';
+import { sampleDecline } from '../support/sample-outcomes.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import type { Work } from './work-done.ts';
@@ -77,15 +78,7 @@ export interface ProviderWatch {
   say(attemptId: string, words: string): void;
 }
 
-const DECLINE: Decline = {
-  category: 'soft_decline_issuer',
-  code: 'issuer_05',
-  networkCode: '05',
-  advice: null,
-  retryNotBefore: null,
-  otherProvider: 'yes_once',
-  mayHideApproval: false,
-};
+const DECLINE: Decline = sampleDecline();
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 

@@ -16,7 +16,7 @@ import type { AuthorizeResult } from '../../src/gateway/road-results.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock, settled } from './fake-clock.ts';
 import { roadDeps } from './road-deps.ts';
-import { sampleRequest } from './sample-request.ts';
+import { sampleCommand, sampleRequest } from './sample-request.ts';
 import { sampleAction, sampleContract, sampleRuleset } from './sample-ruleset.ts';
 import { type ScriptedOptions, ScriptedProvider, type ScriptStep } from './scripted-provider.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -119,18 +119,12 @@ export class GatewayWorld {
     request: Partial<AuthorizationRequest> = {},
     key = 'key-1',
   ): Promise<AuthorizeResult> {
-    return authorize(
-      {
-        account: 'acme',
-        idempotencyKey: key,
-        bodyFingerprint: 'ab'.repeat(32),
-        request: sampleRequest(request),
-        traceId: '0af7651916cd43dd8448eb211c80319c',
-        traceparent: null,
-        receivedAtMs: this.clock.monotonicMs(),
-      },
-      process.deps,
-    );
+    const command = sampleCommand({
+      idempotencyKey: key,
+      request: sampleRequest(request),
+      receivedAtMs: this.clock.monotonicMs(),
+    });
+    return authorize(command, process.deps);
   }
 
   /** Authorizes, and lets the time pass that it takes. */

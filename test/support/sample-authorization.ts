@@ -1,5 +1,9 @@
 import type { Attempt, AttemptOutcome } from '../../src/core/attempt.ts';
-import type { Authorization, AuthorizationRequest } from '../../src/core/authorization.ts';
+import {
+  type Authorization,
+  type AuthorizationRequest,
+  newAuthorization,
+} from '../../src/core/authorization.ts';
 import type { Operation } from '../../src/core/operation.ts';
 import { settled } from '../../src/core/settlement.ts';
 import { sampleRequest } from './sample-request.ts';
@@ -53,39 +57,29 @@ export function sampleAuthorization(
 ): Authorization {
   const { request, ...rest } = over;
   return settled({
-    id: SAMPLE_ID,
-    account: 'acme',
-    status: 'pending',
+    ...newAuthorization({
+      id: SAMPLE_ID,
+      account: 'acme',
+      live: false,
+      request: sampleRequest(request),
+      brand: 'visa',
+      scaRegion: false,
+      latePolicy: { reverseAfterMs: null },
+      routing: {
+        ruleset: 1,
+        rule: 'fallback',
+        strategy: 'score',
+        experiment: null,
+        propensity: 1,
+        candidates: [],
+        notes: [],
+      },
+      traceId: '0af7651916cd43dd8448eb211c80319c',
+      createdAtMs: SAMPLE_T0,
+    }),
     version: 2,
     open: false,
-    live: false,
-    request: sampleRequest(request),
-    brand: 'visa',
-    scaRegion: false,
-    latePolicy: { reverseAfterMs: null },
-    authorizedAmount: 0,
-    capturedAmount: 0,
-    refundedAmount: 0,
-    provider: null,
-    providerReference: null,
-    networkTransaction: null,
-    decline: null,
     attempts: outcomes.map((outcome, index) => sampleAttempt(index + 1, outcome)),
-    operations: [],
-    captureClosed: false,
-    expiresAtMs: null,
-    answered: false,
-    routing: {
-      ruleset: 1,
-      rule: 'fallback',
-      strategy: 'score',
-      experiment: null,
-      propensity: 1,
-      candidates: [],
-      notes: [],
-    },
-    traceId: '0af7651916cd43dd8448eb211c80319c',
-    createdAtMs: SAMPLE_T0,
     ...rest,
   });
 }

@@ -1,4 +1,5 @@
 import type { AuthorizationRequest } from '../../src/core/authorization.ts';
+import type { AuthorizeCommand } from '../../src/gateway/road-results.ts';
 
 /** A valid request, as the edge hands it to the road; overridden where a test cares. */
 export function sampleRequest(over: Partial<AuthorizationRequest> = {}): AuthorizationRequest {
@@ -27,6 +28,20 @@ export function sampleRequest(over: Partial<AuthorizationRequest> = {}): Authori
     acceptPartial: false,
     deadlineMs: 8000,
     metadata: {},
+    ...over,
+  };
+}
+
+/** The command that hands it over, received as the clock begins. */
+export function sampleCommand(over: Partial<AuthorizeCommand> = {}): AuthorizeCommand {
+  return {
+    account: 'acme',
+    idempotencyKey: 'key-1',
+    bodyFingerprint: 'ab'.repeat(32),
+    request: sampleRequest(),
+    traceId: '0af7651916cd43dd8448eb211c80319c',
+    traceparent: null,
+    receivedAtMs: 0,
     ...over,
   };
 }

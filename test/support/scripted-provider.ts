@@ -14,6 +14,7 @@ import type {
   Provider,
   ProviderCode,
 } from '../../src/gateway/ports.ts';
+import { sampleDecline } from './sample-outcomes.ts';
 
 /** What a scripted provider does with one authorization. */
 export const SCRIPT_STEPS = [
@@ -89,15 +90,7 @@ export interface ScriptedOptions {
   readonly acceptedForMs?: number;
 }
 
-const DECLINE: Decline = {
-  category: 'soft_decline_issuer',
-  code: 'issuer_05',
-  networkCode: '05',
-  advice: null,
-  retryNotBefore: null,
-  otherProvider: 'yes_once',
-  mayHideApproval: false,
-};
+const DECLINE: Decline = sampleDecline();
 
 /** A provider that can do all that makes things easy. */
 export const SAMPLE_SEMANTICS: ProviderSemantics = {

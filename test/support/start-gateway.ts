@@ -86,6 +86,17 @@ export function authorizationIn(answer: Pick<Answer, 'status' | 'text' | 'json'>
   return found as AuthorizationView;
 }
 
+/** Kinds of the alerts about an authorization that the gateway has logged, in their order. */
+export function alertsOn(
+  { output }: Pick<TestGateway, 'output'>,
+  authorizationId: string,
+): readonly unknown[] {
+  return output
+    .events('alert')
+    .filter((event) => event['authorization_id'] === authorizationId)
+    .map((event) => event['kind']);
+}
+
 /** What the gateway's process wrote, line by line. */
 class Output {
   readonly lines: string[] = [];

@@ -4,6 +4,7 @@ import type {
   AttemptName,
   DeliveryCounts,
   EventSubscription,
+  ProviderOverride,
   Seal,
   WorkCounts,
 } from '../../gateway/ports.ts';
@@ -43,7 +44,7 @@ export interface OverrideRow {
   readonly provider: string;
   readonly brand: string | null;
   readonly merchant: string | null;
-  readonly mode: 'force_open' | 'force_closed' | 'drain' | 'auto';
+  readonly mode: ProviderOverride['mode'];
   readonly reason: string;
   readonly author: string;
   readonly created_at_ms: number;

@@ -7,25 +7,12 @@ import {
   rankCandidates,
 } from '../../../src/core/scoring/rank-candidates.ts';
 import { routingFacts } from '../../support/routing-facts.ts';
+import { sampleAction } from '../../support/sample-ruleset.ts';
 
 const SEED = 20_261_123;
 
 function action(over: Partial<RuleAction> = {}): RuleAction {
-  return {
-    only: null,
-    strategy: { kind: 'score' },
-    fallback: false,
-    attemptsMax: 2,
-    deadlineMs: 8000,
-    queueMs: 0,
-    marginBasisPoints: 10_000,
-    costTolerancePp: null,
-    unknownCostBasisPoints: 500,
-    afterUnknown: 'hold',
-    lateApprovalReverseAfterMs: null,
-    threeDsReuse: 'not_sent',
-    ...over,
-  };
+  return sampleAction({ unknownCostBasisPoints: 500, ...over });
 }
 
 interface Sketch {

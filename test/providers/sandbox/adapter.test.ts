@@ -79,6 +79,17 @@ const callOf = (over: Partial<AuthorizeCall> = {}): AuthorizeCall => ({
   ...over,
 });
 
+const operation = (over: Partial<OperationCall> = {}): OperationCall => ({
+  operationId: 'cap_a_1',
+  attemptId: 'att_a_1',
+  providerReference: 'sbx_1',
+  providerKey: 'key_a_1_op',
+  amount: { value: 1000, currency: 'EUR' },
+  final: false,
+  budget: budget(),
+  ...over,
+});
+
 const authorization = (over: Record<string, unknown> = {}) => ({
   id: 'sbx_1',
   reference: 'att_a_1',
@@ -488,16 +499,6 @@ describe('inquiries', () => {
 
 describe('operations', () => {
   const ANOTHER = { kind: 'unknown', code: 'answer_mismatch' };
-  const operation = (over: Partial<OperationCall> = {}): OperationCall => ({
-    operationId: 'cap_a_1',
-    attemptId: 'att_a_1',
-    providerReference: 'sbx_1',
-    providerKey: 'key_a_1_op',
-    amount: { value: 1000, currency: 'EUR' },
-    final: false,
-    budget: budget(),
-    ...over,
-  });
   const done = (over: Record<string, unknown> = {}) =>
     json({
       id: 'op_1',
@@ -609,15 +610,7 @@ describe('operations', () => {
 
 describe('what became of an operation', () => {
   const MISMATCH = { kind: 'no_answer', code: 'answer_mismatch' };
-  const call: OperationCall = {
-    operationId: 'cap_a_1',
-    attemptId: 'att_a_1',
-    providerReference: 'sbx_1',
-    providerKey: 'key_a_1_op',
-    amount: { value: 1000, currency: 'EUR' },
-    final: false,
-    budget: budget(),
-  };
+  const call = operation();
   const told = (status: string, reference: string | null = 'cap_a_1') => ({
     id: 'op_1',
     operation: 'capture',

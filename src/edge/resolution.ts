@@ -1,0 +1,58 @@
+import type { z } from '@hono/zod-openapi';
+import type { Authorization } from '../core/authorization.ts';
+import type { PersonsWord } from '../gateway/resolve-by-person.ts';
+import { renderAuthorization } from './answer.ts';
+import { askerOf, type Exchange } from './endpoint.ts';
+import { invalidRequest, PARSING } from './field-errors.ts';
+import { jsonResponse } from './json-response.ts';
+import { isProblem, type Problem, problem } from './problems.ts';
+import { readJson } from './read-json.ts';
+import { memberNamesOf } from './schema-members.ts';
+import { plainText } from './text-schemas.ts';
+
+/** What a person's word rests on. */
+export const evidenceSchema = plainText(1000, 10).openapi({
+  description: 'Where it can be checked. Kept in the history with the account of the key.',
+  example: "ticket 4711: not in the provider's settlement report of 2026-11-24",
+});
+
+/** The body of every endpoint that takes a resolution. */
+interface ResolutionBody<Found extends string> {
+  readonly resolution: Found;
+  readonly provider_reference?: string | null | undefined;
+  readonly evidence: string;
+}
+
+/** Reads what a person found out, or says what is wrong with the body. */
+export async function readResolution<Found extends string>(
+  exchange: Exchange,
+  schema: z.ZodObject & z.ZodType<ResolutionBody<Found>>,
+): Promise<PersonsWord<Found> | Problem> {
+  const body = await readJson(exchange);
+  if (isProblem(body)) return body;
+  const parsed = schema.safeParse(body, PARSING);
+  if (!parsed.success) return invalidRequest(parsed.error, memberNamesOf(schema));
+  const { resolution, provider_reference, evidence } = parsed.data;
+  return {
+    ...askerOf(exchange.caller),
+    resolution,
+    providerReference: provider_reference ?? null,
+    evidence,
+  };
+}
+
+/** It is recorded: the authorization as it is now. */
+export function resolvedResponse(authorization: Authorization): Response {
+  return jsonResponse(renderAuthorization(authorization).body);
+}
+
+/** Perhaps it was recorded after all: a repetition finds out. */
+export function resolutionNotWritten(): Problem {
+  return problem('journal-unavailable', 'The resolution is not known to be written: repeat it.', {
+    headers: { 'Retry-After': '1' },
+  });
+}
+
+/** Why nothing is taken from a person before the request has ended. */
+export const STILL_UNDER_WAY =
+  'The request that it belongs to is still under way, and may find it out by itself: wait for its end.';
