@@ -112,7 +112,7 @@ function operationTold(
   return succeeded || ours.length === 1 ? (ours.at(-1) ?? null) : null;
 }
 
-/** A void sets free what is held, which is at most what it is expected to be: 0 says that nobody knows. */
+/** A void sets free all that is held: of how much that is, 0 says that nobody knows. */
 function isAmountAsked(
   told: Amount | null,
   { operation, amount }: AskedOperation,
@@ -121,9 +121,7 @@ function isAmountAsked(
   if (operation === 'void' && !succeeded) return true;
   const ours = told === null ? null : amountFromAdyen(told);
   if (ours === null || ours.currency !== amount.currency) return false;
-  return operation === 'void'
-    ? amount.value === 0 || ours.value <= amount.value
-    : ours.value === amount.value;
+  return ours.value === amount.value || (operation === 'void' && amount.value === 0);
 }
 
 /**

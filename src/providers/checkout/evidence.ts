@@ -87,7 +87,7 @@ function evidenceOfAction(
   return { kind: 'operation', operationId, inquiry: { kind: 'failed', code: code ?? 'action_failed' } };
 }
 
-/** A void sets free what is held, which is at most what it is expected to be: 0 says that nobody knows. */
+/** A void sets free all that is held: of how much that is, 0 says that nobody knows. */
 function isAmountAsked(
   { amount, currency }: ToldPayment['payment'],
   operation: AskedOperation,
@@ -96,9 +96,7 @@ function isAmountAsked(
   const expected = operation.amount;
   if (operation.operation === 'void' && state !== 'confirmed') return true;
   if (amount == null || currency !== expected.currency) return false;
-  return operation.operation === 'void'
-    ? expected.value === 0 || amount <= expected.value
-    : amount === expected.value;
+  return amount === expected.value || (operation.operation === 'void' && expected.value === 0);
 }
 
 /** Whether everything that was authorized is given back, and nothing captured. */
