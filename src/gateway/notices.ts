@@ -1,14 +1,16 @@
-import { type Attempt, referenceOf } from '../core/attempt.ts';
+import { type Attempt, isUnsettled, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
-import { applyOperationEnd, applyOutcome } from '../core/lifecycle.ts';
+import { applyOperationEnd, applyOutcome, type OperationEnd } from '../core/lifecycle.ts';
 import { authorizationIdIn } from '../core/operation.ts';
 import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
+import { budgetFor } from './attempt.ts';
 import { changeAuthorization } from './change.ts';
+import { connected } from './connected.ts';
 import { describeError } from './describe-error.ts';
 import { doubtVoid } from './doubted-void.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
-import { askedOf, endOfInquiry } from './operation-calls.ts';
+import { askedOf, endOfInquiry, endOfRefusedVoid } from './operation-calls.ts';
 import type { Dispute, KeptNotice, NoticeEvidence, NoticeMessage, NoticeReading } from './ports.ts';
 import { attemptNamed } from './resolve-by-person.ts';
 import { tellUnmapped } from './unmapped.ts';
@@ -212,15 +214,13 @@ async function apply(
   deps: GatewayDeps,
 ): Promise<string | null> {
   const nowMs = deps.clock.wallMs();
-  const end = evidence.kind === 'operation' ? endOfInquiry(evidence.inquiry) : null;
-  if (evidence.kind === 'operation' && end === null) return 'nothing';
-  if (
-    evidence.kind === 'operation' &&
-    end?.status === 'failed' &&
-    isAskedAbout(evidence, notice, authorization, deps)
-  ) {
-    return 'asked';
-  }
+  const told = evidence.kind === 'operation' ? endOfInquiry(evidence.inquiry) : null;
+  if (evidence.kind === 'operation' && told === null) return 'nothing';
+  const end =
+    evidence.kind === 'operation' && told !== null
+      ? await endOfTold(evidence.operationId, told, notice, authorization, deps)
+      : null;
+  if (evidence.kind === 'operation' && end === null) return 'asked';
   const validityMs = deps.provider(notice.provider)?.semantics.validityMs ?? 0;
   let isTold = false;
   const result = await changeAuthorization(
@@ -271,19 +271,32 @@ async function apply(
 }
 
 /**
- * Whether the failure of a caller's void is left to the worker, which asks what stands there before it is told: without
- * keys, of two requests one may be done and the other fail because of it, and the notice names neither.
+ * What an operation came to, of which a notice tells an end. The failure of a caller's void is not believed unasked:
+ * where a request is carried out twice, one may be done and the other fail because of it, and the notice names neither.
+ * Where the provider can be asked about operations, the worker does that; else what stands there is asked about now.
+ * @returns null: it is left to the worker
  */
-function isAskedAbout(
-  { operationId }: { readonly operationId: string },
-  { provider }: KeptNotice,
-  { operations, open }: Authorization,
+async function endOfTold(
+  operationId: string,
+  told: OperationEnd,
+  { provider: providerId }: KeptNotice,
+  authorization: Authorization,
   deps: GatewayDeps,
-): boolean {
-  const semantics = deps.provider(provider)?.semantics;
-  const canAsk = semantics?.operationInquiry === true && semantics.inquiry !== 'none';
-  const { kind, purpose, status } = operations.find(({ id }) => id === operationId) ?? {};
-  return canAsk && !open && kind === 'void' && purpose === 'requested' && status === 'pending';
+): Promise<OperationEnd | null> {
+  const account = connected(providerId, deps);
+  const operation = authorization.operations.find(({ id }) => id === operationId);
+  const attempt = authorization.attempts.find(({ number }) => number === operation?.attemptNumber);
+  if (told.status !== 'failed' || account === null || operation === undefined || attempt === undefined)
+    return told;
+  const { kind, purpose, status } = operation;
+  const isDoubted = kind === 'void' && purpose === 'requested' && status === 'pending' && !authorization.open;
+  const { provider, contract } = account;
+  const { inquiry, operationInquiry } = provider.semantics;
+  if (!isDoubted || inquiry === 'none') return told;
+  // Nothing is known of its attempt: a refusal to cancel it says nothing about what it may become.
+  if (operationInquiry || isUnsettled(attempt.outcome)) return null;
+  const target = { authorization, attempt, operation };
+  return endOfRefusedVoid(provider, target, told, budgetFor(contract, deps), deps);
 }
 
 function operationKind(authorization: Authorization, operationId: string) {

@@ -479,6 +479,58 @@ describe('what it is about', () => {
   });
 });
 
+describe("a caller's void that is told to have failed, where operations cannot be asked about", () => {
+  const UNDONE = { ...SAMPLE_OUTCOMES.partialReversed, authorizedAmount: 4999 };
+  it.each<[string, InquiryAnswer, string, string]>([
+    ['is done where nothing stands any more', { kind: 'found', outcome: UNDONE }, 'succeeded', 'voided'],
+    [
+      'has failed where it stands',
+      { kind: 'found', outcome: SAMPLE_OUTCOMES.approved },
+      'failed',
+      'approved',
+    ],
+    [
+      'is left to the worker while nobody answers',
+      { kind: 'no_answer', code: 'timeout' },
+      'pending',
+      'reversing',
+    ],
+  ])('%s', async (_, answer, ended, status) => {
+    const world = new GatewayWorld({});
+    const process = world.process();
+    const id = idIn(await world.authorize(process));
+    const operationId = await begunVoid(world, process.deps, id);
+    const evidence: NoticeEvidence = {
+      kind: 'operation',
+      operationId,
+      inquiry: { kind: 'failed', code: 'invalid_state' },
+    };
+    const asked: unknown[] = [];
+    const deps: GatewayDeps = {
+      ...process.deps,
+      provider: (each) => {
+        const provider = process.deps.provider(each);
+        if (provider === undefined) return undefined;
+        return {
+          ...provider,
+          semantics: { ...provider.semantics, operationInquiry: false },
+          evidenceIn: () => evidence,
+          inquire: async (query) => {
+            asked.push(query.providerReference);
+            return answer;
+          },
+        };
+      },
+    };
+    const { attempts, providerReference } = await world.get(id);
+    const notice = { eventId: 'evt_1', type: 'told', attemptId: attempts[0]?.id ?? '', data: {} };
+    await world.journal.keepNotice('sandbox-a', notice, 0);
+    expect(await workOutNotices(deps)).toBe(1);
+    expect(asked).toEqual([providerReference]);
+    expect(await world.get(id)).toMatchObject({ status, operations: [{ status: ended }] });
+  });
+});
+
 /** Begins a void of an authorization, and returns its id. */
 async function begunVoid(world: GatewayWorld, deps: GatewayDeps, id: string): Promise<string> {
   const authorization = await world.get(id);
