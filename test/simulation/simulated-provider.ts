@@ -81,6 +81,11 @@ export interface ProviderWatch {
 const DECLINE: Decline = sampleDecline();
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+/**
+ * How long a request is under way at most where the provider names no window. A repeat that is under way for longer than
+ * the margin before its key's end (KEY_MARGIN_MS) leaves could be carried out as a new one: that is assumed not to be.
+ */
+const LONGEST_UNDER_WAY_MS = 5 * MINUTE_MS;
 
 /**
  * A provider of a simulated world: it keeps its promises (its semantics) and its books, and everything else goes wrong
@@ -165,7 +170,7 @@ export class SimulatedProvider implements Provider {
         this.#work.arrivedLate += 1;
         const isBreach = !this.semantics.twoSteps && this.#random.chance(0.1);
         if (isBreach) this.#work.windowBreaches += 1;
-        const windowMs = this.semantics.notFoundAfterMs ?? HOUR_MS;
+        const windowMs = this.semantics.notFoundAfterMs ?? LONGEST_UNDER_WAY_MS;
         const afterMs = isBreach
           ? windowMs + this.#random.integer(MINUTE_MS, 48 * HOUR_MS)
           : this.#random.integer(0, Math.floor(windowMs * 0.95));
