@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AttemptOutcome, RejectionReason } from '../../core/attempt.ts';
+import type { AttemptOutcome } from '../../core/attempt.ts';
 import type { AuthorizationRequest, NetworkTransaction } from '../../core/authorization.ts';
 import type { CardBrand } from '../../core/card.ts';
 import { classifyDecline, type DeclineReading } from '../../core/declines/classify-decline.ts';
@@ -8,6 +8,7 @@ import type { OperationKind } from '../../core/operation.ts';
 import type { OperationOutcome, ProviderCode } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { outcomeOfReading } from '../decline-outcome.ts';
+import { rejected, unknown } from '../outcomes.ts';
 import { repeatsCard } from '../repeats-card.ts';
 import { readRetryAfter } from '../retry-after.ts';
 import { amountFromAdyen } from './amounts.ts';
@@ -342,12 +343,4 @@ export function operationOutcomeOfError(
   // Adyen's own error body: a bare status may be a proxy's that has given up waiting.
   const isFailure = (status === 500 || status === 503) && errorCode !== null;
   return isFailure ? { kind: 'unknown', code, answered: 'failure' } : { kind: 'unknown', code };
-}
-
-function rejected(reason: RejectionReason, code: string, retryAfterMs: number | null): AttemptOutcome {
-  return { kind: 'rejected', reason, code, retryAfterMs, providerReference: null };
-}
-
-function unknown(code: string, providerReference: string | null): AttemptOutcome {
-  return { kind: 'unknown', code, providerReference };
 }

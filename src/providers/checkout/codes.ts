@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AttemptOutcome, RejectionReason } from '../../core/attempt.ts';
+import type { AttemptOutcome } from '../../core/attempt.ts';
 import type { AuthorizationRequest } from '../../core/authorization.ts';
 import type { CardBrand } from '../../core/card.ts';
 import { classifyDecline, type DeclineReading } from '../../core/declines/classify-decline.ts';
@@ -7,6 +7,7 @@ import type { OperationKind } from '../../core/operation.ts';
 import type { OperationOutcome, ProviderCode } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { outcomeOfReading } from '../decline-outcome.ts';
+import { rejected, unknown } from '../outcomes.ts';
 import { readRetryAfter } from '../retry-after.ts';
 
 /** What an answer is read against. */
@@ -149,12 +150,4 @@ export function operationOutcomeOfError(
     default:
       return { kind: 'unknown', code };
   }
-}
-
-function rejected(reason: RejectionReason, code: string, retryAfterMs: number | null): AttemptOutcome {
-  return { kind: 'rejected', reason, code, retryAfterMs, providerReference: null };
-}
-
-function unknown(code: string): AttemptOutcome {
-  return { kind: 'unknown', code, providerReference: null };
 }

@@ -4,6 +4,7 @@ import { brandNamed } from '../../core/cards/brand-names.ts';
 import { unreachable } from '../../core/invariant.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { outcomeOfReading } from '../decline-outcome.ts';
+import { unknown } from '../outcomes.ts';
 import { repeatsCard } from '../repeats-card.ts';
 import { type Asked, readDeclineCodes } from './codes.ts';
 import type { WirePayment } from './wire.ts';
@@ -174,8 +175,4 @@ function linkIn(wire: WirePayment, { brand, request }: Asked): NetworkTransactio
   const date = DAY.exec(wire.processed_on ?? wire.requested_on ?? '')?.[1];
   if (id == null || date === undefined || network === null || network === 'unknown') return null;
   return LINK_ID.test(id) && !repeatsCard(id, request.card.bin) ? { id, network, date } : null;
-}
-
-function unknown(code: string, providerReference: string | null): AttemptOutcome {
-  return { kind: 'unknown', code, providerReference };
 }

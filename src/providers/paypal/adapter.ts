@@ -19,6 +19,7 @@ import type {
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { declineOfReading } from '../decline-outcome.ts';
+import { rejected } from '../outcomes.ts';
 import { readJsonAnswer } from '../read-json.ts';
 import { repeatsCard } from '../repeats-card.ts';
 import { createTransport, type Transport } from '../transport.ts';
@@ -30,7 +31,6 @@ import {
   outcomeOfNoOrder,
   readOrder,
   readPaypalDecline,
-  rejected,
   unitOf,
 } from './codes.ts';
 import { paypalEvidence } from './evidence.ts';

@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AttemptOutcome, RejectionReason } from '../../core/attempt.ts';
+import type { AttemptOutcome } from '../../core/attempt.ts';
 import type { AuthorizationRequest } from '../../core/authorization.ts';
 import type { CardBrand } from '../../core/card.ts';
 import { classifyDecline, type DeclineReading } from '../../core/declines/classify-decline.ts';
 import type { ProviderCode } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { outcomeOfReading } from '../decline-outcome.ts';
+import { rejected } from '../outcomes.ts';
 import { readJsonAnswer } from '../read-json.ts';
 import { readRetryAfter } from '../retry-after.ts';
 import { amountOf } from './amounts.ts';
@@ -259,15 +260,6 @@ export function outcomeOfError(
     default:
       return unknown;
   }
-}
-
-export function rejected(
-  reason: RejectionReason,
-  code: string,
-  retryAfterMs: number | null,
-  providerReference: string | null,
-): AttemptOutcome {
-  return { kind: 'rejected', reason, code, retryAfterMs, providerReference };
 }
 
 function outcome(told: AttemptOutcome): OrderReading {

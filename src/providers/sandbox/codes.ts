@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AttemptOutcome, RejectionReason } from '../../core/attempt.ts';
+import type { AttemptOutcome } from '../../core/attempt.ts';
 import type { AuthorizationRequest, NetworkTransaction, ThreeDs } from '../../core/authorization.ts';
 import type { CardBrand } from '../../core/card.ts';
 import { classifyDecline, type DeclineReading } from '../../core/declines/classify-decline.ts';
@@ -8,6 +8,7 @@ import type { Amount } from '../../core/money.ts';
 import type { AskedOperation, OperationOutcome, ProviderCode } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { outcomeOfReading } from '../decline-outcome.ts';
+import { rejected, unknown } from '../outcomes.ts';
 import { repeatsCard } from '../repeats-card.ts';
 import { readRetryAfter } from '../retry-after.ts';
 import type { WireAuthorization, WireDecline } from './transformers.ts';
@@ -281,11 +282,3 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'not_found',
   'not_supported',
 ]);
-
-function rejected(reason: RejectionReason, code: string, retryAfterMs: number | null): AttemptOutcome {
-  return { kind: 'rejected', reason, code, retryAfterMs, providerReference: null };
-}
-
-function unknown(code: string, providerReference: string | null): AttemptOutcome {
-  return { kind: 'unknown', code, providerReference };
-}

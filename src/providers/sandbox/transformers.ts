@@ -4,6 +4,7 @@ import type { CardBrand } from '../../core/card.ts';
 import { findCardNumber } from '../../core/cards/card-number.ts';
 import type { Amount } from '../../core/money.ts';
 import type { AuthorizeCall, OperationCall } from '../../gateway/ports.ts';
+import { readJson } from '../read-json.ts';
 
 export const wireAmount = z.object({ value: z.int().min(0), currency: z.string() });
 
@@ -145,26 +146,15 @@ function linkOf(request: AuthorizationRequest, brand: CardBrand): NetworkTransac
 
 /** An authorization, or null when the text is none. */
 export function readAuthorization(text: string): WireAuthorization | null {
-  return read(wireAuthorization, text);
+  return readJson(text, wireAuthorization);
 }
 
 /** A void, capture or refund that is done, or null when the text is none. */
 export function readOperation(text: string): WireOperation | null {
-  return read(wireOperation, text);
+  return readJson(text, wireOperation);
 }
 
 /** The code of an error answer, or null when the text is none. Its message is not read. */
 export function readErrorCode(text: string): string | null {
-  return read(wireError, text)?.error.code ?? null;
-}
-
-function read<T>(schema: z.ZodType<T>, text: string): T | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const parsed = schema.safeParse(value);
-  return parsed.success ? parsed.data : null;
+  return readJson(text, wireError)?.error.code ?? null;
 }

@@ -21,14 +21,13 @@ import type {
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { declineOfReading } from '../decline-outcome.ts';
+import { rejected, unknown } from '../outcomes.ts';
 import {
   outcomeOfConfirmError,
   outcomeOfCreateError,
   outcomeOfIntent,
   outcomeOfRefusal,
   readStripeDecline,
-  rejected,
-  unknown,
 } from './codes.ts';
 import { stripeEvidence } from './evidence.ts';
 import { readStripeNotices } from './notices.ts';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AttemptOutcome, RejectionReason } from '../../core/attempt.ts';
+import type { AttemptOutcome } from '../../core/attempt.ts';
 import type { AuthorizationRequest, NetworkTransaction, ThreeDs } from '../../core/authorization.ts';
 import type { CardBrand } from '../../core/card.ts';
 import { classifyDecline, type DeclineReading } from '../../core/declines/classify-decline.ts';
@@ -7,6 +7,7 @@ import { unreachable } from '../../core/invariant.ts';
 import type { ProviderCode } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { outcomeOfReading } from '../decline-outcome.ts';
+import { rejected, unknown } from '../outcomes.ts';
 import { repeatsCard } from '../repeats-card.ts';
 import { readRetryAfter } from '../retry-after.ts';
 import {
@@ -325,19 +326,4 @@ export function outcomeOfConfirmError(
     default:
       return unknown(code, providerReference);
   }
-}
-
-/** An outcome for "not processed". */
-export function rejected(
-  reason: RejectionReason,
-  code: string,
-  retryAfterMs: number | null,
-  providerReference: string | null,
-): AttemptOutcome {
-  return { kind: 'rejected', reason, code, retryAfterMs, providerReference };
-}
-
-/** An outcome without a trustworthy answer. */
-export function unknown(code: string, providerReference: string | null): AttemptOutcome {
-  return { kind: 'unknown', code, providerReference };
 }
