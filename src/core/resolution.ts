@@ -35,11 +35,20 @@ export interface ProviderSemantics {
   readonly validityMs: number;
 }
 
+/** What the clocks of the machine that sent and of the one that repeats may differ by, both ways; milliseconds. */
+const CLOCKS_APART_MS = 20 * 60_000;
+
 /**
- * Time before a key's end from which it is not used any more by whoever did not send the request itself, milliseconds:
- * twice what the clocks of two machines may differ by.
+ * How long a request may be under way, milliseconds: what a proxy or a queue on the way held back may still be
+ * delivered after it was given up.
  */
-export const KEY_MARGIN_MS = 20 * 60_000;
+const LONGEST_UNDER_WAY_MS = 60 * 60_000;
+
+/**
+ * Time before a key's end from which it is not used any more by whoever did not send the request itself, milliseconds.
+ * A repeat that arrives after the end is a new authorization, however early it was sent.
+ */
+export const KEY_MARGIN_MS = CLOCKS_APART_MS + LONGEST_UNDER_WAY_MS;
 
 /**
  * Whether the key of a request is certain to be known to the provider still, if it ever was. Beyond it a replay would

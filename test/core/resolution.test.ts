@@ -37,12 +37,12 @@ function semantics(over: Partial<ProviderSemantics> = {}): ProviderSemantics {
 describe('keys', () => {
   it.each([
     ['young', {}, 0, true],
-    ['just before the margin', {}, 24 * HOUR_MS - 20 * MINUTE_MS - 1, true],
-    ['in the margin', {}, 24 * HOUR_MS - 20 * MINUTE_MS, false],
+    ['just before the margin', {}, 24 * HOUR_MS - 80 * MINUTE_MS - 1, true],
+    ['in the margin', {}, 24 * HOUR_MS - 80 * MINUTE_MS, false],
     ['over', {}, 25 * HOUR_MS, false],
     ['a clock that went back', {}, -1, false],
     ['for ever', { keyLifetimeMs: null }, 400 * DAY_MS, true],
-    ['a life not longer than the margin', { keyLifetimeMs: 20 * MINUTE_MS }, 0, false],
+    ['a life not longer than the margin', { keyLifetimeMs: 80 * MINUTE_MS }, 0, false],
     ['failures not kept', { replay: 'success_only' }, 0, true],
     ['no keys', { replay: 'none' }, 0, false],
   ] as const)('%s', (_, over, ageMs, usable) => {

@@ -328,7 +328,7 @@ describe('"not found"', () => {
 
 describe('an attempt that cannot be asked about', () => {
   const blind: Scene = { semantics: { inquiry: 'none' }, answers: { authorize: SAMPLE_OUTCOMES.approved } };
-  const usable = 23 * HOUR_MS + 40 * MINUTE_MS - 1;
+  const usable = 22 * HOUR_MS + 40 * MINUTE_MS - 1;
 
   it.each<[string, Scene]>([
     ['at all', blind],
@@ -1113,7 +1113,7 @@ describe('a capture or refund that may have been sent', () => {
     answers: { inquireOperation: notFound, operate: CONFIRMED },
   };
   const evident: Scene = { ...unsure, semantics: keyless, atMs: past, seenMs };
-  const young = createdMs + 23 * HOUR_MS + 40 * MINUTE_MS - 1;
+  const young = createdMs + 22 * HOUR_MS + 40 * MINUTE_MS - 1;
   const repeat = (atMs: number, over: Partial<HistoryEvent> = {}) => ({
     kind: 'operation_sent_again',
     atMs: SAMPLE_T0 + atMs,

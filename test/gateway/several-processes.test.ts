@@ -376,7 +376,7 @@ describe('at a provider without keys', () => {
         script: { 'sandbox-a': ['hang_unprocessed'] },
         provider: {
           inquiryStep: () => 'fail',
-          semantics: { replay, notFoundAfterMs: null, operationInquiry: false, keyLifetimeMs: HOUR_MS },
+          semantics: { replay, notFoundAfterMs: null, operationInquiry: false, keyLifetimeMs: 2 * HOUR_MS },
         },
       });
       const process = world.process();

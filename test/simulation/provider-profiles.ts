@@ -17,12 +17,12 @@ export const PROFILES: Readonly<Record<string, ProviderSemantics>> = {
     operationInquiry: true,
     validityMs: 7 * DAY_MS,
   },
-  /** Keeps successes only, for an hour and a half. */
+  /** Keeps successes only, for a few hours. */
   'psp-success': {
     inquiry: 'our_reference',
     notFoundAfterMs: MINUTE_MS,
     replay: 'success_only',
-    keyLifetimeMs: 90 * MINUTE_MS,
+    keyLifetimeMs: 3 * HOUR_MS,
     twoSteps: false,
     cancelByReference: false,
     operationInquiry: true,
@@ -33,7 +33,7 @@ export const PROFILES: Readonly<Record<string, ProviderSemantics>> = {
     inquiry: 'provider_reference',
     notFoundAfterMs: 30_000,
     replay: 'same_answer',
-    keyLifetimeMs: 90 * MINUTE_MS,
+    keyLifetimeMs: 3 * HOUR_MS,
     twoSteps: false,
     cancelByReference: false,
     operationInquiry: false,

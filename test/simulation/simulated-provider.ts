@@ -82,10 +82,10 @@ const DECLINE: Decline = sampleDecline();
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /**
- * How long a request is under way at most where the provider names no window. A repeat that is under way for longer than
- * the margin before its key's end (KEY_MARGIN_MS) leaves could be carried out as a new one: that is assumed not to be.
+ * How long a request is under way at most where the provider names no window: what the margin before a key's end
+ * (KEY_MARGIN_MS) leaves for it.
  */
-const LONGEST_UNDER_WAY_MS = 5 * MINUTE_MS;
+const LONGEST_UNDER_WAY_MS = HOUR_MS;
 
 /**
  * A provider of a simulated world: it keeps its promises (its semantics) and its books, and everything else goes wrong
