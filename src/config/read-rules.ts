@@ -114,6 +114,7 @@ function readAction(
     queueMs: raw.queue_ms,
     marginBasisPoints: raw.margin_basis_points,
     costTolerancePp: raw.cost_tolerance_pp,
+    explorationShare: raw.exploration_share,
     unknownCostBasisPoints: raw.unknown_cost_basis_points,
     afterUnknown: raw.after_unknown,
     lateApprovalReverseAfterMs: raw.late_approval === 'keep' ? null : raw.late_approval.reverse_after_ms,

@@ -250,6 +250,12 @@ const action = z.strictObject({
     .nullable()
     .default(null)
     .describe('Approval, in percentage points, that a cheaper provider may cost at most.'),
+  exploration_share: numberBetween(0, 0.2)
+    .default(0.02)
+    .describe(
+      'Share of payments by which the strategy score tries all candidates evenly, so that a recovery is seen and the ' +
+        'traffic can be replayed; the rest goes to each with the probability that it is the best.',
+    ),
   unknown_cost_basis_points: numberBetween(0, 1_000_000)
     .default(10_000)
     .describe('Cost of an unknown outcome as a share of the amount.'),

@@ -1,7 +1,8 @@
 import type { CandidateExplanation } from '../core/decision.ts';
 import { eligibilityReason, sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
-import { type RankCandidate, type RankedCandidate, rankCandidates } from '../core/scoring/rank-candidates.ts';
+import type { LearningScope } from '../core/scoring/approval-model.ts';
+import { type RankCandidate, rankCandidates } from '../core/scoring/rank-candidates.ts';
 import type { Admitted } from './attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import type { Provider } from './ports.ts';
@@ -37,16 +38,18 @@ export const NOTHING_DECIDED: Decision = {
   retryAfterMs: () => null,
 };
 
+/** First and later attempts learn apart: later ones see harder payments. */
+const FIRST_ATTEMPTS: LearningScope = { name: '', later: false };
+const LATER_ATTEMPTS: LearningScope = { name: '', later: true };
+
 /** Ranks the eligible providers that were not tried yet for the attempt that comes next. Takes nothing. */
 export function decide(road: Road, deps: GatewayDeps): Decision {
   const { request } = road.command;
   const { facts, rule } = road;
-  const attemptNumber = road.current.attempts.length + 1;
+  const scope = road.current.attempts.length > 0 ? LATER_ATTEMPTS : FIRST_ATTEMPTS;
   const eligible: RankCandidate[] = [];
   const ineligible: { readonly provider: string; readonly reason: string }[] = [];
   const usable = new Map<string, Omit<Candidate, 'propensity'>>();
-  /** Sandbox accounts that charge a token given for another one. */
-  const borrowing = new Set<string>();
   for (const contract of road.ruleset.providers.values()) {
     const { id } = contract;
     if (road.current.attempts.some((attempt) => attempt.provider === id)) continue;
@@ -59,11 +62,12 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
       continue;
     }
     usable.set(id, { contract, provider, token });
-    if (ownToken === null) borrowing.add(id);
     eligible.push({
       provider: id,
       fees: contract.fees,
-      approval: deps.learner.approval(id, facts, attemptNumber),
+      // A sandbox account charges a token that was given for another one.
+      borrowsToken: ownToken === null,
+      approval: deps.learner.approval(id, facts, scope),
       health: deps.learner.health(id, facts),
       lane: deps.guards.view({ provider: id, brand: facts.cardBrand, merchant: facts.merchant }),
     });
@@ -75,26 +79,13 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
     attemptsLeft: Math.max(1, rule.action.attemptsMax - road.current.attempts.length),
     candidates: eligible,
     ineligible,
+    draw: deps.randomness.unit,
   });
-  const candidates = ownTokensFirst(ranking.candidates, borrowing);
-  const order = candidates.flatMap(({ provider, propensity }) => {
+  const order = ranking.candidates.flatMap(({ provider, propensity }) => {
     const candidate = usable.get(provider);
     return candidate === undefined ? [] : [{ ...candidate, propensity }];
   });
-  return decisionOf(order, candidates, ranking.notes);
-}
-
-function ownTokensFirst(
-  ranked: readonly RankedCandidate[],
-  borrowing: ReadonlySet<string>,
-): readonly RankedCandidate[] {
-  if (borrowing.size === 0) return ranked;
-  const own = ranked.filter(({ provider, eligible }) => eligible && !borrowing.has(provider));
-  const others = ranked.filter(({ provider }) => borrowing.has(provider));
-  return [
-    ...[...own, ...others].map((entry, index) => ({ ...entry, rank: index + 1 })),
-    ...ranked.filter(({ eligible }) => !eligible),
-  ];
+  return decisionOf(order, ranking.candidates, ranking.notes);
 }
 
 function decisionOf(

@@ -7,7 +7,7 @@ import type {
 } from '../core/authorization.ts';
 import type { CardBrand, CardFacts } from '../core/card.ts';
 import type { TestingSign } from '../core/card-testing.ts';
-import type { ApprovalEstimate, BreakerState } from '../core/decision.ts';
+import type { BreakerState } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import type { RoutingFacts } from '../core/facts.ts';
 import type { FailOverReason } from '../core/failover.ts';
@@ -18,6 +18,7 @@ import type { EventChoice, EventType, HistoryEntry, OutgoingEvent } from '../cor
 import type { ProviderSemantics, WorkProgress } from '../core/resolution.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import type { SchemeRules, WindowLimit } from '../core/scheme/scheme-rules.ts';
+import type { Approval, LearningScope } from '../core/scoring/approval-model.ts';
 
 /** Two clocks: monotonic for durations and deadlines, wall for timestamps and leases. */
 export interface Clock {
@@ -864,7 +865,7 @@ export interface LearnedOutcome {
 
 /** What was learned from outcomes: approval, health, latency. Reads are synchronous and never throw. */
 export interface Learner {
-  approval(provider: string, facts: RoutingFacts, attemptNumber: number): ApprovalEstimate;
+  approval(provider: string, facts: RoutingFacts, scope: LearningScope): Approval;
   /** Share of recent requests that the provider processed, and of those that ended unknown. */
   health(
     provider: string,

@@ -1,23 +1,29 @@
-import { learnerReward } from '../core/attempt.ts';
-import type { ApprovalEstimate } from '../core/decision.ts';
+import { type AttemptOutcome, learnerReward } from '../core/attempt.ts';
 import type { RoutingFacts } from '../core/facts.ts';
+import {
+  APPROVAL_MODEL_DEFAULTS,
+  type Approval,
+  ApprovalModel,
+  type ApprovalModelSettings,
+  type LearningScope,
+} from '../core/scoring/approval-model.ts';
 import { type Health, HealthBook } from '../core/scoring/health.ts';
-import { ApprovalPosterior, POSTERIOR_DEFAULTS, type PosteriorSettings } from '../core/scoring/posterior.ts';
+
 import type { Clock, LearnedOutcome, Learner } from '../gateway/ports.ts';
 
 /** Learns approval, health and latency from outcomes, in this process. */
 export class OutcomeLearner implements Learner {
   readonly #clock: Clock;
-  readonly #approval: ApprovalPosterior;
+  readonly #approval: ApprovalModel;
   readonly #health = new HealthBook();
 
-  constructor(clock: Clock, settings: PosteriorSettings = POSTERIOR_DEFAULTS) {
+  constructor(clock: Clock, settings: ApprovalModelSettings = APPROVAL_MODEL_DEFAULTS) {
     this.#clock = clock;
-    this.#approval = new ApprovalPosterior(settings);
+    this.#approval = new ApprovalModel(settings);
   }
 
-  approval(provider: string, facts: RoutingFacts, attemptNumber: number): ApprovalEstimate {
-    return this.#approval.estimate(provider, facts, attemptNumber);
+  approval(provider: string, facts: RoutingFacts, scope: LearningScope): Approval {
+    return this.#approval.approval(provider, facts, scope);
   }
 
   health(provider: string, facts: RoutingFacts): Health {
@@ -39,6 +45,13 @@ export class OutcomeLearner implements Learner {
       this.#health.observe(provider, facts, outcome, durationMs, this.#clock.monotonicMs());
     }
     const reward = learnerReward(outcome);
-    if (reward !== null) this.#approval.observe(provider, facts, attemptNumber, reward === 1);
+    if (reward === null) return;
+    const scope = { name: '', later: attemptNumber > 1 };
+    this.#approval.observe(provider, facts, scope, reward === 1, isIssuerSide(outcome));
   }
+}
+
+/** Whether the issuer could not answer: that is learned about the issuer, and blames nobody else. */
+function isIssuerSide(outcome: AttemptOutcome): boolean {
+  return outcome.kind === 'declined' && outcome.decline.category === 'issuer_unavailable';
 }

@@ -260,6 +260,7 @@ describe('rules.yaml', () => {
       queueMs: 0,
       marginBasisPoints: 10_000,
       costTolerancePp: null,
+      explorationShare: 0.02,
       unknownCostBasisPoints: 10_000,
       afterUnknown: 'hold',
       lateApprovalReverseAfterMs: null,

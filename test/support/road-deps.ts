@@ -92,7 +92,7 @@ export function roadDeps(options: {
       ],
     );
   const learner: Learner = {
-    approval: () => NO_ESTIMATE,
+    approval: () => ({ estimate: NO_ESTIMATE, deviation: 0.05 }),
     health: () => ({ processed: 1, unknown: 0, samples: 0 }),
     latencyP99Ms: () => null,
     observe: () => {},

@@ -33,13 +33,15 @@ export function sampleContract(id: string, over: Partial<ProviderContract> = {})
 export function sampleAction(over: Partial<RuleAction> = {}): RuleAction {
   return {
     only: null,
-    strategy: { kind: 'score' },
-    fallback: false,
+    // By score, and nothing drawn: an empty list, then the others.
+    strategy: { kind: 'priority', order: [] },
+    fallback: true,
     attemptsMax: 2,
     deadlineMs: 8_000,
     queueMs: 0,
     marginBasisPoints: 10_000,
     costTolerancePp: null,
+    explorationShare: 0.02,
     unknownCostBasisPoints: 10_000,
     afterUnknown: 'hold',
     lateApprovalReverseAfterMs: null,

@@ -92,6 +92,8 @@ export interface RuleAction {
   readonly marginBasisPoints: number;
   /** Approval, in percentage points, that a cheaper provider may cost at most; null: expected value alone decides. */
   readonly costTolerancePp: number | null;
+  /** Share of payments by which the strategy `score` explores, spread over the candidates evenly; 0 to 0.2. */
+  readonly explorationShare: number;
   /** Cost of an unknown outcome in basis points of the amount. */
   readonly unknownCostBasisPoints: number;
   /**

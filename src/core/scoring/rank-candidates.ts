@@ -1,6 +1,9 @@
-import type { ApprovalEstimate, BreakerState, CandidateExplanation } from '../decision.ts';
+import type { BreakerState, CandidateExplanation } from '../decision.ts';
 import type { RoutingFacts } from '../facts.ts';
+import { invariant } from '../invariant.ts';
 import type { ProviderContract, RuleAction } from '../rules/ruleset.ts';
+import type { Approval } from './approval-model.ts';
+import { bestOfNormals, MOST_COMPARED } from './best-of-normals.ts';
 import { expectedCost } from './cost.ts';
 import { type Health, isUnhealthy } from './health.ts';
 import { stickyFraction } from './sticky-fraction.ts';
@@ -9,7 +12,9 @@ import { stickyFraction } from './sticky-fraction.ts';
 export interface RankCandidate {
   readonly provider: string;
   readonly fees: ProviderContract['fees'];
-  readonly approval: ApprovalEstimate;
+  /** The card has no token of this provider's own, but another's that it understands: it stands behind the others. */
+  readonly borrowsToken: boolean;
+  readonly approval: Approval;
   readonly health: Health;
   /** As `LaneView` of the guards. */
   readonly lane: {
@@ -30,6 +35,8 @@ export interface RankInput {
   readonly candidates: readonly RankCandidate[];
   /** The other providers and why not, in the order of the file. */
   readonly ineligible: readonly { readonly provider: string; readonly reason: string }[];
+  /** Uniform in [0, 1): what a choice is drawn with. */
+  readonly draw: () => number;
 }
 
 export interface RankedCandidate extends CandidateExplanation {
@@ -50,7 +57,8 @@ export interface Ranking {
 
 interface Scored {
   readonly provider: string;
-  readonly approval: ApprovalEstimate;
+  readonly borrowsToken: boolean;
+  readonly approval: Approval;
   readonly health: Health;
   readonly lane: RankCandidate['lane'];
   /** Place in the file. */
@@ -82,14 +90,37 @@ interface Choice {
  * behind all others. So do unhealthy ones behind healthy ones, unless more than half look unhealthy (panic): then
  * health only weighs in the score. Nobody is removed, and nobody gets through an open breaker.
  *
- * Order of `score`: score, then lower cost, then the file. `priority`: the list, then the others by score. `split`:
- * drawn by weight, sticky by payment, then the others by score.
+ * Order of `score`: drawn, each with the probability that its value is the largest by what is known (probability
+ * matching), mixed with the rule's floor of exploration; those passed over, and all while nothing is known of anybody,
+ * by score. `priority`: the list, then the
+ * others by score. `split`: drawn by weight, sticky by payment, then the others by score. By score: score, then lower
+ * cost, then the file.
  */
 export function rankCandidates(input: RankInput): Ranking {
   const notes: string[] = [];
   const scored = scoreAll(input, notes);
   const panic = tooManyUnhealthy(scored);
   if (panic) notes.push('more than half of the candidates look unhealthy: health does not exclude');
+  const own = scored.filter(({ borrowsToken }) => !borrowsToken);
+  const order = orderAll(own, panic, input);
+  if (own.length < scored.length) {
+    order.push(
+      ...orderAll(
+        scored.filter(({ borrowsToken }) => borrowsToken),
+        panic,
+        input,
+      ),
+    );
+  }
+  return {
+    candidates: [...order.map(explainRanked), ...input.ineligible.map(explainIneligible)],
+    panic,
+    notes,
+  };
+}
+
+/** Those that can be used first, then those that look unhealthy, then those that are passed over. */
+function orderAll(scored: readonly Scored[], panic: boolean, input: RankInput): Choice[] {
   const usable: Scored[] = [];
   const unhealthy: Scored[] = [];
   const passedOver: Scored[] = [];
@@ -100,26 +131,37 @@ export function rankCandidates(input: RankInput): Ranking {
       unhealthy.push(candidate);
     } else usable.push(candidate);
   }
-  const order = [usable, unhealthy, passedOver].flatMap((group) => orderGroup(group, input));
-  return {
-    candidates: [...order.map(explainRanked), ...input.ineligible.map(explainIneligible)],
-    panic,
-    notes,
-  };
+  return [
+    ...orderGroup(usable, input, input.draw),
+    ...orderGroup(unhealthy, input, null),
+    ...orderGroup(passedOver, input, null),
+  ];
 }
 
 function scoreAll(input: RankInput, notes: string[]): Scored[] {
   const { marginBasisPoints: margin, unknownCostBasisPoints: unknownCost, queueMs } = input.action;
   const scored = input.candidates.map((candidate, place): Scored => {
-    const { provider, approval, health, lane } = candidate;
+    const { provider, borrowsToken, approval, health, lane } = candidate;
     const cost = expectedCost(candidate.fees, input.facts);
     if (cost.note !== null) notes.push(`${provider}: ${cost.note}`);
-    const chance = approval.mean * health.processed;
+    const chance = approval.estimate.mean * health.processed;
     const alone = chance * margin - cost.basisPoints - health.unknown * unknownCost;
     const exhausted = lane.limitHeadroom <= 0 && queueMs === 0 ? 'limit_exhausted' : null;
     const reason = lane.closedBecause ?? exhausted;
     const costBasisPoints = cost.basisPoints;
-    return { provider, approval, health, lane, place, costBasisPoints, chance, alone, score: 0, reason };
+    return {
+      provider,
+      borrowsToken,
+      approval,
+      health,
+      lane,
+      place,
+      costBasisPoints,
+      chance,
+      alone,
+      score: 0,
+      reason,
+    };
   });
   const [best, second] = input.attemptsLeft > 1 ? bestAlone(scored) : [null, null];
   for (const candidate of scored) {
@@ -156,12 +198,19 @@ function tooManyUnhealthy(scored: readonly Scored[]): boolean {
   return unhealthy * 2 > counted;
 }
 
-function orderGroup(group: readonly Scored[], input: RankInput): readonly Choice[] {
+/** @param draw what the strategy `score` draws with; null: nothing is drawn */
+function orderGroup(
+  group: readonly Scored[],
+  input: RankInput,
+  draw: (() => number) | null,
+): readonly Choice[] {
   if (group.length === 0) return [];
   const { strategy, costTolerancePp } = input.action;
   switch (strategy.kind) {
     case 'score':
-      return certain(byScore(group, costTolerancePp));
+      return draw === null || isNothingKnown(group)
+        ? certain(byScore(group, costTolerancePp))
+        : matched(group, input.action, draw);
     case 'priority': {
       const place = new Map(strategy.order.map((provider, index) => [provider, index]));
       const listed = group
@@ -182,6 +231,70 @@ function certain(order: readonly Scored[]): readonly Choice[] {
   return order.map((candidate) => ({ candidate, propensity: 1 }));
 }
 
+/** Before the first outcome: nothing can be told apart but what is in the file. */
+function isNothingKnown(group: readonly Scored[]): boolean {
+  return group.every(({ approval }) => approval.estimate.level === 'prior');
+}
+
+/** Room for one decision at a time. */
+const values = new Float64Array(MOST_COMPARED);
+const deviations = new Float64Array(MOST_COMPARED);
+const chances = new Float64Array(MOST_COMPARED);
+/** Smallest deviation, as a share of the margin: of a value that is known for certain. */
+const LEAST_DEVIATION = 1e-6;
+
+/**
+ * Probability matching: an order drawn without replacement, each with the probability that it is the best by what is
+ * known, mixed with the floor of exploration, renormalised over those that are left. A cheaper one that gives up more
+ * approval than the rule tolerates is weighed as if it cost as much as the one most likely to be approved.
+ */
+function matched(group: readonly Scored[], action: RuleAction, draw: () => number): readonly Choice[] {
+  const compared = group.length > MOST_COMPARED ? byScore(group, null).slice(0, MOST_COMPARED) : group;
+  const count = compared.length;
+  weigh(compared, action);
+  const floor = action.explorationShare / count;
+  const left: number[] = [];
+  let rest = 0;
+  for (let index = 0; index < count; index += 1) {
+    const chance = floor + (1 - action.explorationShare) * (chances[index] as number);
+    chances[index] = chance;
+    rest += chance;
+    left.push(index);
+  }
+  const order: Choice[] = [];
+  while (left.length > 1) {
+    let aim = draw() * rest;
+    let at = 0;
+    for (; at < left.length - 1; at += 1) {
+      aim -= chances[left[at] as number] as number;
+      if (aim < 0) break;
+    }
+    const [chosen] = left.splice(at, 1);
+    invariant(chosen !== undefined, 'one of those that are left is drawn');
+    const chance = chances[chosen] as number;
+    order.push({ candidate: compared[chosen] as Scored, propensity: Math.min(1, chance / rest) });
+    rest -= chance;
+  }
+  for (const index of left) order.push({ candidate: compared[index] as Scored, propensity: 1 });
+  if (count === group.length) return order;
+  return [...order, ...certain(byScore(group, null).slice(MOST_COMPARED))];
+}
+
+/** Leaves in `chances` the probability of each to be of most value. */
+function weigh(group: readonly Scored[], { costTolerancePp, marginBasisPoints: margin }: RuleAction): void {
+  const likeliest = costTolerancePp === null ? null : likeliestOf(group);
+  for (let index = 0; index < group.length; index += 1) {
+    const candidate = group[index] as Scored;
+    values[index] = candidate.score;
+    deviations[index] = Math.max(LEAST_DEVIATION, candidate.approval.deviation * candidate.health.processed);
+    if (likeliest === null || costTolerancePp === null || tolerable(candidate, likeliest, costTolerancePp))
+      continue;
+    if (candidate.score > likeliest.score) candidate.reason ??= 'cost_tolerance_exceeded';
+    values[index] = candidate.score - (likeliest.costBasisPoints - candidate.costBasisPoints) / margin;
+  }
+  bestOfNormals(values, deviations, group.length, chances);
+}
+
 /** A total order: no two candidates have the same place in the file. */
 function compare(left: Scored, right: Scored): number {
   return right.score - left.score || left.costBasisPoints - right.costBasisPoints || left.place - right.place;
@@ -198,12 +311,17 @@ function byScore(group: readonly Scored[], tolerancePp: number | null): Scored[]
   if (tolerancePp === null) return sorted;
   const order: Scored[] = [];
   while (sorted.length > 0) {
-    const likeliest = sorted.reduce((best, candidate) => (likelier(candidate, best) ? candidate : best));
+    const likeliest = likeliestOf(sorted);
     const index = sorted.findIndex((candidate) => tolerable(candidate, likeliest, tolerancePp));
     for (const cheaper of sorted.slice(0, index)) cheaper.reason ??= 'cost_tolerance_exceeded';
     order.push(...sorted.splice(index, 1));
   }
   return order;
+}
+
+/** The one most likely to be approved, of at least one. */
+function likeliestOf(group: readonly Scored[]): Scored {
+  return group.reduce((best, candidate) => (likelier(candidate, best) ? candidate : best));
 }
 
 function likelier(left: Scored, right: Scored): boolean {
@@ -213,8 +331,9 @@ function likelier(left: Scored, right: Scored): boolean {
 /** Bounds of two independent 95 % intervals add as squares. */
 function tolerable(candidate: Scored, likeliest: Scored, tolerancePp: number): boolean {
   if (candidate === likeliest || candidate.costBasisPoints >= likeliest.costBasisPoints) return true;
-  const above = (likeliest.approval.high - likeliest.approval.mean) * likeliest.health.processed;
-  const below = (candidate.approval.mean - candidate.approval.low) * candidate.health.processed;
+  const [best, other] = [likeliest.approval.estimate, candidate.approval.estimate];
+  const above = (best.high - best.mean) * likeliest.health.processed;
+  const below = (other.mean - other.low) * candidate.health.processed;
   const loss = likeliest.chance - candidate.chance + Math.hypot(above, below);
   return loss * 100 <= tolerancePp;
 }
@@ -252,7 +371,7 @@ function explainRanked({ candidate, propensity }: Choice, index: number): Ranked
     eligible: true,
     rank: index + 1,
     score: candidate.score,
-    approval: candidate.approval,
+    approval: candidate.approval.estimate,
     health: candidate.health.processed,
     breaker: candidate.lane.breaker,
     limitHeadroom: candidate.lane.limitHeadroom,

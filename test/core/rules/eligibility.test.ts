@@ -29,7 +29,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'not in only': { action: { only: new Set(['sandbox-b']) }, reason: 'not_in_rule' },
   'in priority': { action: { strategy: { kind: 'priority', order: ['sandbox-a'] } }, reason: null },
   'not in priority': {
-    action: { strategy: { kind: 'priority', order: ['sandbox-b'] } },
+    action: { strategy: { kind: 'priority', order: ['sandbox-b'] }, fallback: false },
     reason: 'not_in_rule',
   },
   'not in priority, with fallback': {
@@ -45,7 +45,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     reason: 'not_in_rule',
   },
   'not in split': {
-    action: { strategy: { kind: 'split', weights: new Map([['sandbox-b', 1]]) } },
+    action: { strategy: { kind: 'split', weights: new Map([['sandbox-b', 1]]) }, fallback: false },
     reason: 'not_in_rule',
   },
   'merchant served': { contract: { merchants: new Set(['acme-eu']) }, reason: null },

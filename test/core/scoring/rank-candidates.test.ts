@@ -8,11 +8,12 @@ import {
 } from '../../../src/core/scoring/rank-candidates.ts';
 import { routingFacts } from '../../support/routing-facts.ts';
 import { sampleAction } from '../../support/sample-ruleset.ts';
+import { SeededRandom } from '../../support/seeded-random.ts';
 
 const SEED = 20_261_123;
 
 function action(over: Partial<RuleAction> = {}): RuleAction {
-  return sampleAction({ unknownCostBasisPoints: 500, ...over });
+  return sampleAction({ unknownCostBasisPoints: 500, explorationShare: 0, ...over });
 }
 
 interface Sketch {
@@ -31,8 +32,12 @@ function candidate(provider: string, sketch: Sketch = {}): RankCandidate {
   const { mean = 0.9, half = 0.02, processed = 1, unknown = 0, samples = 100, bps = 100 } = sketch;
   return {
     provider,
+    borrowsToken: false,
     fees: { fixed: null, basisPoints: bps, crossBorderBasisPoints: 0 },
-    approval: { mean, low: Math.max(0, mean - half), high: Math.min(1, mean + half), level: 'bin', n: 400 },
+    approval: {
+      estimate: { mean, low: Math.max(0, mean - half), high: Math.min(1, mean + half), level: 'bin', n: 400 },
+      deviation: half / 1.96,
+    },
     health: { processed, unknown, samples },
     lane: {
       breaker: sketch.closed === 'breaker_open' ? 'open' : 'closed',
@@ -50,6 +55,7 @@ function input(candidates: readonly RankCandidate[], over: Partial<RankInput> = 
     attemptsLeft: 2,
     candidates,
     ineligible: [],
+    draw: () => 0.5,
     ...over,
   };
 }
@@ -272,6 +278,127 @@ describe('strategies', () => {
       ),
       { seed: SEED, numRuns: 300 },
     );
+  });
+});
+
+describe('probability matching', () => {
+  const DRAWS = 20_000;
+  const matching = (explorationShare: number) => action({ strategy: { kind: 'score' }, explorationShare });
+  const close = [
+    candidate('a', { mean: 0.92, half: 0.03 }),
+    candidate('b', { mean: 0.91, half: 0.03 }),
+    candidate('c', { mean: 0.7, half: 0.02 }),
+  ];
+
+  /** Shares by place, with what each was said to be chosen with. */
+  function drawnShares(candidates: readonly RankCandidate[], explorationShare: number, place = 0) {
+    const random = new SeededRandom(SEED);
+    const counts = new Map<string, { share: number; told: number }>();
+    for (let draw = 0; draw < DRAWS; draw += 1) {
+      const over = { action: matching(explorationShare), draw: () => random.unit() };
+      const chosen = rankCandidates(input(candidates, over)).candidates[place];
+      const entry = counts.get(chosen?.provider ?? '') ?? { share: 0, told: 0 };
+      entry.share += 1 / DRAWS;
+      entry.told = chosen?.propensity ?? 0;
+      counts.set(chosen?.provider ?? '', entry);
+    }
+    return counts;
+  }
+
+  it('chooses each as often as it says, and as it is the best', () => {
+    const shares = drawnShares(close, 0);
+    // (0.92 - 0.91) / (0.03 / 1.96 x sqrt 2) = 0.462; Phi = 0.678.
+    expect(shares.get('a')?.told).toBeCloseTo(0.678, 2);
+    expect(shares.get('b')?.told).toBeCloseTo(0.322, 2);
+    for (const { share, told } of shares.values()) expect(Math.abs(share - told)).toBeLessThan(0.012);
+    expect(shares.get('c')).toBe(undefined);
+  });
+
+  it('explores evenly by the floor', () => {
+    const shares = drawnShares(close, 0.15);
+    expect(shares.get('c')?.told).toBeCloseTo(0.05, 3);
+    expect(Math.abs((shares.get('c')?.share ?? 0) - 0.05)).toBeLessThan(0.006);
+    expect(shares.get('a')?.told).toBeCloseTo(0.05 + 0.85 * 0.678, 2);
+  });
+
+  it('renormalises over those that are left: passed over, or drawn before', () => {
+    const closed = drawnShares([candidate('z', { mean: 0.99, closed: 'breaker_open' }), ...close], 0);
+    expect(closed.get('a')?.told).toBeCloseTo(0.678, 2);
+    const ranking = rankCandidates(input(close, { action: matching(0.15), draw: () => 0 }));
+    expect(ranking.candidates.map(({ provider }) => provider)).toEqual(['a', 'b', 'c']);
+    const [first, second, third] = ranking.candidates.map(({ propensity }) => propensity);
+    expect(first).toBeCloseTo(0.05 + 0.85 * 0.678, 2);
+    expect(second).toBeCloseTo((0.05 + 0.85 * 0.322) / (1 - (first ?? 0)), 2);
+    expect(third).toBe(1);
+  });
+
+  it('never puts an unhealthy one, or one that borrows its token, before one that can be used', () => {
+    const mixed = [
+      candidate('sick', { mean: 0.99, half: 0.2, processed: 0.3 }),
+      { ...candidate('borrower', { mean: 0.99, half: 0.2 }), borrowsToken: true },
+      ...close,
+    ];
+    const random = new SeededRandom(SEED);
+    for (let draw = 0; draw < 200; draw += 1) {
+      const over = { action: matching(0.2), draw: () => random.unit() };
+      const { candidates } = rankCandidates(input(mixed, over));
+      expect(candidates.slice(3).map(({ provider }) => provider)).toEqual(['sick', 'borrower']);
+      expect(candidates.slice(3).map(({ propensity }) => propensity)).toEqual([1, 1]);
+    }
+  });
+
+  it('goes by the file while nothing is known of anybody', () => {
+    const unknown = ['a', 'b', 'c'].map((provider): RankCandidate => {
+      const { approval, ...rest } = candidate(provider, { half: 0.1 });
+      return { ...rest, approval: { ...approval, estimate: { ...approval.estimate, level: 'prior', n: 0 } } };
+    });
+    const over = { action: matching(0.2), draw: () => 0.999 };
+    const { candidates } = rankCandidates(input(unknown, over));
+    expect(candidates.map(({ provider, propensity }) => [provider, propensity])).toEqual([
+      ['a', 1],
+      ['b', 1],
+      ['c', 1],
+    ]);
+    const known = [candidate('d', { half: 0.1 }), ...unknown];
+    expect(rankCandidates(input(known, over)).candidates[0]?.propensity).toBeLessThan(1);
+  });
+
+  it('weighs a cheaper one that gives up too much approval as if it cost as much', () => {
+    const both = [
+      candidate('dear', { mean: 0.9, half: 0.02, bps: 100 }),
+      candidate('cheap', { mean: 0.88, half: 0.02, bps: 20 }),
+    ];
+    const cheap = { ...matching(0), marginBasisPoints: 800 };
+    const ranked = (costTolerancePp: number | null) =>
+      rankCandidates(input(both, { action: { ...cheap, costTolerancePp }, draw: () => 0 })).candidates;
+    const propensityOf = (list: ReturnType<typeof ranked>, provider: string) =>
+      provider === list[0]?.provider ? list[0].propensity : 1 - (list[0]?.propensity ?? 0);
+    // 80 basis points of 800 are 10 points of approval.
+    expect(propensityOf(ranked(null), 'cheap')).toBeGreaterThan(0.99);
+    const strict = ranked(0.5);
+    // (0.9 - 0.88) / (0.02 / 1.96 x sqrt 2) = 1.386; Phi = 0.917.
+    expect(propensityOf(strict, 'dear')).toBeCloseTo(0.917, 2);
+    expect(strict.find(({ provider }) => provider === 'cheap')?.reason).toBe('cost_tolerance_exceeded');
+    expect(ranked(10).every(({ reason }) => reason === null)).toBe(true);
+  });
+
+  it('takes what many have to choose from', () => {
+    const many = Array.from({ length: 300 }, (_, index) => candidate(`p${index}`, { half: 0.1 }));
+    const random = new SeededRandom(SEED);
+    const { candidates } = rankCandidates(input(many, { action: matching(0.02), draw: () => random.unit() }));
+    expect(new Set(candidates.map(({ provider }) => provider)).size).toBe(300);
+    expect(candidates[0]?.propensity).toBeCloseTo(1 / 256, 3);
+  });
+
+  it('the same draws give the same order', () => {
+    const run = () => {
+      const random = new SeededRandom(SEED);
+      return Array.from({ length: 50 }, () =>
+        order(input(close, { action: matching(0.1), draw: () => random.unit() })),
+      );
+    };
+    expect(run()).toEqual(run());
+    expect(new Set(run().map((one) => one.join())).size).toBeGreaterThan(2);
   });
 });
 
