@@ -26,21 +26,18 @@ export function bestProbabilities(arms: readonly BetaPosterior[]): number[] {
   const below = new Float64Array(count);
   const best = new Float64Array(count);
   const densities = new Float64Array(count * SIZE);
+  const distributions = new Float64Array(count);
   const others = new Float64Array(count);
   for (let panel = 0; panel + 1 < edges.length; panel += 1) {
     const half = ((edges[panel + 1] as number) - (edges[panel] as number)) / 2;
     const middle = (edges[panel] as number) + half;
     fillDensities(arms, logScale, middle, half, densities);
     for (let point = 0; point < SIZE; point += 1) {
-      const weights = RULE.upTo[point] as readonly number[];
-      const distribution = (arm: number) => {
-        let sum = 0;
-        for (let at = 0; at < SIZE; at += 1) {
-          sum += (weights[at] as number) * (densities[arm * SIZE + at] as number);
-        }
-        return Math.max(0, (below[arm] as number) + half * sum);
-      };
-      productsOfOthers(count, distribution, others);
+      for (let arm = 0; arm < count; arm += 1) {
+        const inPanel = half * weighted(RULE.upTo[point] as readonly number[], densities, arm);
+        distributions[arm] = Math.max(0, (below[arm] as number) + inPanel);
+      }
+      productsOfOthers(distributions, others);
       const weight = half * (RULE.weights[point] as number);
       for (let arm = 0; arm < count; arm += 1) {
         const density = densities[arm * SIZE + point] as number;
@@ -48,11 +45,7 @@ export function bestProbabilities(arms: readonly BetaPosterior[]): number[] {
       }
     }
     for (let arm = 0; arm < count; arm += 1) {
-      let sum = 0;
-      for (let at = 0; at < SIZE; at += 1) {
-        sum += (RULE.weights[at] as number) * (densities[arm * SIZE + at] as number);
-      }
-      below[arm] = (below[arm] as number) + half * sum;
+      below[arm] = (below[arm] as number) + half * weighted(RULE.weights, densities, arm);
     }
   }
   const total = best.reduce((sum, value) => sum + value, 0);
@@ -79,28 +72,27 @@ function fillDensities(
   }
 }
 
-/** Of each arm, the product of the distribution functions of all others. */
-function productsOfOthers(
-  count: number,
-  distribution: (arm: number) => number,
-  products: Float64Array,
-): void {
-  products.fill(1);
+/** Sum of one arm's densities at the panel's points by weights. */
+function weighted(weights: readonly number[], densities: Float64Array, arm: number): number {
+  let sum = 0;
+  for (let at = 0; at < SIZE; at += 1)
+    sum += (weights[at] as number) * (densities[arm * SIZE + at] as number);
+  return sum;
+}
+
+/** Of each value, the product of all others: those before it times those after it. */
+function productsOfOthers(values: Float64Array, products: Float64Array): void {
   let before = 1;
-  const values = VALUES.length >= count ? VALUES : new Float64Array(count);
-  for (let arm = 0; arm < count; arm += 1) {
-    const value = distribution(arm);
-    values[arm] = value;
-    products[arm] = before;
-    before *= value;
+  for (let index = 0; index < values.length; index += 1) {
+    products[index] = before;
+    before *= values[index] as number;
   }
   let after = 1;
-  for (let arm = count - 1; arm >= 0; arm -= 1) {
-    products[arm] = (products[arm] as number) * after;
-    after *= values[arm] as number;
+  for (let index = values.length - 1; index >= 0; index -= 1) {
+    products[index] = (products[index] as number) * after;
+    after *= values[index] as number;
   }
 }
-const VALUES = new Float64Array(64);
 
 /** ln(1 + e^x). */
 function softplus(x: number): number {

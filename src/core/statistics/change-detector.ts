@@ -5,11 +5,11 @@ export interface CusumSettings {
   readonly before: number;
   /** Success probability to be noticed, above 0, below 1, lower or higher. */
   readonly after: number;
-  /** Alarm when the evidence reaches this: at ln(T), about one false alarm in T outcomes or fewer. */
+  /** Alarm when the evidence reaches this: at ln(T) false alarms are T outcomes apart or more, on average. */
   readonly threshold: number;
 }
 
-/** One false alarm in 2000 outcomes at most. */
+/** False alarms are 2000 outcomes apart or more, on average. */
 export const CUSUM_THRESHOLD = Math.log(2000);
 
 /**

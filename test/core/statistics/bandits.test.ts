@@ -55,7 +55,7 @@ describe('the other indices', () => {
     expectDecimals(discountForChanges(4, 5000), 0.99293, 5);
     expectDecimals(discountForChanges(2, 10_000), 0.99646, 5);
     expect(windowForChanges(4, 5000)).toBe(206);
-    // One change more than the two counted: 2 sqrt(T ln T / (1 + 2)) is another rule.
+    // SMPyBandits divides by one change more.
     expect(windowForChanges(5, 5000)).toBe(185);
   });
 });
