@@ -192,10 +192,10 @@ function applySecond(
   if (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') {
     return applyUndone(authorization, attempt, known, outcome, context);
   }
-  const isElsewhere = isUnaccounted(authorization, attempt, known, providerReferenceOf(outcome));
+  const elsewhere = unaccounted(authorization, attempt, known, providerReferenceOf(outcome));
   // The journal keeps one void at a time, and a second one only of what was never recorded as processed.
   const mayBeVoided =
-    isElsewhere && known.kind === 'rejected' && pendingVoid(authorization, attempt.number) === null;
+    elsewhere !== null && known.kind === 'rejected' && pendingVoid(authorization, attempt.number) === null;
   const isBeingUndone = !mayBeVoided && isReversalKnown(authorization, attempt, known);
   const heldBefore = mayHoldMoney(known) || isBeingUndone;
   if (mayHoldMoney(outcome) && !heldBefore) {
@@ -213,9 +213,8 @@ function applySecond(
   const conflict: Change = { ...same, remarks: [about('evidence_conflict', attempt)] };
   // The provider has authorized one attempt twice. What is recorded may be captured, and neither it nor what is undone
   // already may be voided (once more) by the journal's rules: a person has to undo the other one there.
-  const standing = providerReferenceOf(outcome);
-  if (mayHoldMoney(outcome) && isElsewhere && standing !== null) {
-    return { ...same, remarks: [{ ...about('evidence_conflict', attempt), standing }] };
+  if (mayHoldMoney(outcome) && elsewhere !== null) {
+    return { ...same, remarks: [{ ...about('evidence_conflict', attempt), standing: elsewhere }] };
   }
   // An approval of what is undone by now is passed over under the same reference: an event that comes late or again
   // says the same as a provider that goes back on a void it confirmed. Whoever has such an event asks the provider.
@@ -224,15 +223,15 @@ function applySecond(
 }
 
 /**
- * Whether a provider tells of an authorization for an attempt that is neither the recorded one nor one that a void of
- * ours undoes or has undone: one that forgets keys may execute one request twice. False where no reference is known.
+ * The authorization that a provider tells of for an attempt, where it is neither the recorded one nor one that a void of
+ * ours undoes or has undone: one that forgets keys may execute one request twice. Null where none is told or recorded.
  */
-function isUnaccounted(
+function unaccounted(
   { operations }: Authorization,
   attempt: Attempt,
   known: AttemptOutcome,
   told: string | null,
-): boolean {
+): string | null {
   const own = providerReferenceOf(known);
   const undoing = operations.filter(
     (operation) =>
@@ -243,7 +242,7 @@ function isUnaccounted(
   const accounted = [...(mayHoldMoney(known) ? [own] : []), ...undoing.map(({ target }) => target ?? own)];
   // A person may have closed an attempt without naming it: then this may be the one that was meant.
   const isNamed = accounted.some((reference) => reference !== null && reference !== '');
-  return told !== null && isNamed && !accounted.includes(told);
+  return isNamed && !accounted.includes(told) ? told : null;
 }
 
 function about(remark: Remark, { number }: Pick<Attempt, 'number'>): RemarkOn {
@@ -277,7 +276,7 @@ function applyUndone(
   // Of two that one attempt obtained, the end of one says nothing of the other; nor does the end of a part of it.
   const held = heldAmount(authorization, known);
   const isOfPart = held !== null && authorizedAmount !== held;
-  if (!saidByPerson && (isOfPart || isUnaccounted(authorization, attempt, known, told))) {
+  if (!saidByPerson && (isOfPart || unaccounted(authorization, attempt, known, told) !== null)) {
     return { authorization, remarks: [about('evidence_conflict', attempt)], changed: false };
   }
   const waiting = pendingVoid(authorization, attempt.number);

@@ -110,7 +110,7 @@ export async function endOfRefusedVoid(
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationEnd | null> {
   const outcome = await whatStands(provider, target, budget, deps);
-  if (outcome === null || isUnsettled(outcome)) return null;
+  if (isUnsettled(outcome)) return null;
   return isUndoneOutcome(outcome) ? UNDONE : refusal;
 }
 
@@ -122,7 +122,7 @@ export async function endOfAcceptedVoid(
   deps: Pick<GatewayDeps, 'observer'>,
 ): Promise<OperationEnd | null> {
   const outcome = await whatStands(provider, target, budget, deps);
-  return outcome !== null && isUndoneOutcome(outcome) ? UNDONE : null;
+  return isUndoneOutcome(outcome) ? UNDONE : null;
 }
 
 /** What the provider has of the authorization that a void is about; null when it cannot tell ("not found" is no word). */
@@ -139,8 +139,8 @@ async function whatStands(
 
 const UNDONE: OperationEnd = { status: 'succeeded', code: null, providerReference: null };
 
-/** Whether nothing stands there (any more), however that came about. */
-function isUndoneOutcome(outcome: AttemptOutcome): boolean {
+/** Whether it is known that nothing stands there (any more), however that came about. */
+function isUndoneOutcome(outcome: AttemptOutcome | null): boolean {
   return !isUnsettled(outcome) && !mayHoldMoney(outcome);
 }
 

@@ -10,6 +10,7 @@ import { SAMPLE_OUTCOMES } from '../support/sample-outcomes.ts';
 
 const CONFLICT: RemarkOn = { remark: 'evidence_conflict', attemptNumber: 1 };
 const STALE: StepResult = { kind: 'stale' };
+const EXCLUSIVE = { provider: 'sandbox-a', reference: 'p9', attemptId: 'att_a_1' };
 const EVENT = { kind: 'lapsed', actor: 'recovery', data: { reason: 'test' } };
 const READ = sampleAuthorization([SAMPLE_OUTCOMES.approved]);
 /** The same, as somebody else left it meanwhile. */
@@ -109,6 +110,15 @@ describe('a change', () => {
     expect(await changeAuthorization(READ, beginCapture, { event: EVENT }, deps)).toEqual({ kind: 'failed' });
     expect(told.map(({ kind }) => kind)).toEqual(alerts);
     expect(journal.steps).toHaveLength(1);
+  });
+
+  it('is none where the reference that it alone may name is taken, and nobody is told of it', async () => {
+    const { change, steps, told } = scene(NEWER, [{ kind: 'reference_taken' }], {
+      exclusive: EXCLUSIVE,
+    });
+    expect(await change()).toEqual({ kind: 'unchanged', authorization: READ, isReferenceTaken: true });
+    expect(steps).toMatchObject([{ exclusive: EXCLUSIVE }]);
+    expect(told()).toEqual([]);
   });
 
   it('has failed when what others wrote cannot be read', async () => {

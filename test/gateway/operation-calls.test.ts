@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { OperationEnd } from '../../src/core/lifecycle.ts';
 import {
+  askedOf,
   endOfAcceptedVoid,
   endOfInquiry,
   endOfOutcome,
@@ -81,6 +82,26 @@ describe('a call', () => {
       { what: 'inquireOperation', call: call(here, reference) },
     ]);
     expect(here.told).toEqual([]);
+  });
+
+  it.each([
+    ['void', 'approved', 1_234],
+    ['void', 'partial', 1_234],
+    ['void', 'unknown', 0],
+    ['void', 'declinedHidingApproval', 0],
+    ['capture', 'approved', 1_234],
+    ['capture', 'unknown', 1_234],
+    ['refund', 'partial', 1_234],
+    ['refund', 'unknown', 1_234],
+  ] as const)('for a %s of what is %s is about %d', (kind, name, value) => {
+    const outcome = SAMPLE_OUTCOMES[name];
+    const operation = sampleOperation(1, { kind, amount: 1_234 });
+    const authorization = sampleAuthorization([outcome], { operations: [operation] });
+    const { currency } = authorization.request.amount;
+    expect(askedOf({ authorization, attempt: sampleAttempt(1, outcome), operation }).amount).toEqual({
+      value,
+      currency,
+    });
   });
 
   it('in which an adapter throws has no answer, and pages', async () => {

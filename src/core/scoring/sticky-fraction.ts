@@ -2,7 +2,7 @@
  * 32-bit FNV-1a over UTF-16 code units, as JavaScript experiment SDKs compute it: equal to the byte-wise hash for
  * ASCII only.
  */
-function fnv1a32(text: string): number {
+export function fnv1a32(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index += 1) {
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);

@@ -39,6 +39,15 @@ const answer = (over: Partial<WireAuthorization> = {}): WireAuthorization => ({
   network_transaction: LINK,
   ...over,
 });
+type WireOperation = WireAuthorization['operations'][number];
+const operationOf = (over: Partial<WireOperation>): WireOperation => ({
+  id: 'op_1',
+  operation: 'void',
+  reference: null,
+  status: 'confirmed',
+  amount: { value: 4999, currency: 'EUR' },
+  ...over,
+});
 const NO: WireDecline = { code: 'issuer_05', network_code: '05', advice: null, after_approval: false };
 
 /** The BIN of the request with digits that make a card number of it. */
@@ -130,6 +139,32 @@ describe('an authorization of the sandbox', () => {
     ['with an id that repeats the card', { id: CARD_NUMBER }, unknown('answer_malformed', null)],
   ])('%s', (_, over, expected) => {
     expect(outcomeOfAuthorization(answer(over), asked(), deps)).toEqual(expected);
+  });
+
+  it.each<[string, readonly Partial<WireOperation>[], boolean]>([
+    ['nothing was done', [], true],
+    ['a void has set it free', [{ operation: 'void', status: 'confirmed' }], false],
+    ['a void is only on its way', [{ operation: 'void', status: 'pending' }], true],
+    ['it was captured', [{ operation: 'capture', status: 'confirmed' }], true],
+    [
+      'it was captured, and a void is on its way',
+      [
+        { operation: 'capture', status: 'confirmed' },
+        { operation: 'void', status: 'pending' },
+      ],
+      true,
+    ],
+    [
+      'a void has set free what a capture had not taken',
+      [
+        { operation: 'capture', status: 'failed' },
+        { operation: 'void', status: 'confirmed' },
+      ],
+      false,
+    ],
+  ])('declined after approval, %s: an approval may hide there %s', (_, operations, mayHide) => {
+    const told = answer({ ...declined(4999, true), operations: operations.map((over) => operationOf(over)) });
+    expect(outcomeOfAuthorization(told, asked(), deps)).toEqual(soft(mayHide));
   });
 
   it('of a status that there is not is a bug of ours: the reading of the wire lets none through', () => {
