@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { ApiKeysError, apiKeyLookUp, type LoadedApiKeys, loadApiKeys } from './config/api-keys.ts';
 import { BinFileError, refusedRowText } from './config/bin-import.ts';
@@ -44,6 +45,7 @@ import { createCardKey } from './guards/card-key.ts';
 import { CardTestingGuard } from './guards/card-testing-guard.ts';
 import { JournalWatch } from './guards/journal-watch.ts';
 import { Lanes } from './guards/lanes.ts';
+import { LearnerFile, type Restored } from './guards/learner-file.ts';
 import { OutcomeLearner } from './guards/outcome-learner.ts';
 import { SlidingRetryBudget } from './guards/sliding-retry-budget.ts';
 import { systemClock } from './guards/system-clock.ts';
@@ -63,6 +65,8 @@ const RECORD_MS = 2_000;
 
 /** Time between two looks at secrets and endpoints, milliseconds: what is found counts at the second look. */
 const LOOK_MS = 10_000;
+/** How often what was learned is saved. */
+const LEARNER_SAVE_MS = 60_000;
 /** How fast one endpoint is told of events: a tenth of this a second and at once. */
 const EVENT_PACE = { perSecond: 500, concurrent: 80 } as const;
 
@@ -98,6 +102,7 @@ interface Parts {
   readonly journalWatch: JournalWatch;
   readonly registry: ProviderRegistry;
   readonly learner: OutcomeLearner;
+  readonly learnerFile: LearnerFile;
   readonly lanes: Lanes;
   readonly rules: RulesetStore;
   readonly observer: Observer;
@@ -124,6 +129,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
   await parts.keys.keep();
   announce(server, parts);
   const endLooking = lookAgain(parts);
+  parts.learnerFile.keep(LEARNER_SAVE_MS);
 
   endOnSignal(async (signal) => {
     draining = true;
@@ -134,6 +140,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
     // Callers are answered. What is asked beside them is asked again by whoever comes next.
     stop.abort();
     await gateway.close();
+    await parts.learnerFile.close();
     await parts.journal.close();
     parts.registry.close();
     parts.eventSender.close();
@@ -182,6 +189,13 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const rules = await openRules(settings, journal, log, { prepare, activate }, metrics, declineTables);
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
+  const learnerFile = new LearnerFile({
+    path: join(settings.dataDir, 'learner-state'),
+    clock,
+    learner,
+    onFailed: (error) => log.fault('learner_state_not_saved', error),
+  });
+  tellRestored(await learnerFile.restore(), log);
   return {
     settings,
     log,
@@ -193,6 +207,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     journalWatch,
     registry,
     learner,
+    learnerFile,
     lanes,
     rules,
     observer,
@@ -201,6 +216,14 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     schemeRules,
     cardKey: createCardKey(await journal.secret()),
   };
+}
+
+/** Says with what approval is learned on. */
+function tellRestored(restored: Restored, log: Log): void {
+  const age = restored.kind === 'restored' ? { age_s: Math.round(restored.ageMs / 1000) } : {};
+  const tallies = restored.kind === 'restored' ? restored.tallies : 0;
+  if (restored.kind === 'refused') log.warn('learner_state_refused', { problem: restored.problem });
+  log.info('learner_state', { restored: tallies, ...age });
 }
 
 /** @throws EventEndpointsError when the file is bad */
