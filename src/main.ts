@@ -179,7 +179,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     sandbox.child = await startSandboxIfNeeded(ruleset, settings, log);
   };
   const activate = (ruleset: Ruleset) => {
-    if (settings.production && !ruleset.live) {
+    if (settings.production && [...ruleset.providers.values()].some(({ adapter }) => adapter === 'sandbox')) {
       throw new StartError('sandbox providers are refused with NODE_ENV=production: configure real ones');
     }
     registry.load(ruleset);

@@ -1,5 +1,6 @@
 import type { CardBrand } from '../core/card.ts';
 import type { ProviderSemantics } from '../core/resolution.ts';
+import { isLiveAccount } from '../core/rules/live-account.ts';
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { type CredentialSources, resolveCredential } from './credentials.ts';
@@ -18,7 +19,7 @@ export function readProviders(
   problems: RuleProblem[],
 ): ReadonlyMap<string, ProviderContract> {
   const contracts = new Map<string, ProviderContract>();
-  const live = raw.find((provider) => provider !== null)?.adapter !== 'sandbox';
+  const real = raw.find((provider) => provider !== null)?.adapter !== 'sandbox';
   for (const [index, provider] of raw.entries()) {
     if (provider === null) continue;
     const path = ['providers', index];
@@ -31,10 +32,10 @@ export function readProviders(
       });
       continue;
     }
-    if ((provider.adapter !== 'sandbox') !== live) {
+    if ((provider.adapter !== 'sandbox') !== real) {
       problems.push({
         path: [...path, 'adapter'],
-        what: `"${provider.id}" is ${live ? 'a sandbox among real providers' : 'a real one among sandboxes'}`,
+        what: `"${provider.id}" is ${real ? 'a sandbox among real providers' : 'a real one among sandboxes'}`,
         expected: 'only sandbox providers, or none: sandbox money must never pass for real',
         remedy: 'keep them in folders apart',
       });
@@ -42,7 +43,25 @@ export function readProviders(
     problems.push(...urlProblems(provider, index), ...timeProblems(provider, index));
     contracts.set(provider.id, contractOf(provider, readCredentials(provider, index, credentials, problems)));
   }
+  problems.push(...mixtureProblems(raw, contracts));
   return contracts;
+}
+
+/** Accounts at test systems among live ones: an approval without money would pass for a real one. */
+function mixtureProblems(
+  raw: readonly (RawProvider | null)[],
+  contracts: ReadonlyMap<string, ProviderContract>,
+): readonly RuleProblem[] {
+  const real = [...contracts.values()].filter(({ adapter }) => adapter !== 'sandbox');
+  if (!real.some(({ live }) => live)) return [];
+  return real
+    .filter(({ live }) => !live)
+    .map(({ id }) => ({
+      path: ['providers', raw.findIndex((provider) => provider?.id === id), 'id'],
+      what: `"${id}" is an account at a test system, by its address or its key, among live ones`,
+      expected: 'only live accounts, or none: an approval at a test system moves no money',
+      remedy: 'give it the live address and credentials, or keep test accounts in a folder apart',
+    }));
 }
 
 function contractOf(provider: RawProvider, credentials: Readonly<Record<string, string>>): ProviderContract {
@@ -53,7 +72,7 @@ function contractOf(provider: RawProvider, credentials: Readonly<Record<string, 
     baseUrl: provider.base_url ?? null,
     credentials,
     settings: provider.settings,
-    live: provider.adapter !== 'sandbox',
+    live: isLiveAccount({ adapter: provider.adapter, baseUrl: provider.base_url ?? null, credentials }),
     enabled: provider.enabled,
     merchants: setOrAll(provider.merchants),
     timeoutMs: provider.timeout_ms,

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isLiveAccount } from '../core/rules/live-account.ts';
 import type { AdapterName, ProviderContract, Ruleset } from '../core/rules/ruleset.ts';
 import type { Provider } from '../gateway/ports.ts';
 import type { AdapterDeps } from './adapter-deps.ts';
@@ -99,6 +101,13 @@ export class ProviderRegistry {
       (name) => before[name] !== credentials[name],
     );
     const contract = { ...known.contract, credentials };
+    if (isLiveAccount(contract) !== isLiveAccount(known.contract)) {
+      const [from, to] = contract.live ? ['live', 'test'] : ['test', 'live'];
+      return {
+        kind: 'refused',
+        reason: `provider ${id}: a ${to} key cannot take the place of a ${from} one`,
+      };
+    }
     try {
       this.#entries = new Map(this.#entries).set(id, {
         contract,
@@ -136,7 +145,8 @@ function sameConnection(one: ProviderContract, other: ProviderContract): boolean
     one.live === other.live &&
     one.limits.concurrent === other.limits.concurrent &&
     sameTexts(one.credentials, other.credentials) &&
-    sameTexts(one.settings, other.settings)
+    sameTexts(one.settings, other.settings) &&
+    isDeepStrictEqual(one.semantics, other.semantics)
   );
 }
 

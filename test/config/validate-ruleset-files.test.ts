@@ -298,6 +298,11 @@ const PROVIDERS: readonly Row[] = [
     REAL_PROVIDER.replace(/ {4}merchants.*\n/, ''),
     /^providers\.yaml:2:5 {2}merchants is missing/,
   ],
+  [
+    'an account at a test system among live ones',
+    `${REAL_PROVIDER}  - { id: adyen-eu, adapter: adyen, base_url: "https://x-checkout-live.adyenpayments.com/checkout/v72", merchants: all, credentials: { api_key: "env:STRIPE_API_KEY" } }\n`,
+    /^providers\.yaml:2:9 {2}"stripe-eu" is an account at a test system, by its address or its key, among live ones/,
+  ],
   ['no merchant', REAL_PROVIDER.replace('[acme-eu]', '[]'), /^providers\.yaml:7:16 .*at least one merchant/],
   [
     'an unknown adapter',
@@ -444,7 +449,8 @@ describe('providers.yaml', () => {
       { 'providers.yaml': REAL_PROVIDER, 'rules.yaml': ONE_RULE },
       SOME_CREDENTIALS,
     );
-    expect(reading).toMatchObject({ kind: 'good', ruleset: { live: true } });
+    // By its key it is an account of the test mode.
+    expect(reading).toMatchObject({ kind: 'good', ruleset: { live: false } });
     const contract = reading.kind === 'good' ? reading.ruleset.providers.get('stripe-eu') : undefined;
     expect(contract?.credentials).toEqual({
       api_key: 'sk_test_of_the_variable',

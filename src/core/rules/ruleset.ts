@@ -36,7 +36,7 @@ export interface ProviderContract {
   readonly credentials: Readonly<Record<string, string>>;
   /** What the adapter needs beside secrets, by name, such as the name of an account at the provider. */
   readonly settings: Readonly<Record<string, string>>;
-  /** False for the sandbox. */
+  /** False for the sandbox and for a provider's own test system. */
   readonly live: boolean;
   readonly enabled: boolean;
   readonly merchants: 'all' | ReadonlySet<string>;
