@@ -81,9 +81,10 @@ export async function judgeRepeat(
     // Since this process has seen that there was no repeat after the last.
     seenForMs: deps.sightings.seenForMs(`${sighting} ${sendings.length}`) - contract.timeoutMs,
   };
-  return isNotFoundEvidence(semantics, waited)
+  const windowMs = semantics.operationNotFoundAfterMs;
+  return isNotFoundEvidence(windowMs, waited)
     ? { kind: 'evidence' }
-    : { kind: 'none', evidenceAtMs: notFoundEvidenceAt(semantics, waited, nowMs) };
+    : { kind: 'none', evidenceAtMs: notFoundEvidenceAt(windowMs, waited, nowMs) };
 }
 
 /**
@@ -130,5 +131,5 @@ function isUnknownThere(
 ): boolean {
   const seenForMs = deps.sightings.seenForMs(operationSighting(attempt.id, operation.id));
   const pastDeadlineMs = deps.clock.wallMs() - operation.createdAtMs - contract.timeoutMs;
-  return isNotFoundEvidence(provider.semantics, { pastDeadlineMs, seenForMs });
+  return isNotFoundEvidence(provider.semantics.operationNotFoundAfterMs, { pastDeadlineMs, seenForMs });
 }

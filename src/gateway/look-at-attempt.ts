@@ -153,10 +153,10 @@ async function findOut(
       // Clocks that are ahead see an attempt before its deadline: its whole time counts, whatever is over of it.
       const lengthMs = attempt.deadlineAtMs - attempt.startedAtMs;
       const waited = { pastDeadlineMs: nowMs - attempt.deadlineAtMs, seenForMs: seenForMs - lengthMs };
-      if (isNotFoundEvidence(semantics, waited)) {
+      if (isNotFoundEvidence(semantics.notFoundAfterMs, waited)) {
         return { kind: 'outcome', outcome: notFoundOutcome(attempt), by: 'inquiry' };
       }
-      const evidenceAtMs = notFoundEvidenceAt(semantics, waited, nowMs);
+      const evidenceAtMs = notFoundEvidenceAt(semantics.notFoundAfterMs, waited, nowMs);
       return { kind: 'nothing', answered: true, result: 'not_found', evidenceAtMs };
     }
     case 'unconfirmed':

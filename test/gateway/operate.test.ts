@@ -141,7 +141,7 @@ describe('an operation without a clear answer', () => {
       schedule: [1_000, 1_000, 5_000, 20_000, 60_000, 60_000],
       provider: {
         operationStep: () => steps.shift() ?? 'ok',
-        semantics: { notFoundAfterMs: 30_000, ...semantics },
+        semantics: { operationNotFoundAfterMs: 30_000, ...semantics },
       },
     });
     await world.operate(process, id, { kind: 'capture' }, 'c');

@@ -1168,6 +1168,8 @@ describe('a capture or refund that may have been sent', () => {
     ['not while its key was good lately', { semantics: shortKey, atMs: past + HOUR_MS - 1 }, 1],
     ['once its key was not for as long', { semantics: shortKey, atMs: past + HOUR_MS }, null],
     ['whose key keeps no failures', { semantics: { replay: 'success_only', keyLifetimeMs: HOUR_MS } }, null],
+    ['by a window of its own', { semantics: { ...keyless, notFoundAfterMs: null } }, null],
+    ['never where it has none', { semantics: { ...keyless, operationNotFoundAfterMs: null } }, 30_000],
     [
       'not after a repeat that may be on its way',
       { history: [repeat(5_000)], atMs: past + 3_999, seenMs: { [`${key} 1`]: TIMEOUT_MS + WINDOW_MS } },
@@ -1204,7 +1206,9 @@ describe('a capture or refund that may have been sent', () => {
   ])('without a key is sent again, %s', async (_, scene, dueInMs) => {
     const done = await look({ ...evident, ...scene });
     expect(done.asked).toEqual(dueInMs === null ? ['inquireOperation', 'capture'] : ['inquireOperation']);
-    expect(done.plan).toEqual(dueInMs === null ? undefined : [0, 0, dueInMs]);
+    // Until it is evidence, the schedule stands still.
+    const step = dueInMs === 30_000 ? 1 : 0;
+    expect(done.plan).toEqual(dueInMs === null ? undefined : [step, 0, dueInMs]);
   });
 
   const begunBy = (kind: string, begun: readonly number[] = [1]) => ({

@@ -151,7 +151,7 @@ describe('trap 5: a cancellation that is taken proves nothing', () => {
 
   it('"not found" is never evidence', () => {
     const forEver = { pastDeadlineMs: 365 * DAY_MS, seenForMs: 365 * DAY_MS };
-    expect(isNotFoundEvidence(ADYEN_SEMANTICS, forEver)).toBe(false);
+    expect(isNotFoundEvidence(ADYEN_SEMANTICS.notFoundAfterMs, forEver)).toBe(false);
   });
 });
 
