@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import { applyOutcome, withVoid } from '../../src/core/lifecycle.ts';
+import { newOperation } from '../../src/core/operation.ts';
 import { settled } from '../../src/core/settlement.ts';
 import { changeAuthorization } from '../../src/gateway/change.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
@@ -409,6 +410,34 @@ describe('what it is about', () => {
     const { deps, seen } = await noticed({ providerReference: 'psp_other' }, NOTHING);
     expect(await workOutNotices(deps)).toBe(1);
     expect(seen).toEqual([]);
+  });
+
+  it('is found by the id of a capture at the provider, whose ids the adapter is told', async () => {
+    const { world, deps, seen, id, attemptId } = await noticed({ providerReference: 'op_1' }, NOTHING);
+    const found = await world.get(id);
+    const attempt = found.attempts[0];
+    if (attempt === undefined) throw new Error('no attempt');
+    const capture = newOperation(found, attempt, {
+      kind: 'capture',
+      purpose: 'requested',
+      target: null,
+      amount: 4_999,
+      final: true,
+      createdAtMs: world.clock.wallMs(),
+    });
+    const done = { status: 'succeeded', providerReference: 'op_1', settledAtMs: 0 } as const;
+    await changeAuthorization(
+      found,
+      (current) => ({
+        authorization: settled({ ...current, operations: [{ ...capture, ...done }] }),
+        remarks: [],
+        changed: true,
+      }),
+      { event: { kind: 'operation_ended', actor: 'resolver', data: {} } },
+      deps,
+    );
+    expect(await workOutNotices(deps)).toBe(1);
+    expect(seen).toMatchObject([{ attemptId, operationReferences: ['op_1'] }]);
   });
 
   it('waits where the journal cannot be asked by it', async () => {

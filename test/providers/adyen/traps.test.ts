@@ -47,7 +47,8 @@ async function evidence(operations: Parameters<Provider['evidenceIn']>[1]['opera
     if (reading.kind !== 'read') throw new Error(reading.kind);
     for (const notice of reading.notices) {
       const { request, brand, scaRegion, attemptId } = callOf();
-      const asked = { attemptId, request, brand, scaRegion, providerReference: null, operations };
+      const names = { attemptId, providerReference: null, operationReferences: [] };
+      const asked = { ...names, request, brand, scaRegion, operations };
       all.push(provider.evidenceIn(notice, asked));
     }
   }
