@@ -141,8 +141,8 @@ describe('captures, voids and refunds', () => {
     [
       '429 for the same that is under way',
       own(429, 'duplicate_request', []),
-      { kind: 'rejected', code: 'duplicate_request' },
-      { kind: 'rejected' },
+      { kind: 'unknown', code: 'duplicate_request' },
+      { kind: 'unknown' },
     ],
     [
       '500',
