@@ -61,7 +61,8 @@ export const ANSWER_MISMATCH = 'answer_mismatch';
 
 /**
  * What an outcome that was found out means for its authorization, whoever found it: the road, an inquiry, a replay, a
- * webhook or a person. A definite outcome is never replaced; an unsettled one only by something that says more. Pure,
+ * webhook or a person. A definite outcome is never replaced, at most completed; an unsettled one is replaced only by
+ * something that says more. Pure,
  * so that all who meet on an attempt come to the same end in any order, each conditional on the version it read.
  */
 export function applyOutcome(
@@ -217,10 +218,34 @@ function applySecond(
   if (mayHoldMoney(outcome) && isElsewhere && standing !== null) {
     return { ...same, remarks: [{ ...about('evidence_conflict', attempt), standing }] };
   }
+  const whole = isUndone(authorization, attempt) ? null : completed(known, outcome);
+  if (whole !== null) {
+    const attempts = authorization.attempts.map((other) =>
+      other.number === attempt.number ? { ...attempt, outcome: whole } : other,
+    );
+    return { ...same, authorization: settled({ ...authorization, attempts }), changed: true };
+  }
   // An approval of what is undone by now is passed over under the same reference: an event that comes late or again
   // says the same as a provider that goes back on a void it confirmed. Whoever has such an event asks the provider.
   const agrees = known.kind === outcome.kind || (mayHoldMoney(known) && mayHoldMoney(outcome));
   return agrees || isUndone(authorization, attempt) ? same : conflict;
+}
+
+/**
+ * What is recorded of an approval, with what only later evidence tells of the very same one: which transaction of the card's
+ * network it is. Null where nothing is missing or told; what is recorded is never replaced.
+ */
+function completed(known: AttemptOutcome, told: AttemptOutcome): AttemptOutcome | null {
+  if (known.kind !== 'approved' && known.kind !== 'partially_approved') return null;
+  if (told.kind !== known.kind || told.providerReference !== known.providerReference) return null;
+  if (heldIn(told) !== heldIn(known) || known.networkTransaction !== null) return null;
+  const { networkTransaction } = told;
+  return networkTransaction === null ? null : { ...known, networkTransaction };
+}
+
+/** Of an approval for less than was asked, for how much. */
+function heldIn(outcome: AttemptOutcome): number | null {
+  return outcome.kind === 'partially_approved' ? outcome.authorizedAmount : null;
 }
 
 /**

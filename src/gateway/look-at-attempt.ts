@@ -56,7 +56,10 @@ export async function lookAtAttempt(
   );
   if (result.kind === 'failed') return { authorization, answered: false };
   tellLook(item, { ...about, by, result: outcome.kind }, deps);
-  if (result.kind === 'written' && !isUnsettled(outcome)) {
+  // Somebody else may have found it out first, and this has only completed it.
+  const isFirst =
+    result.kind === 'written' && isUnsettled(result.before.attempts[attempt.number - 1]?.outcome ?? null);
+  if (isFirst && !isUnsettled(outcome)) {
     deps.sightings.forget(attempt.id);
     deps.sightings.forget(sentSighting(attempt.id));
     learn(authorization, attempt, outcome, deps);

@@ -528,6 +528,81 @@ describe('a second authorization of one attempt, under another reference of the 
   });
 });
 
+describe('what is told later of an approval that is known', () => {
+  const link = { id: 'nti_1', network: 'visa', date: '2026-11-23' } as const;
+  const { approved, partial } = SAMPLE_OUTCOMES;
+  const PART = { acceptPartial: true } as const;
+
+  it.each<[string, AttemptOutcome]>([
+    ['all', approved],
+    ['a part', partial],
+  ])('completes what is recorded of an approval of %s, once', (_, known) => {
+    const before = sampleAuthorization([known], { request: PART });
+    const told = { ...known, networkTransaction: link } as AttemptOutcome;
+    const { authorization, changed, remarks } = applyOutcome(before, 1, told, CONTEXT);
+    expect([changed, remarks]).toEqual([true, []]);
+    const [attempt] = before.attempts;
+    expect(authorization).toEqual({
+      ...before,
+      networkTransaction: link,
+      attempts: [{ ...attempt, outcome: told }],
+    });
+    const again = applyOutcome(authorization, 1, told, CONTEXT);
+    expect(again).toEqual({ authorization, changed: false, remarks: [] });
+  });
+
+  it('completes its own attempt only, and what is captured or being undone too', () => {
+    const operations = [sampleOperation(1, { attemptNumber: 2, status: 'succeeded', settledAtMs: 0 })];
+    const told = { ...approved, networkTransaction: link };
+    const captured = sampleAuthorization([SAMPLE_OUTCOMES.notSent, approved], { operations });
+    const after = applyOutcome(captured, 2, told, CONTEXT).authorization;
+    expect(after.attempts.map((attempt) => attempt.outcome)).toEqual([SAMPLE_OUTCOMES.notSent, told]);
+    expect(after).toMatchObject({ status: 'captured', networkTransaction: link });
+    const voiding = sampleAuthorization([approved], { operations: [sampleOperation(1, { kind: 'void' })] });
+    expect(applyOutcome(voiding, 1, told, CONTEXT)).toMatchObject({ changed: true, remarks: [] });
+  });
+
+  const other = { ...link, id: 'nti_2' };
+  it.each<[string, AttemptOutcome, AttemptOutcome, readonly Partial<Operation>[]]>([
+    ['none is told', approved, approved, []],
+    [
+      'another is recorded',
+      { ...approved, networkTransaction: other },
+      { ...approved, networkTransaction: link },
+      [],
+    ],
+    [
+      'it is undone',
+      approved,
+      { ...approved, networkTransaction: link },
+      [{ kind: 'void', status: 'succeeded' }],
+    ],
+    ['it is of a part', approved, { ...partial, networkTransaction: link }, []],
+    ['it is of all', partial, { ...approved, networkTransaction: link }, []],
+    ['it is of another part', partial, { ...partial, authorizedAmount: 1, networkTransaction: link }, []],
+    [
+      'it was never an approval',
+      SAMPLE_OUTCOMES.declinedHidingApproval,
+      { ...SAMPLE_OUTCOMES.declinedHidingApproval, networkTransaction: link } as AttemptOutcome,
+      [],
+    ],
+  ])('changes nothing where %s', (_, known, told, over) => {
+    const operations = over.map((each, index) => sampleOperation(index + 1, each));
+    const before = sampleAuthorization([known], { request: PART, operations });
+    expect(applyOutcome(before, 1, told, CONTEXT)).toMatchObject({ authorization: before, changed: false });
+  });
+
+  it('of another authorization completes nothing, and is told', () => {
+    const before = sampleAuthorization([approved]);
+    const told = { ...APPROVED, networkTransaction: link } as AttemptOutcome;
+    expect(applyOutcome(before, 1, told, CONTEXT)).toEqual({
+      authorization: before,
+      remarks: [{ remark: 'evidence_conflict', attemptNumber: 1, standing: 'p9' }],
+      changed: false,
+    });
+  });
+});
+
 const SUCCEEDED = { status: 'succeeded', code: null, providerReference: 'op_1' } as const;
 const FAILED = { status: 'failed', code: 'invalid_state', providerReference: null } as const;
 

@@ -176,6 +176,29 @@ describe('what it means', () => {
     });
   });
 
+  it('an approval that is known is completed by what only the event tells, as an event of its own', async () => {
+    const { deps, world, id, attemptId } = await scene(null, approved());
+    await keepNotices('sandbox-a', MESSAGE, deps);
+    await workOutNotices(deps);
+    const before = await world.get(id);
+    expect(before).toMatchObject({ status: 'approved', networkTransaction: null });
+    const networkTransaction = { id: 'nti_1', network: 'visa', date: '2026-11-23' };
+    const { outcome } = approved() as Extract<NoticeEvidence, { kind: 'attempt' }>;
+    const told = { kind: 'attempt', outcome: { ...outcome, networkTransaction } } as NoticeEvidence;
+    const later = understanding(deps, null, told);
+    for (const eventId of ['evt_2', 'evt_3']) {
+      await world.journal.keepNotice('sandbox-a', { eventId, type: 'later', attemptId, data: {} }, 0);
+    }
+    expect(await workOutNotices(later)).toBe(2);
+    const after = await world.get(id);
+    expect(after).toMatchObject({ status: 'approved', networkTransaction, version: before.version + 1 });
+    expect((await world.journal.history(id)).at(-1)).toMatchObject({
+      kind: 'noticed',
+      data: { notice: 'evt_2', changes: { attempts: [{ outcome: { networkTransaction } }] } },
+    });
+    expect(world.told.alerts).toEqual([]);
+  });
+
   it('is read against what was asked of this attempt, and of no other', async () => {
     const world = new GatewayWorld({ script: { 'sandbox-a': ['decline_soft'], 'sandbox-b': ['approve'] } });
     const process = world.process();

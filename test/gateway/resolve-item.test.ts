@@ -268,6 +268,10 @@ describe('an attempt is asked about', () => {
     const done = await look({ answers: { inquire: found('approved') }, results: [{ kind: 'stale' }], newer });
     expect([done.learned, done.put]).toEqual([[], []]);
     expect(done.lines).toEqual(['attempt inquiry approved']);
+    const networkTransaction = { id: 'nti_1', network: 'visa', date: '2026-11-23' };
+    const inquire = found({ ...SAMPLE_OUTCOMES.approved, networkTransaction });
+    const completed = await look({ answers: { inquire }, results: [{ kind: 'stale' }], newer });
+    expect([completed.last?.networkTransaction, completed.learned]).toEqual([networkTransaction, []]);
   });
 
   it('and what cannot be recorded is asked again, as if nobody had answered', async () => {
