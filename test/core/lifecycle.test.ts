@@ -528,6 +528,72 @@ describe('a second authorization of one attempt, under another reference of the 
   });
 });
 
+describe('until when an approval is good', () => {
+  const DAY_MS = 24 * HOUR_MS;
+  const { approved, partial } = SAMPLE_OUTCOMES;
+  /** From the beginning of the attempt, and whether that is believed. */
+  const TOLD = [
+    [4 * DAY_MS + 18 * HOUR_MS, true],
+    [HOUR_MS, true],
+    [HOUR_MS - 1, false],
+    [31 * DAY_MS, true],
+    [31 * DAY_MS + 1, false],
+    [-SAMPLE_T0, false],
+    [Number.NaN, false],
+  ] as const;
+  it.each(TOLD)('is as it says, within reason: %d milliseconds', (afterMs, isBelieved) => {
+    const expiresAtMs = SAMPLE_T0 + afterMs;
+    const request = { acceptPartial: true };
+    for (const known of [approved, partial]) {
+      const before = sampleAuthorization([null], { request });
+      const after = applyOutcome(before, 1, { ...known, expiresAtMs }, CONTEXT).authorization;
+      expect(after.expiresAtMs).toBe(isBelieved ? expiresAtMs : CONTEXT.nowMs + CONTEXT.validityMs);
+      const later = applyOutcome(
+        sampleAuthorization([known], { request, expiresAtMs: 7 }),
+        1,
+        { ...known, expiresAtMs },
+        CONTEXT,
+      ).authorization;
+      expect(later.expiresAtMs, 'told later').toBe(isBelieved ? expiresAtMs : 7);
+      expect(later.attempts).toMatchObject([{ outcome: { ...known, expiresAtMs } }]);
+    }
+  });
+
+  it('is over at once where it was found out too late', () => {
+    const expiresAtMs = SAMPLE_T0 + DAY_MS;
+    const late = { ...CONTEXT, nowMs: SAMPLE_T0 + 2 * DAY_MS };
+    const after = applyOutcome(sampleAuthorization([null]), 1, { ...approved, expiresAtMs }, late);
+    expect(applyExpiry(after.authorization, late)).toMatchObject({
+      changed: true,
+      authorization: { status: 'reversing', operations: [{ purpose: 'expiry' }] },
+    });
+  });
+
+  it('is not taken from what is told of another attempt, nor taken twice', () => {
+    const expiresAtMs = SAMPLE_T0 + 3 * DAY_MS;
+    const told = { ...approved, expiresAtMs };
+    const both = sampleAuthorization([approved, { ...approved, providerReference: 'p2' }], {
+      expiresAtMs: 7,
+    });
+    const first = applyOutcome(both, 1, told, CONTEXT);
+    expect(first.authorization).toMatchObject({ expiresAtMs: 7, attempts: [{ outcome: told }, {}] });
+    const known = sampleAuthorization([told], { expiresAtMs: 7 });
+    const again = { ...approved, expiresAtMs: expiresAtMs + 1 };
+    expect(applyOutcome(known, 1, again, CONTEXT)).toEqual({
+      authorization: known,
+      changed: false,
+      remarks: [],
+    });
+  });
+
+  it('does not matter once it is captured', () => {
+    const operations = [sampleOperation(1, { status: 'succeeded' })];
+    const captured = sampleAuthorization([approved], { operations });
+    const told = { ...approved, expiresAtMs: SAMPLE_T0 + DAY_MS };
+    expect(applyOutcome(captured, 1, told, CONTEXT).authorization.expiresAtMs).toBeNull();
+  });
+});
+
 describe('what is told later of an approval that is known', () => {
   const link = { id: 'nti_1', network: 'visa', date: '2026-11-23' } as const;
   const { approved, partial } = SAMPLE_OUTCOMES;
