@@ -118,11 +118,10 @@ function applyFirst(
 const TOLD_VALIDITY_MIN_MS = 60 * 60_000;
 const TOLD_VALIDITY_MAX_MS = 31 * 24 * 60 * 60_000;
 
+type Approval = Extract<AttemptOutcome, { kind: 'approved' | 'partially_approved' }>;
+
 /** Until when an approval is good by its own word, wall clock; null where it says nothing that can be believed. */
-function toldExpiry({ startedAtMs }: Attempt, outcome: AttemptOutcome): number | null {
-  if (outcome.kind !== 'approved' && outcome.kind !== 'partially_approved') return null;
-  const { expiresAtMs } = outcome;
-  if (expiresAtMs === undefined) return null;
+function toldExpiry({ startedAtMs }: Attempt, { expiresAtMs = Number.NaN }: Approval): number | null {
   const validityMs = expiresAtMs - startedAtMs;
   return validityMs >= TOLD_VALIDITY_MIN_MS && validityMs <= TOLD_VALIDITY_MAX_MS ? expiresAtMs : null;
 }
@@ -254,7 +253,7 @@ function applySecond(
  * What is recorded of an approval, with what only later evidence tells of the very same one: which transaction of the card's
  * network it is, and until when it is good. Null where nothing is missing or told; what is recorded is never replaced.
  */
-function completed(known: AttemptOutcome, told: AttemptOutcome): AttemptOutcome | null {
+function completed(known: AttemptOutcome, told: AttemptOutcome): Approval | null {
   if (known.kind !== 'approved' && known.kind !== 'partially_approved') return null;
   if (told.kind !== known.kind || told.providerReference !== known.providerReference) return null;
   if (heldIn(told) !== heldIn(known)) return null;

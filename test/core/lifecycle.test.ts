@@ -480,6 +480,9 @@ describe('a second authorization of one attempt, under another reference of the 
     const nameless = { ...SAMPLE_OUTCOMES.declinedHidingApproval, providerReference: null };
     const told = applyOutcome(before, 1, nameless, CONTEXT);
     expect(told).toEqual({ authorization: before, remarks: [], changed: false });
+    const operations = [sampleOperation(1, { ...DONE_VOID, target: 'p7' })];
+    const unprocessed = sampleAuthorization([SAMPLE_OUTCOMES.rejectedNotFound], { operations });
+    expect(applyOutcome(unprocessed, 1, nameless, CONTEXT)).toMatchObject({ changed: false });
   });
 
   const undone = (providerReference: string): AttemptOutcome => ({
@@ -608,7 +611,7 @@ describe('what is told later of an approval that is known', () => {
     const { authorization, changed, remarks } = applyOutcome(before, 1, told, CONTEXT);
     expect([changed, remarks]).toEqual([true, []]);
     const [attempt] = before.attempts;
-    expect(authorization).toEqual({
+    expect(authorization).toStrictEqual({
       ...before,
       networkTransaction: link,
       attempts: [{ ...attempt, outcome: told }],
@@ -631,6 +634,12 @@ describe('what is told later of an approval that is known', () => {
   const other = { ...link, id: 'nti_2' };
   it.each<[string, AttemptOutcome, AttemptOutcome, readonly Partial<Operation>[]]>([
     ['none is told', approved, approved, []],
+    [
+      'a person has not named it',
+      { ...approved, providerReference: '' },
+      { ...approved, networkTransaction: link },
+      [],
+    ],
     [
       'another is recorded',
       { ...approved, networkTransaction: other },

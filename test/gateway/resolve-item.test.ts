@@ -1320,9 +1320,13 @@ describe('a capture or refund that may have been sent', () => {
     );
   });
 
-  it('whose sendings surely were not processed, has failed when its repeat is refused', async () => {
+  it.each<[string, Scene['history']]>([
+    ['its first sending', [begun, unprocessed(0)]],
+    ['a repeat too', [begun, unprocessed(0), repeat(0), unprocessed(1)]],
+    ['what nobody sent before', [begunBy('noticed'), repeat(0, { kind: 'operation_sent' }), unprocessed(1)]],
+  ])('of which %s surely was not processed, has failed when it is refused', async (_, history) => {
     const answers = { inquireOperation: notFound, operate: REFUSED };
-    const done = await look({ ...turnedAway, answers });
+    const done = await look({ ...turnedAway, history: history ?? [], answers });
     expect(done.asked).toEqual(['inquireOperation', 'capture']);
     expect(done.last?.operations).toMatchObject([{ status: 'failed', code: 'invalid_state' }]);
   });
@@ -1388,6 +1392,25 @@ describe('a capture or refund that may have been sent', () => {
     const done = await look({ ...turnedAway, answers, ...scene });
     expect(done.steps.map(({ event }) => event.kind)).toEqual(kinds);
     expect(done.plan).toEqual(plan);
+  });
+
+  it('and begun by this look, and that cannot be recorded: what the look found begins the schedule anew', async () => {
+    const scene: Scene = { outcomes: ['unknown'], operations: [], request: { capture: 'automatic' } };
+    const answers = { inquire: found('approved'), operate: limited };
+    const results = [{ kind: 'written', version: 3 }, 'fails'] as const;
+    const item = { step: 2, failures: 2 };
+    const done = await look({ ...turnedAway, ...scene, answers, results, item });
+    expect(done.plan).toEqual([-1, 1, 10_000]);
+  });
+
+  it.each<[string, Scene]>([
+    ['a capture that a key sees to', { semantics: {}, request: { capture: 'automatic' } }],
+    ['a reversal', { answers: { inquire: found('partial') } }],
+  ])('%s that this look has begun is not told to be unprocessed', async (_, scene) => {
+    const answers = { inquire: found('approved'), operate: limited, ...scene.answers };
+    const done = await look({ ...turnedAway, outcomes: ['unknown'], operations: [], ...scene, answers });
+    expect(done.asked).toHaveLength(2);
+    expect(done.steps.map(({ event }) => event.kind)).toEqual(['resolved']);
   });
 
   it.each<[string, Scene]>([
