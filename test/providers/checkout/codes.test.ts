@@ -164,6 +164,18 @@ describe('everything that is said is heard, and the strictest wins', () => {
       },
       'soft_decline_issuer no',
     ],
+    ...[
+      { eci: '02', dsTransactionId: null },
+      { eci: null, dsTransactionId: 'ds' },
+    ].map((told): [string, Partial<Asked>, string] => [
+      `authenticated, of which little is told: ${JSON.stringify(told)}`,
+      {
+        brand: 'mastercard',
+        scaRegion: true,
+        request: sampleRequest({ threeDs: { cavv: null, version: '2.2.0', exemption: null, ...told } }),
+      },
+      'soft_decline_issuer no',
+    ]),
     [
       'with an exemption, which is no authentication',
       {
