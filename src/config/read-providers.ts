@@ -106,6 +106,7 @@ function readSemantics(written: RawProvider['semantics']): Partial<ProviderSeman
   const named: Partial<Record<keyof ProviderSemantics, unknown>> = {
     inquiry: written.inquiry,
     notFoundAfterMs: written.not_found_after_ms,
+    operationNotFoundAfterMs: written.operation_not_found_after_ms,
     replay: written.replay,
     keyLifetimeMs: written.key_lifetime_ms,
     cancelByReference: written.cancel_by_reference,

@@ -100,6 +100,10 @@ const semantics = z.strictObject({
     .nullable()
     .optional()
     .describe('Time past the deadline after which "not found" is evidence; null: never.'),
+  operation_not_found_after_ms: wholeNumber(0, LONGEST_MS)
+    .nullable()
+    .optional()
+    .describe('The same of a capture, void or refund; null: never.'),
   replay: z
     .enum(['same_answer', 'success_only', 'none'], { error: 'same_answer, success_only or none' })
     .optional()

@@ -11,6 +11,8 @@ export type AttemptOutcome =
       readonly kind: 'approved';
       readonly providerReference: string;
       readonly networkTransaction: NetworkTransaction | null;
+      /** Wall clock until which it is good, where the provider says so of this one. */
+      readonly expiresAtMs?: number;
     }
   /** Authorized for less than asked. */
   | {
@@ -18,6 +20,8 @@ export type AttemptOutcome =
       readonly providerReference: string;
       readonly authorizedAmount: number;
       readonly networkTransaction: NetworkTransaction | null;
+      /** As of one in full. */
+      readonly expiresAtMs?: number;
       /** `confirmed`: the provider says that what it authorized is undone, all of it. */
       readonly reversal: 'none' | 'confirmed';
     }

@@ -56,7 +56,10 @@ export async function lookAtAttempt(
   );
   if (result.kind === 'failed') return { authorization, answered: false };
   tellLook(item, { ...about, by, result: outcome.kind }, deps);
-  if (result.kind === 'written' && !isUnsettled(outcome)) {
+  // Somebody else may have found it out first, and this has only completed it.
+  const isFirst =
+    result.kind === 'written' && isUnsettled(result.before.attempts[attempt.number - 1]?.outcome ?? null);
+  if (isFirst && !isUnsettled(outcome)) {
     deps.sightings.forget(attempt.id);
     deps.sightings.forget(sentSighting(attempt.id));
     learn(authorization, attempt, outcome, deps);
@@ -153,10 +156,10 @@ async function findOut(
       // Clocks that are ahead see an attempt before its deadline: its whole time counts, whatever is over of it.
       const lengthMs = attempt.deadlineAtMs - attempt.startedAtMs;
       const waited = { pastDeadlineMs: nowMs - attempt.deadlineAtMs, seenForMs: seenForMs - lengthMs };
-      if (isNotFoundEvidence(semantics, waited)) {
+      if (isNotFoundEvidence(semantics.notFoundAfterMs, waited)) {
         return { kind: 'outcome', outcome: notFoundOutcome(attempt), by: 'inquiry' };
       }
-      const evidenceAtMs = notFoundEvidenceAt(semantics, waited, nowMs);
+      const evidenceAtMs = notFoundEvidenceAt(semantics.notFoundAfterMs, waited, nowMs);
       return { kind: 'nothing', answered: true, result: 'not_found', evidenceAtMs };
     }
     case 'unconfirmed':

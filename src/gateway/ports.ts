@@ -280,8 +280,8 @@ export interface Journal {
   findClaim(scope: ClaimScope): Promise<ClaimRecord | null>;
   findAuthorization(id: string): Promise<Authorization | null>;
   /**
-   * The attempt that is known at this provider by this id of an authorization: as what it obtained or prepared, or as what
-   * an operation of it is about. Null when there is none, or more than one.
+   * The attempt that is known at this provider by this id: as what it obtained or prepared, as what an operation of it is
+   * about, or as that of an operation itself. Null when there is none, or more than one.
    */
   findAttemptByReference(provider: string, reference: string): Promise<AttemptName | null>;
   /** Newest first. */
@@ -675,6 +675,8 @@ export interface NoticeSubject {
   readonly providerReference: string | null;
   /** All operations of ours on this attempt. */
   readonly operations: readonly AskedOperation[];
+  /** Their own ids at the provider, as far as these are known. */
+  readonly operationReferences: readonly string[];
 }
 
 /** What an inquiry about one operation found out. */
@@ -697,7 +699,10 @@ export interface Notice {
   readonly attemptId: string | null;
   /** Our operation that it is about; left out when it names none. */
   readonly operationId?: string | null;
-  /** The authorization's id at the provider, by which the attempt is found where ours is not named; left out: not said. */
+  /**
+   * The id at the provider of the authorization, or of one of its captures or refunds, by which the attempt is found where
+   * ours is not named; left out: not said.
+   */
   readonly providerReference?: string | null;
   /** What it says, as the same adapter understands it: plain JSON without card data. */
   readonly data: unknown;

@@ -444,6 +444,20 @@ describe('providers.yaml', () => {
     expect(errors.join()).not.toMatch(/hunter2|77123|sk_test_of_the_variable/);
   });
 
+  it('takes of the semantics what is written, each window by itself', () => {
+    const semantics = 'semantics: { operation_not_found_after_ms: 60000, validity_ms: 5000 }';
+    const providers = TWO_PROVIDERS.replace('2000 }', `2000, ${semantics} }`);
+    const reading = validateRulesetFiles(
+      { 'providers.yaml': providers, 'rules.yaml': ONE_RULE },
+      SOME_CREDENTIALS,
+    );
+    if (reading.kind !== 'good') throw new Error(errorsOf({ 'providers.yaml': providers }).join('\n'));
+    expect(reading.ruleset.providers.get('a')?.semantics).toEqual({
+      operationNotFoundAfterMs: 60_000,
+      validityMs: 5_000,
+    });
+  });
+
   it('resolves references to secrets', () => {
     const reading = validateRulesetFiles(
       { 'providers.yaml': REAL_PROVIDER, 'rules.yaml': ONE_RULE },

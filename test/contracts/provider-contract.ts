@@ -331,6 +331,7 @@ export function providerContract(name: string, harness: ProviderHarness): void {
         scaRegion: false,
         providerReference,
         operations,
+        operationReferences: [],
       } as const;
       const evidence: NoticeEvidence[] = [];
       for (const message of tested.sent?.() ?? []) {

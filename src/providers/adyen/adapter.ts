@@ -72,10 +72,13 @@ const HOUR_MS = 60 * 60_000;
  * | event TECHNICAL_CANCEL, success false | none: the cancellation failed, the payment may still be on its way |
  * | event CANCELLATION of the payment, success true | against: undone |
  * | event EXPIRE of the payment | against: what was never captured is given back |
+ *
+ * A capture, cancellation or refund can be asked about by nothing either: only its event tells of it.
  */
 export const ADYEN_SEMANTICS: ProviderSemantics = {
   inquiry: 'none',
   notFoundAfterMs: null,
+  operationNotFoundAfterMs: null,
   replay: 'same_answer',
   keyLifetimeMs: 7 * 24 * HOUR_MS,
   twoSteps: false,

@@ -157,7 +157,11 @@ function evidenceOfDispute(type: string, told: ToldEvent, asked: NoticeSubject):
   const isOurs =
     reference === asked.attemptId ||
     asked.operations.some(({ operationId }) => operationId === reference) ||
-    (originalReference ?? pspReference) === asked.providerReference;
+    (originalReference ?? pspReference) === asked.providerReference ||
+    // A dispute may name the capture that it is about.
+    (reference === null &&
+      originalReference !== null &&
+      asked.operationReferences.includes(originalReference));
   if (!isOurs) return MISMATCH;
   const { reason, respondByMs } = dispute;
   const amount = told.amount === null ? null : amountFromAdyen(told.amount);

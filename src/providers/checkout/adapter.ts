@@ -42,7 +42,9 @@ const HOUR_MS = 60 * 60_000;
  * reattempted" (checkout.com/docs, "Idempotency", 13 Nov 2024; an account may have another time). So an authorization is
  * never repeated, and asked about by our reference instead. How long that list may lag behind is not published: "not
  * found" is never evidence, unless a contract says when. Authorizations are good for seven days, the shortest common time
- * of the schemes; an answer says until when in `expires_on`. Nothing is cancelled by our reference.
+ * of the schemes; an answer says until when in `expires_on`. Nothing is cancelled by our reference. Captures, voids and
+ * refunds are looked for among the actions of their payment, by its id, and so not in that list; but they are carried out
+ * after they were accepted, and how soon the actions show them is not published either.
  *
  * What an inquiry tells about an attempt (`GET /payments?reference=`, the payment by its id, its actions):
  *
@@ -64,6 +66,7 @@ const HOUR_MS = 60 * 60_000;
 export const CHECKOUT_SEMANTICS: ProviderSemantics = {
   inquiry: 'our_reference',
   notFoundAfterMs: null,
+  operationNotFoundAfterMs: null,
   replay: 'success_only',
   keyLifetimeMs: 24 * HOUR_MS,
   twoSteps: false,

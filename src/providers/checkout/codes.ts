@@ -141,7 +141,8 @@ export function operationOutcomeOfError(
     case 422:
       return type === REQUEST_INVALID ? { kind: 'refused', code } : { kind: 'unknown', code };
     case 429:
-      // Also where the first request under the key is being worked on: either way it may be repeated under it.
+      // What was turned away is only the repeat, while the first request under the key is being worked on.
+      if (saysDuplicate(answer)) return { kind: 'unknown', code };
       return {
         kind: 'rejected',
         code,

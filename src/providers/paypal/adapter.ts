@@ -56,7 +56,8 @@ const HOUR_MS = 60 * 60_000;
  * - There is no call that cancels an order that was not authorized, so that an authorization that is still on its way
  *   cannot be forestalled. That an order has none is evidence only an hour past the attempt's deadline: PayPal's own
  *   time-outs for a card are minutes at most, and a read by id lags no hour behind; three hours after its making, when an
- *   unpaid order expires (the description's links), would be the longest. A contract may say otherwise.
+ *   unpaid order expires (the description's links), would be the longest. A contract may say otherwise. The same holds for
+ *   captures, voids and refunds: they are read with the order and by their own ids, never searched for.
  * - An authorization is good for 29 days, of which the issuer honours the first three: what is captured later may be
  *   declined (the description of `reauthorize`).
  *
@@ -80,6 +81,7 @@ const HOUR_MS = 60 * 60_000;
 export const PAYPAL_SEMANTICS: ProviderSemantics = {
   inquiry: 'provider_reference',
   notFoundAfterMs: HOUR_MS,
+  operationNotFoundAfterMs: HOUR_MS,
   replay: 'same_answer',
   keyLifetimeMs: 6 * HOUR_MS,
   twoSteps: true,

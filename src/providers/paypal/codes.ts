@@ -9,6 +9,7 @@ import { outcomeOfReading } from '../decline-outcome.ts';
 import { rejected } from '../outcomes.ts';
 import { readJsonAnswer } from '../read-json.ts';
 import { readRetryAfter } from '../retry-after.ts';
+import { validUntil } from '../valid-until.ts';
 import { amountOf } from './amounts.ts';
 import { networkTransactionOf } from './network-transaction.ts';
 import type { ApiAnswer, HttpAnswer } from './paypal-api.ts';
@@ -127,16 +128,20 @@ export function readAuthorization(
   if (amount.value !== askedAmount.value && !(isLess && known.isPartial)) return MISMATCH;
   const providerReference = asked.orderId;
   const networkTransaction = networkTransactionOf(authorization, asked, deps.clock.wallMs());
+  const validity = validUntil(authorization.expiration_time);
   const partial = (reversal: 'none' | 'confirmed'): OrderReading =>
     outcome({
       kind: 'partially_approved',
       providerReference,
       authorizedAmount: amount.value,
       networkTransaction,
+      ...(reversal === 'none' && validity),
       reversal,
     });
   const approved = (): OrderReading =>
-    isLess ? partial('none') : outcome({ kind: 'approved', providerReference, networkTransaction });
+    isLess
+      ? partial('none')
+      : outcome({ kind: 'approved', providerReference, networkTransaction, ...validity });
   switch (authorization.status) {
     case 'CREATED':
     case 'CAPTURED':

@@ -86,6 +86,8 @@ export const wireRelatedIds = z.object({
 
 export const wirePayee = z.object({ merchant_id: z.string().max(32).nullish() });
 
+const dateTime = z.string().regex(/^\d{4}-\d{2}-\d{2}T[0-9:.]{8,18}(Z|[+-]\d{2}:\d{2})$/);
+
 export const wireAuthorization = z.object({
   id: wireId,
   status: wireCode,
@@ -118,7 +120,8 @@ export const wireAuthorization = z.object({
         .nullish(),
     }),
   ),
-  create_time: optional(z.string().regex(/^\d{4}-\d{2}-\d{2}T[0-9:.]{8,18}(Z|[+-]\d{2}:\d{2})$/)),
+  create_time: optional(dateTime),
+  expiration_time: optional(dateTime),
 });
 
 export const wireCapture = z.object({

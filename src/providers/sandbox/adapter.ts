@@ -53,6 +53,7 @@ type InquireQuery = Parameters<Provider['inquire']>[0];
 export const SANDBOX_SEMANTICS: ProviderSemantics = {
   inquiry: 'our_reference',
   notFoundAfterMs: 2_000,
+  operationNotFoundAfterMs: 2_000,
   replay: 'same_answer',
   keyLifetimeMs: null,
   twoSteps: false,

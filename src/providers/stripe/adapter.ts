@@ -65,10 +65,14 @@ type AskedCall = OperationCall & { readonly operation: OperationKind };
  * an intent is read by its id, at once, while search may lag by an hour (docs.stripe.com/search), so that "not found" is
  * never evidence; what is not captured within 7 days is cancelled (docs.stripe.com/payments/place-a-hold-on-a-payment-method;
  * sooner for a merchant's own Visa payments: see the contract's semantics).
+ *
+ * Captures and refunds are read by ids and lists that do not lag; but what failed with a 500 Stripe may carry out afterwards,
+ * and does not say how long afterwards (docs.stripe.com/error-low-level): that one is not there is no evidence either.
  */
 const STRIPE_SEMANTICS: ProviderSemantics = {
   inquiry: 'provider_reference',
   notFoundAfterMs: null,
+  operationNotFoundAfterMs: null,
   replay: 'same_answer',
   keyLifetimeMs: DAY_MS,
   twoSteps: true,

@@ -82,7 +82,14 @@ export const wireCharge = z.object({
   outcome: chargeOutcome.nullish(),
   payment_method_details: z
     .object({
-      card: z.object({ network: networkName, network_transaction_id: linkId }).nullish(),
+      card: z
+        .object({
+          network: networkName,
+          network_transaction_id: linkId,
+          /** Until when it can be captured. */
+          capture_before: seconds.nullish().catch(null),
+        })
+        .nullish(),
     })
     .nullish(),
   metadata: ourMetadata,

@@ -180,6 +180,7 @@ const operation = (kind: 'capture' | 'void' | 'refund', operationId: string) => 
 const subject = {
   ...asked,
   providerReference: PSP_REFERENCE,
+  operationReferences: [],
   operations: [
     operation('capture', 'cap_aBc_1'),
     operation('void', 'void_aBc_2'),

@@ -96,6 +96,12 @@ describe('captures, voids and refunds', () => {
       { kind: 'refused', code: 'http_403' },
     ],
     [
+      '403 in its own words, without its header',
+      json({ error_type: 'request_invalid', error_codes: ['capture_not_allowed'] }, 403),
+      { kind: 'refused', code: 'capture_not_allowed' },
+      { kind: 'refused', code: 'capture_not_allowed' },
+    ],
+    [
       '403 of somebody on the way',
       bare(403, 'somebody'),
       { kind: 'rejected', code: 'http_403' },
@@ -141,8 +147,8 @@ describe('captures, voids and refunds', () => {
     [
       '429 for the same that is under way',
       own(429, 'duplicate_request', []),
-      { kind: 'rejected', code: 'duplicate_request' },
-      { kind: 'rejected' },
+      { kind: 'unknown', code: 'duplicate_request' },
+      { kind: 'unknown' },
     ],
     [
       '500',

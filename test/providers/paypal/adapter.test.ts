@@ -52,6 +52,7 @@ describe('setup', () => {
       twoSteps: true,
       inquiry: 'provider_reference',
       notFoundAfterMs: 60_000,
+      operationNotFoundAfterMs: 3_600_000,
       keyLifetimeMs: 6 * 3_600_000,
       validityMs: 29 * 24 * 3_600_000,
     });

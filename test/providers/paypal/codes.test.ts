@@ -44,6 +44,16 @@ describe('what an order stands for', () => {
     ['CAPTURED', authorizedOrder({ status: 'CAPTURED' }), found({ kind: 'approved' })],
     ['PARTIALLY_CAPTURED', authorizedOrder({ status: 'PARTIALLY_CAPTURED' }), found({ kind: 'approved' })],
     [
+      'CREATED until a day',
+      authorizedOrder({ expiration_time: '2026-12-22T10:00:00Z' }),
+      found({ kind: 'approved', expiresAtMs: Date.UTC(2026, 11, 22, 10) }),
+    ],
+    [
+      'CREATED for less, until a day',
+      authorizedOrder({ ...partial, expiration_time: '2026-12-22T10:00:00Z' }),
+      found({ kind: 'partially_approved', expiresAtMs: Date.UTC(2026, 11, 22, 10) }),
+    ],
+    [
       'CREATED for less',
       authorizedOrder(partial),
       found({ kind: 'partially_approved', authorizedAmount: 2000, reversal: 'none' }),

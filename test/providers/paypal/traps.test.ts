@@ -293,8 +293,8 @@ describe('what a repeat gives', () => {
     expect(quickResolution(unknown, PAYPAL_SEMANTICS, 4_000)).toBe('inquire');
     expect(quickResolution({ ...unknown, code: 'ECONNRESET' }, PAYPAL_SEMANTICS, 4_000)).toBe('replay');
     const waited = (ms: number) => ({ pastDeadlineMs: ms, seenForMs: ms });
-    expect(isNotFoundEvidence(PAYPAL_SEMANTICS, waited(HOUR_MS))).toBe(false);
-    expect(isNotFoundEvidence(PAYPAL_SEMANTICS, waited(HOUR_MS + 1))).toBe(true);
+    expect(isNotFoundEvidence(PAYPAL_SEMANTICS.notFoundAfterMs, waited(HOUR_MS))).toBe(false);
+    expect(isNotFoundEvidence(PAYPAL_SEMANTICS.notFoundAfterMs, waited(HOUR_MS + 1))).toBe(true);
   });
 
   it('a void that is repeated without a key undoes once', async () => {

@@ -37,6 +37,7 @@ const ASKED: NoticeSubject = {
     operationAsked('capture', 'cap_a_2', 1000),
     operationAsked('refund', 'ref_a_3', 400),
   ],
+  operationReferences: [],
 };
 
 const AUTHORIZATION = {

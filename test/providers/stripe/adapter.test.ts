@@ -79,6 +79,7 @@ describe('set-up', () => {
     const promised = {
       inquiry: 'provider_reference',
       notFoundAfterMs: null,
+      operationNotFoundAfterMs: null,
       replay: 'same_answer',
       keyLifetimeMs: 86_400_000,
       twoSteps: true,
