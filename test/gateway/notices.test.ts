@@ -8,6 +8,7 @@ import { changeAuthorization } from '../../src/gateway/change.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import { keepNotices, workOutNotices } from '../../src/gateway/notices.ts';
 import {
+  type Dispute,
   type InquiryAnswer,
   type Journal,
   JournalError,
@@ -486,7 +487,7 @@ describe('what it is about', () => {
     );
     expect(await workOutNotices(deps)).toBe(2);
     expect(seen.map((asked) => asked.attemptId)).toEqual([attemptId]);
-    expect(seen[0]?.operations).toMatchObject([{ operationId }]);
+    expect(seen[0]).toMatchObject({ operations: [{ operationId }], operationReferences: [] });
   });
 
   it('is nobody where the operation is not one of that authorization', async () => {
@@ -673,6 +674,13 @@ describe('what becomes of a notice', () => {
   }
 
   const blind = { operationInquiry: false } as const;
+  const dispute: Dispute = {
+    disputeId: 'd_1',
+    stage: 'opened',
+    reason: null,
+    amount: null,
+    respondByMs: null,
+  };
   /** What became of it, what the provider was asked, and the states of the operation and of what follows it. */
   it.each<[string, Piece, string, readonly string[], readonly string[] | null]>([
     ['a void is done', { evidence: CONFIRMED }, 'applied', [], ['succeeded']],
@@ -749,6 +757,7 @@ describe('what becomes of a notice', () => {
       [],
       null,
     ],
+    ['a dispute', { evidence: { kind: 'dispute', dispute } }, 'dispute', [], ['pending']],
     ['nothing', { evidence: { kind: 'nothing' } }, 'nothing', [], null],
     ['something else than was asked', { evidence: { kind: 'mismatch' } }, 'mismatch', [], null],
     ['what is known', { evidence: approved('p1') }, 'known', [], null],
