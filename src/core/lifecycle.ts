@@ -26,7 +26,11 @@ export type Remark =
   /** An answer was not about what was asked: whatever stands behind it is reversed. */
   | 'quarantined'
   /** A provider does not undo what may not stand; it is tried anew. */
-  | 'reversal_refused';
+  | 'reversal_refused'
+  /** A capture, void or refund that a provider had confirmed has failed after all; the record stands. */
+  | 'failed_after_success'
+  /** One that a provider had refused was carried out after all; the record stands. */
+  | 'done_after_failure';
 
 /** A remark and the attempt that it is about. */
 export interface RemarkOn {
@@ -34,6 +38,8 @@ export interface RemarkOn {
   readonly attemptNumber: number;
   /** Of a contradiction: the id of the authorization that holds money at the provider against the record. */
   readonly standing?: string;
+  /** Of a capture, void or refund that ended twice: which. */
+  readonly operation?: Pick<Operation, 'kind' | 'id'>;
 }
 
 /** An authorization after something was found out about it. */
@@ -428,7 +434,10 @@ export function applyOperationEnd(
   const same: Change = { authorization, remarks: [], changed: false };
   const remark = (what: Remark): RemarkOn => ({ remark: what, attemptNumber: operation.attemptNumber });
   if (operation.status !== 'pending') {
-    return operation.status === end.status ? same : { ...same, remarks: [remark('evidence_conflict')] };
+    if (operation.status === end.status) return same;
+    const what = end.status === 'failed' ? 'failed_after_success' : 'done_after_failure';
+    const { kind, id } = operation;
+    return { ...same, remarks: [{ ...remark(what), operation: { kind, id } }] };
   }
   let after = withOperation(authorization, { ...operation, ...end, settledAtMs: context.nowMs });
   if (operation.kind === 'void' && end.status === 'succeeded') after = cancelled(after, operation);

@@ -829,15 +829,17 @@ describe('how operations end', () => {
   it('one that has ended never changes; a contradiction is told', () => {
     for (const [status, end, remarks] of [
       ['succeeded', SUCCEEDED, []],
-      ['succeeded', FAILED, ['evidence_conflict']],
+      ['succeeded', FAILED, ['failed_after_success']],
       ['failed', FAILED, []],
-      ['failed', SUCCEEDED, ['evidence_conflict']],
+      ['failed', SUCCEEDED, ['done_after_failure']],
     ] as const) {
       const operations = [sampleOperation(1, { status })];
       const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
       const change = applyOperationEnd(before, 1, end, CONTEXT);
       expect(change).toMatchObject({ authorization: before, changed: false });
       expect(kinds(change)).toEqual(remarks);
+      const { kind, id } = operations[0] ?? {};
+      expect(change.remarks.map(({ operation }) => operation)).toEqual(remarks.map(() => ({ kind, id })));
     }
   });
 });
