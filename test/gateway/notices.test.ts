@@ -768,7 +768,7 @@ describe('what becomes of a notice', () => {
     const isContradiction = result === 'known' && piece.evidence.kind === 'operation';
     const isAnew = states?.length === 2;
     expect(done.remarks).toEqual(
-      isContradiction ? ['evidence_conflict'] : isAnew ? ['reversal_refused'] : [],
+      isContradiction ? ['failed_after_success'] : isAnew ? ['reversal_refused'] : [],
     );
     const isWritten = states !== null;
     expect(done.calls).toEqual(['open_notices', 'find', ...(isWritten ? ['advance'] : []), 'settle_notice']);
