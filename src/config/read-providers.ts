@@ -2,7 +2,7 @@ import type { CardBrand } from '../core/card.ts';
 import type { ProviderSemantics } from '../core/resolution.ts';
 import { isLiveAccount } from '../core/rules/live-account.ts';
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
-import type { ProviderContract } from '../core/rules/ruleset.ts';
+import type { Fees, ProviderContract } from '../core/rules/ruleset.ts';
 import { type CredentialSources, resolveCredential } from './credentials.ts';
 import type { RawProvider } from './ruleset-schemas.ts';
 
@@ -47,6 +47,30 @@ export function readProviders(
   return contracts;
 }
 
+type RawFees = RawProvider['fees'];
+
+function feesOf(fees: Omit<RawFees, 'brands'>): Fees {
+  return {
+    fixed: fees.fixed,
+    basisPoints: fees.basis_points,
+    crossBorderBasisPoints: fees.cross_border_basis_points,
+  };
+}
+
+/** What a brand does not say is as for the others. */
+function brandFees({ brands, ...others }: RawFees): ReadonlyMap<CardBrand, Fees> {
+  return new Map(
+    Object.entries(brands).map(([brand, own]) => [
+      brand as CardBrand,
+      feesOf({
+        fixed: own.fixed === undefined ? others.fixed : own.fixed,
+        basis_points: own.basis_points ?? others.basis_points,
+        cross_border_basis_points: own.cross_border_basis_points ?? others.cross_border_basis_points,
+      }),
+    ]),
+  );
+}
+
 /** Accounts at test systems among live ones: an approval without money would pass for a real one. */
 function mixtureProblems(
   raw: readonly (RawProvider | null)[],
@@ -84,11 +108,7 @@ function contractOf(provider: RawProvider, credentials: Readonly<Record<string, 
       countries: setOrAll(capabilities.countries),
       features: new Set(capabilities.features),
     },
-    fees: {
-      fixed: fees.fixed,
-      basisPoints: fees.basis_points,
-      crossBorderBasisPoints: fees.cross_border_basis_points,
-    },
+    fees: { ...feesOf(fees), brands: brandFees(fees) },
     breaker: {
       failureRatio: breaker.failure_ratio,
       unknownRatio: breaker.unknown_ratio,

@@ -472,6 +472,83 @@ describe('providers.yaml', () => {
     });
   });
 
+  describe('fx.yaml', () => {
+    const withRates = (fx: string) => ({
+      'providers.yaml': TWO_PROVIDERS,
+      'rules.yaml': ONE_RULE,
+      'fx.yaml': fx,
+    });
+    const ONE_DAY = 'rates:\n  - { date: 2026-11-23, base: EUR, per_unit: { USD: "1.0832", GBP: 0.84 } }\n';
+
+    it('gives the rates by day, the earliest first', () => {
+      const fx = `${ONE_DAY}  - { date: 2026-11-01, base: USD, per_unit: { EUR: "0.9" } }\n`;
+      const reading = validateRulesetFiles(withRates(fx), SOME_CREDENTIALS);
+      expect(reading).toMatchObject({
+        kind: 'good',
+        ruleset: {
+          exchangeRates: [
+            { fromMs: Date.UTC(2026, 10, 1), base: 'USD', perUnit: new Map([['EUR', 0.9]]) },
+            {
+              fromMs: Date.UTC(2026, 10, 23),
+              base: 'EUR',
+              perUnit: new Map([
+                ['USD', 1.0832],
+                ['GBP', 0.84],
+              ]),
+            },
+          ],
+        },
+      });
+    });
+
+    it('may be left out, and then counts for nothing in the hash', () => {
+      const { 'fx.yaml': _, ...without } = withRates('');
+      const reading = validateRulesetFiles(without, SOME_CREDENTIALS);
+      expect(reading).toMatchObject({ kind: 'good', ruleset: { exchangeRates: [] } });
+      const hash = (files: Record<string, string>) => contentHashOf(files);
+      expect(hash(without)).not.toBe(hash(withRates(ONE_DAY)));
+      expect(hash(without)).not.toBe(hash(withRates('')));
+    });
+
+    it.each([
+      ['no list', 'rates: 5\n', /^fx\.yaml:1:8 .*a list of rates by day/],
+      ['no day', ONE_DAY.replace('2026-11-23', '2026-02-30'), /^fx\.yaml:2:13 {2}2026-02-30 is no day/],
+      ['another form of a day', ONE_DAY.replace('2026-11-23', '"23.11."'), /a day such as 2026-11-23/],
+      [
+        'a day twice',
+        ONE_DAY + ONE_DAY.slice(7),
+        /^fx\.yaml:3:13 {2}the rates of 2026-11-23 for a second time/,
+      ],
+      ['no rate', ONE_DAY.replace('"1.0832"', '"much"'), /^fx\.yaml:2:\d+ .*a rate above 0/],
+      ['a rate of 0', ONE_DAY.replace('0.84', '0'), /^fx\.yaml:2:\d+ .*a rate above 0/],
+      ['no currency', ONE_DAY.replace('GBP', 'XYZ'), /^fx\.yaml:2:\d+ .*ISO 4217/],
+      ['another key', ONE_DAY.replace('per_unit', 'per_units'), /^fx\.yaml:2:\d+ .*per_unit/],
+    ])('is refused with %s', (_, fx, error) => {
+      const errors = errorsOf(withRates(fx));
+      expect(errors).not.toEqual([]);
+      expect(errors.join('\n')).toMatch(new RegExp(error.source, 'm'));
+    });
+  });
+
+  it('takes fees by brand, and those of all others where the brand says nothing', () => {
+    const files = {
+      'providers.yaml': REAL_PROVIDER.replace(
+        'cross_border_basis_points: 100 }',
+        'cross_border_basis_points: 100, brands: { amex: { basis_points: 290 }, jcb: { fixed: null } } }',
+      ),
+      'rules.yaml': ONE_RULE,
+    };
+    const reading = validateRulesetFiles(files, SOME_CREDENTIALS);
+    const fees = reading.kind === 'good' ? reading.ruleset.providers.get('stripe-eu')?.fees : undefined;
+    const fixed = { value: 10, currency: 'EUR' };
+    expect(fees?.brands).toEqual(
+      new Map([
+        ['amex', { fixed, basisPoints: 290, crossBorderBasisPoints: 100 }],
+        ['jcb', { fixed: null, basisPoints: 140, crossBorderBasisPoints: 100 }],
+      ]),
+    );
+  });
+
   it('says what is wrong in both files at once', () => {
     const errors = errorsOf({ 'providers.yaml': '', 'rules.yaml': 'rules: []' });
     expect(errors.map((error) => error.split(':')[0])).toEqual(['providers.yaml', 'rules.yaml']);

@@ -80,7 +80,7 @@ describe('the registry', () => {
 
   it.each<[string, Partial<ProviderContract>]>([
     ['limits per second', { limits: { perSecond: 1, concurrent: 50 } }],
-    ['fees', { fees: { fixed: null, basisPoints: 5, crossBorderBasisPoints: 0 } }],
+    ['fees', { fees: { fixed: null, basisPoints: 5, crossBorderBasisPoints: 0, brands: new Map() } }],
     ['merchants', { merchants: new Set(['acme']) }],
     ['being enabled', { enabled: false }],
     ['the same credentials, written anew', { credentials: { api_key: 'k', webhook_secret: 's' } }],
