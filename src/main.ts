@@ -25,6 +25,7 @@ import { validateRulesetFiles } from './config/validate-ruleset-files.ts';
 import type { BinImportResult } from './core/cards/bin-import.ts';
 import { TableCardFacts } from './core/cards/card-facts.ts';
 import type { DeclineTables } from './core/declines/decline-tables.ts';
+import { eventsRefused } from './core/rules/account-names.ts';
 import type { Ruleset } from './core/rules/ruleset.ts';
 import { cardIdentity } from './core/scheme/card-identity.ts';
 import type { SchemeRules } from './core/scheme/scheme-rules.ts';
@@ -491,6 +492,10 @@ async function openRules(
     prepare: steps.prepare,
     onActivated(ruleset, previous) {
       steps.activate(ruleset);
+      for (const [provider, contract] of ruleset.providers) {
+        const refused = eventsRefused(contract);
+        if (refused !== null) log.warn('webhooks_not_configured', { provider, ...refused });
+      }
       log.info('ruleset_activated', { ruleset: ruleset.version, previous: previous?.version ?? null });
     },
     onRejected(errors) {
@@ -514,9 +519,9 @@ async function alsoMissing(settings: Settings, declineTables: DeclineTables): Pr
   if (folder.kind === 'refused') return [];
   const sources = { ...credentialSources(), placeholder: PLACEHOLDER };
   const reading = validateRulesetFiles(folder.files, sources);
-  if (reading.kind === 'refused') return [];
-  const missing = missingCredentials(reading.ruleset);
-  const problems = setupProblems(reading.ruleset, { clock, declineTables: () => declineTables });
+  const known = reading.kind === 'refused' ? reading : reading.ruleset;
+  const missing = missingCredentials(known);
+  const problems = setupProblems(known, { clock, declineTables: () => declineTables });
   return [
     ...problems
       .filter(({ provider, problem }) => !isAboutMissing(problem, missing.get(provider)))

@@ -44,7 +44,6 @@ describe('set-up', () => {
         account: 'hunter2',
         multicapture: 'yes',
         network_transaction_id: 'maybe',
-        region: 'hunter2',
       },
     });
     for (const name of [
@@ -53,7 +52,6 @@ describe('set-up', () => {
       'settings.account is no id',
       'settings.multicapture is neither on nor off',
       'settings.network_transaction_id is neither on nor off',
-      'settings.region is not known; expected one of: account, multicapture, network_transaction_id',
     ]) {
       expect(wrong).toThrow(name);
     }
