@@ -134,6 +134,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
 
   endOnSignal(async (signal) => {
     draining = true;
+    parts.sandbox?.mayEnd();
     log.info('draining', { signal, under_way: gateway.underWay });
     endLooking();
     await drain(server, gateway, stop, settings.drainTimeoutMs);

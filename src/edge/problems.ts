@@ -48,7 +48,7 @@ export const PROBLEMS = {
     remedy: 'Use a key that has the scope and the merchant.',
   },
   'not-found': {
-    title: 'There is nothing here for this key',
+    title: 'There is nothing here',
     status: 404,
     remedy: 'Check the path and the id; what belongs to others is not shown.',
   },
@@ -121,7 +121,8 @@ export const PROBLEMS = {
   'webhook-refused': {
     title: 'The event is not accepted',
     status: 401,
-    remedy: 'Sign the raw body with the secret that is configured for the provider, within five minutes.',
+    remedy:
+      'Do what the detail says; an event is taken when it bears the signature of the provider, as it is configured here.',
   },
   'webhook-unverifiable': {
     title: 'The event cannot be verified now',
