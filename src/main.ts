@@ -360,6 +360,7 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
     takeNotices: (provider, message) => gateway.takeNotices(provider, message),
     journal,
     deliveries: journal,
+    eventEndpoints: () => gateway.eventEndpoints(),
     deliveryReplayed: ({ delivery: { id, endpoint, authorizationId }, account, traceId }) =>
       parts.log.warn('event_replayed', {
         delivery: id,
@@ -385,6 +386,7 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
       await journal
         .countDeliveries()
         .then((counts) => parts.metrics.deliveriesShown(counts, clock.wallMs()), ignoreJournalError);
+      parts.metrics.endpointsShown(gateway.eventEndpoints());
       for (const { provider, lanes: shown } of lanes.snapshot()) {
         for (const { brand, breaker } of shown) {
           parts.metrics.breakerShown({ provider, brand, state: breaker });

@@ -92,6 +92,13 @@ export const PROBLEMS = {
     status: 409,
     remedy: 'The detail says why, and what to do; read the authorization at Location. Nothing was changed.',
   },
+  'event-endpoint-paused': {
+    title: 'The endpoint is not told of events now',
+    status: 409,
+    remedy:
+      'Change its entry in EVENT_ENDPOINTS_FILE once it takes events again (GET /v1/events/endpoints shows its state); ' +
+      'then have the event sent anew.',
+  },
   'body-too-large': {
     title: 'The body is too large',
     status: 413,

@@ -163,6 +163,13 @@ describe('the metrics', () => {
     expect(text).toContain('pointsman_event_backlog{endpoint="orders",state="waiting"} 2');
     expect(text).toContain('pointsman_event_backlog{endpoint="orders",state="dead"} 1');
     expect(text).toContain('pointsman_event_lag_seconds{endpoint="orders"} 60');
+    metrics.endpointsShown([
+      { id: 'orders', state: 'paused' },
+      { id: 'ledger', state: 'told' },
+    ]);
+    expect(await scraped(metrics)).toMatch(
+      /event_endpoint_paused\{endpoint="orders"\} 1\n.*endpoint="ledger"\} 0/,
+    );
     metrics.deliveriesShown([], 62_000);
     expect(await scraped(metrics)).not.toMatch(/pointsman_event_(backlog|lag_seconds)\{/);
   });
