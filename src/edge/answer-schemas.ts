@@ -81,7 +81,12 @@ const routingSchema = z
     experiment: z.null(),
     propensity: share,
     candidates: z.array(candidateSchema),
-    notes: z.array(z.string()).openapi({ description: 'Remarks, such as an unknown BIN.' }),
+    notes: z
+      .array(z.string())
+      .openapi({
+        description:
+          'Remarks, such as an unknown BIN, or what a provider would have needed whose attempt is not_supported.',
+      }),
   })
   .openapi('Routing');
 

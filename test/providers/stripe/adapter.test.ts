@@ -285,7 +285,11 @@ describe('the requests of an authorization', () => {
       { request: sampleRequest({ amount: { value: 2 ** 53 - 1, currency: 'ISK' } }) },
     ],
   ])('are not sent for %s', async (_name, over) => {
-    expect(await stripe.create().authorize(callOf(over))).toEqual({ kind: 'not_sent', code: NOT_SUPPORTED });
+    expect(await stripe.create().authorize(callOf(over))).toEqual({
+      kind: 'not_sent',
+      code: NOT_SUPPORTED,
+      missing: expect.stringMatching(/^(?:amount|card token|three_ds|network_transaction) /),
+    });
     expect(stripe.seen).toEqual([]);
   });
 });
