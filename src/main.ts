@@ -25,6 +25,7 @@ import { validateRulesetFiles } from './config/validate-ruleset-files.ts';
 import type { BinImportResult } from './core/cards/bin-import.ts';
 import { TableCardFacts } from './core/cards/card-facts.ts';
 import type { DeclineTables } from './core/declines/decline-tables.ts';
+import { eventsRefused } from './core/rules/account-names.ts';
 import type { Ruleset } from './core/rules/ruleset.ts';
 import { cardIdentity } from './core/scheme/card-identity.ts';
 import type { SchemeRules } from './core/scheme/scheme-rules.ts';
@@ -133,6 +134,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
 
   endOnSignal(async (signal) => {
     draining = true;
+    parts.sandbox?.mayEnd();
     log.info('draining', { signal, under_way: gateway.underWay });
     endLooking();
     await drain(server, gateway, stop, settings.drainTimeoutMs);
@@ -358,6 +360,7 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
     takeNotices: (provider, message) => gateway.takeNotices(provider, message),
     journal,
     deliveries: journal,
+    eventEndpoints: () => gateway.eventEndpoints(),
     deliveryReplayed: ({ delivery: { id, endpoint, authorizationId }, account, traceId }) =>
       parts.log.warn('event_replayed', {
         delivery: id,
@@ -383,6 +386,7 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
       await journal
         .countDeliveries()
         .then((counts) => parts.metrics.deliveriesShown(counts, clock.wallMs()), ignoreJournalError);
+      parts.metrics.endpointsShown(gateway.eventEndpoints());
       for (const { provider, lanes: shown } of lanes.snapshot()) {
         for (const { brand, breaker } of shown) {
           parts.metrics.breakerShown({ provider, brand, state: breaker });
@@ -491,6 +495,10 @@ async function openRules(
     prepare: steps.prepare,
     onActivated(ruleset, previous) {
       steps.activate(ruleset);
+      for (const [provider, contract] of ruleset.providers) {
+        const refused = eventsRefused(contract);
+        if (refused !== null) log.warn('webhooks_not_configured', { provider, ...refused });
+      }
       log.info('ruleset_activated', { ruleset: ruleset.version, previous: previous?.version ?? null });
     },
     onRejected(errors) {
@@ -514,9 +522,9 @@ async function alsoMissing(settings: Settings, declineTables: DeclineTables): Pr
   if (folder.kind === 'refused') return [];
   const sources = { ...credentialSources(), placeholder: PLACEHOLDER };
   const reading = validateRulesetFiles(folder.files, sources);
-  if (reading.kind === 'refused') return [];
-  const missing = missingCredentials(reading.ruleset);
-  const problems = setupProblems(reading.ruleset, { clock, declineTables: () => declineTables });
+  const known = reading.kind === 'refused' ? reading : reading.ruleset;
+  const missing = missingCredentials(known);
+  const problems = setupProblems(known, { clock, declineTables: () => declineTables });
   return [
     ...problems
       .filter(({ provider, problem }) => !isAboutMissing(problem, missing.get(provider)))

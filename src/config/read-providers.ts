@@ -1,8 +1,10 @@
 import type { CardBrand } from '../core/card.ts';
 import type { ProviderSemantics } from '../core/resolution.ts';
+import { ACCOUNT_NAMES } from '../core/rules/account-names.ts';
 import { isLiveAccount } from '../core/rules/live-account.ts';
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
 import type { Fees, ProviderContract } from '../core/rules/ruleset.ts';
+import { nearestName } from '../core/text/nearest-name.ts';
 import { type CredentialSources, resolveCredential } from './credentials.ts';
 import type { RawProvider } from './ruleset-schemas.ts';
 
@@ -41,6 +43,10 @@ export function readProviders(
       });
     }
     problems.push(...urlProblems(provider, index), ...timeProblems(provider, index));
+    for (const name of Object.keys(provider.settings)) {
+      const unknown = unknownName(provider, index, 'settings', name);
+      if (unknown !== null) problems.push(unknown);
+    }
     contracts.set(provider.id, contractOf(provider, readCredentials(provider, index, credentials, problems)));
   }
   problems.push(...mixtureProblems(raw, contracts));
@@ -169,11 +175,37 @@ function readCredentials(
       });
       continue;
     }
+    const unknown = unknownName(provider, index, 'credentials', name);
+    if (unknown !== null) {
+      problems.push(unknown);
+      continue;
+    }
     const reading = resolveCredential(`${name} of "${provider.id}"`, reference, sources);
     if (reading.kind === 'resolved') resolved[name] = reading.secret;
     else problems.push({ path: [...path, name], ...reading });
   }
   return resolved;
+}
+
+/** A misspelt name would be passed over, and what it stands for be missing. */
+function unknownName(
+  { adapter }: RawProvider,
+  index: number,
+  member: 'credentials' | 'settings',
+  name: string,
+): RuleProblem | null {
+  const known = ACCOUNT_NAMES[adapter][member];
+  if (known.includes(name)) return null;
+  const near = nearestName(name, known);
+  const noun = member === 'credentials' ? 'credential' : 'setting';
+  return {
+    path: ['providers', index, member, name],
+    atKey: true,
+    // Repeated only where it is like one of ours: anything else may be a secret in the wrong place.
+    what: near === null ? `a ${noun} that ${adapter} does not know` : `unknown ${noun} ${name} of ${adapter}`,
+    expected: known.length === 0 ? `no ${member}` : `one of ${known.join(', ')}`,
+    remedy: near === null ? 'correct or remove it' : `did you mean ${near}?`,
+  };
 }
 
 function variableName(providerId: string): string {

@@ -45,7 +45,12 @@ export type AttemptOutcome =
       readonly providerReference: string | null;
     }
   /** Certain that the provider never saw it. */
-  | { readonly kind: 'not_sent'; readonly code: string }
+  | {
+      readonly kind: 'not_sent';
+      readonly code: string;
+      /** Of `not_supported`: what the provider would have needed, the member of the request first; no value of it. */
+      readonly missing?: string;
+    }
   /** Sent, and no trustworthy answer: money may have moved. */
   | { readonly kind: 'unknown'; readonly code: string; readonly providerReference: string | null };
 

@@ -1,11 +1,12 @@
 import { authorize } from './authorize.ts';
-import { EventDeliverer } from './deliver-events.ts';
+import { type EndpointState, EventDeliverer } from './deliver-events.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { purgeDelivered, purgeHistory, sealHistory } from './keep-history.ts';
 import { type KeepResult, keepNotices, workOutNotices } from './notices.ts';
 import { type OperateCommand, type OperateResult, operate } from './operate.ts';
+import type { EventEndpoint } from './ports.ts';
 import { expireDue, recoverLapsed } from './recover.ts';
 import { Resolver } from './resolve.ts';
 import { type ResolveCommand, type ResolveResult, resolveAttempt } from './resolve-by-person.ts';
@@ -116,6 +117,13 @@ export class Gateway {
   async #purge(): Promise<void> {
     await purgeHistory(this.#deps);
     await purgeDelivered(this.#deps);
+  }
+
+  /** The endpoints that are configured now, and whether they are told. */
+  eventEndpoints(): readonly (EventEndpoint & { readonly state: EndpointState })[] {
+    return this.#deps.outgoing
+      .endpoints()
+      .map((endpoint) => ({ ...endpoint, state: this.#deliverer.stateOf(endpoint) }));
   }
 
   /** Has no further event sent, and resolves when none is on its way. */

@@ -43,7 +43,8 @@ export async function keepNotices(
     deps,
   );
   if (reading.kind === 'refused') {
-    deps.observer.noticeTaken({ provider, result: reading.reason });
+    const { reason: result, member } = reading;
+    deps.observer.noticeTaken({ provider, result, ...(member === undefined ? {} : { member }) });
     return reading;
   }
   if (reading.kind === 'unverifiable') {

@@ -719,7 +719,12 @@ export interface NoticeMessage {
 export type NoticeReading =
   | { readonly kind: 'read'; readonly notices: readonly Notice[] }
   /** Not from the provider, too old, or nothing that it sends. */
-  | { readonly kind: 'refused'; readonly reason: 'signature' | 'stale' | 'malformed' | 'not_configured' }
+  | {
+      readonly kind: 'refused';
+      readonly reason: 'signature' | 'stale' | 'malformed' | 'not_configured';
+      /** Of a malformed one, what is missing or of another form, where it is known: a name of the provider's own. */
+      readonly member?: string;
+    }
   /** What verifies it could not be had now (a certificate of the provider): it is to be sent again. */
   | { readonly kind: 'unverifiable'; readonly code: string };
 
@@ -938,7 +943,7 @@ export interface Observer {
     readonly advice: string | null;
   }): void;
   /** What became of something that a provider sent by itself, or somebody in its name. */
-  noticeTaken(event: { readonly provider: string; readonly result: string }): void;
+  noticeTaken(event: { readonly provider: string; readonly result: string; readonly member?: string }): void;
   failedOver(event: { readonly from: string; readonly to: string; readonly reason: FailOverReason }): void;
   passedOver(event: { readonly provider: string; readonly reason: string }): void;
   decided(event: {

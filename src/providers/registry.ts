@@ -56,6 +56,7 @@ export class ProviderRegistry {
     const entries = new Map<string, Entry>();
     const built: Provider[] = [];
     const problems: string[] = [];
+    const lines: string[] = [];
     for (const [id, asWritten] of ruleset.providers) {
       const contract = this.#withBaseUrl(asWritten);
       const known = this.#entries.get(id);
@@ -69,12 +70,13 @@ export class ProviderRegistry {
         entries.set(id, { contract, provider });
       } catch (error) {
         if (!(error instanceof ProviderSetupError)) throw error;
-        problems.push(`provider ${id}: ${error.message}`);
+        problems.push(...error.problems.map((problem) => `provider ${id}: ${problem}`));
+        lines.push(`provider ${id}: ${error.message}`);
       }
     }
     if (problems.length > 0) {
       for (const provider of built) provider.close();
-      throw new ProviderSetupError(problems.join('\n'));
+      throw new ProviderSetupError(problems, lines.join('\n'));
     }
     const dropped = [...this.#entries].filter(([id, entry]) => entries.get(id) !== entry);
     this.#entries = entries;

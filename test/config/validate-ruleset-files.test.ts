@@ -280,7 +280,10 @@ describe('rules.yaml', () => {
   });
 
   it('keeps the rest of a list of errors countable', () => {
-    const rules = Array.from({ length: 300 }, (_, index) => `- { name: r${index}, then: { only: [c] } }`);
+    const rules = Array.from(
+      { length: 300 },
+      (_, index) => `- { name: r${index}, when: { field: merchant, is: m${index} }, then: { only: [c] } }`,
+    );
     const errors = errorsOf({
       'providers.yaml': TWO_PROVIDERS,
       'rules.yaml': `rules:\n${rules.join('\n')}\n`,
@@ -571,10 +574,93 @@ describe('providers.yaml', () => {
       expect.stringMatching(/^providers\.yaml:3:\d+ .*http:\/\/ to example\.test/),
       'rules.yaml:2:16  unknown key "wehn"',
       expect.stringMatching(/^rules\.yaml:3:\d+ {2}unknown country "UK"/),
+      expect.stringMatching(/^rules\.yaml:3:\d+ {2}unknown provider "c"/),
       'rules.yaml:4:13  a second rule "y"',
       expect.stringMatching(/^rules\.yaml:4:\d+ {2}"a" twice/),
       expect.stringMatching(/^rules\.yaml:4:\d+ {2}priority and split/),
     ]);
+  });
+
+  it('says at once what is wrong in parts, between rules, and with providers that are wrong themselves', () => {
+    const errors = errorsOf({
+      'providers.yaml':
+        'providers:\n' +
+        '  - { id: a, adapter: sandbox, merchants: all, timeout_ms: 5 }\n' +
+        '  - { id: b, adapter: sandbox, merchants: all, timeout_ms: 9000 }\n',
+      'rules.yaml':
+        'rules:\n' +
+        '  - { name: x, when: { field: card.contry, is: DE }, then: { only: [a] } }\n' +
+        '  - { name: y, when: { feild: currency, is: EUR }, then: { only: [c] } }\n' +
+        '  - { name: z, then: { strategy: score, attempts: 3 } }\n' +
+        '  - { name: x, then: { only: [a] } }\n' +
+        '  - { name: v, wehn: { field: currency, is: EUR }, then: { only: [b] } }\n' +
+        '  - { name: w, when: { field: currency, is: EUR }, then: { only: [a] } }\n',
+    });
+    expect(errors.map((error) => error.replace(/; expected.*/, '').replace(/:\d+ {2}/, '  '))).toEqual([
+      'providers.yaml:2  5 for timeout_ms',
+      'rules.yaml:2  unknown field "card.contry"',
+      'rules.yaml:3  unknown key "feild"',
+      'rules.yaml:3  unknown provider "c"',
+      'rules.yaml:4  unknown key "attempts"',
+      'rules.yaml:5  a second rule "x"',
+      'rules.yaml:5  "x" is never reached: "z" above takes all it matches',
+      'rules.yaml:6  unknown key "wehn"',
+      'rules.yaml:6  deadline_ms 8000 is below timeout_ms 9000 of "b"',
+      'rules.yaml:7  "w" is never reached: "z" above takes all it matches',
+    ]);
+  });
+
+  it('refuses no name of a provider when an id cannot be read', () => {
+    const errors = errorsOf({
+      'providers.yaml': 'providers:\n  - { idd: a, adapter: sandbox, merchants: all }\n',
+      'rules.yaml': 'rules:\n  - { name: x, then: { only: [a] } }\n',
+    });
+    expect(errors.filter((error) => error.startsWith('rules'))).toEqual([]);
+  });
+
+  it.each<[adapter: string, members: string, expected: RegExp]>([
+    [
+      'stripe',
+      'credentials: { webhok_secret: "env:X" }',
+      /unknown credential webhok_secret of stripe; .*webhook_secret\?$/,
+    ],
+    ['stripe', 'settings: { acount: acct_1 }', /unknown setting acount of stripe; .*did you mean account\?$/],
+    [
+      'adyen',
+      'credentials: { apikey: "env:X" }',
+      /unknown credential apikey of adyen; .*did you mean api_key\?$/,
+    ],
+    ['adyen', 'settings: { merchant_acount: A }', /unknown setting merchant_acount .*merchant_account\?$/],
+    [
+      'checkout',
+      'credentials: { secretkey: "env:X" }',
+      /unknown credential secretkey .*did you mean secret_key\?$/,
+    ],
+    ['checkout', 'settings: { processing_chanel_id: pc_1 }', /unknown setting .*processing_channel_id\?$/],
+    [
+      'paypal',
+      'credentials: { clientid: "env:X" }',
+      /unknown credential clientid .*did you mean client_id\?$/,
+    ],
+    ['paypal', 'settings: { mercant_id: A }', /unknown setting mercant_id .*did you mean merchant_id\?$/],
+    ['sandbox', 'credentials: { api_kei: "env:X" }', /unknown credential api_kei .*did you mean api_key\?$/],
+    [
+      'sandbox',
+      'settings: { account: A }',
+      /a setting that sandbox does not know; expected no settings; correct/,
+    ],
+    [
+      'stripe',
+      'credentials: { hunter2: "env:X" }',
+      /a credential that stripe does not know; expected one of api_key/,
+    ],
+  ])('refuses of %s %s', (adapter, members, expected) => {
+    const provider = `providers:\n  - id: a\n    adapter: ${adapter}\n    merchants: all\n    ${members}\n`;
+    const errors = errorsOf({ 'providers.yaml': provider, 'rules.yaml': ONE_RULE });
+    expect(errors.filter((error) => expected.test(error))).toEqual([
+      expect.stringMatching(/^providers\.yaml:5:\d+ /),
+    ]);
+    expect(errors.join()).not.toContain('hunter2');
   });
 
   it('says which file is missing', () => {

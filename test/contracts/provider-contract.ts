@@ -34,6 +34,7 @@ const SITUATIONS = [
   'truncate_answer',
   'answer_garbage',
   'answer_wrong_amount',
+  'answer_wrong_currency',
   'answer_wrong_reference',
   'rate_limit',
   'refuse_credentials',
@@ -180,6 +181,7 @@ const EXPECTED: Readonly<Record<Situation, Expected>> = {
   truncate_answer: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
   answer_garbage: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
   answer_wrong_amount: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  answer_wrong_currency: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
   answer_wrong_reference: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
   rate_limit: {
     kind: 'rejected',

@@ -252,6 +252,9 @@ const CASES: Record<ProblemName, Case> = {
       operate: async () => ({ kind: 'other_body', authorizationId }),
     },
   },
+  'event-endpoint-paused': {
+    deps: { eventEndpoints: () => [{ id: 'orders', account: 'acme', types: 'all', state: 'paused' }] },
+  },
   'card-testing': road({ kind: 'card_testing', retryAfterMs: 30_000 }),
   'no-route': road({
     kind: 'no_route',
@@ -270,6 +273,7 @@ const CASES: Record<ProblemName, Case> = {
       takeNotices: bug,
       providers: bug,
       deliveries: { listDeliveries: bug, replayDelivery: bug },
+      eventEndpoints: bug,
       journal: { findAuthorization: bug, listAuthorizations: bug, historyPage: bug },
     },
   },
@@ -315,6 +319,7 @@ function requestOf(operationId: string, id: string): [path: string, init: Reques
     listProviders: ['/v1/providers', get],
     getProvider: [`/v1/providers/${id || 'sandbox-a'}`, get],
     overrideProvider: [`/v1/providers/${id || 'sandbox-a'}/override`, { ...override, method: 'PUT' }],
+    listEventEndpoints: ['/v1/events/endpoints', get],
     listEventDeliveries: ['/v1/events/deliveries', get],
     replayEventDelivery: [`/v1/events/deliveries/${id || DELIVERY.id}/replay`, { ...get, method: 'POST' }],
     getMetrics: ['/metrics', {}],

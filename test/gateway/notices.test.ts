@@ -113,6 +113,15 @@ describe('what comes in', () => {
     },
   );
 
+  it('is refused with the member that is wrong, which is told', async () => {
+    const refused = { kind: 'refused', reason: 'malformed', member: 'live' } as const;
+    const { deps } = await scene(refused);
+    const taken: unknown[] = [];
+    const told = { ...deps, observer: { ...deps.observer, noticeTaken: (it: unknown) => taken.push(it) } };
+    expect(await keepNotices('sandbox-a', MESSAGE, told)).toEqual(refused);
+    expect(taken).toEqual([{ provider: 'sandbox-a', result: 'malformed', member: 'live' }]);
+  });
+
   it('for nobody is refused', async () => {
     const { deps } = await scene(null);
     expect(await keepNotices('nobody', MESSAGE, deps)).toEqual({ kind: 'no_such_provider' });

@@ -36,6 +36,7 @@ import { type AdyenSetup, readAdyenSetup } from './setup.ts';
 import {
   amountBody,
   cancelBody,
+  missingOf,
   paymentBody,
   type WireModification,
   wireError,
@@ -121,7 +122,7 @@ class AdyenProvider implements Provider {
 
   async authorize(call: AuthorizeCall): Promise<AttemptOutcome> {
     const body = paymentBody(call, this.#setup);
-    if (body === null) return { kind: 'not_sent', code: NOT_SUPPORTED };
+    if (body === null) return { kind: 'not_sent', code: NOT_SUPPORTED, missing: missingOf(call) };
     const key = wireKey(call.providerKey);
     const answer = await this.#post('/payments', key, body, call.budget);
     if (answer.kind === 'not_sent') return answer;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { findCardNumber } from '../../core/cards/card-number.ts';
 import { authorizationIdIn } from '../../core/operation.ts';
 import type { Notice, NoticeMessage, NoticeReading } from '../../gateway/ports.ts';
+import { malformedNotice } from '../malformed-notice.ts';
 import { readJson } from '../read-json.ts';
 import { isSignedByOne } from '../webhook-secrets.ts';
 import { refusalIn } from './codes.ts';
@@ -56,10 +57,11 @@ export function readAdyenNotices(message: NoticeMessage, setup: AdyenSetup): Not
   const { webhookKeys, isLiveSystem } = setup;
   if (webhookKeys.length === 0) return { kind: 'refused', reason: 'not_configured' };
   const read = readJson(message.body, wireMessage);
-  if (read === null) return { kind: 'refused', reason: 'malformed' };
+  // Nothing can be told of its signature, which stands in the event.
+  if (read === null) return malformedNotice(message.body, wireMessage);
   const items = read.notificationItems.map(({ NotificationRequestItem }) => NotificationRequestItem);
   if (!items.every((item) => isSigned(item, webhookKeys))) return { kind: 'refused', reason: 'signature' };
-  if (read.live !== String(isLiveSystem)) return { kind: 'refused', reason: 'malformed' };
+  if (read.live !== String(isLiveSystem)) return { kind: 'refused', reason: 'malformed', member: 'live' };
   const notices: Notice[] = [];
   for (const item of items) {
     const notice = noticeOf(item);

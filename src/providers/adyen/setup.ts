@@ -69,7 +69,7 @@ export function readAdyenSetup(contract: ProviderContract): AdyenSetup {
         'payment, although nobody is sent there',
     );
   }
-  if (baseUrl === null || problems.length > 0) throw new ProviderSetupError(problems.join('; '));
+  if (baseUrl === null || problems.length > 0) throw new ProviderSetupError(problems);
   return {
     baseUrl,
     apiKey,

@@ -28,7 +28,7 @@ import { type Get, inquireAction, inquirePayment } from './inquiries.ts';
 import { readCheckoutNotices } from './notices.ts';
 import { outcomeOfPayment } from './payment-outcome.ts';
 import { type CheckoutSetup, readCheckoutSetup } from './setup.ts';
-import { captureBody, paymentBody, refundBody, voidBody } from './transformers.ts';
+import { captureBody, missingOf, paymentBody, refundBody, voidBody } from './transformers.ts';
 import { wireAccepted, wireError, wirePayment } from './wire.ts';
 
 type HttpAnswer = Extract<TransportResult, { kind: 'response' }>;
@@ -107,7 +107,7 @@ class CheckoutProvider implements Provider {
   async authorize(call: AuthorizeCall): Promise<AttemptOutcome> {
     const { channel } = this.#setup;
     const body = paymentBody(call, channel);
-    if (body === null) return { kind: 'not_sent', code: NOT_SUPPORTED };
+    if (body === null) return { kind: 'not_sent', code: NOT_SUPPORTED, missing: missingOf(call) };
     const answer = await this.#post('/payments', call.providerKey, body, call.budget);
     if (answer.kind === 'not_sent') return answer;
     if (answer.kind === 'unknown') return { ...answer, providerReference: null };

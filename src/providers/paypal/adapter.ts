@@ -39,7 +39,7 @@ import { PaypalOperations } from './operations.ts';
 import { PaypalApi } from './paypal-api.ts';
 import { type PaypalSetup, readPaypalSetup } from './setup.ts';
 import { SigningCertificates } from './signing-certificates.ts';
-import { authorizationBodies, requestIdOf, wireOrder } from './transformers.ts';
+import { authorizationBodies, missingOf, requestIdOf, wireOrder } from './transformers.ts';
 
 type InquireQuery = Parameters<Provider['inquire']>[0];
 
@@ -128,7 +128,7 @@ class PaypalProvider implements Provider {
 
   async authorize(call: AuthorizeCall): Promise<AttemptOutcome> {
     const bodies = authorizationBodies(call);
-    if (bodies === null) return { kind: 'not_sent', code: NOT_SUPPORTED };
+    if (bodies === null) return { kind: 'not_sent', code: NOT_SUPPORTED, missing: missingOf(call) };
     if (call.preparedReference !== null)
       return this.#authorizeOrder(call.preparedReference, bodies.authorize, call);
     const made = await this.#makeOrder(bodies.order, call);

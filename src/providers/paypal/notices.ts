@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { findCardNumber } from '../../core/cards/card-number.ts';
 import type { Clock, Notice, NoticeMessage, NoticeReading } from '../../gateway/ports.ts';
+import { malformedNotice } from '../malformed-notice.ts';
 import { readJson } from '../read-json.ts';
 import type { SigningCertificates } from './signing-certificates.ts';
 import { subjectOfEvent, type ToldDispute, type ToldEvent, toldEvent } from './told-event.ts';
@@ -73,7 +74,7 @@ export class PaypalNotices {
     });
     if (!isSigned) return { kind: 'refused', reason: 'signature' };
     const notices = noticesIn(body);
-    return notices === null ? { kind: 'refused', reason: 'malformed' } : { kind: 'read', notices };
+    return notices === null ? malformedNotice(body, envelope) : { kind: 'read', notices };
   }
 }
 

@@ -43,7 +43,7 @@ import {
   refundInquiry,
   voidInquiry,
 } from './operations.ts';
-import { authorizationBodies, cancelBody, captureBody, refundBody } from './requests.ts';
+import { authorizationBodies, cancelBody, captureBody, missingOf, refundBody } from './requests.ts';
 import { readStripeSettings, type StripeSettings } from './setup.ts';
 import { createStripeClient, type Reading, type StripeClient } from './stripe-client.ts';
 import {
@@ -127,7 +127,7 @@ class StripeProvider implements Provider {
 
   async authorize(call: AuthorizeCall): Promise<AttemptOutcome> {
     const bodies = authorizationBodies(call, this.#settings);
-    if (bodies === null) return CANNOT_SAY;
+    if (bodies === null) return { ...CANNOT_SAY, missing: missingOf(call) };
     if (call.preparedReference !== null) return this.#confirm(call, call.preparedReference, bodies.confirm);
     const prepared = await this.#create(call, bodies.create);
     if (typeof prepared !== 'string') return prepared;

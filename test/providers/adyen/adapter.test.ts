@@ -7,7 +7,11 @@ import { approval, budgetOf, CAVV, callOf, operationOf, PSP_REFERENCE, refusal }
 import { API_KEY, MERCHANT_ACCOUNT, TOKENS } from './adyen-stand-in.ts';
 import { BASE, json, overMsw, own } from './over-msw.ts';
 
-const NOT_SUPPORTED = { kind: 'not_sent', code: 'not_supported' };
+const NOT_SUPPORTED = {
+  kind: 'not_sent',
+  code: 'not_supported',
+  missing: expect.stringMatching(/^(?:amount|shopper\.id|card token|three_ds) /),
+};
 
 const { seen, answer, create } = overMsw();
 
@@ -181,6 +185,14 @@ describe('the request of an authorization', () => {
 });
 
 describe('what Adyen cannot be told is not sent', () => {
+  it.each<[RegExp, Parameters<typeof callOf>[0]]>([
+    [/^amount /, { request: sampleRequest({ amount: { value: 50, currency: 'CVE' } }) }],
+    [/^shopper\.id of 3 to 256 /, { request: sampleRequest({ shopper: { country: 'DE', id: null } }) }],
+    [/^card token /, { token: 'tok 1' }],
+  ])('%s is named', async (missing, over) => {
+    expect(await create().authorize(callOf(over))).toMatchObject({ missing: expect.stringMatching(missing) });
+  });
+
   const threeDs = (over: Partial<ThreeDs>): Partial<AuthorizationRequest> => ({
     threeDs: { eci: '05', cavv: CAVV, dsTransactionId: 'ds1', version: '2.2.0', exemption: null, ...over },
   });

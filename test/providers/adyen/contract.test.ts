@@ -42,6 +42,9 @@ const MEANS: Readonly<Record<Situation, Means>> = {
   answer_wrong_amount: {
     mishap: distorted((body) => ({ ...body, amount: { value: 4998, currency: 'EUR' } })),
   },
+  answer_wrong_currency: {
+    mishap: distorted((body) => ({ ...body, amount: { value: 4999, currency: 'USD' } })),
+  },
   answer_wrong_reference: { mishap: distorted((body) => ({ ...body, merchantReference: 'att_abc_2' })) },
   rate_limit: instead(false, jsonAnswer(429, {}, { 'retry-after': '7' })),
   refuse_credentials: instead(false, errorAnswer(401, '000', 'security')),

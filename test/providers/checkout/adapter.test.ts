@@ -33,7 +33,12 @@ async function sent(
   const outcome = await create().authorize(callOf({ request: sampleRequest(over), ...call }));
   const body = seen.shift()?.body ?? null;
   expect(body === null).toBe(outcome.kind === 'not_sent');
-  if (outcome.kind === 'not_sent') expect(outcome).toEqual({ kind: 'not_sent', code: NOT_SUPPORTED });
+  if (outcome.kind === 'not_sent')
+    expect(outcome).toEqual({
+      kind: 'not_sent',
+      code: NOT_SUPPORTED,
+      missing: expect.stringMatching(/^(?:amount|card token|card\.network_token|three_ds|reference) /),
+    });
   return body;
 }
 

@@ -46,6 +46,7 @@ const MEANS: Readonly<Record<Situation, Means>> = {
   truncate_answer: { mishap: { kind: 'truncate' } },
   answer_garbage: instead(true, { status: 201, headers: { 'content-type': 'application/json' }, body: '<!' }),
   answer_wrong_amount: { mishap: distorted((body) => ({ ...body, amount: 4998 })) },
+  answer_wrong_currency: { mishap: distorted((body) => ({ ...body, currency: 'USD' })) },
   answer_wrong_reference: { mishap: distorted((body) => ({ ...body, reference: 'att_abc_2' })) },
   rate_limit: instead(false, tooMany),
   refuse_credentials: instead(false, bareAnswer(401)),

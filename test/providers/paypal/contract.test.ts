@@ -50,6 +50,7 @@ const MEANS: Readonly<Record<Situation, Means>> = {
   truncate_answer: { mishap: { kind: 'truncate' } },
   answer_garbage: { mishap: instead(failures.garbage, true) },
   answer_wrong_amount: { mishap: misstated('wrong_amount') },
+  answer_wrong_currency: { mishap: misstated('wrong_currency') },
   answer_wrong_reference: { mishap: misstated('wrong_reference') },
   rate_limit: { mishap: instead(failures.rateLimited, false) },
   refuse_credentials: { mishap: instead(failures.forbidden, false) },

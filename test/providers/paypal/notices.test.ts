@@ -370,7 +370,10 @@ describe('what is kept of an event', () => {
   it('a body that is no event', async () => {
     const provider = world.start(served(CHAIN), SETTINGS);
     for (const body of ['', 'x', '[]', '{"id":"WH-1"}']) {
-      expect(await provider.readNotices(messageOf(body))).toEqual({ kind: 'refused', reason: 'malformed' });
+      expect(await provider.readNotices(messageOf(body))).toMatchObject({
+        kind: 'refused',
+        reason: 'malformed',
+      });
     }
   });
 });

@@ -32,6 +32,7 @@ const MEANS: Readonly<Record<Situation, Means>> = {
   truncate_answer: { fault: { kind: 'truncated' } },
   answer_garbage: { fault: { kind: 'garbage' } },
   answer_wrong_amount: { fault: { kind: 'wrong_amount' } },
+  answer_wrong_currency: { fault: { kind: 'wrong_currency' } },
   answer_wrong_reference: { fault: { kind: 'wrong_reference' } },
   rate_limit: { fault: { kind: 'rate_limited', retry_after: 7 } },
   refuse_credentials: { fault: { kind: 'unauthorized' } },

@@ -145,7 +145,7 @@ describe('what is read', () => {
     ['a reference that is one', bodyOf('void.confirmed', { ...OPERATION, reference: '4111.1111.1111.1111' })],
     ['an account that is one', bodyOf('void.confirmed', OPERATION, { provider: '4111 1111 1111 1111' })],
   ])('%s is malformed', (_, body) => {
-    expect(signed(body)).toEqual({ kind: 'refused', reason: 'malformed' });
+    expect(signed(body)).toMatchObject({ kind: 'refused', reason: 'malformed' });
   });
 
   it('keeps nothing but what evidence needs', () => {

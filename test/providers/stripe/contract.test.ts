@@ -47,6 +47,10 @@ const MEANS: Readonly<Record<Exclude<Situation, 'refuse_connections'>, Means>> =
     on: 'confirm',
     mishap: distorted((intent) => ({ ...intent, amount: 1, amount_capturable: 1 })),
   },
+  answer_wrong_currency: {
+    on: 'confirm',
+    mishap: distorted((intent) => ({ ...intent, currency: 'usd' })),
+  },
   answer_wrong_reference: {
     on: 'confirm',
     mishap: distorted((intent) => ({ ...intent, metadata: { pointsman_attempt: 'att_other_1' } })),
