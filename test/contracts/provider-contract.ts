@@ -40,6 +40,11 @@ const SITUATIONS = [
   'fail_not_processed',
   'fail_processed',
   'fail_unprocessed_unsaid',
+  // Carried out, and answered by somebody on the way back.
+  'bare_401',
+  'bare_403',
+  'bare_404',
+  'bare_429',
 ] as const;
 export type Situation = (typeof SITUATIONS)[number];
 
@@ -69,12 +74,12 @@ export interface ProviderUnderTest {
   readonly provider: Provider;
   arrange(situation: Situation): Promise<Arranged>;
   /**
-   * Makes the next such operation fail: `lost` is processed and never answered, `unprocessed` said not to be, the
-   * others are processed and answered with what is not true. Or says why its answer has nothing to misstate there.
+   * Makes the next such operation fail: `lost` is processed and never answered, `unprocessed` said not to be, `bare_403`
+   * is processed and answered by somebody on the way back, the others are processed and answered with what is not true. Or says why its answer has nothing to misstate there.
    */
   fail(
     operation: FaultyOperation,
-    how: 'lost' | 'unprocessed' | Misstatement,
+    how: 'lost' | 'unprocessed' | 'bare_403' | Misstatement,
   ): Promise<{ readonly skip: string } | undefined>;
   /** What the provider has sent by itself so far, where that is how it tells what became of what it was asked for. */
   sent?(): readonly NoticeMessage[];
@@ -204,6 +209,10 @@ const EXPECTED: Readonly<Record<Situation, Expected>> = {
   },
   fail_processed: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
   fail_unprocessed_unsaid: { kind: 'unknown', live: 0, requests: 1, mayFailOver: false },
+  bare_401: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  bare_403: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  bare_404: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  bare_429: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
 };
 
 /** Situations without an answer: the deadline has to come. */
@@ -662,6 +671,20 @@ export function providerContract(name: string, harness: ProviderHarness): void {
           expect(await tested.provider[name](second)).toMatchObject({ kind: 'unknown' });
           // The same key again tells what it came to, without doing it twice.
           expect(await ended(name, second)).toBe('confirmed');
+        },
+      );
+
+      it.for(['void', 'capture', 'refund'] as const)(
+        '%s: a bare status of somebody on the way back is no evidence',
+        async (name, test) => {
+          const { operation } = await approved(test);
+          if (name === 'refund') {
+            await tested.provider.capture({ ...operation, operationId: CAPTURE_ID, providerKey: 'c' });
+          }
+          const call = { ...operation, operationId: WATCHED_IDS[name], providerKey: 'k1' };
+          const arranged = await tested.fail(name, 'bare_403');
+          if (arranged !== undefined) test.skip(arranged.skip);
+          expect(await tested.provider[name](call)).toEqual({ kind: 'unknown', code: 'http_403' });
         },
       );
 

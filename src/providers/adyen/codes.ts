@@ -277,6 +277,14 @@ export interface ErrorAnswer {
 const IN_FLIGHT = '704';
 
 /**
+ * Whether Adyen itself has answered, by its error or by its name for the request: a bare status may be that of somebody on
+ * the way, also on the way back.
+ */
+function isOwn({ headers, errorCode }: ErrorAnswer): boolean {
+  return errorCode !== null || headers['pspreference'] !== undefined;
+}
+
+/**
  * The outcome that an HTTP status stands for (the transport table of the payments reference, section 1.8): definite only
  * where Adyen says itself that it did not process.
  */
@@ -284,6 +292,8 @@ export function outcomeOfError(answer: ErrorAnswer, asked: Asked, deps: AdapterD
   const { status, headers, errorCode } = answer;
   const code = codeOfError(answer);
   if (errorCode === IN_FLIGHT) return unknown(code, null);
+  if (isTransient(answer)) return rejected('transient', code, null);
+  if (!isOwn(answer)) return unknown(code, null);
   switch (status) {
     case 401:
     case 403:
@@ -301,7 +311,7 @@ export function outcomeOfError(answer: ErrorAnswer, asked: Asked, deps: AdapterD
       // There is no such call under the base URL.
       return errorCode === null ? unknown(code, null) : rejected('configuration', code, null);
     default:
-      return isTransient(answer) ? rejected('transient', code, null) : unknown(code, null);
+      return unknown(code, null);
   }
 }
 
@@ -336,7 +346,8 @@ export function operationOutcomeOfError(
     const isAwaited = operation === 'void' && errorCode === NO_SUCH_PAYMENT;
     return isAwaited ? { kind: 'not_found' } : { kind: 'refused', code };
   }
-  if (status === 401 || status === 403 || status === 429 || isTransient(answer)) {
+  const isTurnedAway = isOwn(answer) && (status === 401 || status === 403 || status === 429);
+  if (isTurnedAway || isTransient(answer)) {
     const retryAfterMs = status === 429 ? readRetryAfter(headers['retry-after'], deps.clock.wallMs()) : null;
     return { kind: 'rejected', code, retryAfterMs };
   }

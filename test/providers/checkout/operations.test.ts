@@ -95,11 +95,13 @@ describe('captures, voids and refunds', () => {
       { kind: 'refused', code: 'http_403' },
       { kind: 'refused', code: 'http_403' },
     ],
+    ['401 of somebody on the way', bare(401, 'somebody'), { kind: 'unknown' }, { kind: 'unknown' }],
+    ['429 of somebody on the way', bare(429, 'somebody'), { kind: 'unknown' }, { kind: 'unknown' }],
     [
       '403 of somebody on the way',
       bare(403, 'somebody'),
-      { kind: 'rejected', code: 'http_403' },
-      { kind: 'rejected' },
+      { kind: 'unknown', code: 'http_403' },
+      { kind: 'unknown' },
     ],
     ['404', bare(404, 'checkout'), { kind: 'refused', code: 'http_404' }, { kind: 'not_found' }],
     [
