@@ -81,6 +81,8 @@ export interface ProviderUnderTest {
     operation: FaultyOperation,
     how: 'lost' | 'unprocessed' | 'bare_403' | Misstatement,
   ): Promise<{ readonly skip: string } | undefined>;
+  /** The next authorization (of two steps, the second) is found wanting by the provider itself, and not carried out. */
+  findWanting(): { readonly skip: string } | undefined;
   /** What the provider has sent by itself so far, where that is how it tells what became of what it was asked for. */
   sent?(): readonly NoticeMessage[];
   /** The form that a key of ours has on the wire, where the provider takes no other. */
@@ -258,6 +260,7 @@ export function providerContract(name: string, harness: ProviderHarness): void {
       brand: 'visa',
       scaRegion: false,
       budget: budget(),
+      isRepeat: false,
       preparedReference: null,
       prepared: async (reference) => {
         prepared.push(reference);
@@ -463,6 +466,43 @@ export function providerContract(name: string, harness: ProviderHarness): void {
         expect(outcomes.map((outcome) => outcome.kind)).toEqual(outcomes.map(() => 'approved'));
         expect(new Set(live().map((entry) => entry.reference)).size).toBe(40);
         expect(live()).toHaveLength(40);
+      });
+    });
+
+    describe('a repeat that is turned away', () => {
+      /** Kinds of outcomes by which nothing is settled: what a repeat says of itself. */
+      const ABOUT_REPEAT: readonly OutcomeKind[] = ['unknown', 'rejected', 'not_sent'];
+
+      const repeated = async (first: 'reset_processed' | 'reset_unprocessed', test: TestContext) => {
+        const call = callFor(await arrange(first, test));
+        expect((await tested.provider.authorize(call)).kind).toBe('unknown');
+        return { ...call, budget: budget(), isRepeat: true, preparedReference: prepared[0] ?? null };
+      };
+
+      it.for([
+        ['reset_processed', 'found_wanting'],
+        ['reset_unprocessed', 'found_wanting'],
+        ['reset_processed', 'rate_limit'],
+        ['reset_processed', 'refuse_credentials'],
+        ['reset_processed', 'fail_not_processed'],
+        ['reset_processed', 'bare_403'],
+      ] as const)('says nothing of the first request: %s, then %s', async ([first, how], test) => {
+        const repeat = await repeated(first, test);
+        if (how === 'found_wanting') {
+          const arranged = tested.findWanting();
+          if (arranged !== undefined) test.skip(arranged.skip);
+        } else await arrange(how, test);
+        const outcome = await tested.provider.authorize(repeat);
+        // What it came to may be read there all the same.
+        const isTold = live().length === 1 && outcome.kind === 'approved';
+        if (!isTold) expect(ABOUT_REPEAT).toContain(outcome.kind);
+      });
+
+      it('tells an answer that is kept under the key', async (test) => {
+        const call = callFor(await arrange('decline_soft', test));
+        const first = await tested.provider.authorize(call);
+        const again = { ...call, isRepeat: true, preparedReference: prepared[0] ?? null };
+        expect(await tested.provider.authorize(again)).toEqual(first);
       });
     });
 

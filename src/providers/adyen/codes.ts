@@ -94,6 +94,8 @@ export interface PaymentAnswer {
   readonly wire: WirePayment;
   /** Whether the answer repeats our idempotency key. */
   readonly repeatsKey: boolean;
+  /** Whether it answers a repeat: a refusal counts only as the one answer under the key then. */
+  readonly isRepeat: boolean;
 }
 
 /**
@@ -103,7 +105,7 @@ export interface PaymentAnswer {
  * where the answer does not repeat our idempotency key; what it does name must be ours.
  */
 export function outcomeOfPayment(
-  { wire, repeatsKey }: PaymentAnswer,
+  { wire, repeatsKey, isRepeat }: PaymentAnswer,
   asked: Asked,
   deps: AdapterDeps,
 ): AttemptOutcome {
@@ -121,7 +123,9 @@ export function outcomeOfPayment(
     case 'Refused':
     case 'Error':
     case 'Cancelled': {
-      if (isAmountOfAnother(wire, asked)) return unknown('answer_mismatch', pspReference);
+      if (isAmountOfAnother(wire, asked) || (isRepeat && !repeatsKey)) {
+        return unknown('answer_mismatch', pspReference);
+      }
       const code = wire.refusalReasonCode ?? resultCode.toLowerCase();
       return outcomeOfRefusal(refusalIn(code, wire.additionalData ?? {}), pspReference, asked, deps);
     }

@@ -104,6 +104,11 @@ providerContract('adyen', {
         if ('mishap' in means) server.meet(means.mishap, isPayment);
         return { token: TOKENS.approve };
       },
+      findWanting() {
+        const answer = errorAnswer(422, '803', 'validation');
+        server.meet({ kind: 'instead', carriedOut: false, answer }, isPayment);
+        return undefined;
+      },
       async fail(operation, how) {
         if (operation === 'inquire') throw new Error('Adyen has no inquiry');
         const isMeant = ({ path }: StandInRequest) => path.endsWith(`/${RESOURCES[operation]}`);

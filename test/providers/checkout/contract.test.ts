@@ -108,6 +108,11 @@ providerContract('checkout', {
         if ('mishap' in means) server.meet(means.mishap, isPayment);
         return { token: TOKENS.approve };
       },
+      findWanting() {
+        const answer = errorAnswer(422, 'request_invalid', ['card_number_invalid']);
+        server.meet({ kind: 'instead', carriedOut: false, answer }, isPayment);
+        return undefined;
+      },
       async fail(operation, how) {
         const met = mishapOf(operation, how);
         if ('skip' in met) return met;

@@ -464,7 +464,7 @@ describe('errors of the second step', () => {
     [
       'DUPLICATE_INVOICE_ID',
       error(422, 'UNPROCESSABLE_ENTITY', 'DUPLICATE_INVOICE_ID'),
-      { kind: 'declined', decline: { category: 'duplicate_suspected', otherProvider: 'no' } },
+      { kind: 'unknown', code: 'DUPLICATE_INVOICE_ID' },
     ],
     [
       'ORDER_ALREADY_AUTHORIZED',

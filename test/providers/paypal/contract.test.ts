@@ -98,6 +98,10 @@ providerContract('paypal', {
         }
         return { token: VAULT.approved };
       },
+      findWanting() {
+        standIn.server.meet(instead(failures.declined, false), isOf('authorize'));
+        return undefined;
+      },
       async fail(operation, how) {
         const mishap: Mishap =
           how === 'lost'

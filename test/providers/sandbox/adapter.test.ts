@@ -74,6 +74,7 @@ const callOf = (over: Partial<AuthorizeCall> = {}): AuthorizeCall => ({
   brand: 'visa',
   scaRegion: false,
   budget: budget(),
+  isRepeat: false,
   preparedReference: null,
   prepared: () => Promise.reject(new Error('the sandbox takes one step')),
   ...over,

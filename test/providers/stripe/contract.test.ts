@@ -130,6 +130,11 @@ providerContract('stripe', {
         standIn.server.meet(means.mishap, means.on === 'create' ? isCreate : isPost('/confirm'));
         return { token: 'cus_1/pm_fine' };
       },
+      findWanting() {
+        const answer = failure(400, { type: 'invalid_request_error', code: 'parameter_missing' });
+        standIn.server.meet(instead(false, answer), isPost('/confirm'));
+        return undefined;
+      },
       async fail(operation, how) {
         const mishap: Mishap =
           how === 'lost'
