@@ -137,8 +137,8 @@ const CONNECTION_LOST: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The one way that is safe and likely to give a definite answer within the request. A lost connection: a replay, which
- * is definite whether or not the first request arrived. Everything else (a time-out, an error that may be kept for
+ * The one way that is safe and likely to give a definite answer within the request. A lost connection: a replay, whose
+ * answer is definite whether or not the first request arrived, unless it is about the repeat alone. Everything else (a time-out, an error that may be kept for
  * ever, an answer that cannot be read): an inquiry, which cannot move money. After a failure that the provider does not
  * keep under the key, never a replay (payments reference, invariant 14).
  * @param ageMs time since the request was sent, by which a repeat would be over; by the sender's monotonic clock

@@ -13,7 +13,7 @@ import {
 import { sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import { pendingVoid, settled } from '../core/settlement.ts';
 import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
-import { budgetFor, inquire, requestFor, sentSighting } from './attempt.ts';
+import { budgetFor, inquire, isAboutRepeat, requestFor, sentSighting } from './attempt.ts';
 import { type ChangeResult, changeAuthorization } from './change.ts';
 import { type Connected, connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
@@ -202,16 +202,15 @@ async function replay(
       brand,
       scaRegion,
       budget: budgetFor(contract, deps),
+      isRepeat: true,
       preparedReference: attempt.preparedReference,
       // A second step is taken on the road or never.
       prepared: () => Promise.resolve(false),
     });
   const noAnswer = { kind: 'unknown', code: ADAPTER_FAILED, providerReference: null } as const;
   const outcome = await askProvider<AttemptOutcome>(again, noAnswer, authorization.id, deps);
-  // What was turned away was the repeat: it says nothing about the first request.
-  const isAboutRepeat =
-    outcome.kind === 'not_sent' || outcome.kind === 'rejected' || outcome.kind === 'unknown';
-  if (isAboutRepeat) return { kind: 'nothing', answered: false, result: `no_answer ${outcome.kind}` };
+  if (isAboutRepeat(outcome))
+    return { kind: 'nothing', answered: false, result: `no_answer ${outcome.kind}` };
   return { kind: 'outcome', outcome, by: 'replay' };
 }
 

@@ -591,6 +591,12 @@ export interface AuthorizeCall {
   readonly scaRegion: boolean;
   readonly budget: CallBudget;
   /**
+   * An earlier call for this attempt may have been carried out. Then only what became of the attempt under its key counts,
+   * the first answer or the state it is in: what the provider turns away before it looks there (a request that it finds
+   * wanting, credentials, a limit) or because of that state is about the repeat, and is `unknown`.
+   */
+  readonly isRepeat: boolean;
+  /**
    * Of a provider with two steps: the authorization's id there that an earlier call for this attempt has made; null: make
    * one. The others take no notice of it.
    */

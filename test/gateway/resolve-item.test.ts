@@ -361,6 +361,7 @@ describe('an attempt that cannot be asked about', () => {
         brand,
         scaRegion,
         budget,
+        isRepeat: true,
         preparedReference: null,
         prepared: expect.any(Function),
       },

@@ -20,6 +20,7 @@ import type {
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { declineOfReading } from '../decline-outcome.ts';
+import { unlessRepeat } from '../outcomes.ts';
 import { readJsonAnswer } from '../read-json.ts';
 import { createTransport, type Transport, type TransportResult } from '../transport.ts';
 import { amountFromAdyen } from './amounts.ts';
@@ -64,8 +65,7 @@ const HOUR_MS = 60 * 60_000;
  * |---|---|
  * | a repeat under the same key, within the key's life: `Authorised` | for: approved |
  * | the same: `Refused`, `Error`, `Cancelled` | against, by the code tables |
- * | the same: the 5xx that is kept under the key, 704 | none: wait for the event, or cancel |
- * | the same: 5xx with `transient-error: true` | against: no issuer was messaged |
+ * | the same: any error (the 5xx that is kept under the key, 704, a 4xx, `transient-error: true`) | none: it may be about the repeat; wait for the event, or cancel |
  * | event AUTHORISATION, success true | for: approved |
  * | event AUTHORISATION, success false | against, by the reason that it names |
  * | `POST /cancels`: `received` | none: Adyen says so of everything |
@@ -127,12 +127,14 @@ class AdyenProvider implements Provider {
     const answer = await this.#post('/payments', key, body, call.budget);
     if (answer.kind === 'not_sent') return answer;
     if (answer.kind === 'unknown') return { ...answer, providerReference: null };
-    if (answer.status !== 200) return outcomeOfError(errorAnswerOf(answer), call, this.#deps);
+    if (answer.status !== 200) {
+      return unlessRepeat(outcomeOfError(errorAnswerOf(answer), call, this.#deps), call);
+    }
     const wire = readJsonAnswer(answer, wirePayment);
     if (wire === null) return { kind: 'unknown', code: 'answer_malformed', providerReference: null };
     const told = answer.headers['idempotency-key'];
     const repeatsKey = typeof told === 'string' && told.toLowerCase() === key;
-    return outcomeOfPayment({ wire, repeatsKey }, call, this.#deps);
+    return outcomeOfPayment({ wire, repeatsKey, isRepeat: call.isRepeat }, call, this.#deps);
   }
 
   async inquire(): Promise<InquiryAnswer> {

@@ -20,6 +20,7 @@ import type {
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { declineOfReading } from '../decline-outcome.ts';
+import { unlessRepeat } from '../outcomes.ts';
 import { readJsonAnswer } from '../read-json.ts';
 import { createTransport, type Transport, type TransportResult } from '../transport.ts';
 import { type ErrorAnswer, operationOutcomeOfError, outcomeOfError, readCheckoutDecline } from './codes.ts';
@@ -113,7 +114,7 @@ class CheckoutProvider implements Provider {
     if (answer.kind === 'unknown') return { ...answer, providerReference: null };
     // 201: decided. 202: to be decided, or the customer has to go somewhere first.
     if (answer.status !== 201 && answer.status !== 202) {
-      return outcomeOfError(errorAnswerOf(answer), call, this.#deps);
+      return unlessRepeat(outcomeOfError(errorAnswerOf(answer), call, this.#deps), call);
     }
     const wire = readJsonAnswer(answer, wirePayment);
     if (wire === null) return { kind: 'unknown', code: 'answer_malformed', providerReference: null };

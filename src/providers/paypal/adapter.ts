@@ -19,7 +19,7 @@ import type {
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { declineOfReading } from '../decline-outcome.ts';
-import { rejected } from '../outcomes.ts';
+import { rejected, unlessRepeat } from '../outcomes.ts';
 import { readJsonAnswer } from '../read-json.ts';
 import { repeatsCard } from '../repeats-card.ts';
 import { createTransport, type Transport } from '../transport.ts';
@@ -129,8 +129,11 @@ class PaypalProvider implements Provider {
   async authorize(call: AuthorizeCall): Promise<AttemptOutcome> {
     const bodies = authorizationBodies(call);
     if (bodies === null) return { kind: 'not_sent', code: NOT_SUPPORTED, missing: missingOf(call) };
-    if (call.preparedReference !== null)
-      return this.#authorizeOrder(call.preparedReference, bodies.authorize, call);
+    if (call.preparedReference !== null) {
+      // The order says more than a repeat: that may be refused because of what the first request brought about.
+      const told = call.isRepeat ? await this.#outcomeIn(call.preparedReference, call) : null;
+      return told ?? this.#authorizeOrder(call.preparedReference, bodies.authorize, call);
+    }
     const made = await this.#makeOrder(bodies.order, call);
     if (made.kind !== 'made') return made;
     const { orderId } = made;
@@ -184,7 +187,7 @@ class PaypalProvider implements Provider {
     if (answer.kind === 'unknown') return unknown(answer.code);
     const asked = { ...call, orderId, merchantId };
     if (answer.status !== 201 && answer.status !== 200) {
-      return outcomeOfError(errorAnswerOf(answer), asked, this.#deps);
+      return unlessRepeat(outcomeOfError(errorAnswerOf(answer), asked, this.#deps), call);
     }
     const order = readJsonAnswer(answer, wireOrder);
     if (order === null) return unknown('answer_malformed');
@@ -198,6 +201,12 @@ class PaypalProvider implements Provider {
       case 'mismatch':
         return unknown('answer_mismatch');
     }
+  }
+
+  /** What became of an attempt by its order; null when nothing was authorized for it so far, or it cannot be read. */
+  async #outcomeIn(orderId: string, call: AuthorizeCall): Promise<AttemptOutcome | null> {
+    const answer = await this.inquire({ ...call, providerReference: orderId });
+    return answer.kind === 'found' ? answer.outcome : null;
   }
 
   async inquire(query: InquireQuery): Promise<InquiryAnswer> {

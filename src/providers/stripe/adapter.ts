@@ -21,7 +21,7 @@ import type {
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { declineOfReading } from '../decline-outcome.ts';
-import { rejected, unknown } from '../outcomes.ts';
+import { rejected, unknown, unlessRepeat } from '../outcomes.ts';
 import {
   outcomeOfConfirmError,
   outcomeOfCreateError,
@@ -181,8 +181,9 @@ class StripeProvider implements Provider {
       case 'error': {
         const { error } = answer;
         const outcome = outcomeOfConfirmError(answer, id, this.#deps);
+        if (outcome !== null) return unlessRepeat(outcome, call);
         // Without an error of Stripe's own it is one that says what it is.
-        return outcome ?? (error === null ? unknown(MISMATCH, id) : this.#afterRefusal(call, id, error));
+        return error === null ? unknown(MISMATCH, id) : this.#afterRefusal(call, id, error);
       }
       case 'read': {
         const outcome = this.#outcomeOf(answer.value, id, call);
@@ -207,14 +208,15 @@ class StripeProvider implements Provider {
     if (look.kind !== 'read') {
       const refusal = { error, charge: null, isChargeUnseen: true };
       return isDecline
-        ? outcomeOfRefusal(refusal, call, to)
+        ? unlessRepeat(outcomeOfRefusal(refusal, call, to), call)
         : unknown(error.code ?? 'confirmation_refused', id);
     }
     const outcome = this.#outcomeOf(look.value, id, call);
     if (outcome !== 'unconfirmed') return outcome;
     // An error about the key is about the request that used it first.
     if (error.type === 'idempotency_error') return unknown('idempotency_error', id);
-    return outcomeOfRefusal({ error, charge: null, isChargeUnseen: false }, call, to);
+    // Of a repeat: the first confirmation may still be on its way.
+    return unlessRepeat(outcomeOfRefusal({ error, charge: null, isChargeUnseen: false }, call, to), call);
   }
 
   #outcomeOf(

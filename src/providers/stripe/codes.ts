@@ -309,7 +309,8 @@ export function outcomeOfCreateError(answer: ErrorAnswer, asked: Asked, deps: Ad
 
 /**
  * The outcome where the confirmation was answered with an error that says by itself what it is; null: the intent has to be
- * read to know (it was refused, or may have been confirmed before).
+ * read to know (it was refused, or may have been confirmed before). A status without Stripe's own error may be that of
+ * somebody on the way back.
  */
 export function outcomeOfConfirmError(
   answer: ErrorAnswer,
@@ -318,11 +319,12 @@ export function outcomeOfConfirmError(
 ): AttemptOutcome | null {
   const { status, headers } = answer;
   const code = codeOfError(answer);
+  if (answer.error === null) return unknown(code, providerReference);
   switch (status) {
     case 400:
     case 402:
     case 404:
-      return answer.error === null ? unknown(code, providerReference) : null;
+      return null;
     case 401:
     case 403:
       return rejected('configuration', code, null, providerReference);

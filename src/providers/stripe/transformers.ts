@@ -175,6 +175,11 @@ export type WireDispute = z.output<typeof wireDispute>;
 export type WireError = z.output<typeof wireError>['error'];
 export type WirePaymentError = z.output<typeof paymentError>;
 
+/** Whether an error says of which type it is, in a word that looks like Stripe's. */
+export function isTyped({ type }: WireError): boolean {
+  return type !== null && type !== undefined && type !== UNREADABLE;
+}
+
 /** The charge that an intent shows; null when there is none, or only its id is told. */
 export function shownCharge({ latest_charge: charge }: Pick<WireIntent, 'latest_charge'>): WireCharge | null {
   return charge === null || charge === undefined || typeof charge === 'string' ? null : charge;

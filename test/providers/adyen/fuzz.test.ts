@@ -24,7 +24,9 @@ const asked = { attemptId: 'att_aBc_1', request, brand: 'visa', scaRegion: false
 
 const outcomeOf = (body: unknown): AttemptOutcome | null => {
   const read = wirePayment.safeParse(body);
-  return read.success ? outcomeOfPayment({ wire: read.data, repeatsKey: true }, asked, deps) : null;
+  return read.success
+    ? outcomeOfPayment({ wire: read.data, repeatsKey: true, isRepeat: false }, asked, deps)
+    : null;
 };
 
 const isApproval = (outcome: AttemptOutcome | null): boolean =>

@@ -288,6 +288,19 @@ describe('a notice', () => {
       'cap_aBc_2',
       'NC6HT9CRT65ZGN82',
     ],
+    ...(['AUTHORISATION', 'CAPTURE', 'CANCELLATION', 'EXPIRE'] as const).map(
+      (eventCode): [string, EventItem, null, null, string] => [
+        `${eventCode} of somebody, with our name in a field that nobody signs`,
+        modification({
+          eventCode,
+          merchantReference: 'order-7781',
+          additionalData: { modificationMerchantReferences: 'att_aBc_1,cap_aBc_2' },
+        }),
+        null,
+        null,
+        'NC6HT9CRT65ZGN82',
+      ],
+    ),
   ])('names what it is about: %s', (_what, item, attemptId, operationId, providerReference) => {
     expect(noticeOf(item)).toMatchObject({ attemptId, operationId, providerReference, type: item.eventCode });
   });
@@ -334,7 +347,6 @@ describe('a notice', () => {
       authorised: null,
       refusal: null,
       link: { id: '060720116005060', brand: 'visa', date: '2026-11-23' },
-      action: null,
       dispute: null,
     });
   });

@@ -5,7 +5,12 @@ import {
   providerContract,
   type Situation,
 } from '../../contracts/provider-contract.ts';
-import { distorted, type Mishap, type StandInRequest } from '../../support/psp-stand-in.ts';
+import {
+  blockedOnTheWayBack,
+  distorted,
+  type Mishap,
+  type StandInRequest,
+} from '../../support/psp-stand-in.ts';
 import { shippedDeclineTables } from '../shipped-decline-tables.ts';
 import { checkoutContract } from './checkout-contract.ts';
 import {
@@ -53,6 +58,10 @@ const MEANS: Readonly<Record<Situation, Means>> = {
   fail_not_processed: { skip: 'Checkout.com marks no failure of its own as not processed' },
   fail_processed: instead(true, failed),
   fail_unprocessed_unsaid: instead(false, html),
+  bare_401: { mishap: blockedOnTheWayBack(401) },
+  bare_403: { mishap: blockedOnTheWayBack(403) },
+  bare_404: { mishap: blockedOnTheWayBack(404) },
+  bare_429: { mishap: blockedOnTheWayBack(429) },
 };
 
 const isPayment = ({ method, path }: StandInRequest) => method === 'POST' && path === '/payments';
@@ -65,6 +74,8 @@ function mishapOf(
   switch (how) {
     case 'lost':
       return { kind: 'reset_after' };
+    case 'bare_403':
+      return blockedOnTheWayBack(403);
     case 'unprocessed':
       return {
         kind: 'instead',
@@ -97,6 +108,11 @@ providerContract('checkout', {
         }
         if ('mishap' in means) server.meet(means.mishap, isPayment);
         return { token: TOKENS.approve };
+      },
+      findWanting() {
+        const answer = errorAnswer(422, 'request_invalid', ['card_number_invalid']);
+        server.meet({ kind: 'instead', carriedOut: false, answer }, isPayment);
+        return undefined;
       },
       async fail(operation, how) {
         const met = mishapOf(operation, how);

@@ -426,10 +426,15 @@ describe('errors of the second step', () => {
       error(429, 'RATE_LIMIT_REACHED', undefined, { 'retry-after': '120' }),
       { kind: 'rejected', reason: 'rate_limited', retryAfterMs: 120_000 },
     ],
+    ['429 of somebody on the way', new Response('', { status: 429 }), { kind: 'unknown', code: 'http_429' }],
     [
-      '429 of somebody before it',
-      new Response('', { status: 429 }),
-      { kind: 'rejected', reason: 'rate_limited', retryAfterMs: 1_000, code: 'http_429' },
+      '403 of somebody on the way, in a common form',
+      () =>
+        new Response('{"error":"forbidden"}', {
+          status: 403,
+          headers: { 'content-type': 'application/json' },
+        }),
+      { kind: 'unknown', code: 'forbidden' },
     ],
     [
       'INSTRUMENT_DECLINED',
@@ -469,7 +474,7 @@ describe('errors of the second step', () => {
     [
       'DUPLICATE_INVOICE_ID',
       error(422, 'UNPROCESSABLE_ENTITY', 'DUPLICATE_INVOICE_ID'),
-      { kind: 'declined', decline: { category: 'duplicate_suspected', otherProvider: 'no' } },
+      { kind: 'unknown', code: 'DUPLICATE_INVOICE_ID' },
     ],
     [
       'ORDER_ALREADY_AUTHORIZED',

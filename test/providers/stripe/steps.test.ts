@@ -66,7 +66,7 @@ describe('the first step', () => {
     [
       'a key without the right',
       answer(fails(403, {})),
-      { ...NEVER, reason: 'configuration', code: 'http_403' },
+      { ...NEVER, reason: 'configuration', code: 'invalid_request_error' },
     ],
     ['no such address', answer(json({}, 404)), { ...NEVER, reason: 'configuration', code: 'http_404' }],
     [

@@ -151,6 +151,7 @@ export const callOf = (over: Partial<AuthorizeCall> = {}): AuthorizeCall => ({
   brand: 'visa',
   scaRegion: false,
   budget: budget(),
+  isRepeat: false,
   preparedReference: null,
   prepared: async () => true,
   ...over,
