@@ -125,8 +125,10 @@ export class ApprovalModel {
   readonly #watches: ChangeWatch;
   readonly #logGamma: number;
   readonly #logFast: number;
-  /** Numbers of providers, from 1. */
+  /** Names of providers by number, from 1; the first entry stands for all together. */
+  readonly #names: string[] = [''];
   readonly #providers = new Map<string, number>();
+  #lastNumber = POOLED;
   /** By the name of the cells. */
   readonly #views = new Map<string, View>();
   /** Outcomes so far, by scope. */
@@ -198,8 +200,7 @@ export class ApprovalModel {
 
   /** Everything learned, to be restored by a later process. Watches for changes begin anew. */
   *saved(): Generator<SavedTally & { readonly name: string }> {
-    const names = ['', ...this.#providers.keys()];
-    for (const tally of this.#tallies.saved()) yield { ...tally, name: names[tally.provider] ?? '' };
+    for (const tally of this.#tallies.saved()) yield { ...tally, name: this.#names[tally.provider] ?? '' };
   }
 
   restore(tally: SavedTally & { readonly name: string }): void {
@@ -210,10 +211,18 @@ export class ApprovalModel {
   }
 
   #numberOf(provider: string): number {
-    const known = this.#providers.get(provider);
-    if (known !== undefined) return known;
-    const number = this.#providers.size + 1;
-    this.#providers.set(provider, number);
+    // A decision asks for all in turn, mostly in the order in which they were first asked for.
+    const next = this.#lastNumber + 1;
+    if (this.#names[next] === provider) {
+      this.#lastNumber = next;
+      return next;
+    }
+    let number = this.#providers.get(provider);
+    if (number === undefined) {
+      number = this.#names.push(provider) - 1;
+      this.#providers.set(provider, number);
+    }
+    this.#lastNumber = number;
     return number;
   }
 
@@ -373,7 +382,9 @@ const SEPARATOR = '\u001f';
 
 function nameOf(facts: RoutingFacts, { name, later }: LearningScope): string {
   const { cardBin, cardBrand, cardCountry, cardIssuer } = facts;
-  return [name, later ? 'later' : 'first', cardBrand, cardCountry, cardIssuer, cardBin].join(SEPARATOR);
+  const stage = later ? 'later' : 'first';
+  const S = SEPARATOR;
+  return `${name}${S}${stage}${S}${cardBrand}${S}${cardCountry ?? ''}${S}${cardIssuer ?? ''}${S}${cardBin ?? ''}`;
 }
 
 function cellsOf(name: string, facts: RoutingFacts, scope: LearningScope): Cells {
