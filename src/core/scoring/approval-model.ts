@@ -32,11 +32,17 @@ export interface ApprovalModelSettings {
 /**
  * Memory of 20,000 outcomes of a cell while nothing changes, of 1,000 for 5,000 outcomes after a change. Chosen by the
  * worlds of `npm run worlds`; a plain memory of 2,000 outcomes forgets too fast to tell 92 % from 90 %, and too slowly
- * to follow a sudden change.
+ * to follow a sudden change. Of the neighbours none is better over all worlds: a threshold of 7 raises regret in drifts
+ * from 193 to 398 and in outages from 426 to 695, one of 13 in drifts to 271; gamma .99998 in the stress world from 321
+ * to 482, .9999 in outages to 507.
+ *
+ * Priors are heavy, because every cell pays for finding out by itself what its parent knows: with 1000, 1000, 500 and 200
+ * outcomes from brand to BIN regret was 1220 of 120,000 where BINs differ and 758 of 80,000 where they do not; with
+ * these 961 and 375, and the same in all other worlds.
  */
 export const APPROVAL_MODEL_DEFAULTS: ApprovalModelSettings = {
   priorMean: 0.85,
-  priorWeight: { provider: 50, brand: 1000, country_brand: 1000, issuer: 500, bin: 200 },
+  priorWeight: { provider: 50, brand: 4000, country_brand: 4000, issuer: 1000, bin: 1000 },
   gamma: 0.99995,
   gammaAfterChange: 0.999,
   fastFor: 5000,
@@ -75,7 +81,7 @@ const HEAVY = 200;
 /** Outcomes' worth of trust in the posterior where a tally's own rate is watched. */
 const OWN_RATE_PRIOR = 10;
 /** Share of the prior's weight that is left to a provider that has just changed in a cell: it is less like the parent. */
-const PRIOR_AFTER_CHANGE = 0.1;
+const PRIOR_AFTER_CHANGE = 0.025;
 /** Kinds of payments whose estimates are kept ready. */
 const VIEWS = 4096;
 /** Estimates are made anew after this share of the outcomes that the scope has seen, and this many at most. */
