@@ -2,7 +2,7 @@ import type { CandidateExplanation } from '../core/decision.ts';
 import { eligibilityReason, sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
 import type { LearningScope } from '../core/scoring/approval-model.ts';
-import { type RankCandidate, rankCandidates } from '../core/scoring/rank-candidates.ts';
+import { type RankCandidate, type Ranking, rankCandidates } from '../core/scoring/rank-candidates.ts';
 import type { Admitted } from './attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import type { Provider } from './ports.ts';
@@ -49,7 +49,8 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
   const scope = road.current.attempts.length > 0 ? LATER_ATTEMPTS : FIRST_ATTEMPTS;
   const eligible: RankCandidate[] = [];
   const ineligible: { readonly provider: string; readonly reason: string }[] = [];
-  const usable = new Map<string, Omit<Candidate, 'propensity'>>();
+  /** As `eligible`, place by place. */
+  const usable: Omit<Candidate, 'propensity'>[] = [];
   for (const contract of road.ruleset.providers.values()) {
     const { id } = contract;
     if (road.current.attempts.some((attempt) => attempt.provider === id)) continue;
@@ -61,7 +62,7 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
       ineligible.push({ provider: id, reason: reason ?? 'not_connected' });
       continue;
     }
-    usable.set(id, { contract, provider, token });
+    usable.push({ contract, provider, token });
     eligible.push({
       provider: id,
       fees: contract.fees,
@@ -82,31 +83,30 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
     ineligible,
     draw: deps.randomness.unit,
   });
-  const order = ranking.candidates.flatMap(({ provider, propensity }) => {
-    const candidate = usable.get(provider);
-    return candidate === undefined ? [] : [{ ...candidate, propensity }];
+  const order = ranking.order.map((place): Candidate => {
+    const { contract, provider, token } = usable[place] as Omit<Candidate, 'propensity'>;
+    return { contract, provider, token, propensity: ranking.propensities[place] as number };
   });
-  return decisionOf(order, ranking.candidates, ranking.notes);
+  return decisionOf(order, ranking);
 }
 
-function decisionOf(
-  order: readonly Candidate[],
-  ranked: readonly CandidateExplanation[],
-  notes: readonly string[],
-): Decision {
+function decisionOf(order: readonly Candidate[], ranking: Ranking): Decision {
   const passedOver = new Map<string, string>();
   let retryAfterMs: number | null = null;
   return {
     order,
-    notes,
+    notes: ranking.notes,
     passOver(provider, reason, waitMs) {
       passedOver.set(provider, reason);
       if (waitMs !== null) retryAfterMs = retryAfterMs === null ? waitMs : Math.min(retryAfterMs, waitMs);
     },
     explain: () =>
       passedOver.size === 0
-        ? ranked
-        : ranked.map((entry) => ({ ...entry, reason: passedOver.get(entry.provider) ?? entry.reason })),
+        ? ranking.candidates
+        : ranking.candidates.map((entry) => ({
+            ...entry,
+            reason: passedOver.get(entry.provider) ?? entry.reason,
+          })),
     retryAfterMs: () => retryAfterMs,
   };
 }

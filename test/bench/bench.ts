@@ -2,7 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
 /** Runs every bench, each in a process of its own: `npm run bench`. Prints ratios; nothing is asserted about time. */
-for (const name of ['bin-look-ups', 'decisions', 'journal-commits', 'authorization-cpu']) {
+for (const name of [
+  'bin-look-ups',
+  'rankings',
+  'learned-cells',
+  'decisions',
+  'journal-commits',
+  'authorization-cpu',
+]) {
   const run = spawnSync(process.execPath, [join(import.meta.dirname, `${name}.ts`)], { stdio: 'inherit' });
   if (run.status !== 0) process.exitCode = 1;
 }

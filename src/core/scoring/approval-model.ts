@@ -32,11 +32,17 @@ export interface ApprovalModelSettings {
 /**
  * Memory of 20,000 outcomes of a cell while nothing changes, of 1,000 for 5,000 outcomes after a change. Chosen by the
  * worlds of `npm run worlds`; a plain memory of 2,000 outcomes forgets too fast to tell 92 % from 90 %, and too slowly
- * to follow a sudden change.
+ * to follow a sudden change. Of the neighbours none is better over all worlds: a threshold of 7 raises regret in drifts
+ * from 193 to 398 and in outages from 426 to 695, one of 13 in drifts to 271; gamma .99998 in the stress world from 321
+ * to 482, .9999 in outages to 507.
+ *
+ * Priors are heavy, because every cell pays for finding out by itself what its parent knows: with 1000, 1000, 500 and 200
+ * outcomes from brand to BIN regret was 1220 of 120,000 where BINs differ and 758 of 80,000 where they do not; with
+ * these 961 and 375, and the same in all other worlds.
  */
 export const APPROVAL_MODEL_DEFAULTS: ApprovalModelSettings = {
   priorMean: 0.85,
-  priorWeight: { provider: 50, brand: 1000, country_brand: 1000, issuer: 500, bin: 200 },
+  priorWeight: { provider: 50, brand: 4000, country_brand: 4000, issuer: 1000, bin: 1000 },
   gamma: 0.99995,
   gammaAfterChange: 0.999,
   fastFor: 5000,
@@ -85,7 +91,7 @@ const HEAVY = 200;
 /** Outcomes' worth of trust in the posterior where a tally's own rate is watched. */
 const OWN_RATE_PRIOR = 10;
 /** Share of the prior's weight that is left to a provider that has just changed in a cell: it is less like the parent. */
-const PRIOR_AFTER_CHANGE = 0.1;
+const PRIOR_AFTER_CHANGE = 0.025;
 /** Kinds of payments whose estimates are kept ready. */
 const VIEWS = 4096;
 /** Estimates are made anew after this share of the outcomes that the scope has seen, and this many at most. */
@@ -135,8 +141,10 @@ export class ApprovalModel {
   readonly #watches: ChangeWatch;
   readonly #logGamma: number;
   readonly #logFast: number;
-  /** Numbers of providers, from 1. */
+  /** Names of providers by number, from 1; the first entry stands for all together. */
+  readonly #names: string[] = [''];
   readonly #providers = new Map<string, number>();
+  #lastNumber = POOLED;
   /** By the name of the cells. */
   readonly #views = new Map<string, View>();
   /** Outcomes so far, by scope. */
@@ -208,7 +216,7 @@ export class ApprovalModel {
 
   /** Everything learned so far, to be restored by a later process. Watches for changes begin anew there. */
   saved(): SavedApprovals {
-    return { providers: ['', ...this.#providers.keys()], tallies: this.#tallies.saved() };
+    return { providers: [...this.#names], tallies: this.#tallies.saved() };
   }
 
   /**
@@ -225,10 +233,18 @@ export class ApprovalModel {
   }
 
   #numberOf(provider: string): number {
-    const known = this.#providers.get(provider);
-    if (known !== undefined) return known;
-    const number = this.#providers.size + 1;
-    this.#providers.set(provider, number);
+    // A decision asks for all in turn, mostly in the order in which they were first asked for.
+    const next = this.#lastNumber + 1;
+    if (this.#names[next] === provider) {
+      this.#lastNumber = next;
+      return next;
+    }
+    let number = this.#providers.get(provider);
+    if (number === undefined) {
+      number = this.#names.push(provider) - 1;
+      this.#providers.set(provider, number);
+    }
+    this.#lastNumber = number;
     return number;
   }
 
@@ -388,7 +404,9 @@ const SEPARATOR = '\u001f';
 
 function nameOf(facts: RoutingFacts, { name, later }: LearningScope): string {
   const { cardBin, cardBrand, cardCountry, cardIssuer } = facts;
-  return [name, later ? 'later' : 'first', cardBrand, cardCountry, cardIssuer, cardBin].join(SEPARATOR);
+  const stage = later ? 'later' : 'first';
+  const S = SEPARATOR;
+  return `${name}${S}${stage}${S}${cardBrand}${S}${cardCountry ?? ''}${S}${cardIssuer ?? ''}${S}${cardBin ?? ''}`;
 }
 
 function cellsOf(name: string, facts: RoutingFacts, scope: LearningScope): Cells {

@@ -1,11 +1,11 @@
 /** Distribution function of the normal distribution from -REACH to REACH, by nearest step. */
 const REACH = 6;
-const STEPS_PER_UNIT = 1024;
+const STEPS_PER_UNIT = 256;
 const NORMAL = normalTable();
 
 /** Steps of the integration: few enough for the road; fewer where many are compared, whose shares are small. */
 const STEPS = 24;
-const STEPS_OF_MANY = 12;
+const STEPS_OF_MANY = 8;
 const MANY = 16;
 const EDGES = STEPS + 1;
 /** Deviations beyond which nothing is expected. */
@@ -44,6 +44,7 @@ export function bestOfNormals(
   const width = (high - low) / steps;
   products.fill(1);
   for (let index = 0; index < count; index += 1) {
+    if (isHopeless(means, deviations, index, low)) continue;
     const scale = STEPS_PER_UNIT / (deviations[index] as number);
     const row = index * EDGES;
     let place = (low - (means[index] as number)) * scale + REACH * STEPS_PER_UNIT;
@@ -59,6 +60,10 @@ export function bestOfNormals(
   }
   let sum = 0;
   for (let index = 0; index < count; index += 1) {
+    if (isHopeless(means, deviations, index, low)) {
+      out[index] = 0;
+      continue;
+    }
     const row = index * EDGES;
     let probability = 0;
     let before = distributions[row] as number;
@@ -73,6 +78,11 @@ export function bestOfNormals(
     sum += probability;
   }
   for (let index = 0; index < count; index += 1) out[index] = (out[index] as number) / sum;
+}
+
+/** Whether nothing is expected of it above the worst that is expected of the best. */
+function isHopeless(means: Float64Array, deviations: Float64Array, index: number, low: number): boolean {
+  return (means[index] as number) + TAIL * (deviations[index] as number) <= low;
 }
 
 function distributionAt(place: number): number {
