@@ -85,6 +85,8 @@ interface ToSend {
   readonly how: Exclude<Sending['kind'], 'none'>;
   /** Whether the provider has just said that it does not know the operation. */
   readonly wasNotFound: boolean;
+  /** Whether an earlier request may have been carried out. */
+  readonly isRepeat: boolean;
 }
 
 /** Asks about an operation that may have been sent, where that can be; what nobody knows there may have to be sent. */
@@ -94,7 +96,7 @@ async function ask(
   to: Connected,
   deps: GatewayDeps,
 ): Promise<Told | ToSend> {
-  if (isNew) return { kind: 'to_send', how: 'free', wasNotFound: false };
+  if (isNew) return { kind: 'to_send', how: 'free', wasNotFound: false, isRepeat: false };
   const { provider, contract } = to;
   const inquiry = canInquire(target, provider)
     ? await inquireOperation(provider, target, budgetFor(contract, deps), deps)
@@ -110,7 +112,7 @@ async function ask(
     // It was sent again before and refused, and neither that nor the first request is known there.
     return { ...told, end: { status: 'failed', code, providerReference: null } };
   }
-  return { kind: 'to_send', how: sending.kind, wasNotFound };
+  return { kind: 'to_send', how: sending.kind, wasNotFound, isRepeat: sending.kind === 'free' };
 }
 
 function canInquire(target: OperationTarget, { semantics }: Provider): boolean {
@@ -120,7 +122,7 @@ function canInquire(target: OperationTarget, { semantics }: Provider): boolean {
 /** Sends an operation, after what must be durable before is, and takes the answer for what it says. */
 async function send(
   target: OperationTarget,
-  { how, wasNotFound }: ToSend,
+  { how, wasNotFound, isRepeat }: ToSend,
   to: Connected,
   item: WorkItem,
   deps: GatewayDeps,
@@ -133,7 +135,7 @@ async function send(
     if (recorded.kind !== 'written') return { authorization, answered: recorded.kind === 'unchanged' };
     target = { ...target, authorization: recorded.authorization };
   }
-  const outcome = await sendOperation(provider, target, budgetFor(contract, deps), deps);
+  const outcome = await sendOperation(provider, target, budgetFor(contract, deps), deps, isRepeat);
   let end = endOfOutcome(outcome) ?? (wasNotFound ? endOfSpentVoid(outcome, target, to, deps) : null);
   if (outcome.kind === 'accepted' && operation.kind === 'void' && !canInquire(target, provider)) {
     // No inquiry tells of the void, and its notice may be lost: the authorization itself is asked about.

@@ -664,10 +664,15 @@ export interface OperationCall {
   /** Of a capture: nothing more will be captured, what is left is given back. */
   readonly final: boolean;
   readonly budget: CallBudget;
+  /**
+   * Set where an earlier call under this key may have been carried out: it must be the same request again, or none, and a
+   * refusal may be about what the first has brought about. Left out: it is the first, or no earlier one was carried out.
+   */
+  readonly isRepeat?: boolean;
 }
 
 /** An operation as it was asked for: what is told about it is read against this. */
-export interface AskedOperation extends Omit<OperationCall, 'providerKey' | 'budget'> {
+export interface AskedOperation extends Omit<OperationCall, 'providerKey' | 'budget' | 'isRepeat'> {
   readonly operation: OperationKind;
 }
 
