@@ -244,6 +244,11 @@ export const eventSchema = z
           reason: nullableText,
           amount: amountSchema.nullable(),
           respond_by: z.iso.datetime().nullable(),
+          proven: z
+            .boolean()
+            .describe(
+              "False: the provider's signature does not cover what it says; look there before acting on it",
+            ),
           attempt: nullableText,
           provider: nullableText,
           provider_event: z.string(),

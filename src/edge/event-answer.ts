@@ -30,13 +30,14 @@ function disputeAnswer({ entry, authorization }: ToldEvent) {
     readonly notice?: string;
   };
   if (entry.kind !== 'disputed' || data.dispute === undefined) return null;
-  const { disputeId, stage, reason, amount, respondByMs } = data.dispute;
+  const { disputeId, stage, reason, amount, respondByMs, unproven = false } = data.dispute;
   return {
     id: scrub(disputeId),
     stage,
     reason: reason === null ? null : scrub(reason),
     amount,
     respond_by: respondByMs === null ? null : new Date(respondByMs).toISOString(),
+    proven: !unproven,
     attempt: data.attempt ?? null,
     provider: providerOf(authorization, data.attempt),
     // The same when a provider's event had to be worked out twice.

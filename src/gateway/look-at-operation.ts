@@ -89,6 +89,8 @@ interface ToSend {
   readonly number: number | null;
   /** Whether the provider has just said that it does not know the operation. */
   readonly wasNotFound: boolean;
+  /** Whether an earlier request may have been carried out. */
+  readonly isRepeat: boolean;
 }
 
 /** Asks about an operation that may have been sent, where that can be; what nobody knows there may have to be sent. */
@@ -98,7 +100,9 @@ async function ask(
   to: Connected,
   deps: GatewayDeps,
 ): Promise<Told | ToSend> {
-  if (isNew) return { kind: 'to_send', how: 'free', number: FIRST_SENDING, wasNotFound: false };
+  if (isNew) {
+    return { kind: 'to_send', how: 'free', number: FIRST_SENDING, wasNotFound: false, isRepeat: false };
+  }
   const { provider, contract } = to;
   const inquiry = canInquire(target, provider)
     ? await inquireOperation(provider, target, budgetFor(contract, deps), deps)
@@ -115,7 +119,7 @@ async function ask(
     return { ...told, end: { status: 'failed', code, providerReference: null } };
   }
   const number = sending.kind === 'free' ? null : sending.number;
-  return { kind: 'to_send', how: sending.kind, number, wasNotFound };
+  return { kind: 'to_send', how: sending.kind, number, wasNotFound, isRepeat: sending.kind === 'free' };
 }
 
 function canInquire(target: OperationTarget, { semantics }: Provider): boolean {
@@ -125,7 +129,7 @@ function canInquire(target: OperationTarget, { semantics }: Provider): boolean {
 /** Sends an operation, after what must be durable before is, and takes the answer for what it says. */
 async function send(
   target: OperationTarget,
-  { how, number, wasNotFound }: ToSend,
+  { how, number, wasNotFound, isRepeat }: ToSend,
   to: Connected,
   item: WorkItem,
   deps: GatewayDeps,
@@ -138,7 +142,7 @@ async function send(
     if (recorded.kind !== 'written') return { authorization, answered: recorded.kind === 'unchanged' };
     target = { ...target, authorization: recorded.authorization };
   }
-  const outcome = await sendOperation(provider, target, budgetFor(contract, deps), deps);
+  const outcome = await sendOperation(provider, target, budgetFor(contract, deps), deps, isRepeat);
   const unprocessed = notProcessed(outcome, operation, provider.semantics, number);
   if (unprocessed !== null) {
     const recorded = await recordUnprocessed(target, unprocessed, deps);

@@ -1,22 +1,24 @@
 import { type Attempt, isUnsettled, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, applyOutcome, type OperationEnd } from '../core/lifecycle.ts';
-import { authorizationIdIn } from '../core/operation.ts';
+import { authorizationIdIn, type Operation } from '../core/operation.ts';
 import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
-import { budgetFor } from './attempt.ts';
+import { budgetFor, inquire } from './attempt.ts';
 import { changeAuthorization } from './change.ts';
-import { connected } from './connected.ts';
+import { type Connected, connected } from './connected.ts';
 import { describeError } from './describe-error.ts';
 import { doubtVoid } from './doubted-void.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
-import { askedOf, endOfInquiry, endOfRefusedVoid } from './operation-calls.ts';
+import { askedOf, endOfInquiry, endOfRefusedVoid, inquireOperation } from './operation-calls.ts';
 import type { Dispute, KeptNotice, NoticeEvidence, NoticeMessage, NoticeReading } from './ports.ts';
 import { attemptNamed } from './resolve-by-person.ts';
 import { tellUnmapped } from './unmapped.ts';
 
 /** Notices dealt with in one run. */
 const BATCH = 100;
+/** How long notices of one provider are begun in one run, milliseconds: the next run looks at all providers' again. */
+const RUN_MAX_MS = 2_000;
 
 export type KeepResult =
   /** Durable: it may be acknowledged. */
@@ -71,8 +73,17 @@ export async function keepNotices(
 export async function workOutNotices(deps: GatewayDeps): Promise<number> {
   const open = await callJournal('open_notices', deps, () => deps.journal.openNotices(BATCH));
   if (!open.ok) return 0;
+  const byProvider = Map.groupBy(open.value, ({ provider }) => provider);
+  const counts = await Promise.all([...byProvider.values()].map((notices) => workOutAll(notices, deps)));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Those of one provider, in order: it may have to be asked, and while it is slow the others' notices go on. */
+async function workOutAll(notices: readonly KeptNotice[], deps: GatewayDeps): Promise<number> {
+  const untilMs = deps.clock.monotonicMs() + RUN_MAX_MS;
   let dealtWith = 0;
-  for (const notice of open.value) {
+  for (const notice of notices) {
+    if (deps.clock.monotonicMs() > untilMs) break;
     const result = await workOut(notice, deps);
     // The journal failed: it stays, and is worked out later.
     if (result === null) continue;
@@ -112,9 +123,61 @@ async function workOut(notice: KeptNotice, deps: GatewayDeps): Promise<string | 
     }
     case 'attempt':
       return apply(notice, authorization, attempt.number, evidence, deps);
+    case 'hint':
+      return ask(notice, authorization, attempt, evidence.operationId, deps);
     case 'dispute':
       return keepDispute(notice, authorization, attempt, evidence.dispute, deps);
   }
+}
+
+/**
+ * What a notice only hints at is asked of its provider, and its answer taken for what it says. What is unsettled and cannot
+ * be told now, the resolver asks about anyway; about anything else somebody is told.
+ */
+async function ask(
+  notice: KeptNotice,
+  authorization: Authorization,
+  attempt: Attempt,
+  operationId: string | null,
+  deps: GatewayDeps,
+): Promise<string | null> {
+  const to = connected(notice.provider, deps);
+  const operation = authorization.operations.find(
+    ({ id, attemptNumber }) => id === operationId && attemptNumber === attempt.number,
+  );
+  if (operationId !== null && operation === undefined) return 'unmatched';
+  const told = to === null ? null : await inquireNow(to, authorization, attempt, operation ?? null, deps);
+  if (told !== null) return apply(notice, authorization, attempt.number, told, deps);
+  const isUnsettledYet =
+    operation === undefined ? isUnsettled(attempt.outcome) : operation.status === 'pending';
+  if (isUnsettledYet) return 'asked';
+  deps.observer.alert({
+    kind: 'notice_unanswered',
+    detail: `${notice.provider} told of ${notice.type}, and could not say by an inquiry what has changed; look there`,
+    authorizationId: authorization.id,
+  });
+  return 'unanswered';
+}
+
+/** What the provider says when it is asked; null when it does not tell. */
+async function inquireNow(
+  { provider, contract }: Connected,
+  authorization: Authorization,
+  attempt: Attempt,
+  operation: Operation | null,
+  deps: GatewayDeps,
+): Promise<Extract<NoticeEvidence, { readonly kind: 'attempt' | 'operation' }> | null> {
+  return deps.pacer.run(provider.id, async () => {
+    const budget = budgetFor(contract, deps);
+    if (operation === null) {
+      const answer = await inquire(provider, authorization, attempt.id, referenceOf(attempt), budget, deps);
+      return answer.kind === 'found' ? { kind: 'attempt', outcome: answer.outcome } : null;
+    }
+    const target = { authorization, attempt, operation };
+    const inquiry = await inquireOperation(provider, target, budget, deps);
+    if (endOfInquiry(inquiry) === null) return null;
+    return { kind: 'operation', operationId: operation.id, inquiry };
+  });
 }
 
 /** What a notice is about; null for both when it names nothing that is recorded. */

@@ -57,15 +57,20 @@ function callOf(target: OperationTarget, budget: CallBudget): OperationCall & As
   return { ...askedOf(target), providerKey: target.operation.providerKey, budget };
 }
 
-/** Asks the provider to carry an operation out, whose intent is durable. Never throws. */
+/**
+ * Asks the provider to carry an operation out, whose intent is durable. Never throws.
+ * @param isRepeat whether an earlier call for it may have been carried out
+ */
 export async function sendOperation(
   provider: Provider,
   target: OperationTarget,
   budget: CallBudget,
   deps: Pick<GatewayDeps, 'observer'>,
+  isRepeat = false,
 ): Promise<OperationOutcome> {
   const { operation, authorization } = target;
-  const send = () => provider[operation.kind](callOf(target, budget));
+  const call = callOf(target, budget);
+  const send = () => provider[operation.kind](isRepeat ? { ...call, isRepeat } : call);
   const unknown: OperationOutcome = { kind: 'unknown', code: ADAPTER_FAILED };
   return askProvider(send, unknown, authorization.id, deps);
 }

@@ -664,10 +664,15 @@ export interface OperationCall {
   /** Of a capture: nothing more will be captured, what is left is given back. */
   readonly final: boolean;
   readonly budget: CallBudget;
+  /**
+   * Set where an earlier call under this key may have been carried out: it must be the same request again, or none, and a
+   * refusal may be about what the first has brought about. Left out: it is the first, or no earlier one was carried out.
+   */
+  readonly isRepeat?: boolean;
 }
 
 /** An operation as it was asked for: what is told about it is read against this. */
-export interface AskedOperation extends Omit<OperationCall, 'providerKey' | 'budget'> {
+export interface AskedOperation extends Omit<OperationCall, 'providerKey' | 'budget' | 'isRepeat'> {
   readonly operation: OperationKind;
 }
 
@@ -740,6 +745,11 @@ export type NoticeEvidence =
   | { readonly kind: 'operation'; readonly operationId: string; readonly inquiry: OperationInquiry }
   /** The cardholder disputes what was captured, or the issuer tells of fraud: kept and told, nothing is moved by it. */
   | { readonly kind: 'dispute'; readonly dispute: Dispute }
+  /**
+   * Something about the attempt, or this operation on it, has changed; what, the message does not prove, because its
+   * signature does not cover all that it says. The provider is asked, and only its answer counts.
+   */
+  | { readonly kind: 'hint'; readonly operationId: string | null }
   /** It names our attempt, and is not about what was asked: amount, currency, merchant or operation differ. */
   | { readonly kind: 'mismatch' }
   /** Of no consequence. */
@@ -756,6 +766,8 @@ export interface Dispute {
   readonly amount: Amount | null;
   /** Wall clock by which evidence must be handed in; null when it is not said. */
   readonly respondByMs: number | null;
+  /** Set where the message's signature does not cover what it says: somebody else may have written it. Left out: it does. */
+  readonly unproven?: true;
 }
 
 /**

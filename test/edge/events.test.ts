@@ -120,6 +120,7 @@ describe('the body of an event', () => {
           stage: 'opened',
           amount: dispute.amount,
           respond_by: '2026-12-01T00:00:00.000Z',
+          proven: true,
           attempt: first?.id,
           provider: first?.provider,
           provider_event: 'evt_psp_1',

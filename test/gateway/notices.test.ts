@@ -792,3 +792,55 @@ describe('what becomes of a notice', () => {
     expect(known.resolved).toEqual([{ ...told, authorizationId, subject: 'attempt', result: 'approved' }]);
   });
 });
+
+describe('a notice that proves nothing by itself', () => {
+  const HINT: NoticeEvidence = { kind: 'hint', operationId: null };
+  const found: InquiryAnswer = {
+    kind: 'found',
+    outcome: { kind: 'approved', providerReference: 'psp_1', networkTransaction: null },
+  };
+
+  /** The same, and what the provider answers when it is asked. */
+  async function asking(answer: InquiryAnswer) {
+    const here = await scene(null, HINT);
+    const { provider } = here.deps;
+    let inquiries = 0;
+    const deps: GatewayDeps = {
+      ...here.deps,
+      provider: (id) => {
+        const each = provider(id);
+        if (each === undefined) return undefined;
+        return new Proxy(each, {
+          get: (target, property) => {
+            if (property !== 'inquire') return Reflect.get(target, property, target) as unknown;
+            return async () => {
+              inquiries += 1;
+              return answer;
+            };
+          },
+        });
+      },
+    };
+    const reading: NoticeReading = { kind: 'read', notices: [here.notice] };
+    await keepNotices('sandbox-a', MESSAGE, understanding(deps, reading, HINT));
+    return { ...here, deps: understanding(deps, reading, HINT), inquiries: () => inquiries };
+  }
+
+  it('has the provider asked at once, whose answer counts', async () => {
+    const { world, deps, id, inquiries } = await asking(found);
+    expect(await workOutNotices(deps)).toBe(1);
+    expect(inquiries()).toBe(1);
+    expect(await world.get(id)).toMatchObject({ status: 'approved' });
+  });
+
+  it.each<InquiryAnswer>([{ kind: 'not_found' }, { kind: 'no_answer', code: 'timeout' }])(
+    'changes nothing where the provider does not tell: %j',
+    async (answer) => {
+      const { world, deps, id, inquiries } = await asking(answer);
+      expect(await workOutNotices(deps)).toBe(1);
+      expect(inquiries()).toBe(1);
+      expect(await world.get(id)).toMatchObject({ status: 'pending' });
+      expect(await workOutNotices(deps), 'it is left to the resolver').toBe(0);
+    },
+  );
+});

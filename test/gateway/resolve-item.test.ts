@@ -1148,6 +1148,7 @@ describe('a capture or refund that may have been sent', () => {
   ])('is sent again %s', async (_, scene, isSent) => {
     const done = await look({ ...unsure, ...scene });
     expect(done.asked.some((what) => what !== 'inquireOperation')).toBe(isSent);
+    if (isSent) expect(done.calls.at(-1), 'told that it is one').toMatchObject({ isRepeat: true });
     // With nothing that must be recorded first.
     expect(done.steps.map(({ event }) => event.kind)).toEqual(isSent ? ['operation_ended'] : []);
   });

@@ -190,7 +190,12 @@ class AdyenProvider implements Provider {
     const key = wireKey(providerReference === null ? `${call.providerKey}r` : call.providerKey);
     const answer = await this.#post(path, key, body, call.budget);
     if (answer.kind !== 'response') return answer;
-    if (answer.status !== 201) return operationOutcomeOfError(errorAnswerOf(answer), operation, this.#deps);
+    if (answer.status !== 201) {
+      const outcome = operationOutcomeOfError(errorAnswerOf(answer), operation, this.#deps);
+      // What was done before may be why it cannot be done again: the event of the first request tells.
+      const isAboutRepeat = outcome.kind === 'refused' && call.isRepeat === true;
+      return isAboutRepeat ? { kind: 'unknown', code: outcome.code } : outcome;
+    }
     const wire = readJsonAnswer(answer, wireModification);
     if (wire === null) return { kind: 'unknown', code: 'answer_malformed' };
     return isAsked(wire, operation, call, this.#setup.merchantAccount)

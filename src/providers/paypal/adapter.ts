@@ -33,7 +33,7 @@ import {
   readPaypalDecline,
   unitOf,
 } from './codes.ts';
-import { paypalEvidence } from './evidence.ts';
+import { asHint, paypalEvidence } from './evidence.ts';
 import { PaypalNotices } from './notices.ts';
 import { PaypalOperations } from './operations.ts';
 import { PaypalApi } from './paypal-api.ts';
@@ -257,7 +257,7 @@ class PaypalProvider implements Provider {
   }
 
   evidenceIn(notice: Pick<Notice, 'type' | 'data'>, asked: NoticeSubject): NoticeEvidence {
-    return paypalEvidence(notice, asked, this.#setup.merchantId, this.#deps);
+    return asHint(paypalEvidence(notice, asked, this.#setup.merchantId, this.#deps));
   }
 
   classify(code: ProviderCode): Decline {

@@ -12,7 +12,25 @@ const NOTHING: NoticeEvidence = { kind: 'nothing' };
 const MISMATCH: NoticeEvidence = { kind: 'mismatch' };
 
 /**
- * What an event says about one of our attempts. An event is a picture of its moment and may come late or out of order; the
+ * An event as what it is worth: PayPal's signature covers only the CRC-32 of its body, so that whoever has seen one message
+ * can write others to it. What it says of money is a hint to ask; disputes, which no inquiry of ours tells, are told as
+ * unproven.
+ */
+export function asHint(evidence: NoticeEvidence): NoticeEvidence {
+  switch (evidence.kind) {
+    case 'attempt':
+      return { kind: 'hint', operationId: null };
+    case 'operation':
+      return { kind: 'hint', operationId: evidence.operationId };
+    case 'dispute':
+      return { kind: 'dispute', dispute: { ...evidence.dispute, unproven: true } };
+    default:
+      return evidence;
+  }
+}
+
+/**
+ * What an event says about one of our attempts, if it is PayPal's ({@link asHint}). An event is a picture of its moment and may come late or out of order; the
  * gateway takes it by the same rules as an inquiry.
  * @param merchantId the payee's account; null: not compared
  */

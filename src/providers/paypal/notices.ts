@@ -1,7 +1,8 @@
-import { verify } from 'node:crypto';
+import { createHash, verify } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { findCardNumber } from '../../core/cards/card-number.ts';
+import { LeastRecentMap } from '../../core/scoring/least-recent-map.ts';
 import type { Clock, Notice, NoticeMessage, NoticeReading } from '../../gateway/ports.ts';
 import { malformedNotice } from '../malformed-notice.ts';
 import { readJson } from '../read-json.ts';
@@ -15,6 +16,9 @@ import { subjectOfEvent, type ToldDispute, type ToldEvent, toldEvent } from './t
 const OLDEST_MS = (3 * 24 + 1) * 60 * 60_000;
 /** How far its time may lie ahead of ours, milliseconds. */
 const AHEAD_MS = 300_000;
+
+/** Transmissions whose body is remembered, at most; for longer the journal keeps one notice for each. */
+const BODIES_MAX = 10_000;
 
 /** What a message is signed with and over. Each must be there once: several of a name are joined by commas. */
 const signatureHeaders = z.object({
@@ -44,6 +48,8 @@ export class PaypalNotices {
   readonly #webhookIds: readonly string[];
   readonly #certificates: SigningCertificates;
   readonly #clock: Clock;
+  /** SHA-256 of the body that came first under a transmission id. */
+  readonly #bodies = new LeastRecentMap<string, string>(BODIES_MAX);
 
   constructor(webhookIds: readonly string[], certificates: SigningCertificates, clock: Clock) {
     this.#webhookIds = webhookIds;
@@ -54,6 +60,7 @@ export class PaypalNotices {
   /**
    * Verifies `SHA256withRSA` over `<transmission id>|<time>|<webhook id>|<CRC-32 of the raw body>`
    * (developer.paypal.com/api/rest/webhooks/rest), and takes the event apart. The webhook's id binds it to our account.
+   * The body itself is not signed: of each transmission one is taken, and it is only a hint (`asHint`).
    */
   async read({ headers, body }: NoticeMessage): Promise<NoticeReading> {
     if (this.#webhookIds.length === 0) return { kind: 'refused', reason: 'not_configured' };
@@ -73,20 +80,37 @@ export class PaypalNotices {
       return verify('RSA-SHA256', Buffer.from(text, 'utf8'), signer.key, signature);
     });
     if (!isSigned) return { kind: 'refused', reason: 'signature' };
-    const notices = noticesIn(body);
+    const transmission = signed.data['paypal-transmission-id'];
+    const digest = createHash('sha256').update(body).digest('hex');
+    // A checksum is easily met by another body.
+    if (this.#bodies.touch(transmission, () => digest) !== digest) {
+      return { kind: 'refused', reason: 'signature' };
+    }
+    const notices = noticesIn(body, transmission);
     return notices === null ? malformedNotice(body, envelope) : { kind: 'read', notices };
   }
 }
 
-/** None for an event that is about something else than cards; null for one that cannot be read. */
-function noticesIn(body: string): readonly Notice[] | null {
+/**
+ * None for an event that is about something else than cards; null for one that cannot be read. Its id is that of the
+ * transmission, which is signed: the event's own would let each forged body count anew.
+ */
+function noticesIn(body: string, transmission: string): readonly Notice[] | null {
   const event = readJson(body, envelope);
   if (event === null) return null;
-  const { id: eventId, event_type: type, resource } = event;
+  const { event_type: type, resource } = event;
+  const eventId = keepableId(transmission);
   const about = subjectOfEvent(type);
   if (about === null) return [];
   const told = toldEvent.safeParse({ about, resource });
   return told.success ? [{ eventId, type, ...namesIn(told.data), data: told.data }] : null;
+}
+
+/** By chance a card number, as a run of digits may be: then letters that are the same each time. */
+function keepableId(id: string): string {
+  if (findCardNumber(id) === null) return id;
+  const digest = createHash('sha256').update(id).digest('hex');
+  return digest.replace(/\d/g, (digit) => 'ghijklmnop'.charAt(Number(digit)));
 }
 
 const ATTEMPT_ID = /^att_[A-Za-z]{1,64}_\d{1,6}$/;

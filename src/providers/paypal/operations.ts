@@ -1,5 +1,6 @@
 import { NOT_SUPPORTED } from '../../core/attempt.ts';
 import type { OperationKind } from '../../core/operation.ts';
+import { LeastRecentMap } from '../../core/scoring/least-recent-map.ts';
 import type {
   AskedOperation,
   OperationCall,
@@ -41,6 +42,9 @@ type LookedUp =
   | { readonly kind: 'useless'; readonly code: string }
   | { readonly kind: 'failed'; readonly answer: ApiAnswer };
 
+/** Refunds whose capture is remembered. */
+const CHOSEN_MAX = 10_000;
+
 const MISMATCH: OperationOutcome = { kind: 'unknown', code: 'answer_mismatch' };
 
 /**
@@ -52,6 +56,8 @@ export class PaypalOperations {
   readonly #api: PaypalApi;
   readonly #merchantId: string | null;
   readonly #deps: AdapterDeps;
+  /** The capture that each refund was sent to, by our name for the refund. */
+  readonly #chosen = new LeastRecentMap<string, string>(CHOSEN_MAX);
 
   constructor(api: PaypalApi, merchantId: string | null, deps: AdapterDeps) {
     this.#api = api;
@@ -79,7 +85,8 @@ export class PaypalOperations {
 
   /**
    * Refunds the capture that can give the amount back alone ({@link refundableCapture}). Where several captures would have
-   * to, it is refused: it can be asked for in parts.
+   * to, it is refused: it can be asked for in parts. A repeat goes to the same capture, however many there are by now: to
+   * another one it would be another refund. Where it is not known which that was, nothing is sent.
    */
   async refund(call: OperationCall): Promise<OperationOutcome> {
     const body = refundBody(call);
@@ -89,9 +96,17 @@ export class PaypalOperations {
     const { captures, refunds } = found.looked;
     const known = refunds.find(({ invoice_id }) => invoice_id === call.operationId);
     if (known !== undefined) return outcomeOfMoved(known, call);
-    const capture = refundableCapture(captures, refunds, call.amount);
+    const chosen = this.#chosen.peek(call.operationId);
+    if (chosen === undefined && call.isRepeat === true && captures.length > 1) {
+      return { kind: 'not_sent', code: 'capture_not_known' };
+    }
+    const capture =
+      chosen === undefined
+        ? refundableCapture(captures, refunds, call.amount)
+        : ({ kind: 'found', captureId: chosen } as const);
     if (capture.kind === 'none') return { kind: 'refused', code: capture.code };
-    const answer = await this.#post(`/v2/payments/captures/${capture.captureId}/refund`, body, call);
+    const captureId = this.#chosen.touch(call.operationId, () => capture.captureId);
+    const answer = await this.#post(`/v2/payments/captures/${captureId}/refund`, body, call);
     return this.#outcomeOf(answer, 'refund', (told) => {
       const wire = readJsonAnswer(told, wireRefund);
       return wire === null ? null : outcomeOfMoved(wire, call);

@@ -219,6 +219,7 @@ describe('events', () => {
       expect(told.originalReference === PSP_REFERENCE || told.originalReference === '').toBe(true);
       return;
     }
+    if (evidence.kind !== 'attempt') throw new Error('what is signed is no hint');
     const { outcome } = evidence;
     if (
       outcome.kind === 'approved' ||

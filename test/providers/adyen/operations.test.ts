@@ -144,4 +144,12 @@ describe('operations', () => {
     expect(await adapter.capture(operationOf())).toEqual(ofOthers ?? ofVoid);
     expect(await adapter.refund(operationOf())).toEqual(ofOthers ?? ofVoid);
   });
+
+  it('a refusal of a repeat says nothing of the first request', async () => {
+    answer(json(own('166'), 422));
+    const repeat = operationOf({ isRepeat: true });
+    for (const name of ['void', 'capture', 'refund'] as const) {
+      expect(await create()[name](repeat)).toEqual({ kind: 'unknown', code: 'error_166' });
+    }
+  });
 });

@@ -1,9 +1,11 @@
 import { sign } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import type { Notice } from '../../../src/gateway/ports.ts';
+import type { Notice, NoticeSubject } from '../../../src/gateway/ports.ts';
+import { sampleRequest } from '../../support/sample-request.ts';
 import { type MadeCertificate, makeCertificate } from './certificate-maker.ts';
 import { networkError, ORDER_ID, paypalWorld } from './paypal-fixture.ts';
+import { withChecksum } from './same-checksum.ts';
 import { ATTEMPT, AUTHORIZATION, CAPTURE, DISPUTE, ORDER, REFUND } from './sample-events.ts';
 
 const WEBHOOK_ID = '4JH86294D6297924G';
@@ -23,6 +25,7 @@ const bodyOf = (type: string, resource: unknown, over: Record<string, unknown> =
 
 interface Signing {
   readonly by?: MadeCertificate;
+  readonly id?: string;
   readonly webhookId?: string;
   readonly time?: string;
   readonly signedBody?: string;
@@ -31,7 +34,8 @@ interface Signing {
 
 const messageOf = (body: string, how: Signing = {}) => {
   const { by = signer, webhookId = WEBHOOK_ID, time = AT, signedBody = body } = how;
-  const id = '69cd13f0-d67a-11e5-baa3-778b53f4ae55';
+  // Each message is a transmission of its own.
+  const id = how.id ?? `69cd13f0-d67a-11e5-baa3-${crc32(body).toString(16).padStart(12, '0')}`;
   const text = `${id}|${time}|${webhookId}|${crc32(signedBody)}`;
   const headers: Record<string, string | undefined> = {
     'paypal-transmission-id': id,
@@ -57,7 +61,8 @@ describe('signatures', () => {
       kind: 'read',
       notices: [
         {
-          eventId: 'WH-58D329510W468432D-8HN650336L201105X',
+          // What is signed, and not the event's own id.
+          eventId: messageOf(BODY).headers['paypal-transmission-id'],
           type: 'PAYMENT.AUTHORIZATION.CREATED',
           attemptId: ATTEMPT,
           providerReference: ORDER_ID,
@@ -79,6 +84,41 @@ describe('signatures', () => {
     expect(together.every(({ kind }) => kind === 'read')).toBe(true);
     expect(await provider.readNotices(messageOf(BODY))).toMatchObject({ kind: 'read' });
     expect(world.seen()).toHaveLength(1);
+  });
+
+  it('of a transmission one body is taken, and another one with its checksum refused', async () => {
+    const provider = world.start(served(CHAIN), SETTINGS);
+    const message = messageOf(BODY);
+    expect(await provider.readNotices(message)).toMatchObject({ kind: 'read' });
+    const other = bodyOf('PAYMENT.AUTHORIZATION.VOIDED', AUTHORIZATION, { id: 'WH-2', more: '@' });
+    const [before = '', after = ''] = other.split('@');
+    const forged = withChecksum(before, after, crc32(BODY));
+    expect(await provider.readNotices({ ...message, body: forged })).toEqual(REFUSED);
+    expect(await provider.readNotices(message), 'sent again').toMatchObject({ kind: 'read' });
+  });
+
+  it('what a message says of money is a hint to ask, and of a dispute unproven', async () => {
+    const provider = world.start(served(CHAIN), SETTINGS);
+    const reading = await provider.readNotices(messageOf(BODY));
+    const [notice] = reading.kind === 'read' ? reading.notices : [];
+    const subject: NoticeSubject = {
+      attemptId: ATTEMPT,
+      request: sampleRequest(),
+      brand: 'visa',
+      scaRegion: false,
+      providerReference: ORDER_ID,
+      operations: [], operationReferences: [],
+    };
+    const evidenceIn = (type: string, data: unknown) => provider.evidenceIn({ type, data }, subject);
+    expect(evidenceIn('PAYMENT.AUTHORIZATION.CREATED', notice?.data)).toEqual({
+      kind: 'hint',
+      operationId: null,
+    });
+    const resource = { dispute_id: 'PP-D-12345', disputed_transactions: [{ custom: ATTEMPT }] };
+    expect(evidenceIn('CUSTOMER.DISPUTE.CREATED', { about: 'dispute', resource })).toMatchObject({
+      kind: 'dispute',
+      dispute: { disputeId: 'PP-D-12345', unproven: true },
+    });
   });
 
   it('any of several webhook ids will do', async () => {

@@ -271,6 +271,36 @@ describe('refunds', () => {
       ...over,
     });
 
+  describe('that are repeated', () => {
+    const one = captured([part('A', '30.00')]);
+    const two = captured([part('A', '30.00'), part('B', '19.99')]);
+    const refusedTo = { [`POST /v2/payments/captures/A/refund`]: () => error(500, 'INTERNAL_SERVER_ERROR') };
+    const sentTo = () =>
+      world
+        .seen()
+        .filter(({ method }) => method === 'POST')
+        .map(({ path }) => path);
+
+    it('go to the same capture, however many there are by now', async () => {
+      const provider = world.start({ [PATHS.show]: [one, two], ...refusedTo });
+      expect(await provider.refund(call(1000))).toMatchObject({ kind: 'unknown' });
+      expect(await provider.refund(call(1000, { isRepeat: true }))).toMatchObject({ kind: 'unknown' });
+      expect(sentTo()).toEqual(Array.from({ length: 2 }, () => '/v2/payments/captures/A/refund'));
+    });
+
+    it('by another process: to the only capture, and nowhere where there are several', async () => {
+      const repeat = call(1000, { isRepeat: true });
+      expect(await world.start({ [PATHS.show]: one, ...refusedTo }).refund(repeat)).toMatchObject({
+        kind: 'unknown',
+      });
+      expect(sentTo()).toHaveLength(1);
+      const provider = world.start({ [PATHS.show]: two, ...refusedTo });
+      expect(await provider.refund(repeat)).toEqual({ kind: 'not_sent', code: 'capture_not_known' });
+      // Once it is certain that none was carried out, it is as good as the first.
+      expect(await provider.refund(call(2500))).toMatchObject({ kind: 'unknown' });
+    });
+  });
+
   it('act on the capture, under our names and the operation’s key', async () => {
     const provider = world.start({
       [PATHS.show]: captured([captureOf()]),
