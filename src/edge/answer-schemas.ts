@@ -81,12 +81,10 @@ const routingSchema = z
     experiment: z.null(),
     propensity: share,
     candidates: z.array(candidateSchema),
-    notes: z
-      .array(z.string())
-      .openapi({
-        description:
-          'Remarks, such as an unknown BIN, or what a provider would have needed whose attempt is not_supported.',
-      }),
+    notes: z.array(z.string()).openapi({
+      description:
+        'Remarks, such as an unknown BIN, or what a provider would have needed whose attempt is not_supported.',
+    }),
   })
   .openapi('Routing');
 
