@@ -501,6 +501,15 @@ async function openRules(
       }
       log.info('ruleset_activated', { ruleset: ruleset.version, previous: previous?.version ?? null });
     },
+    onLeftBehind(providers) {
+      log.warn('money_left_behind', {
+        providers: providers.join(','),
+        problem:
+          `the journal of ${settings.dataDir} holds authorizations of the sandbox or of test accounts that are gone from ` +
+          'providers.yaml: they can no longer be captured, refunded, voided or found out',
+        remedy: 'begin real providers with a new DATA_DIR; or put the folder of rules back as it was',
+      });
+    },
     onRejected(errors) {
       metrics.rulesetRejected();
       for (const error of errors) log.error('ruleset_refused', { problem: formatRulesetError(error) });

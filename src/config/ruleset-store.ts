@@ -26,6 +26,11 @@ export interface RulesetStoreOptions {
   readonly prepare?: (ruleset: Ruleset) => Promise<void>;
   /** Called just before a set becomes current; when it throws, the set does not. */
   readonly onActivated?: (ruleset: Ruleset, previous: Ruleset | null) => void;
+  /**
+   * Called when a set leaves the sandbox or test accounts behind, with those of its providers that hold money of theirs:
+   * nothing can be captured, refunded or asked about there any more.
+   */
+  readonly onLeftBehind?: (providers: readonly string[]) => void;
   /** Called once for each different refusal; the last good set stays. */
   readonly onRejected?: (errors: readonly RulesetError[]) => void;
   /** Called when a refused edit was taken back: the folder holds the set in force again. */
@@ -68,6 +73,7 @@ export async function openRulesetStore(options: RulesetStoreOptions): Promise<Ru
   invariant(first !== null, 'a refused folder without a set before was answered above');
   await options.prepare?.(first.ruleset);
   options.onActivated?.(first.ruleset, null);
+  if (before !== null) await tellLeftBehind(before, first, options);
   const store = new RulesetStore(options, first);
   if (refused !== null) store.refuse(refused);
   await store.watch();
@@ -193,7 +199,7 @@ export class RulesetStore implements Rulesets {
       // An attempt may have begun at a provider that goes, between the question and the activation: then the
       // set before comes back, under a number of its own, and is also what the next start begins with.
       const cut = await openMoneyErrors(before, reading.set, this.#options);
-      if (cut.length === 0) return;
+      if (cut.length === 0) return await tellLeftBehind(before, reading.set, this.#options);
       this.#activate(await numbered(before, this.#options));
       this.#reject(cut);
     } catch (error) {
@@ -284,12 +290,11 @@ async function openMoneyErrors(
   options: Pick<RulesetStoreOptions, 'hasOpenMoney'>,
 ): Promise<readonly RulesetError[]> {
   // Sandbox money is none: from the sandbox to real providers nothing is lost.
-  if (!current.ruleset.live && next.ruleset.live) return [];
+  if (leavesPlayMoney(current, next)) return [];
   const errors: RulesetError[] = [];
   const file = readYamlFile('providers.yaml', next.files['providers.yaml'] ?? '');
-  for (const before of current.ruleset.providers.values()) {
-    const change = changeOf(before, next.ruleset.providers.get(before.id));
-    if (change === null || file.kind === 'refused' || !(await options.hasOpenMoney(before.id))) continue;
+  for (const { before, change } of await cutOff(current, next, options)) {
+    if (file.kind === 'refused') continue;
     const index = [...next.ruleset.providers.keys()].indexOf(before.id);
     errors.push(
       file.file.locate({
@@ -304,6 +309,38 @@ async function openMoneyErrors(
     );
   }
   return errors;
+}
+
+/** From accounts without real money to live ones, or from the sandbox to any others: they cannot stand in one file. */
+function leavesPlayMoney({ ruleset: from }: LoadedSet, { ruleset: to }: LoadedSet): boolean {
+  const isSandbox = ({ providers }: Ruleset) =>
+    [...providers.values()].every(({ adapter }) => adapter === 'sandbox');
+  return !from.live && (to.live || (isSandbox(from) && !isSandbox(to)));
+}
+
+/** Providers with money of theirs to which the next set has no way any more. */
+async function cutOff(
+  current: LoadedSet,
+  next: LoadedSet,
+  options: Pick<RulesetStoreOptions, 'hasOpenMoney'>,
+) {
+  const found: { readonly before: ProviderContract; readonly change: 'removed' | 'adapter' | 'base_url' }[] =
+    [];
+  for (const before of current.ruleset.providers.values()) {
+    const change = changeOf(before, next.ruleset.providers.get(before.id));
+    if (change !== null && (await options.hasOpenMoney(before.id))) found.push({ before, change });
+  }
+  return found;
+}
+
+async function tellLeftBehind(
+  before: LoadedSet,
+  next: LoadedSet,
+  options: RulesetStoreOptions,
+): Promise<void> {
+  if (options.onLeftBehind === undefined || !leavesPlayMoney(before, next)) return;
+  const left = await cutOff(before, next, options);
+  if (left.length > 0) options.onLeftBehind(left.map(({ before: { id } }) => id));
 }
 
 /** What would cut the way to a provider's money, or null. */

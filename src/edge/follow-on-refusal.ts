@@ -103,12 +103,20 @@ function detailOf(refusal: FollowOnRefusal, refused: Refused): string {
     case 'amount_too_large':
       return `Only ${leftOf(refused)} are left to ${kind}: ask for at most that, or leave amount out for all of it.`;
     case 'partial_capture_not_supported':
-      return refused.leftAmount < authorization.authorizedAmount
-        ? 'Its provider captures once only, and a part of it is captured or being captured: the rest cannot be.'
-        : `Its provider captures once and in full only: capture all of it, ${leftOf(refused)}, by leaving amount out.`;
+      return partialNotListed(refused);
     default:
       return unreachable(refusal);
   }
+}
+
+/** The provider may well capture in parts: what counts is what providers.yaml says that it can. */
+function partialNotListed(refused: Refused): string {
+  const { leftAmount, authorization } = refused;
+  const provider = authorization.provider ?? 'its provider';
+  const why = `providers.yaml does not list partial_capture among the capabilities.features of ${provider}`;
+  return leftAmount < authorization.authorizedAmount
+    ? `A part of it is captured or being captured, and ${why}: the rest can be captured once it is listed.`
+    : `It would be a part, and ${why}: capture all of it, ${leftOf(refused)}, by leaving amount out, or have it listed.`;
 }
 
 function leftOf({ leftAmount, authorization }: Refused): string {

@@ -355,6 +355,41 @@ describe('a provider with open money', () => {
       });
   });
 
+  describe.each(['sk_live_1', 'sk_test_1'])(
+    'of the sandbox, when real accounts with %s take its place',
+    (key) => {
+      const real = {
+        'providers.yaml':
+          'providers:\n  - { id: stripe-eu, adapter: stripe, merchants: all, credentials: { api_key: "env:KEY" } }\n',
+        'rules.yaml': 'rules: [{ name: all, then: {} }]\n',
+      };
+      const credentials = { ...SOME_CREDENTIALS, environment: { ...SOME_CREDENTIALS.environment, KEY: key } };
+
+      it('is left behind, which is told', async () => {
+        await write(GOOD);
+        const left: (readonly string[])[] = [];
+        const hasOpenMoney = (id: string) => Promise.resolve(id !== 'sandbox-b');
+        const store = await open({ credentials, hasOpenMoney, onLeftBehind: (ids) => left.push(ids) });
+        expect(left).toEqual([]);
+        await write(real);
+        await store.reload();
+        expect([store.current().version, rejected, left]).toEqual([2, [], [['sandbox-a', 'sandbox-c']]]);
+      });
+
+      it('is told at a start too', async () => {
+        await write(real);
+        const left: (readonly string[])[] = [];
+        await open({
+          credentials,
+          hasOpenMoney: () => Promise.resolve(true),
+          lastGood: () => Promise.resolve({ number: 1, files: GOOD }),
+          onLeftBehind: (ids) => left.push(ids),
+        });
+        expect(left).toEqual([['sandbox-a', 'sandbox-b', 'sandbox-c']]);
+      });
+    },
+  );
+
   it('blocks the edit when nobody can tell', async () => {
     await write(GOOD);
     const store = await open({ hasOpenMoney: () => Promise.reject(new Error('no journal')) });

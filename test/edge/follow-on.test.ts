@@ -411,14 +411,15 @@ const REFUSALS: readonly RefusalCase[] = [
     refusal: 'partial_capture_not_supported',
     authorization: AUTHORIZATION,
     left: 4999,
-    detail: /capture all of it, 4999 minor units of EUR, by leaving amount out/,
+    detail:
+      /It would be a part, and providers\.yaml does not list partial_capture .* of sandbox-b: capture all of it, 4999 minor units of EUR, by leaving/,
   },
   {
     kind: 'capture',
     refusal: 'partial_capture_not_supported',
     authorization: capturedInPart,
     left: 2999,
-    detail: /the rest cannot be/,
+    detail: /providers\.yaml does not list partial_capture .* of sandbox-b: the rest can be captured once/,
   },
 ];
 

@@ -50,7 +50,7 @@ export function readAdyenSetup(contract: ProviderContract): AdyenSetup {
   } else if (!secrets.every((secret) => /^(?:[0-9A-Fa-f]{2}){16,64}$/.test(secret))) {
     problems.push(
       'credentials.webhook_secret is no HMAC key; expected hexadecimal digits as the Customer Area shows them, several ' +
-        'keys separated by commas',
+        'keys with commas or lines between',
     );
   }
   const merchantAccount = settings['merchant_account'] ?? '';

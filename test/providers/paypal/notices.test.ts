@@ -107,7 +107,8 @@ describe('signatures', () => {
       brand: 'visa',
       scaRegion: false,
       providerReference: ORDER_ID,
-      operations: [], operationReferences: [],
+      operations: [],
+      operationReferences: [],
     };
     const evidenceIn = (type: string, data: unknown) => provider.evidenceIn({ type, data }, subject);
     expect(evidenceIn('PAYMENT.AUTHORIZATION.CREATED', notice?.data)).toEqual({
