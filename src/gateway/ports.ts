@@ -876,6 +876,35 @@ export interface Learner {
   observe(learned: LearnedOutcome): void;
 }
 
+// ---------------------------------------------------------------------------------------------- accounts' reports
+
+/** A place at a provider that an account was told to try, and how its report is known. */
+export interface Offer {
+  readonly lane: LaneKey;
+  /** Unique. */
+  readonly name: string;
+}
+
+/**
+ * What decisions for one account go by, that sends its payments itself and reports what came of them. Its reports move
+ * what it sees itself, at once; what others see only where others say the same. Never throws.
+ */
+export interface AccountScope {
+  /** Approval, health and latency: by everybody's attempts, and by the account's own reports. */
+  readonly learner: Learner;
+  /** Of the account's own payments: it cannot use up what others have. */
+  readonly retryBudget: RetryBudget;
+  view(lane: LaneKey): LaneView;
+  /** The account is told to try it. */
+  offered(offer: Offer): void;
+  /** It reported what came of it. */
+  reported(offer: Offer, signal: BreakerSignal): void;
+}
+
+export interface AccountScopes {
+  of(account: string): AccountScope;
+}
+
 // ---------------------------------------------------------------------------------------------- the rest
 
 /** Paces work beside the road: inquiries, replays, reversals, so that it never takes a provider from payments. */
