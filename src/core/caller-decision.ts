@@ -10,6 +10,7 @@ import {
   type StopReason,
   type ThreeDsReuse,
 } from './failover.ts';
+import { invariant } from './invariant.ts';
 
 /** What a caller that sends itself says came of an attempt. */
 export interface OutcomeReport {
@@ -147,7 +148,11 @@ function isOpen(outcome: OutcomeKind): boolean {
 
 export type StepVerdict =
   /** Another provider may be offered, if there is one. */
-  | { readonly kind: 'fail_over'; readonly reason: FailOverReason; readonly technical: boolean }
+  | {
+      readonly kind: 'fail_over';
+      readonly reason: Exclude<FailOverReason, 'partial_reversed'>;
+      readonly technical: boolean;
+    }
   | { readonly kind: 'over'; readonly step: NextStep };
 
 /**
@@ -160,7 +165,10 @@ export function stepAfter(decision: CallerDecision, outcome: AttemptOutcome, now
   const isExpired = nowMs >= decision.expiresAtMs;
   if (!verdict.mayFailOver) {
     const waits = verdict.reason === 'unknown' || verdict.reason === 'pending';
-    if (!waits) return over('stop', verdict.reason as StepReason);
+    if (!waits) {
+      invariant(verdict.reason !== 'void_requested', 'what we did not send cannot be voided here');
+      return over('stop', verdict.reason);
+    }
     return isExpired ? over('stop', 'expired') : over('wait', verdict.reason);
   }
   if (isExpired) return over('stop', 'expired');
@@ -178,7 +186,8 @@ export function stepAfter(decision: CallerDecision, outcome: AttemptOutcome, now
     remainingMs: decision.expiresAtMs - nowMs,
   });
   if (stop !== null) return over('stop', stop === 'deadline' ? 'expired' : stop);
-  return { kind: 'fail_over', reason: verdict.reason as FailOverReason, technical: verdict.technical };
+  invariant(verdict.reason !== 'partial_reversed', 'no report says that what was authorized is undone');
+  return { kind: 'fail_over', reason: verdict.reason, technical: verdict.technical };
 }
 
 function over(next: 'stop' | 'wait', reason: StepReason): StepVerdict {

@@ -50,7 +50,7 @@ function networkTransactionAnswer(found: Authorization['networkTransaction']) {
 }
 
 /** Fraud, lost and stolen are told to nobody outside: codes that say so are masked, here and in the attempts. */
-function declineAnswer(decline: Decline | null) {
+export function declineAnswer(decline: Decline | null) {
   if (decline === null) return null;
   const masked = maskDecline(decline);
   return {
@@ -82,7 +82,8 @@ export function publicCode(outcome: AttemptOutcome): string | null {
   return outcome.kind === 'declined' ? maskDecline(outcome.decline).code : codeOf(outcome);
 }
 
-function routingAnswer(routing: RoutingDecision) {
+/** The explanation of a decision as answers show it. */
+export function routingAnswer(routing: RoutingDecision) {
   return {
     ruleset: routing.ruleset,
     rule: routing.rule,

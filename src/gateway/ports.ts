@@ -1,4 +1,4 @@
-import type { Attempt, AttemptOutcome, BreakerSignal } from '../core/attempt.ts';
+import type { Attempt, AttemptOutcome, BreakerSignal, OutcomeKind } from '../core/attempt.ts';
 import type {
   Authorization,
   AuthorizationRequest,
@@ -8,7 +8,7 @@ import type {
 import type { CallerDecision } from '../core/caller-decision.ts';
 import type { CardBrand, CardFacts } from '../core/card.ts';
 import type { TestingSign } from '../core/card-testing.ts';
-import type { BreakerState } from '../core/decision.ts';
+import type { BreakerState, RoutingDecision } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import type { RoutingFacts } from '../core/facts.ts';
 import type { FailOverReason } from '../core/failover.ts';
@@ -1026,6 +1026,17 @@ export interface Observer {
     readonly strategy: string;
     readonly provider: string | null;
   }): void;
+  /**
+   * Decisions for callers that send themselves: made, reported for the first time, or expired without any report so long
+   * ago that none is expected any more.
+   */
+  callerDecisions(event: { readonly what: 'made' | 'reported' | 'unreported'; readonly count: number }): void;
+  /** What such a caller reported, and what it was told to do next. */
+  outcomeReported(event: {
+    readonly provider: string;
+    readonly outcome: OutcomeKind;
+    readonly next: 'provider' | 'stop' | 'wait';
+  }): void;
   /** One line and one count for each authorization that the road ended. */
   authorizationEnded(event: {
     readonly authorizationId: string | null;
@@ -1091,6 +1102,19 @@ export interface Observer {
     readonly authorizationId: string | null;
   }): void;
 }
+
+/** What the answer to a decision shows beside it. */
+export interface ShownDecision {
+  readonly live: boolean;
+  /** Providers that could be tried now, the one to try first. */
+  readonly ranking: readonly string[];
+  readonly routing: RoutingDecision;
+  /** Why nobody is to be tried; null where somebody is. */
+  readonly decline: Decline | null;
+}
+
+/** Builds the answer to a decision for a caller that sends itself. */
+export type RenderDecision = (decision: CallerDecision, shown: ShownDecision) => FrozenAnswer;
 
 /** Builds the answer about an operation. */
 export type RenderOperation = (authorization: Authorization, operation: Operation) => FrozenAnswer;
