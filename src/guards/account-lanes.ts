@@ -11,11 +11,18 @@ const LANES_MAX = 2_000;
 const LANE_KEPT_MS = 600_000;
 /** Offers that are remembered until their report; of an older one the report counts as if it began when it comes. */
 const OFFERS_MAX = 20_000;
+/** An account sees few calls by itself: its window is as many times as long as that of everybody's lane. */
+const WINDOW_TIMES = 12;
 /**
- * How long an account's word against a lane holds without a further failure, in times of the lane's `reset_ms`: an
- * account that fell silent must not keep others away for ever.
+ * Each probe costs the account a payment when it fails: the next one waits twice as long, up to so many times the lane's
+ * `reset_ms`.
  */
-const VOTE_RESETS = 3;
+const WAIT_RESETS_MAX = 12;
+/**
+ * For how many times `reset_ms` beyond the next probe an account's word against a lane holds: one that fell silent must
+ * not keep others away for ever.
+ */
+const VOTE_RESETS = 2;
 
 /** What one account's own reports make of a lane. */
 interface AccountLane {
@@ -24,6 +31,10 @@ interface AccountLane {
   readonly brand: CardBrand;
   readonly breaker: LaneBreaker;
   readonly resetMs: number;
+  /** How many times `resetMs` an open breaker lets pass before its next probe. */
+  waitResets: number;
+  /** Monotonic clock of the last opening. */
+  openedAtMs: number;
   /** The offer that is the probe of a half-open breaker; given up at `untilMs`, monotonic. */
   probe: { readonly name: string; readonly ticket: BreakerTicket; readonly untilMs: number } | null;
   /** Monotonic clock. */
@@ -66,6 +77,7 @@ export class AccountLanes {
     const lane = this.#lanes.get(keyOf(account, provider, brand));
     if (lane === undefined || lane.breaker.state === 'closed') return null;
     this.#giveUpProbe(lane);
+    if (this.#waits(lane)) return { breaker: 'open', closedBecause: 'breaker_open' };
     return { breaker: lane.breaker.state, closedBecause: lane.breaker.closedBecause };
   }
 
@@ -96,7 +108,8 @@ export class AccountLanes {
     signal: BreakerSignal,
     settings: BreakerSettings,
   ): void {
-    const lane = this.#touch(account, provider, brand, settings);
+    const longer = { ...settings, windowMs: settings.windowMs * WINDOW_TIMES };
+    const lane = this.#touch(account, provider, brand, longer);
     if (signal === 'failure' || signal === 'unknown') lane.failedAtMs = this.#clock.monotonicMs();
     const offer = this.#offers.peek(name);
     if (offer?.lane === lane) {
@@ -113,7 +126,7 @@ export class AccountLanes {
     const nowMs = this.#clock.monotonicMs();
     let votes = 0;
     for (const lane of against) {
-      if (nowMs - lane.failedAtMs < VOTE_RESETS * lane.resetMs) votes += 1;
+      if (nowMs - lane.failedAtMs < (lane.waitResets + VOTE_RESETS) * lane.resetMs) votes += 1;
     }
     return votes;
   }
@@ -148,18 +161,30 @@ export class AccountLanes {
       account,
       provider,
       brand,
-      breaker: new LaneBreaker(settings, this.#clock, (_, to) => {
+      breaker: new LaneBreaker(settings, this.#clock, (from, to) => {
         lane.probe = null;
+        if (to === 'closed') lane.waitResets = 1;
+        if (to === 'open') {
+          lane.openedAtMs = this.#clock.monotonicMs();
+          if (from === 'half_open') lane.waitResets = Math.min(WAIT_RESETS_MAX, lane.waitResets * 2);
+        }
         const key = laneOf(provider, brand);
         if (to === 'closed') this.#noLongerAgainst(key, lane);
         else this.#against.set(key, (this.#against.get(key) ?? new Set()).add(lane));
       }),
       resetMs: settings.resetMs,
+      waitResets: 1,
+      openedAtMs: Number.NEGATIVE_INFINITY,
       probe: null,
       usedAtMs: this.#clock.monotonicMs(),
       failedAtMs: Number.NEGATIVE_INFINITY,
     };
     return lane;
+  }
+
+  /** Whether it is too early for the next probe. */
+  #waits({ openedAtMs, waitResets, resetMs }: AccountLane): boolean {
+    return this.#clock.monotonicMs() - openedAtMs < waitResets * resetMs;
   }
 
   /** A probe whose report does not come must not keep the lane shut for ever. */

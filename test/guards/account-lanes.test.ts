@@ -132,7 +132,10 @@ describe('lanes by account', () => {
     await vi.advanceTimersByTimeAsync(5_000);
     await report('one', 'failure');
     expect(seenBy('one')).toBe('breaker_open');
-    await vi.advanceTimersByTimeAsync(5_000);
+    // Each that fails has the next one wait twice as long.
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(seenBy('one')).toBe('breaker_open');
+    await vi.advanceTimersByTimeAsync(1);
     lanes.offered('one', VISA, 'probe 2');
     expect(seenBy('one')).toBe('probe_in_flight');
     await vi.advanceTimersByTimeAsync(5_000);
@@ -141,6 +144,29 @@ describe('lanes by account', () => {
     lanes.reported('one', VISA, 'probe 2', 'success');
     await vi.advanceTimersByTimeAsync(0);
     expect(lanes.viewFor('one', VISA).breaker).toBe('closed');
+  });
+
+  it('a lane that stays broken costs an account ever fewer probes, at least one a minute', async () => {
+    await report('one', 'failure', 10);
+    const probes: number[] = [];
+    for (let second = 1; second <= 600; second += 1) {
+      await vi.advanceTimersByTimeAsync(1_000);
+      if (seenBy('one') !== null) continue;
+      probes.push(second);
+      await report('one', 'failure');
+    }
+    expect(probes.slice(0, 5)).toEqual([5, 15, 35, 75, 135]);
+    expect(probes).toHaveLength(12);
+  });
+
+  it('few calls are enough where an account makes few, over two minutes', async () => {
+    for (let time = 0; time < 9; time += 1) {
+      await report('one', 'failure');
+      await vi.advanceTimersByTimeAsync(10_000);
+    }
+    expect(seenBy('one')).toBeNull();
+    await report('one', 'failure');
+    expect(seenBy('one')).toBe('breaker_open');
   });
 
   it('drops reports of what was offered before the lane last changed', async () => {

@@ -1,4 +1,6 @@
+import type { AuthorizationRequest } from '../../src/core/authorization.ts';
 import type { NextStep, OutcomeReport } from '../../src/core/caller-decision.ts';
+import type { CardBrand } from '../../src/core/card.ts';
 import type { RuleAction } from '../../src/core/rules/ruleset.ts';
 import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
 import { renderDecision } from '../../src/edge/decision-answer.ts';
@@ -16,7 +18,7 @@ import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal
 import { shippedDeclineTables } from './decline-tables.ts';
 import { FakeClock } from './fake-clock.ts';
 import { stubProvider } from './gateway-stubs.ts';
-import { roadDeps } from './road-deps.ts';
+import { roadDeps, VISA_FACTS } from './road-deps.ts';
 import { sampleCommand, sampleRequest } from './sample-request.ts';
 import { sampleAction, sampleContract, sampleRuleset } from './sample-ruleset.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -30,6 +32,8 @@ export interface DecisionWorldOptions {
   /** Wraps the journal, for faults. */
   readonly journal?: (journal: Journal) => Journal;
   readonly seed?: number;
+  /** Brand of a card; Visa when left out. */
+  readonly brandOf?: (card: AuthorizationRequest['card']) => CardBrand;
 }
 
 /** What a caller is told: the parsed body. */
@@ -106,6 +110,7 @@ export class DecisionWorld {
         accounts: new ReportingAccounts(clock, this.lanes, this.learner),
         ...(options.schemeRules === undefined ? {} : { schemeRules: options.schemeRules }),
       }),
+      cards: { factsOf: (card) => ({ ...VISA_FACTS, brand: options.brandOf?.(card) ?? 'visa' }) },
       renderDecision,
     };
     this.decisions = new CallerDecisions(this.deps);
