@@ -14,12 +14,15 @@ export function rankForCaller(road: Road, scope: AccountScope, deps: GatewayDeps
   const guards = { view, admit: deps.guards.admit.bind(deps.guards) };
   road.decision = decide(road, { ...deps, guards, learner: scope.learner });
   const remainingMs = road.deadlineMs - deps.clock.monotonicMs();
+  let isFound = false;
   return road.decision.order.filter(({ contract }) => {
     const { closedBecause, limitHeadroom } = view(laneOf(road, contract.id));
     const exhausted = limitHeadroom <= 0 && road.rule.action.queueMs === 0 ? 'limit_exhausted' : null;
     const neededMs = neededMsFor(road, contract, { learner: scope.learner });
     const reason = remainingMs <= neededMs ? 'deadline_too_close' : (closedBecause ?? exhausted);
-    if (reason !== null) passOver(road, contract.id, reason, null, deps);
+    // Those behind the first that can be tried are not asked on the road either.
+    if (reason !== null && !isFound) passOver(road, contract.id, reason, null, deps);
+    isFound ||= reason === null;
     return reason === null;
   });
 }
