@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { ApiKeysError, apiKeyLookUp, type LoadedApiKeys, loadApiKeys } from './config/api-keys.ts';
 import { BinFileError, refusedRowText } from './config/bin-import.ts';
@@ -24,6 +25,7 @@ import { validateRulesetFiles } from './config/validate-ruleset-files.ts';
 import type { BinImportResult } from './core/cards/bin-import.ts';
 import { TableCardFacts } from './core/cards/card-facts.ts';
 import type { DeclineTables } from './core/declines/decline-tables.ts';
+import { eventsRefused } from './core/rules/account-names.ts';
 import type { Ruleset } from './core/rules/ruleset.ts';
 import { cardIdentity } from './core/scheme/card-identity.ts';
 import type { SchemeRules } from './core/scheme/scheme-rules.ts';
@@ -45,6 +47,7 @@ import { createCardKey } from './guards/card-key.ts';
 import { CardTestingGuard } from './guards/card-testing-guard.ts';
 import { JournalWatch } from './guards/journal-watch.ts';
 import { Lanes } from './guards/lanes.ts';
+import { LearnerFile, type Restored } from './guards/learner-file.ts';
 import { OutcomeLearner } from './guards/outcome-learner.ts';
 import { ReportingAccounts } from './guards/reporting-accounts.ts';
 import { SlidingRetryBudget } from './guards/sliding-retry-budget.ts';
@@ -65,6 +68,8 @@ const RECORD_MS = 2_000;
 
 /** Time between two looks at secrets and endpoints, milliseconds: what is found counts at the second look. */
 const LOOK_MS = 10_000;
+/** How often what was learned is saved. */
+const LEARNER_SAVE_MS = 60_000;
 /** How fast one endpoint is told of events: a tenth of this a second and at once. */
 const EVENT_PACE = { perSecond: 500, concurrent: 80 } as const;
 
@@ -100,6 +105,7 @@ interface Parts {
   readonly journalWatch: JournalWatch;
   readonly registry: ProviderRegistry;
   readonly learner: OutcomeLearner;
+  readonly learnerFile: LearnerFile;
   readonly lanes: Lanes;
   readonly rules: RulesetStore;
   readonly observer: Observer;
@@ -126,9 +132,11 @@ async function start(settings: Settings, log: Log): Promise<void> {
   await parts.keys.keep();
   announce(server, parts);
   const endLooking = lookAgain(parts);
+  parts.learnerFile.keep(LEARNER_SAVE_MS);
 
   endOnSignal(async (signal) => {
     draining = true;
+    parts.sandbox?.mayEnd();
     log.info('draining', { signal, under_way: gateway.underWay });
     endLooking();
     await drain(server, gateway, stop, settings.drainTimeoutMs);
@@ -136,6 +144,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
     // Callers are answered. What is asked beside them is asked again by whoever comes next.
     stop.abort();
     await gateway.close();
+    await parts.learnerFile.close();
     await parts.journal.close();
     parts.registry.close();
     parts.eventSender.close();
@@ -174,7 +183,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     sandbox.child = await startSandboxIfNeeded(ruleset, settings, log);
   };
   const activate = (ruleset: Ruleset) => {
-    if (settings.production && !ruleset.live) {
+    if (settings.production && [...ruleset.providers.values()].some(({ adapter }) => adapter === 'sandbox')) {
       throw new StartError('sandbox providers are refused with NODE_ENV=production: configure real ones');
     }
     registry.load(ruleset);
@@ -184,6 +193,13 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const rules = await openRules(settings, journal, log, { prepare, activate }, metrics, declineTables);
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
+  const learnerFile = new LearnerFile({
+    path: join(settings.dataDir, 'learner-state'),
+    clock,
+    learner,
+    onFailed: (error) => log.fault('learner_state_not_saved', error),
+  });
+  tellRestored(await learnerFile.restore(), log);
   return {
     settings,
     log,
@@ -195,6 +211,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     journalWatch,
     registry,
     learner,
+    learnerFile,
     lanes,
     rules,
     observer,
@@ -203,6 +220,14 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     schemeRules,
     cardKey: createCardKey(await journal.secret()),
   };
+}
+
+/** Says with what approval is learned on. */
+function tellRestored(restored: Restored, log: Log): void {
+  const age = restored.kind === 'restored' ? { age_s: Math.round(restored.ageMs / 1000) } : {};
+  const tallies = restored.kind === 'restored' ? restored.tallies : 0;
+  if (restored.kind === 'refused') log.warn('learner_state_refused', { problem: restored.problem });
+  log.info('learner_state', { restored: tallies, ...age });
 }
 
 /** @throws EventEndpointsError when the file is bad */
@@ -341,6 +366,7 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
     takeNotices: (provider, message) => gateway.takeNotices(provider, message),
     journal,
     deliveries: journal,
+    eventEndpoints: () => gateway.eventEndpoints(),
     deliveryReplayed: ({ delivery: { id, endpoint, authorizationId }, account, traceId }) =>
       parts.log.warn('event_replayed', {
         delivery: id,
@@ -366,6 +392,7 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
       await journal
         .countDeliveries()
         .then((counts) => parts.metrics.deliveriesShown(counts, clock.wallMs()), ignoreJournalError);
+      parts.metrics.endpointsShown(gateway.eventEndpoints());
       for (const { provider, lanes: shown } of lanes.snapshot()) {
         for (const { brand, breaker } of shown) {
           parts.metrics.breakerShown({ provider, brand, state: breaker });
@@ -474,6 +501,10 @@ async function openRules(
     prepare: steps.prepare,
     onActivated(ruleset, previous) {
       steps.activate(ruleset);
+      for (const [provider, contract] of ruleset.providers) {
+        const refused = eventsRefused(contract);
+        if (refused !== null) log.warn('webhooks_not_configured', { provider, ...refused });
+      }
       log.info('ruleset_activated', { ruleset: ruleset.version, previous: previous?.version ?? null });
     },
     onRejected(errors) {
@@ -497,9 +528,9 @@ async function alsoMissing(settings: Settings, declineTables: DeclineTables): Pr
   if (folder.kind === 'refused') return [];
   const sources = { ...credentialSources(), placeholder: PLACEHOLDER };
   const reading = validateRulesetFiles(folder.files, sources);
-  if (reading.kind === 'refused') return [];
-  const missing = missingCredentials(reading.ruleset);
-  const problems = setupProblems(reading.ruleset, { clock, declineTables: () => declineTables });
+  const known = reading.kind === 'refused' ? reading : reading.ruleset;
+  const missing = missingCredentials(known);
+  const problems = setupProblems(known, { clock, declineTables: () => declineTables });
   return [
     ...problems
       .filter(({ provider, problem }) => !isAboutMissing(problem, missing.get(provider)))

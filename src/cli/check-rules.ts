@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isRecord, itemsOf } from '../config/check-shape.ts';
 import { readSecretFile } from '../config/credentials.ts';
 import { loadDeclineTables } from '../config/decline-tables.ts';
 import {
@@ -10,10 +11,12 @@ import {
 } from '../config/missing-credentials.ts';
 import { formatRulesetError, type RulesetError } from '../config/ruleset-error.ts';
 import { readRulesetFolder } from '../config/ruleset-folder.ts';
+import { PROVIDERS_MAX } from '../config/ruleset-schemas.ts';
 import { loadSchemeRules } from '../config/scheme-limits.ts';
 import { validateRulesetFiles } from '../config/validate-ruleset-files.ts';
 import { readYamlFile } from '../config/yaml-file.ts';
 import type { DeclineTables } from '../core/declines/decline-tables.ts';
+import { eventsRefused } from '../core/rules/account-names.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import { systemClock } from '../guards/system-clock.ts';
 import { setupProblems } from '../providers/setup-problems.ts';
@@ -36,6 +39,8 @@ interface Findings {
   readonly warnings: readonly RulesetError[];
   /** What is missing, by provider, in a line; empty when nothing is. */
   readonly missing: string;
+  /** What is good and may still not be meant. */
+  readonly notes: readonly RulesetError[];
   /** How many rules and providers there are; empty when the folder is refused. */
   readonly summary: string;
 }
@@ -46,44 +51,79 @@ async function findingsIn(folder: string): Promise<Findings> {
   const atStart = [outcomes, limits].flatMap((read) => (read.kind === 'refused' ? read.errors : []));
   const reading = await readRulesetFolder(folder);
   if (reading.kind === 'refused') {
-    return { errors: [...reading.errors, ...atStart], warnings: [], missing: '', summary: '' };
+    return { errors: [...reading.errors, ...atStart], warnings: [], missing: '', notes: [], summary: '' };
   }
   const sources = { environment: process.env, readFile: readSecretFile };
   const strict = validateRulesetFiles(reading.files, sources);
   const lenient = validateRulesetFiles(reading.files, { ...sources, placeholder: PLACEHOLDER });
-  const errors =
-    lenient.kind === 'refused'
-      ? lenient.errors
-      : outcomes.kind === 'read'
-        ? setupErrors(lenient.ruleset, reading.files['providers.yaml'] ?? '', outcomes.tables)
-        : [];
+  const providers = lenient.kind === 'refused' ? lenient.providers : lenient.ruleset.providers;
+  const whereIs = providerPlaces(reading.files['providers.yaml'] ?? '');
+  // Accounts are looked at whatever the outcomes are worth: the shipped ones are sound.
+  const tables = outcomes.kind === 'read' ? outcomes : await loadDeclineTables(null);
+  const errors = [
+    ...(lenient.kind === 'refused' ? lenient.errors : []),
+    ...(tables.kind === 'read' ? setupErrors(providers, whereIs, tables.tables) : []),
+  ];
   // What only the strict reading has against the files is that secrets are missing.
   const known = new Set(errors.map(formatRulesetError));
   const all = strict.kind === 'refused' ? strict.errors : [];
   const warnings = all.filter((error) => !known.has(formatRulesetError(error)));
-  const missing = lenient.kind === 'refused' ? '' : missingText(missingCredentials(lenient.ruleset));
+  const missing = missingText(missingCredentials({ providers }));
   const summary =
     lenient.kind === 'refused'
       ? ''
       : `${counted(lenient.ruleset.rules.length, 'rule')}, ${counted(lenient.ruleset.providers.size, 'provider')}`;
-  return { errors: [...errors, ...atStart], warnings, missing, summary };
+  return {
+    errors: [...errors, ...atStart],
+    warnings,
+    missing,
+    notes: eventNotes(providers, whereIs),
+    summary,
+  };
 }
 
-/** Providers of a sound file that no account can be built for, but for secrets that are not there. */
-function setupErrors(ruleset: Ruleset, text: string, tables: DeclineTables): readonly RulesetError[] {
+type Providers = Ruleset['providers'];
+/** Puts something at a member of a provider. */
+type WhereIs = (provider: string, member: string, words: Words) => RulesetError;
+type Words = Pick<RulesetError, 'what' | 'expected' | 'remedy'>;
+
+function providerPlaces(text: string): WhereIs {
   const yaml = readYamlFile('providers.yaml', text);
-  if (yaml.kind === 'refused') return yaml.errors;
-  const missing = missingCredentials(ruleset);
-  return setupProblems(ruleset, { clock: systemClock, declineTables: () => tables })
+  if (yaml.kind === 'refused') return (_provider, _member, words) => nowhere(words);
+  const ids = itemsOf(yaml.file.value, 'providers', PROVIDERS_MAX).map((item) =>
+    isRecord(item) ? item['id'] : null,
+  );
+  return (provider, member, words) =>
+    yaml.file.locate({ path: ['providers', ids.indexOf(provider), member], ...words });
+}
+
+function nowhere(words: Words): RulesetError {
+  return { file: 'providers.yaml', line: 1, column: 1, ...words };
+}
+
+/** Providers that no account can be built for, but for secrets that are not there. */
+function setupErrors(providers: Providers, whereIs: WhereIs, tables: DeclineTables): readonly RulesetError[] {
+  const missing = missingCredentials({ providers });
+  return setupProblems({ providers }, { clock: systemClock, declineTables: () => tables })
     .filter(({ provider, problem }) => !isAboutMissing(problem, missing.get(provider)))
-    .map(({ index, problem }) =>
-      yaml.file.locate({
-        path: ['providers', index, 'adapter'],
+    .map(({ provider, problem }) =>
+      whereIs(provider, 'adapter', {
         what: problem,
         expected: 'a provider that can be built',
         remedy: 'correct or remove it',
       }),
     );
+}
+
+/** Providers whose events cannot be verified: good, and seldom meant. */
+function eventNotes(providers: Providers, whereIs: WhereIs): readonly RulesetError[] {
+  return [...providers].flatMap(([id, contract]) => {
+    const refused = eventsRefused(contract);
+    if (refused === null) return [];
+    const { what, remedy } = refused;
+    const expected = `one where the provider sends events to /v1/webhooks/${id}`;
+    return [whereIs(id, 'adapter', { what: `"${id}" has ${what}`, expected, remedy })];
+  });
 }
 
 function counted(count: number, noun: string): string {
@@ -97,9 +137,10 @@ async function checkRules(folder: string): Promise<number> {
     console.error(`check-rules: ${folder} is no folder that can be read; expected the folder of RULES_DIR`);
     return 1;
   }
-  const { errors, warnings, missing, summary } = await findingsIn(folder);
+  const { errors, warnings, missing, notes, summary } = await findingsIn(folder);
   const line = (error: RulesetError) => formatRulesetError({ ...error, file: join(folder, error.file) });
   for (const warning of warnings) console.error(`warning: ${line(warning)}`);
+  for (const note of notes) console.error(`note: ${line(note)}`);
   for (const error of errors) console.log(line(error));
   if (missing !== '') console.error(`missing: ${missing}`);
   if (errors.length > 0) {

@@ -27,12 +27,16 @@ export function soundItems<Schema extends z.ZodType>(
   key: string,
   most: number,
 ): readonly (z.output<Schema> | null)[] {
-  const list = isRecord(value) && Object.hasOwn(value, key) ? value[key] : null;
-  if (!Array.isArray(list) || list.length > most) return [];
-  return list.map((item) => {
+  return itemsOf(value, key, most).map((item) => {
     const result = schema.safeParse(item);
     return result.success ? result.data : null;
   });
+}
+
+/** The items of a file's list, whatever they are; none when there is no list, or more than `most`. */
+export function itemsOf(value: unknown, key: string, most: number): readonly unknown[] {
+  const list = isRecord(value) && Object.hasOwn(value, key) ? value[key] : null;
+  return Array.isArray(list) && list.length <= most ? list : [];
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -176,6 +180,6 @@ function valueAt(root: unknown, path: FilePath): unknown {
   return value;
 }
 
-function isRecord(value: unknown): value is Record<string | number, unknown> {
+export function isRecord(value: unknown): value is Record<string | number, unknown> {
   return typeof value === 'object' && value !== null;
 }

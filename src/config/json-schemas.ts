@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { providersFileSchema, rulesFileSchema } from './ruleset-schemas.ts';
+import { providersFileSchema, ratesFileSchema, rulesFileSchema } from './ruleset-schemas.ts';
 
 /**
  * JSON Schemas of the payments team's files, for completion and checks in editors: file name within
@@ -8,6 +8,7 @@ import { providersFileSchema, rulesFileSchema } from './ruleset-schemas.ts';
 export function jsonSchemas(): ReadonlyMap<string, string> {
   return new Map([
     ['providers.json', rendered(providersFileSchema, 'Providers of Pointsman: routing-rules/providers.yaml')],
+    ['fx.json', rendered(ratesFileSchema, 'Exchange rates of Pointsman: routing-rules/fx.yaml')],
     ['rules.json', rendered(rulesFileSchema, 'Rules of Pointsman: routing-rules/rules.yaml')],
   ]);
 }

@@ -1,7 +1,10 @@
 import type { CardBrand } from '../core/card.ts';
 import type { ProviderSemantics } from '../core/resolution.ts';
+import { ACCOUNT_NAMES } from '../core/rules/account-names.ts';
+import { isLiveAccount } from '../core/rules/live-account.ts';
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
-import type { ProviderContract } from '../core/rules/ruleset.ts';
+import type { Fees, ProviderContract } from '../core/rules/ruleset.ts';
+import { nearestName } from '../core/text/nearest-name.ts';
 import { type CredentialSources, resolveCredential } from './credentials.ts';
 import type { RawProvider } from './ruleset-schemas.ts';
 
@@ -18,7 +21,7 @@ export function readProviders(
   problems: RuleProblem[],
 ): ReadonlyMap<string, ProviderContract> {
   const contracts = new Map<string, ProviderContract>();
-  const live = raw.find((provider) => provider !== null)?.adapter !== 'sandbox';
+  const real = raw.find((provider) => provider !== null)?.adapter !== 'sandbox';
   for (const [index, provider] of raw.entries()) {
     if (provider === null) continue;
     const path = ['providers', index];
@@ -31,18 +34,64 @@ export function readProviders(
       });
       continue;
     }
-    if ((provider.adapter !== 'sandbox') !== live) {
+    if ((provider.adapter !== 'sandbox') !== real) {
       problems.push({
         path: [...path, 'adapter'],
-        what: `"${provider.id}" is ${live ? 'a sandbox among real providers' : 'a real one among sandboxes'}`,
+        what: `"${provider.id}" is ${real ? 'a sandbox among real providers' : 'a real one among sandboxes'}`,
         expected: 'only sandbox providers, or none: sandbox money must never pass for real',
         remedy: 'keep them in folders apart',
       });
     }
     problems.push(...urlProblems(provider, index), ...timeProblems(provider, index));
+    for (const name of Object.keys(provider.settings)) {
+      const unknown = unknownName(provider, index, 'settings', name);
+      if (unknown !== null) problems.push(unknown);
+    }
     contracts.set(provider.id, contractOf(provider, readCredentials(provider, index, credentials, problems)));
   }
+  problems.push(...mixtureProblems(raw, contracts));
   return contracts;
+}
+
+type RawFees = RawProvider['fees'];
+
+function feesOf(fees: Omit<RawFees, 'brands'>): Fees {
+  return {
+    fixed: fees.fixed,
+    basisPoints: fees.basis_points,
+    crossBorderBasisPoints: fees.cross_border_basis_points,
+  };
+}
+
+/** What a brand does not say is as for the others. */
+function brandFees({ brands, ...others }: RawFees): ReadonlyMap<CardBrand, Fees> {
+  return new Map(
+    Object.entries(brands).map(([brand, own]) => [
+      brand as CardBrand,
+      feesOf({
+        fixed: own.fixed === undefined ? others.fixed : own.fixed,
+        basis_points: own.basis_points ?? others.basis_points,
+        cross_border_basis_points: own.cross_border_basis_points ?? others.cross_border_basis_points,
+      }),
+    ]),
+  );
+}
+
+/** Accounts at test systems among live ones: an approval without money would pass for a real one. */
+function mixtureProblems(
+  raw: readonly (RawProvider | null)[],
+  contracts: ReadonlyMap<string, ProviderContract>,
+): readonly RuleProblem[] {
+  const real = [...contracts.values()].filter(({ adapter }) => adapter !== 'sandbox');
+  if (!real.some(({ live }) => live)) return [];
+  return real
+    .filter(({ live }) => !live)
+    .map(({ id }) => ({
+      path: ['providers', raw.findIndex((provider) => provider?.id === id), 'id'],
+      what: `"${id}" is an account at a test system, by its address or its key, among live ones`,
+      expected: 'only live accounts, or none: an approval at a test system moves no money',
+      remedy: 'give it the live address and credentials, or keep test accounts in a folder apart',
+    }));
 }
 
 function contractOf(provider: RawProvider, credentials: Readonly<Record<string, string>>): ProviderContract {
@@ -53,7 +102,7 @@ function contractOf(provider: RawProvider, credentials: Readonly<Record<string, 
     baseUrl: provider.base_url ?? null,
     credentials,
     settings: provider.settings,
-    live: provider.adapter !== 'sandbox',
+    live: isLiveAccount({ adapter: provider.adapter, baseUrl: provider.base_url ?? null, credentials }),
     enabled: provider.enabled,
     merchants: setOrAll(provider.merchants),
     timeoutMs: provider.timeout_ms,
@@ -65,11 +114,7 @@ function contractOf(provider: RawProvider, credentials: Readonly<Record<string, 
       countries: setOrAll(capabilities.countries),
       features: new Set(capabilities.features),
     },
-    fees: {
-      fixed: fees.fixed,
-      basisPoints: fees.basis_points,
-      crossBorderBasisPoints: fees.cross_border_basis_points,
-    },
+    fees: { ...feesOf(fees), brands: brandFees(fees) },
     breaker: {
       failureRatio: breaker.failure_ratio,
       unknownRatio: breaker.unknown_ratio,
@@ -87,6 +132,7 @@ function readSemantics(written: RawProvider['semantics']): Partial<ProviderSeman
   const named: Partial<Record<keyof ProviderSemantics, unknown>> = {
     inquiry: written.inquiry,
     notFoundAfterMs: written.not_found_after_ms,
+    operationNotFoundAfterMs: written.operation_not_found_after_ms,
     replay: written.replay,
     keyLifetimeMs: written.key_lifetime_ms,
     cancelByReference: written.cancel_by_reference,
@@ -129,11 +175,37 @@ function readCredentials(
       });
       continue;
     }
+    const unknown = unknownName(provider, index, 'credentials', name);
+    if (unknown !== null) {
+      problems.push(unknown);
+      continue;
+    }
     const reading = resolveCredential(`${name} of "${provider.id}"`, reference, sources);
     if (reading.kind === 'resolved') resolved[name] = reading.secret;
     else problems.push({ path: [...path, name], ...reading });
   }
   return resolved;
+}
+
+/** A misspelt name would be passed over, and what it stands for be missing. */
+function unknownName(
+  { adapter }: RawProvider,
+  index: number,
+  member: 'credentials' | 'settings',
+  name: string,
+): RuleProblem | null {
+  const known = ACCOUNT_NAMES[adapter][member];
+  if (known.includes(name)) return null;
+  const near = nearestName(name, known);
+  const noun = member === 'credentials' ? 'credential' : 'setting';
+  return {
+    path: ['providers', index, member, name],
+    atKey: true,
+    // Repeated only where it is like one of ours: anything else may be a secret in the wrong place.
+    what: near === null ? `a ${noun} that ${adapter} does not know` : `unknown ${noun} ${name} of ${adapter}`,
+    expected: known.length === 0 ? `no ${member}` : `one of ${known.join(', ')}`,
+    remedy: near === null ? 'correct or remove it' : `did you mean ${near}?`,
+  };
 }
 
 function variableName(providerId: string): string {

@@ -11,22 +11,33 @@ import type { RawAction, RawRule } from './ruleset-schemas.ts';
 /** Parts of one condition; beyond it nobody can read the rule. */
 const PARTS_MAX = 500;
 
-/**
- * Compiles rules that have the file's shape, and adds what is wrong to `problems`.
- * @param raw null in the place of one that has not
- * @param providers null when their file is wrong: then nothing that hangs on them is checked
- */
+/** A rule, or what can be read of one that has not its shape: null in the place of a part that cannot. */
+export interface RuleParts {
+  readonly name: string | null;
+  readonly when?: RawRule['when'] | null;
+  readonly then: RawAction | null;
+}
+
+/** What rules may name. */
+export interface KnownProviders {
+  /** Null when they cannot be told: then no name is refused. */
+  readonly ids: ReadonlySet<string> | null;
+  /** Those that could be read. */
+  readonly contracts: ReadonlyMap<string, ProviderContract>;
+}
+
+/** Compiles rules, and adds what is wrong to `problems`. What comes out is whole only when nothing is. */
 export function readRules(
-  raw: readonly (RawRule | null)[],
-  providers: ReadonlyMap<string, ProviderContract> | null,
+  raw: readonly RuleParts[],
+  providers: KnownProviders,
   problems: RuleProblem[],
 ): readonly Rule[] {
-  const names = new Map<string, number>();
+  const names = new Set<string>();
   const rules: Rule[] = [];
-  const conditions: (Condition | null)[] = [];
+  /** Conditions that are sound by themselves; of a rule for everything, null. */
+  const sound: { readonly index: number; readonly condition: Condition | null }[] = [];
   for (const [index, rule] of raw.entries()) {
-    if (rule === null) continue;
-    if (names.has(rule.name)) {
+    if (rule.name !== null && names.has(rule.name)) {
       problems.push({
         path: ['rules', index, 'name'],
         what: `a second rule "${rule.name}"`,
@@ -34,26 +45,32 @@ export function readRules(
         remedy: 'rename or remove one of the two',
       });
     }
-    names.set(rule.name, index);
-    const condition =
-      rule.when === undefined ? null : readWhen(rule.when, ['rules', index, 'when'], problems);
-    conditions.push(condition);
-    const action = readAction(rule, index, providers, problems);
-    if (providers !== null) problems.push(...deadlineProblems(index, action, providers));
-    rules.push({ name: rule.name, matches: matcher(condition), action });
+    if (rule.name !== null) names.add(rule.name);
+    const known = problems.length;
+    const condition = rule.when == null ? null : readWhen(rule.when, ['rules', index, 'when'], problems);
+    if (rule.when !== null && problems.length === known) sound.push({ index, condition });
+    if (rule.then === null) continue;
+    const action = readAction(rule.then, index, providers.ids, problems);
+    problems.push(...deadlineProblems(index, action, providers.contracts));
+    rules.push({ name: rule.name ?? '', matches: matcher(condition), action });
   }
-  // Only among conditions that are sound by themselves: one that can never be true is in nobody's way.
-  if (problems.length === 0) {
-    for (const { rule, shadowedBy } of findUnreachable(conditions)) {
-      problems.push({
-        path: ['rules', rule, 'name'],
-        what: `"${raw[rule]?.name}" is never reached: "${raw[shadowedBy]?.name}" above takes all it matches`,
-        expected: 'the narrower rule first',
-        remedy: 'move it up, narrow the rule above, or remove it',
-      });
-    }
-  }
+  problems.push(...unreachable(raw, sound));
   return rules;
+}
+
+/** Only among conditions that are sound by themselves: one that can never be true is in nobody's way. */
+function unreachable(
+  raw: readonly RuleParts[],
+  sound: readonly { readonly index: number; readonly condition: Condition | null }[],
+): readonly RuleProblem[] {
+  const indexOf = (place: number) => sound[place]?.index ?? 0;
+  const nameOf = (place: number) => raw[indexOf(place)]?.name ?? 'a rule';
+  return findUnreachable(sound.map(({ condition }) => condition)).map(({ rule, shadowedBy }) => ({
+    path: ['rules', indexOf(rule), 'name'],
+    what: `"${nameOf(rule)}" is never reached: "${nameOf(shadowedBy)}" above takes all it matches`,
+    expected: 'the narrower rule first',
+    remedy: 'move it up, narrow the rule above, or remove it',
+  }));
 }
 
 function matcher(condition: Condition | null): Rule['matches'] {
@@ -89,12 +106,11 @@ function countParts(condition: Condition): number {
 }
 
 function readAction(
-  rule: RawRule,
+  raw: RawAction,
   index: number,
-  providers: ReadonlyMap<string, ProviderContract> | null,
+  providers: ReadonlySet<string> | null,
   problems: RuleProblem[],
 ): RuleAction {
-  const raw = rule.then;
   const path = ['rules', index, 'then'];
   const only = raw.only === undefined ? null : new Set(raw.only);
   if (raw.only !== undefined) checkProviders(raw.only, [...path, 'only'], providers, null, problems);
@@ -162,7 +178,7 @@ function readStrategy(raw: RawAction, path: FilePath, problems: RuleProblem[]): 
 function checkProviders(
   ids: readonly string[],
   path: FilePath,
-  providers: ReadonlyMap<string, ProviderContract> | null,
+  providers: ReadonlySet<string> | null,
   only: ReadonlySet<string> | null,
   problems: RuleProblem[],
 ): void {
@@ -177,11 +193,11 @@ function checkProviders(
         remedy: 'remove one',
       });
     } else if (providers !== null && !providers.has(id)) {
-      const near = nearestName(id, [...providers.keys()]);
+      const near = nearestName(id, [...providers]);
       problems.push({
         ...place,
         what: `unknown provider ${shown(id)}`,
-        expected: `an id of providers.yaml: ${[...providers.keys()].slice(0, 20).join(', ')}`,
+        expected: `an id of providers.yaml: ${[...providers].slice(0, 20).join(', ')}`,
         remedy: near === null ? 'add it to providers.yaml or remove it here' : `did you mean ${near}?`,
       });
     } else if (only !== null && !only.has(id)) {

@@ -54,14 +54,28 @@ const brand = z.enum(CARD_BRANDS).exclude(['unknown']);
 
 // ------------------------------------------------------------ providers.yaml
 
+const fixedFee = z.strictObject({ value: wholeNumber(0, 1_000_000), currency }).nullable();
+
 const fees = z.strictObject({
-  fixed: z
-    .strictObject({ value: wholeNumber(0, 1_000_000), currency })
-    .nullable()
+  fixed: fixedFee
     .default(null)
-    .describe('Price of an approval in minor units.'),
+    .describe('Price of an approval in minor units; other currencies need fx.yaml.'),
   basis_points: numberBetween(0, 10_000).default(0).describe('Share of the amount: 140 is 1.4 %.'),
   cross_border_basis_points: numberBetween(0, 10_000).default(0).describe('Added for cross-border payments.'),
+  brands: z
+    .partialRecord(
+      brand,
+      z.strictObject({
+        fixed: fixedFee.optional(),
+        basis_points: numberBetween(0, 10_000).optional(),
+        cross_border_basis_points: numberBetween(0, 10_000).optional(),
+      }),
+      { error: `fees by brand; brands: ${brand.options.join(', ')}` },
+    )
+    .default({})
+    .describe(
+      'Where a brand costs something else, such as amex: { basis_points: 290 }; what is left out is as above.',
+    ),
 });
 
 const breaker = z.strictObject({
@@ -100,6 +114,10 @@ const semantics = z.strictObject({
     .nullable()
     .optional()
     .describe('Time past the deadline after which "not found" is evidence; null: never.'),
+  operation_not_found_after_ms: wholeNumber(0, LONGEST_MS)
+    .nullable()
+    .optional()
+    .describe('The same of a capture, void or refund; null: never.'),
   replay: z
     .enum(['same_answer', 'success_only', 'none'], { error: 'same_answer, success_only or none' })
     .optional()
@@ -298,3 +316,33 @@ export const rulesFileSchema = z.strictObject({
 });
 export type RawRule = z.output<typeof ruleSchema>;
 export type RawAction = z.output<typeof action>;
+
+// ------------------------------------------------------------ fx.yaml
+
+export const RATES_MAX = 1000;
+
+const rate = z
+  .union([z.number(), z.string()], { error: 'a rate above 0, such as "1.0832"' })
+  .transform(Number)
+  .refine((value) => value > 0 && value < 1e9, 'a rate above 0 and below 1000000000, such as "1.0832"');
+
+export const rateEditionSchema = z.strictObject({
+  date: z
+    .string({ error: 'a day such as 2026-11-23' })
+    .regex(/^\d{4}-\d{2}-\d{2}$/, 'a day such as 2026-11-23')
+    .describe('Day from which these rates hold, UTC.'),
+  base: currency,
+  per_unit: z
+    .record(currency, rate, { error: 'rates by ISO 4217 code' })
+    .refine((rates) => Object.keys(rates).length > 0, 'at least one rate')
+    .describe('Units of each currency for one unit of the base, both in major units.'),
+});
+
+export type RawRateEdition = z.infer<typeof rateEditionSchema>;
+
+export const ratesFileSchema = z.strictObject({
+  rates: z
+    .array(rateEditionSchema, { error: 'a list of rates by day' })
+    .min(1, 'the rates of at least one day')
+    .max(RATES_MAX, `at most ${RATES_MAX} days`),
+});

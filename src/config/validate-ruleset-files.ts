@@ -1,23 +1,30 @@
 import { createHash } from 'node:crypto';
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
-import type { Ruleset } from '../core/rules/ruleset.ts';
-import { checkShape, soundItems } from './check-shape.ts';
+import type { ProviderContract, Ruleset } from '../core/rules/ruleset.ts';
+import type { ExchangeRates } from '../core/scoring/exchange-rates.ts';
+import { checkShape, isRecord, itemsOf, soundItems } from './check-shape.ts';
 import type { CredentialSources } from './credentials.ts';
+import { readExchangeRates } from './read-exchange-rates.ts';
 import { readProviders } from './read-providers.ts';
-import { readRules } from './read-rules.ts';
+import { type RuleParts, readRules } from './read-rules.ts';
 import type { RulesetError } from './ruleset-error.ts';
 import {
   PROVIDERS_MAX,
   providerSchema,
   providersFileSchema,
+  RATES_MAX,
   RULES_MAX,
+  rateEditionSchema,
+  ratesFileSchema,
   ruleSchema,
   rulesFileSchema,
 } from './ruleset-schemas.ts';
 import { readYamlFile, type YamlFile } from './yaml-file.ts';
 
 /** Files of a ruleset, in the order in which they are read. */
-export const RULESET_FILES = ['providers.yaml', 'rules.yaml'] as const;
+export const RULESET_FILES = ['providers.yaml', 'rules.yaml', 'fx.yaml'] as const;
+/** Those that need not be there. */
+const OPTIONAL_FILES: ReadonlySet<string> = new Set(['fx.yaml']);
 
 /** Errors reported at once; after them the list says how many more there are. */
 const ERRORS_MAX = 100;
@@ -29,12 +36,17 @@ const LOCATED_MAX = 1000;
 
 export type RulesetReading =
   | { readonly kind: 'good'; readonly ruleset: Ruleset }
-  /** In the order of files and lines; at least one. */
-  | { readonly kind: 'refused'; readonly errors: readonly RulesetError[] };
+  | {
+      readonly kind: 'refused';
+      /** In the order of files and lines; at least one. */
+      readonly errors: readonly RulesetError[];
+      /** Those that could be read: so that one look tells what else keeps them from being used. */
+      readonly providers: ReadonlyMap<string, ProviderContract>;
+    };
 
 /**
  * Reads, checks and compiles a ruleset. Never throws for anything in the files.
- * @param files content by name; those of {@link RULESET_FILES} must be there, others are not read
+ * @param files content by name; of {@link RULESET_FILES}; others are not read
  * @returns the ruleset with version 0, or everything that is wrong
  */
 export function validateRulesetFiles(
@@ -50,7 +62,8 @@ export function validateRulesetFiles(
   const providersFile = readFile('providers.yaml', files, errors);
   const rulesFile = readFile('rules.yaml', files, errors);
 
-  let providers: ReturnType<typeof readProviders> | null = null;
+  let providers: ReturnType<typeof readProviders> = new Map();
+  let ids: ReadonlySet<string> | null = null;
   if (providersFile !== null) {
     const { value } = providersFile;
     const shape = checkShape(providersFileSchema, value);
@@ -59,9 +72,8 @@ export function validateRulesetFiles(
       shape.kind === 'good'
         ? shape.data.providers
         : soundItems(providerSchema, value, 'providers', PROVIDERS_MAX);
-    const read = readProviders(raw, credentials, problems);
-    // Not those of a file with a bad shape: a rule may name one that could not be read.
-    if (shape.kind === 'good') providers = read;
+    providers = readProviders(raw, credentials, problems);
+    ids = providerIds(value);
     collect(providersFile, problems);
   }
   let rules: ReturnType<typeof readRules> = [];
@@ -69,20 +81,64 @@ export function validateRulesetFiles(
     const { value } = rulesFile;
     const shape = checkShape(rulesFileSchema, value);
     const problems = shape.kind === 'good' ? [] : [...shape.problems];
-    const raw = shape.kind === 'good' ? shape.data.rules : soundItems(ruleSchema, value, 'rules', RULES_MAX);
-    rules = readRules(raw, providers, problems);
+    const raw = shape.kind === 'good' ? shape.data.rules : ruleParts(value);
+    rules = readRules(raw, { ids, contracts: providers }, problems);
     collect(rulesFile, problems);
   }
-  if (errors.length > 0 || providers === null) return { kind: 'refused', errors: inOrder(errors, unlisted) };
+  const exchangeRates = exchangeRatesIn(files, errors, collect);
+  if (errors.length > 0) return { kind: 'refused', errors: inOrder(errors, unlisted), providers };
   const live = [...providers.values()].every((provider) => provider.live);
-  return { kind: 'good', ruleset: { version: 0, contentHash: contentHashOf(files), rules, providers, live } };
+  const contentHash = contentHashOf(files);
+  return { kind: 'good', ruleset: { version: 0, contentHash, rules, providers, exchangeRates, live } };
+}
+
+function exchangeRatesIn(
+  files: Readonly<Record<string, string>>,
+  errors: RulesetError[],
+  collect: (file: YamlFile, problems: readonly RuleProblem[]) => void,
+): ExchangeRates {
+  const file = readFile('fx.yaml', files, errors);
+  if (file === null) return [];
+  const shape = checkShape(ratesFileSchema, file.value);
+  const problems = shape.kind === 'good' ? [] : [...shape.problems];
+  const raw =
+    shape.kind === 'good' ? shape.data.rates : soundItems(rateEditionSchema, file.value, 'rates', RATES_MAX);
+  const rates = readExchangeRates(raw, problems);
+  collect(file, problems);
+  return rates;
+}
+
+/** Ids that a rule may name, also of providers that are wrong otherwise; null when they cannot all be told. */
+function providerIds(value: unknown): ReadonlySet<string> | null {
+  const ids = itemsOf(value, 'providers', PROVIDERS_MAX).map((item) => (isRecord(item) ? item['id'] : null));
+  return ids.length > 0 && ids.every((id) => typeof id === 'string') ? new Set(ids) : null;
+}
+
+/** What can be read of rules of which some have not their shape. */
+function ruleParts(value: unknown): readonly RuleParts[] {
+  const { name, when, then: action } = ruleSchema.shape;
+  return itemsOf(value, 'rules', RULES_MAX).map((item): RuleParts => {
+    // biome-ignore lint/suspicious/noThenProperty: the word of the file; nobody awaits a rule
+    if (!isRecord(item)) return { name: null, when: null, then: null };
+    // With a key that is not known, what was meant to be asked may be missing: it is no rule for everything.
+    const isWhole = Object.keys(item).every((key) => Object.hasOwn(ruleSchema.shape, key));
+    const condition = when.safeParse(item['when']);
+    return {
+      name: name.safeParse(item['name']).data ?? null,
+      when: isWhole && condition.success ? condition.data : null,
+      // biome-ignore lint/suspicious/noThenProperty: as above
+      then: action.safeParse(item['then']).data ?? null,
+    };
+  });
 }
 
 /** SHA-256 over names and contents of the files that are read, hex. */
 export function contentHashOf(files: Readonly<Record<string, string>>): string {
   const hash = createHash('sha256');
   // As JSON, so that no content can pass for the boundary between two files.
-  hash.update(JSON.stringify(RULESET_FILES.map((name) => [name, fileText(files, name)])));
+  // An optional file that is not there counts for nothing: the hash is as before there were any.
+  const names = RULESET_FILES.filter((name) => !OPTIONAL_FILES.has(name) || fileText(files, name) !== null);
+  hash.update(JSON.stringify(names.map((name) => [name, fileText(files, name)])));
   return hash.digest('hex');
 }
 
@@ -97,6 +153,7 @@ function readFile(
 ): YamlFile | null {
   const text = fileText(files, name);
   if (text === null) {
+    if (OPTIONAL_FILES.has(name)) return null;
     errors.push({
       file: name,
       line: 1,

@@ -11,6 +11,8 @@ export type AttemptOutcome =
       readonly kind: 'approved';
       readonly providerReference: string;
       readonly networkTransaction: NetworkTransaction | null;
+      /** Wall clock until which it is good, where the provider says so of this one. */
+      readonly expiresAtMs?: number;
     }
   /** Authorized for less than asked. */
   | {
@@ -18,6 +20,8 @@ export type AttemptOutcome =
       readonly providerReference: string;
       readonly authorizedAmount: number;
       readonly networkTransaction: NetworkTransaction | null;
+      /** As of one in full. */
+      readonly expiresAtMs?: number;
       /** `confirmed`: the provider says that what it authorized is undone, all of it. */
       readonly reversal: 'none' | 'confirmed';
     }
@@ -41,7 +45,12 @@ export type AttemptOutcome =
       readonly providerReference: string | null;
     }
   /** Certain that the provider never saw it. */
-  | { readonly kind: 'not_sent'; readonly code: string }
+  | {
+      readonly kind: 'not_sent';
+      readonly code: string;
+      /** Of `not_supported`: what the provider would have needed, the member of the request first; no value of it. */
+      readonly missing?: string;
+    }
   /** Sent, and no trustworthy answer: money may have moved. */
   | { readonly kind: 'unknown'; readonly code: string; readonly providerReference: string | null };
 

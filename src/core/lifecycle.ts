@@ -26,7 +26,11 @@ export type Remark =
   /** An answer was not about what was asked: whatever stands behind it is reversed. */
   | 'quarantined'
   /** A provider does not undo what may not stand; it is tried anew. */
-  | 'reversal_refused';
+  | 'reversal_refused'
+  /** A capture, void or refund that a provider had confirmed has failed after all; the record stands. */
+  | 'failed_after_success'
+  /** One that a provider had refused was carried out after all; the record stands. */
+  | 'done_after_failure';
 
 /** A remark and the attempt that it is about. */
 export interface RemarkOn {
@@ -34,6 +38,8 @@ export interface RemarkOn {
   readonly attemptNumber: number;
   /** Of a contradiction: the id of the authorization that holds money at the provider against the record. */
   readonly standing?: string;
+  /** Of a capture, void or refund that ended twice: which. */
+  readonly operation?: Pick<Operation, 'kind' | 'id'>;
 }
 
 /** An authorization after something was found out about it. */
@@ -48,7 +54,7 @@ export interface Change {
 export interface ChangeContext {
   /** Wall clock. */
   readonly nowMs: number;
-  /** How long an authorization at that provider is good for; milliseconds. */
+  /** How long an authorization at that provider is good for, unless its approval says so itself; milliseconds. */
   readonly validityMs: number;
   /** From intent to outcome, milliseconds; null when it was not the sender who found it out. */
   readonly durationMs: number | null;
@@ -61,7 +67,8 @@ export const ANSWER_MISMATCH = 'answer_mismatch';
 
 /**
  * What an outcome that was found out means for its authorization, whoever found it: the road, an inquiry, a replay, a
- * webhook or a person. A definite outcome is never replaced; an unsettled one only by something that says more. Pure,
+ * webhook or a person. A definite outcome is never replaced, at most completed; an unsettled one is replaced only by
+ * something that says more. Pure,
  * so that all who meet on an attempt come to the same end in any order, each conditional on the version it read.
  */
 export function applyOutcome(
@@ -92,7 +99,7 @@ function applyFirst(
   const remarks: RemarkOn[] = [];
   const remark = (what: Remark) => remarks.push({ remark: what, attemptNumber: attempt.number });
   if (outcome.kind === 'approved' || outcome.kind === 'partially_approved') {
-    after = { ...after, expiresAtMs: context.nowMs + context.validityMs };
+    after = { ...after, expiresAtMs: toldExpiry(attempt, outcome) ?? context.nowMs + context.validityMs };
   }
   const purpose = reversalOf(after, known, outcome, context);
   if (purpose !== null) {
@@ -108,6 +115,21 @@ function applyFirst(
     after = withOperation(after, { ...waiting, status: 'succeeded', code, settledAtMs: context.nowMs });
   }
   return { authorization: settled(after), remarks, changed: true };
+}
+
+/**
+ * What a provider tells of the end of an authorization is believed within these bounds from the beginning of its attempt;
+ * milliseconds. The schemes grant a day at the least and 30 days at the most; another unit or a wrong clock is far beside.
+ */
+const TOLD_VALIDITY_MIN_MS = 60 * 60_000;
+const TOLD_VALIDITY_MAX_MS = 31 * 24 * 60 * 60_000;
+
+type Approval = Extract<AttemptOutcome, { kind: 'approved' | 'partially_approved' }>;
+
+/** Until when an approval is good by its own word, wall clock; null where it says nothing that can be believed. */
+function toldExpiry({ startedAtMs }: Attempt, { expiresAtMs = Number.NaN }: Approval): number | null {
+  const validityMs = expiresAtMs - startedAtMs;
+  return validityMs >= TOLD_VALIDITY_MIN_MS && validityMs <= TOLD_VALIDITY_MAX_MS ? expiresAtMs : null;
 }
 
 /** What was asked for with `capture: automatic` is captured as soon as it is durable, in full and once. */
@@ -216,6 +238,16 @@ function applySecond(
   if (mayHoldMoney(outcome) && elsewhere !== null) {
     return { ...same, remarks: [{ ...about('evidence_conflict', attempt), standing: elsewhere }] };
   }
+  const whole = isUndone(authorization, attempt) ? null : completed(known, outcome);
+  if (whole !== null) {
+    const attempts = authorization.attempts.map((other) =>
+      other.number === attempt.number ? { ...attempt, outcome: whole } : other,
+    );
+    const { restsOn } = settle(authorization);
+    const told = restsOn === attempt.number ? toldExpiry(attempt, whole) : null;
+    const expiresAtMs = told ?? authorization.expiresAtMs;
+    return { ...same, authorization: settled({ ...authorization, attempts, expiresAtMs }), changed: true };
+  }
   // An approval of what is undone by now is passed over under the same reference: an event that comes late or again
   // says the same as a provider that goes back on a void it confirmed. Whoever has such an event asks the provider.
   const agrees = known.kind === outcome.kind || (mayHoldMoney(known) && mayHoldMoney(outcome));
@@ -223,8 +255,32 @@ function applySecond(
 }
 
 /**
+<<<<<<< HEAD
  * The authorization that a provider tells of for an attempt, where it is neither the recorded one nor one that a void of
  * ours undoes or has undone: one that forgets keys may execute one request twice. Null where none is told or recorded.
+=======
+ * What is recorded of an approval, with what only later evidence tells of the very same one: which transaction of the card's
+ * network it is, and until when it is good. Null where nothing is missing or told; what is recorded is never replaced.
+ */
+function completed(known: AttemptOutcome, told: AttemptOutcome): Approval | null {
+  if (known.kind !== 'approved' && known.kind !== 'partially_approved') return null;
+  if (told.kind !== known.kind || told.providerReference !== known.providerReference) return null;
+  if (heldIn(told) !== heldIn(known)) return null;
+  const networkTransaction = known.networkTransaction ?? told.networkTransaction;
+  const expiresAtMs = known.expiresAtMs ?? told.expiresAtMs;
+  if (networkTransaction === known.networkTransaction && expiresAtMs === known.expiresAtMs) return null;
+  return { ...known, networkTransaction, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+}
+
+/** Of an approval for less than was asked, for how much. */
+function heldIn(outcome: AttemptOutcome): number | null {
+  return outcome.kind === 'partially_approved' ? outcome.authorizedAmount : null;
+}
+
+/**
+ * Whether a provider tells of an authorization for an attempt that is neither the recorded one nor one that a void of
+ * ours undoes or has undone: one that forgets keys may execute one request twice. False where no reference is known.
+>>>>>>> wip-issue4
  */
 function unaccounted(
   { operations }: Authorization,
@@ -378,7 +434,10 @@ export function applyOperationEnd(
   const same: Change = { authorization, remarks: [], changed: false };
   const remark = (what: Remark): RemarkOn => ({ remark: what, attemptNumber: operation.attemptNumber });
   if (operation.status !== 'pending') {
-    return operation.status === end.status ? same : { ...same, remarks: [remark('evidence_conflict')] };
+    if (operation.status === end.status) return same;
+    const what = end.status === 'failed' ? 'failed_after_success' : 'done_after_failure';
+    const { kind, id } = operation;
+    return { ...same, remarks: [{ ...remark(what), operation: { kind, id } }] };
   }
   let after = withOperation(authorization, { ...operation, ...end, settledAtMs: context.nowMs });
   if (operation.kind === 'void' && end.status === 'succeeded') after = cancelled(after, operation);

@@ -14,6 +14,11 @@ export interface ProviderSemantics {
    */
   readonly notFoundAfterMs: number | null;
   /**
+   * The same of a capture, void or refund, which is mostly looked for elsewhere (with its authorization, by that one's id),
+   * counted from the end of its request's time; milliseconds, null: never.
+   */
+  readonly operationNotFoundAfterMs: number | null;
+  /**
    * What a repeat under the same idempotency key gives. `same_answer`: the first answer, failures included.
    * `success_only`: failures are not kept, so that a repeat after one executes again: inquire first. `none`: there
    * are no keys.
@@ -73,9 +78,9 @@ export interface Waited {
 /**
  * Whether "not found" is evidence: by the wall clock, and by the monotonic clock of whoever inquires, so that a jump of
  * a clock cannot make it so too early (payments reference, invariant 7).
+ * @param windowMs of what is asked about, an attempt's or an operation's; null: never
  */
-export function isNotFoundEvidence(semantics: ProviderSemantics, waited: Waited): boolean {
-  const windowMs = semantics.notFoundAfterMs;
+export function isNotFoundEvidence(windowMs: number | null, waited: Waited): boolean {
   return windowMs !== null && waited.pastDeadlineMs > windowMs && waited.seenForMs >= windowMs;
 }
 
@@ -83,7 +88,7 @@ export function isNotFoundEvidence(semantics: ProviderSemantics, waited: Waited)
  * Wall clock at which {@link isNotFoundEvidence} will hold for whoever inquires, as far as can be told now; null: never.
  */
 export function notFoundEvidenceAt(
-  { notFoundAfterMs: windowMs }: ProviderSemantics,
+  windowMs: number | null,
   { pastDeadlineMs, seenForMs }: Waited,
   nowMs: number,
 ): number | null {
@@ -132,8 +137,8 @@ const CONNECTION_LOST: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The one way that is safe and likely to give a definite answer within the request. A lost connection: a replay, which
- * is definite whether or not the first request arrived. Everything else (a time-out, an error that may be kept for
+ * The one way that is safe and likely to give a definite answer within the request. A lost connection: a replay, whose
+ * answer is definite whether or not the first request arrived, unless it is about the repeat alone. Everything else (a time-out, an error that may be kept for
  * ever, an answer that cannot be read): an inquiry, which cannot move money. After a failure that the provider does not
  * keep under the key, never a replay (payments reference, invariant 14).
  * @param ageMs time since the request was sent, by which a repeat would be over; by the sender's monotonic clock

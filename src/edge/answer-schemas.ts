@@ -6,6 +6,7 @@ import { DECLINE_CATEGORIES } from '../core/declines/decline.ts';
 import { FOLLOW_ON_REFUSALS } from '../core/follow-on.ts';
 import { OPERATION_KINDS, OPERATION_PURPOSES, OPERATION_STATUSES } from '../core/operation.ts';
 import { EVENT_TYPES } from '../core/outgoing-event.ts';
+import { ENDPOINT_STATES } from '../gateway/deliver-events.ts';
 import { DELIVERY_STATES, DISPUTE_STAGES, OVERRIDE_MODES } from '../gateway/ports.ts';
 import { OPERATION_NOT_OPEN } from '../gateway/resolve-operation-by-person.ts';
 import { amountSchema } from './authorization-body.ts';
@@ -81,7 +82,10 @@ const routingSchema = z
     experiment: z.null(),
     propensity: share,
     candidates: z.array(candidateSchema),
-    notes: z.array(z.string()).openapi({ description: 'Remarks, such as an unknown BIN.' }),
+    notes: z.array(z.string()).openapi({
+      description:
+        'Remarks, such as an unknown BIN, or what a provider would have needed whose attempt is not_supported.',
+    }),
   })
   .openapi('Routing');
 
@@ -231,6 +235,22 @@ export const deliverySchema = z
       .openapi({ description: 'When it is sent (again); null: not by itself.' }),
   })
   .openapi('EventDelivery');
+
+export const endpointListSchema = z
+  .strictObject({
+    data: z.array(
+      z.strictObject({
+        id: z.string().openapi({ example: 'orders' }),
+        state: z.enum(ENDPOINT_STATES).openapi({
+          description:
+            'told: events are sent to it. paused: it answered 410; nothing is sent until its entry is changed or the ' +
+            'gateway restarts, and what it is to be told waits. disabled: by its entry.',
+        }),
+        types: z.literal('all').or(z.array(z.enum(EVENT_TYPES))),
+      }),
+    ),
+  })
+  .openapi('EventEndpointList');
 
 export const deliveryPageSchema = z
   .strictObject({ data: z.array(deliverySchema), next_cursor: nullableText })

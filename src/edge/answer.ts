@@ -39,7 +39,7 @@ export function authorizationAnswer(authorization: Authorization) {
     decline: declineAnswer(authorization.decline),
     attempts: authorization.attempts.map(attemptAnswer),
     operations: authorization.operations.map((operation) => shownOperation(authorization, operation)),
-    routing: routingAnswer(authorization.routing),
+    routing: routingAnswer(authorization.routing, authorization.attempts),
     created_at: new Date(authorization.createdAtMs).toISOString(),
     expires_at: expiresAtMs === null ? null : new Date(expiresAtMs).toISOString(),
   };
@@ -82,8 +82,15 @@ export function publicCode(outcome: AttemptOutcome): string | null {
   return outcome.kind === 'declined' ? maskDecline(outcome.decline).code : codeOf(outcome);
 }
 
-/** The explanation of a decision as answers show it. */
-export function routingAnswer(routing: RoutingDecision) {
+/** What a provider would have needed that was not asked, because it cannot be told what the request says. */
+function missingNote({ provider, outcome }: Attempt): readonly string[] {
+  return outcome?.kind === 'not_sent' && outcome.missing !== undefined
+    ? [`${provider} was not asked; it needs ${outcome.missing}`]
+    : [];
+}
+
+/** The explanation of a decision as answers show it, with what attempts have shown since. */
+export function routingAnswer(routing: RoutingDecision, attempts: readonly Attempt[]) {
   return {
     ruleset: routing.ruleset,
     rule: routing.rule,
@@ -91,7 +98,7 @@ export function routingAnswer(routing: RoutingDecision) {
     experiment: routing.experiment,
     propensity: rounded(routing.propensity),
     candidates: routing.candidates.map(candidateAnswer),
-    notes: routing.notes,
+    notes: [...routing.notes, ...attempts.flatMap(missingNote)],
   };
 }
 

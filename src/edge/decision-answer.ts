@@ -10,7 +10,7 @@ export const renderDecision: RenderDecision = (decision, { live, ranking, routin
     provider: ranking[0] ?? null,
     ranking,
     decline: declineAnswer(decline),
-    routing: routingAnswer(routing),
+    routing: routingAnswer(routing, []),
     expires_at: new Date(decision.expiresAtMs).toISOString(),
   }),
 });

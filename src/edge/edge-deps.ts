@@ -1,8 +1,16 @@
 import type { BreakerState } from '../core/decision.ts';
 import type { DecideCommand, DecideResult } from '../gateway/decide-for-caller.ts';
+import type { EndpointState } from '../gateway/deliver-events.ts';
 import type { KeepResult } from '../gateway/notices.ts';
 import type { OperateCommand, OperateResult } from '../gateway/operate.ts';
-import type { Clock, Delivery, Journal, ProviderOverride, Randomness } from '../gateway/ports.ts';
+import type {
+  Clock,
+  Delivery,
+  EventEndpoint,
+  Journal,
+  ProviderOverride,
+  Randomness,
+} from '../gateway/ports.ts';
 import type { ReportCommand, ReportResult } from '../gateway/report-outcome.ts';
 import type { ResolveCommand, ResolveResult } from '../gateway/resolve-by-person.ts';
 import type {
@@ -82,6 +90,10 @@ export interface EdgeDeps {
   readonly resolveOperation: (command: ResolveOperationCommand) => Promise<ResolveOperationResult>;
   readonly journal: Pick<Journal, 'findAuthorization' | 'historyPage' | 'listAuthorizations'>;
   readonly deliveries: Pick<Journal, 'listDeliveries' | 'replayDelivery'>;
+  /** Where events are told, of all accounts. */
+  readonly eventEndpoints: () => readonly (Pick<EventEndpoint, 'id' | 'account' | 'types'> & {
+    readonly state: EndpointState;
+  })[];
   /** Told of every event that a person has sent anew, for the audit; must not throw. */
   readonly deliveryReplayed: (replay: {
     readonly delivery: Delivery;

@@ -10,6 +10,7 @@ import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
 import { isProblem, problem } from './problems.ts';
 
+export const ENDPOINTS = '/v1/events/endpoints';
 export const DELIVERIES = '/v1/events/deliveries';
 export const DELIVERY_REPLAY = '/v1/events/deliveries/{id}/replay';
 
@@ -29,6 +30,10 @@ export const deliveryQuerySchema = z.strictObject({
 /** What became of the events that endpoints are told. */
 export function eventRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
   app.get(
+    '/v1/events/endpoints',
+    endpoint(deps, { route: ENDPOINTS, scopes: ['ops'] }, (exchange) => listEndpoints(exchange, deps)),
+  );
+  app.get(
     '/v1/events/deliveries',
     endpoint(deps, { route: DELIVERIES, scopes: ['ops'] }, (exchange) => list(exchange, deps)),
   );
@@ -36,6 +41,14 @@ export function eventRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
     '/v1/events/deliveries/:id/replay',
     endpoint(deps, { route: DELIVERY_REPLAY, scopes: ['ops'] }, (exchange) => replay(exchange, deps)),
   );
+}
+
+async function listEndpoints({ caller }: Exchange, deps: EdgeDeps): Promise<Reply> {
+  const data = deps
+    .eventEndpoints()
+    .filter(({ account }) => account === caller.account)
+    .map(({ id, state, types }) => ({ id, state, types: types === 'all' ? types : [...types] }));
+  return jsonResponse(JSON.stringify({ data }));
 }
 
 async function list({ caller, context }: Exchange, deps: EdgeDeps): Promise<Reply> {
@@ -51,10 +64,16 @@ async function list({ caller, context }: Exchange, deps: EdgeDeps): Promise<Repl
   return jsonResponse(JSON.stringify({ data: page.data.map(shownDelivery), next_cursor: page.nextCursor }));
 }
 
-const DELIVERY_ID = /^evt_[a-z][a-z0-9-]{0,39}_[A-Za-z]{1,64}_\d{1,6}_\d{1,3}$/;
+const DELIVERY_ID = /^evt_([a-z][a-z0-9-]{0,39})_[A-Za-z]{1,64}_\d{1,6}_\d{1,3}$/;
 
 async function replay({ caller, context, trace }: Exchange, deps: EdgeDeps): Promise<Reply> {
   const id = context.req.param('id') ?? '';
+  const untold = deps
+    .eventEndpoints()
+    .find(({ id: name, account }) => account === caller.account && name === DELIVERY_ID.exec(id)?.[1]);
+  if (untold !== undefined && untold.state !== 'told') {
+    return problem('event-endpoint-paused', UNTOLD[untold.state]);
+  }
   const replayed = DELIVERY_ID.test(id)
     ? await fromJournal(() => deps.deliveries.replayDelivery(id, whose(caller), deps.clock.wallMs()))
     : null;
@@ -64,6 +83,14 @@ async function replay({ caller, context, trace }: Exchange, deps: EdgeDeps): Pro
   deps.deliveryReplayed({ delivery: replayed, account: caller.account, traceId: trace.traceId });
   return jsonResponse(JSON.stringify(shownDelivery(replayed)), 202);
 }
+
+/** Why nothing is sent to an endpoint. */
+const UNTOLD = {
+  paused:
+    'Its endpoint answered 410 and is paused until its entry in EVENT_ENDPOINTS_FILE is changed or the gateway ' +
+    'restarts: nothing would be sent.',
+  disabled: 'Its endpoint is disabled in EVENT_ENDPOINTS_FILE: nothing would be sent.',
+} as const;
 
 function whose(caller: Caller): Pick<DeliveryFilter, 'account' | 'merchants'> {
   const { account, merchants } = caller;

@@ -6,6 +6,7 @@ import {
   decisionAnswerSchema,
   deliveryPageSchema,
   deliverySchema,
+  endpointListSchema,
   historyPageSchema,
   nextStepSchema,
   operationAnswerSchema,
@@ -17,7 +18,7 @@ import { RESOLUTIONS_OF_ATTEMPT, resolutionBodySchema } from './attempt-routes.t
 import { authorizationBodySchema } from './authorization-body.ts';
 import { AUTHORIZATION, AUTHORIZATIONS, listQuerySchema } from './authorization-routes.ts';
 import { DECISIONS, OUTCOMES, reportBodySchema } from './decision-routes.ts';
-import { DELIVERIES, DELIVERY_REPLAY, deliveryQuerySchema } from './event-routes.ts';
+import { DELIVERIES, DELIVERY_REPLAY, deliveryQuerySchema, ENDPOINTS } from './event-routes.ts';
 import {
   CAPTURES,
   captureBodySchema,
@@ -559,6 +560,22 @@ export const OPERATIONS: readonly Operation[] = [
   },
   {
     method: 'get',
+    path: ENDPOINTS,
+    operationId: 'listEventEndpoints',
+    summary: 'List the endpoints of EVENT_ENDPOINTS_FILE, and whether they are told',
+    description: "Those of the key's account.",
+    scopes: ['ops'],
+    answers: {
+      200: {
+        meaning: 'All of them, in the order of the file.',
+        schema: endpointListSchema,
+        example: { data: [{ id: 'orders', state: 'paused', types: 'all' }] },
+      },
+    },
+    problems: KEYED,
+  },
+  {
+    method: 'get',
     path: DELIVERIES,
     operationId: 'listEventDeliveries',
     summary: 'List what became of events, newest first',
@@ -589,7 +606,7 @@ export const OPERATIONS: readonly Operation[] = [
         example: deliveryExample('waiting'),
       },
     },
-    problems: [...KEYED, 'not-found', 'journal-unavailable'],
+    problems: [...KEYED, 'not-found', 'event-endpoint-paused', 'journal-unavailable'],
   },
   {
     method: 'get',

@@ -48,7 +48,7 @@ export const PROBLEMS = {
     remedy: 'Use a key that has the scope and the merchant.',
   },
   'not-found': {
-    title: 'There is nothing here for this key',
+    title: 'There is nothing here',
     status: 404,
     remedy: 'Check the path and the id; what belongs to others is not shown.',
   },
@@ -109,6 +109,13 @@ export const PROBLEMS = {
     remedy:
       'Report the attempts in offered, each as the decision or the answer to the report before named it.',
   },
+  'event-endpoint-paused': {
+    title: 'The endpoint is not told of events now',
+    status: 409,
+    remedy:
+      'Change its entry in EVENT_ENDPOINTS_FILE once it takes events again (GET /v1/events/endpoints shows its state); ' +
+      'then have the event sent anew.',
+  },
   'body-too-large': {
     title: 'The body is too large',
     status: 413,
@@ -138,7 +145,8 @@ export const PROBLEMS = {
   'webhook-refused': {
     title: 'The event is not accepted',
     status: 401,
-    remedy: 'Sign the raw body with the secret that is configured for the provider, within five minutes.',
+    remedy:
+      'Do what the detail says; an event is taken when it bears the signature of the provider, as it is configured here.',
   },
   'webhook-unverifiable': {
     title: 'The event cannot be verified now',

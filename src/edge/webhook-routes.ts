@@ -55,7 +55,7 @@ async function take(context: Context<EdgeEnv>, deps: EdgeDeps): Promise<Response
     case 'kept':
       return Response.json({ status: 'accepted' }, { headers: { 'Cache-Control': 'no-store' } });
     case 'no_such_provider':
-      return problem('not-found', 'There is no such provider.');
+      return problem('not-found', 'There is no such provider in providers.yaml.');
     case 'unverifiable':
       return problem('webhook-unverifiable', `It could not be verified now (${kept.code}); send it again.`, {
         headers: { 'Retry-After': '30' },
@@ -65,13 +65,23 @@ async function take(context: Context<EdgeEnv>, deps: EdgeDeps): Promise<Response
         headers: { 'Retry-After': '5' },
       });
     case 'refused':
-      return problem('webhook-refused', REFUSALS[kept.reason]);
+      return problem(
+        'webhook-refused',
+        `${REFUSALS[kept.reason]}${kept.member === undefined ? '' : ` Look at ${kept.member}.`}`,
+      );
   }
 }
 
+/** Why, and what to do; whoever reads it may be the provider, or somebody who tries the webhook out. */
 const REFUSALS = {
-  signature: 'The signature is missing, or is not that of this provider.',
-  stale: 'The signature is more than five minutes old, or ahead of the clock.',
-  malformed: 'The signature is right, and the event is not one that this provider sends: look at its shape.',
-  not_configured: 'No webhook secret is configured for this provider.',
+  signature:
+    "The signature is missing, or is not that of this provider: compare the provider's webhook secret in providers.yaml " +
+    '(at PayPal the webhook_id) with the one that the provider shows.',
+  stale:
+    'The signature is older than is taken, or ahead of the clock: send the event anew, and compare the clocks if that ' +
+    'does not help.',
+  malformed: 'It is no event that this provider sends, or has a form that is not known.',
+  not_configured:
+    'No webhook secret is configured for this provider: add credentials: { webhook_secret: … } to it in providers.yaml ' +
+    '(at PayPal settings: { webhook_id: … }).',
 } as const;

@@ -103,6 +103,7 @@ function callFor(intent: Intent, admitted: Admitted, road: Road, deps: GatewayDe
       signal: deps.stopSignal,
       traceparent: command.traceparent,
     },
+    isRepeat: false,
     preparedReference: null,
     prepared: (reference) => recordPrepared(road, intent.number, reference, deps),
   };
@@ -153,13 +154,17 @@ async function findOutQuickly(
   const budget: CallBudget = { ...call.budget, deadlineMs };
   const outcome =
     way === 'replay'
-      ? await authorize(provider, { ...call, budget, preparedReference: first.providerReference }, deps)
+      ? await authorize(
+          provider,
+          { ...call, budget, isRepeat: true, preparedReference: first.providerReference },
+          deps,
+        )
       : outcomeOf(
           await inquire(provider, road.current, call.attemptId, first.providerReference, budget, deps),
         );
-  // A replay that never left says nothing about the first request, which did.
-  const says = outcome !== null && outcome.kind !== 'not_sent' && !isRejectedReplay(way, outcome);
-  if (!says || outcome.kind === 'unknown') return first;
+  if (outcome === null || outcome.kind === 'unknown' || (way === 'replay' && isAboutRepeat(outcome))) {
+    return first;
+  }
   deps.observer.resolved({
     authorizationId: road.authorizationId,
     provider: provider.id,
@@ -172,11 +177,12 @@ async function findOutQuickly(
 }
 
 /**
- * A repeat that the provider turned away (rate limited, credentials, "not processed") is about the repeat: what became
- * of the first request is as unknown as before.
+ * Whether an answer to a repeat is about the repeat alone: it never left, or the provider turned it away (limit, credentials,
+ * "not processed"). What became of the first request, which was sent, is as unknown as before. What else is negative is
+ * about the attempt: adapters see to that ({@link AuthorizeCall.isRepeat}).
  */
-function isRejectedReplay(way: 'inquire' | 'replay', outcome: AttemptOutcome): boolean {
-  return way === 'replay' && outcome.kind === 'rejected';
+export function isAboutRepeat({ kind }: AttemptOutcome): boolean {
+  return kind === 'not_sent' || kind === 'rejected' || kind === 'unknown';
 }
 
 function outcomeOf(answer: InquiryAnswer): AttemptOutcome | null {

@@ -74,6 +74,7 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
   }
   const ranking = rankCandidates({
     facts,
+    exchangeRates: road.ruleset.exchangeRates,
     rule: rule.name,
     action: rule.action,
     attemptsLeft: Math.max(1, rule.action.attemptsMax - road.current.attempts.length),

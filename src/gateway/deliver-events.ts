@@ -17,6 +17,10 @@ const TRY_MAX_MS = 15_000;
 /** No receiver may put an event off for longer, milliseconds. */
 const RETRY_AFTER_MAX_MS = 86_400_000;
 
+/** `paused`: it has answered 410. */
+export const ENDPOINT_STATES = ['told', 'paused', 'disabled'] as const;
+export type EndpointState = (typeof ENDPOINT_STATES)[number];
+
 /** The receiver does not want to be told any more. */
 const GONE = 410;
 
@@ -49,11 +53,17 @@ export class EventDeliverer {
     let taken = 0;
     for (const endpoint of this.#deps.outgoing.endpoints()) {
       if (this.#stopped) break;
-      if (!endpoint.enabled || this.#gone.has(endpoint)) continue;
+      if (this.stateOf(endpoint) !== 'told') continue;
       await this.#make(endpoint);
       taken += await this.#take(endpoint);
     }
     return taken;
+  }
+
+  /** Whether nothing is sent to an endpoint, and why not. */
+  stateOf(endpoint: EventEndpoint): EndpointState {
+    if (!endpoint.enabled) return 'disabled';
+    return this.#gone.has(endpoint) ? 'paused' : 'told';
   }
 
   /** Takes nothing up any more; resolves when nothing is in hand. */
@@ -171,7 +181,9 @@ export class EventDeliverer {
     this.#gone.add(endpoint);
     this.#deps.observer.alert({
       kind: 'event_endpoint_gone',
-      detail: `${endpoint.id} answered 410: nothing is sent to it until its entry is changed, or taken away`,
+      detail:
+        `${endpoint.id} answered 410 and is paused: nothing is sent to it until its entry in EVENT_ENDPOINTS_FILE is ` +
+        'changed or the gateway restarts; what it is to be told waits',
       authorizationId: null,
     });
   }

@@ -4,6 +4,7 @@ import type { Operation, OperationPurpose } from '../core/operation.ts';
 import { pendingVoid } from '../core/settlement.ts';
 import type { Admitted } from './attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import { FIRST_SENDING, notProcessed } from './judge-repeat.ts';
 import {
   endOfInquiry,
   endOfOutcome,
@@ -106,5 +107,8 @@ async function carryOut(
     result: end?.status ?? labelOf(label),
     ageMs: deps.clock.monotonicMs() - startedMs,
   });
+  const unprocessed = notProcessed(outcome, operation, provider.semantics, FIRST_SENDING);
+  // Where it cannot be recorded, or somebody was first, it counts as one that may have been processed; the road ends anyway.
+  if (unprocessed !== null) await recordRoad(road, unprocessed.kind, unprocessed.data, deps);
   if (end !== null) find(road, { about: 'operation', number: operation.number, end }, deps);
 }

@@ -1,7 +1,7 @@
 import { authorize } from './authorize.ts';
 import { CallerDecisions } from './caller-decisions.ts';
 import type { DecideCommand, DecideResult } from './decide-for-caller.ts';
-import { EventDeliverer } from './deliver-events.ts';
+import { type EndpointState, EventDeliverer } from './deliver-events.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
@@ -14,6 +14,7 @@ import {
 } from './keep-history.ts';
 import { type KeepResult, keepNotices, workOutNotices } from './notices.ts';
 import { type OperateCommand, type OperateResult, operate } from './operate.ts';
+import type { EventEndpoint } from './ports.ts';
 import { expireDue, recoverLapsed } from './recover.ts';
 import type { ReportCommand, ReportResult } from './report-outcome.ts';
 import { Resolver } from './resolve.ts';
@@ -141,6 +142,13 @@ export class Gateway {
     await purgeHistory(this.#deps);
     await purgeDelivered(this.#deps);
     await purgeDecisions(this.#deps);
+  }
+
+  /** The endpoints that are configured now, and whether they are told. */
+  eventEndpoints(): readonly (EventEndpoint & { readonly state: EndpointState })[] {
+    return this.#deps.outgoing
+      .endpoints()
+      .map((endpoint) => ({ ...endpoint, state: this.#deliverer.stateOf(endpoint) }));
   }
 
   /** Has no further event sent, and resolves when none is on its way. */

@@ -13,7 +13,7 @@ import {
 import { sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import { pendingVoid, settled } from '../core/settlement.ts';
 import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
-import { budgetFor, inquire, requestFor, sentSighting } from './attempt.ts';
+import { budgetFor, inquire, isAboutRepeat, requestFor, sentSighting } from './attempt.ts';
 import { type ChangeResult, changeAuthorization } from './change.ts';
 import { type Connected, connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
@@ -56,7 +56,10 @@ export async function lookAtAttempt(
   );
   if (result.kind === 'failed') return { authorization, answered: false };
   tellLook(item, { ...about, by, result: outcome.kind }, deps);
-  if (result.kind === 'written' && !isUnsettled(outcome)) {
+  // Somebody else may have found it out first, and this has only completed it.
+  const isFirst =
+    result.kind === 'written' && isUnsettled(result.before.attempts[attempt.number - 1]?.outcome ?? null);
+  if (isFirst && !isUnsettled(outcome)) {
     deps.sightings.forget(attempt.id);
     deps.sightings.forget(sentSighting(attempt.id));
     learn(authorization, attempt, outcome, deps);
@@ -153,10 +156,10 @@ async function findOut(
       // Clocks that are ahead see an attempt before its deadline: its whole time counts, whatever is over of it.
       const lengthMs = attempt.deadlineAtMs - attempt.startedAtMs;
       const waited = { pastDeadlineMs: nowMs - attempt.deadlineAtMs, seenForMs: seenForMs - lengthMs };
-      if (isNotFoundEvidence(semantics, waited)) {
+      if (isNotFoundEvidence(semantics.notFoundAfterMs, waited)) {
         return { kind: 'outcome', outcome: notFoundOutcome(attempt), by: 'inquiry' };
       }
-      const evidenceAtMs = notFoundEvidenceAt(semantics, waited, nowMs);
+      const evidenceAtMs = notFoundEvidenceAt(semantics.notFoundAfterMs, waited, nowMs);
       return { kind: 'nothing', answered: true, result: 'not_found', evidenceAtMs };
     }
     case 'unconfirmed':
@@ -199,16 +202,15 @@ async function replay(
       brand,
       scaRegion,
       budget: budgetFor(contract, deps),
+      isRepeat: true,
       preparedReference: attempt.preparedReference,
       // A second step is taken on the road or never.
       prepared: () => Promise.resolve(false),
     });
   const noAnswer = { kind: 'unknown', code: ADAPTER_FAILED, providerReference: null } as const;
   const outcome = await askProvider<AttemptOutcome>(again, noAnswer, authorization.id, deps);
-  // What was turned away was the repeat: it says nothing about the first request.
-  const isAboutRepeat =
-    outcome.kind === 'not_sent' || outcome.kind === 'rejected' || outcome.kind === 'unknown';
-  if (isAboutRepeat) return { kind: 'nothing', answered: false, result: `no_answer ${outcome.kind}` };
+  if (isAboutRepeat(outcome))
+    return { kind: 'nothing', answered: false, result: `no_answer ${outcome.kind}` };
   return { kind: 'outcome', outcome, by: 'replay' };
 }
 

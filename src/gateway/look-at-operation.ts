@@ -7,10 +7,12 @@ import { type Connected, connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import {
   endOfSpentVoid,
+  FIRST_SENDING,
   isKeySpent,
   judgeRepeat,
   KEY_SPENT,
   KEY_SPENT_EVENT,
+  notProcessed,
   SENT,
   SENT_AGAIN,
   type Sending,
@@ -27,7 +29,7 @@ import {
   sendOperation,
   targetOf,
 } from './operation-calls.ts';
-import type { Provider, WorkItem } from './ports.ts';
+import type { EventRecord, Provider, WorkItem } from './ports.ts';
 import { operationSighting } from './sightings.ts';
 
 /** Whether a void may be sent although what became of its attempt is not known. */
@@ -83,6 +85,8 @@ interface Told {
 interface ToSend {
   readonly kind: 'to_send';
   readonly how: Exclude<Sending['kind'], 'none'>;
+  /** Which sending it is; null: it is not recorded. */
+  readonly number: number | null;
   /** Whether the provider has just said that it does not know the operation. */
   readonly wasNotFound: boolean;
 }
@@ -94,7 +98,7 @@ async function ask(
   to: Connected,
   deps: GatewayDeps,
 ): Promise<Told | ToSend> {
-  if (isNew) return { kind: 'to_send', how: 'free', wasNotFound: false };
+  if (isNew) return { kind: 'to_send', how: 'free', number: FIRST_SENDING, wasNotFound: false };
   const { provider, contract } = to;
   const inquiry = canInquire(target, provider)
     ? await inquireOperation(provider, target, budgetFor(contract, deps), deps)
@@ -110,7 +114,8 @@ async function ask(
     // It was sent again before and refused, and neither that nor the first request is known there.
     return { ...told, end: { status: 'failed', code, providerReference: null } };
   }
-  return { kind: 'to_send', how: sending.kind, wasNotFound };
+  const number = sending.kind === 'free' ? null : sending.number;
+  return { kind: 'to_send', how: sending.kind, number, wasNotFound };
 }
 
 function canInquire(target: OperationTarget, { semantics }: Provider): boolean {
@@ -120,7 +125,7 @@ function canInquire(target: OperationTarget, { semantics }: Provider): boolean {
 /** Sends an operation, after what must be durable before is, and takes the answer for what it says. */
 async function send(
   target: OperationTarget,
-  { how, wasNotFound }: ToSend,
+  { how, number, wasNotFound }: ToSend,
   to: Connected,
   item: WorkItem,
   deps: GatewayDeps,
@@ -134,6 +139,15 @@ async function send(
     target = { ...target, authorization: recorded.authorization };
   }
   const outcome = await sendOperation(provider, target, budgetFor(contract, deps), deps);
+  const unprocessed = notProcessed(outcome, operation, provider.semantics, number);
+  if (unprocessed !== null) {
+    const recorded = await recordUnprocessed(target, unprocessed, deps);
+    if (recorded.kind === 'written') target = { ...target, authorization: recorded.authorization };
+    const told = { kind: 'told', by: 'answer', end: null, evidenceAtMs: null } as const;
+    const look = await conclude(target, { ...told, result: labelOf(outcome) }, to, item, deps);
+    const sent = how === 'free' ? 0 : 1;
+    return { ...look, bookings: recorded.kind === 'written' ? sent + 1 : sent };
+  }
   let end = endOfOutcome(outcome) ?? (wasNotFound ? endOfSpentVoid(outcome, target, to, deps) : null);
   if (outcome.kind === 'accepted' && operation.kind === 'void' && !canInquire(target, provider)) {
     // No inquiry tells of the void, and its notice may be lost: the authorization itself is asked about.
@@ -183,6 +197,20 @@ function recordSending(
       changed: current.version === authorization.version,
     }),
     { event: { kind, actor: 'resolver', data: { operation: operation.id } } },
+    deps,
+  );
+}
+
+/** Makes durable that a sending surely was not processed. Where that fails, it counts as one that may have been. */
+function recordUnprocessed(
+  { authorization }: OperationTarget,
+  event: Pick<EventRecord, 'kind' | 'data'>,
+  deps: GatewayDeps,
+): Promise<ChangeResult> {
+  return changeAuthorization(
+    authorization,
+    (current) => ({ authorization: current, remarks: [], changed: true }),
+    { event: { ...event, actor: 'resolver' }, work: 'unchanged' },
     deps,
   );
 }

@@ -10,6 +10,8 @@ export interface Look {
   readonly answered: boolean;
   /** Wall clock at which the "not found" that was answered will be evidence for this process; else null. */
   readonly evidenceAtMs?: number | null;
+  /** Changes of it that tell nothing new: the schedule does not begin anew with them. */
+  readonly bookings?: number;
   /** The operations that this look itself has begun: nobody else can have sent them. */
   readonly begun?: ReadonlySet<number>;
 }

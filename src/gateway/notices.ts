@@ -43,7 +43,8 @@ export async function keepNotices(
     deps,
   );
   if (reading.kind === 'refused') {
-    deps.observer.noticeTaken({ provider, result: reading.reason });
+    const { reason: result, member } = reading;
+    deps.observer.noticeTaken({ provider, result, ...(member === undefined ? {} : { member }) });
     return reading;
   }
   if (reading.kind === 'unverifiable') {
@@ -125,8 +126,8 @@ interface Subject {
 const NOTHING_NAMED: Subject = { authorization: null, attempt: undefined };
 
 /**
- * The attempt that a notice is about: by our own name of it, by that of an operation, or by the authorization's id at the
- * provider. Null when the journal failed.
+ * The attempt that a notice is about: by our own name of it, by that of an operation, or by the id at the provider of the
+ * authorization or of one of its captures or refunds. Null when the journal failed.
  */
 async function subjectOf(notice: KeptNotice, deps: GatewayDeps): Promise<Subject | null> {
   const { attemptId, operationId = null, providerReference = null } = notice;
@@ -185,6 +186,7 @@ function evidenceIn(
   const provider = deps.provider(notice.provider);
   if (provider === undefined) return { kind: 'nothing' };
   const { request, brand, scaRegion } = authorization;
+  const operations = authorization.operations.filter(({ attemptNumber }) => attemptNumber === attempt.number);
   try {
     return provider.evidenceIn(notice, {
       attemptId: attempt.id,
@@ -192,9 +194,8 @@ function evidenceIn(
       brand,
       scaRegion,
       providerReference: referenceOf(attempt),
-      operations: authorization.operations
-        .filter(({ attemptNumber }) => attemptNumber === attempt.number)
-        .map((operation) => askedOf({ authorization, attempt, operation })),
+      operations: operations.map((operation) => askedOf({ authorization, attempt, operation })),
+      operationReferences: operations.flatMap(({ providerReference: own }) => (own === null ? [] : [own])),
     });
   } catch (error) {
     deps.observer.alert({

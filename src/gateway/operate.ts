@@ -11,6 +11,7 @@ import { type Connected, connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { planFor, stepOf } from './journal-step.ts';
+import { FIRST_SENDING, notProcessed } from './judge-repeat.ts';
 import { endOfOutcome, endOfRefusedVoid, labelOf, sendOperation, targetOf } from './operation-calls.ts';
 import type { ClaimRecord, ClaimScope, Step } from './ports.ts';
 import type { Answered } from './road-results.ts';
@@ -249,6 +250,16 @@ async function carryOut(
   if (end === null) {
     // By this clock its key grows old, however the wall clock is set afterwards.
     deps.sightings.seenForMs(operationSighting(attempt.id, operation.id));
+    const unprocessed = notProcessed(outcome, operation, provider.semantics, FIRST_SENDING);
+    // Where it cannot be recorded, it counts as one that may have been processed.
+    if (unprocessed !== null) {
+      await changeAuthorization(
+        authorization,
+        (current) => ({ authorization: current, remarks: [], changed: true }),
+        { event: { ...unprocessed, actor: 'gateway' }, work: 'unchanged' },
+        deps,
+      );
+    }
     await release(authorization.id, holder, deps.resolverSchedule[0] ?? 0, deps);
     return answerOf(authorization, operation, false, deps);
   }

@@ -325,8 +325,8 @@ export interface Journal {
   findClaim(scope: ClaimScope): Promise<ClaimRecord | null>;
   findAuthorization(id: string): Promise<Authorization | null>;
   /**
-   * The attempt that is known at this provider by this id of an authorization: as what it obtained or prepared, or as what
-   * an operation of it is about. Null when there is none, or more than one.
+   * The attempt that is known at this provider by this id: as what it obtained or prepared, as what an operation of it is
+   * about, or as that of an operation itself. Null when there is none, or more than one.
    */
   findAttemptByReference(provider: string, reference: string): Promise<AttemptName | null>;
   /** Newest first. */
@@ -647,6 +647,12 @@ export interface AuthorizeCall {
   readonly scaRegion: boolean;
   readonly budget: CallBudget;
   /**
+   * An earlier call for this attempt may have been carried out. Then only what became of the attempt under its key counts,
+   * the first answer or the state it is in: what the provider turns away before it looks there (a request that it finds
+   * wanting, credentials, a limit) or because of that state is about the repeat, and is `unknown`.
+   */
+  readonly isRepeat: boolean;
+  /**
    * Of a provider with two steps: the authorization's id there that an earlier call for this attempt has made; null: make
    * one. The others take no notice of it.
    */
@@ -731,6 +737,8 @@ export interface NoticeSubject {
   readonly providerReference: string | null;
   /** All operations of ours on this attempt. */
   readonly operations: readonly AskedOperation[];
+  /** Their own ids at the provider, as far as these are known. */
+  readonly operationReferences: readonly string[];
 }
 
 /** What an inquiry about one operation found out. */
@@ -753,7 +761,10 @@ export interface Notice {
   readonly attemptId: string | null;
   /** Our operation that it is about; left out when it names none. */
   readonly operationId?: string | null;
-  /** The authorization's id at the provider, by which the attempt is found where ours is not named; left out: not said. */
+  /**
+   * The id at the provider of the authorization, or of one of its captures or refunds, by which the attempt is found where
+   * ours is not named; left out: not said.
+   */
   readonly providerReference?: string | null;
   /** What it says, as the same adapter understands it: plain JSON without card data. */
   readonly data: unknown;
@@ -770,7 +781,12 @@ export interface NoticeMessage {
 export type NoticeReading =
   | { readonly kind: 'read'; readonly notices: readonly Notice[] }
   /** Not from the provider, too old, or nothing that it sends. */
-  | { readonly kind: 'refused'; readonly reason: 'signature' | 'stale' | 'malformed' | 'not_configured' }
+  | {
+      readonly kind: 'refused';
+      readonly reason: 'signature' | 'stale' | 'malformed' | 'not_configured';
+      /** Of a malformed one, what is missing or of another form, where it is known: a name of the provider's own. */
+      readonly member?: string;
+    }
   /** What verifies it could not be had now (a certificate of the provider): it is to be sent again. */
   | { readonly kind: 'unverifiable'; readonly code: string };
 
@@ -1018,7 +1034,7 @@ export interface Observer {
     readonly advice: string | null;
   }): void;
   /** What became of something that a provider sent by itself, or somebody in its name. */
-  noticeTaken(event: { readonly provider: string; readonly result: string }): void;
+  noticeTaken(event: { readonly provider: string; readonly result: string; readonly member?: string }): void;
   failedOver(event: { readonly from: string; readonly to: string; readonly reason: FailOverReason }): void;
   passedOver(event: { readonly provider: string; readonly reason: string }): void;
   decided(event: {

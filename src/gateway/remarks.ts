@@ -11,6 +11,8 @@ const DETAILS: Readonly<Record<Remark, string>> = {
     'a provider answered about something else than was asked; whatever stands there is being reversed',
   reversal_refused:
     'a provider does not undo what may not stand; it is asked anew, ever less often, until a person closes it',
+  failed_after_success: 'has failed after all, though the provider had confirmed it',
+  done_after_failure: 'was carried out after all, though the provider had refused it',
 };
 
 /** Alerts and counts what a change brought to light. */
@@ -19,21 +21,36 @@ export function tellRemarks(
   authorization: Authorization,
   deps: Pick<GatewayDeps, 'observer'>,
 ): void {
-  for (const { remark, attemptNumber, standing } of remarks) {
+  for (const { remark, attemptNumber, standing, operation } of remarks) {
     // Not where the authorization stands by now: it may have moved on to another provider.
     const attempt = authorization.attempts[attemptNumber - 1];
     const provider = attempt?.provider ?? 'none';
     deps.observer.remarked({ remark, provider, authorizationId: authorization.id });
     deps.observer.alert({
       kind: remark,
-      detail: `${provider}: ${standing === undefined ? DETAILS[remark] : detailOf(standing, attempt)}`,
+      detail: `${provider}: ${detailOf(remark, standing, operation, attempt)}`,
       authorizationId: authorization.id,
     });
   }
 }
 
+function detailOf(
+  remark: Remark,
+  standing: string | undefined,
+  operation: RemarkOn['operation'],
+  attempt: Attempt | undefined,
+): string {
+  if (standing !== undefined) return standingDetail(standing, attempt);
+  if (operation === undefined) return DETAILS[remark];
+  const { kind, id } = operation;
+  return (
+    `${kind} ${id} ${DETAILS[remark]}; the record still says otherwise, and nothing is sent: look it up at the ` +
+    'provider, tell whoever relies on it, and put it right there'
+  );
+}
+
 /** Nobody else undoes it: what to do, for whoever is woken by it. */
-function detailOf(standing: string, attempt: Attempt | undefined): string {
+function standingDetail(standing: string, attempt: Attempt | undefined): string {
   const recorded = attempt === undefined ? null : referenceOf(attempt);
   const beside =
     recorded === standing

@@ -102,6 +102,7 @@ export async function resolveItem(item: WorkItem, deps: GatewayDeps): Promise<vo
       authorization: next.authorization,
       answered: look.answered && next.answered,
       evidenceAtMs: earliest(look.evidenceAtMs, next.evidenceAtMs),
+      bookings: (look.bookings ?? 0) + (next.bookings ?? 0),
     };
   }
   await planNext(item, look, deps);
@@ -128,7 +129,8 @@ async function planNext(item: WorkItem, look: Look, deps: GatewayDeps): Promise<
   const validityMs = deps.provider(provider)?.semantics.validityMs ?? VALIDITY_MAX_MS;
   const giveUpAtMs = Math.max(item.sinceMs + validityMs, authorization.expiresAtMs ?? 0);
   // Something was found out: what is left begins its schedule anew.
-  const progress = authorization.version > item.authorization.version ? afresh(authorization) : item;
+  const isNews = authorization.version - (look.bookings ?? 0) > item.authorization.version;
+  const progress = isNews ? afresh(authorization) : item;
   const plan = nextWork(deps.resolverSchedule, progress, look.answered, nowMs, giveUpAtMs, look.evidenceAtMs);
   // Told before it is written: a confirmation that is lost, or a death after it, must not give it up in silence.
   if (plan.dueAtMs === null) {

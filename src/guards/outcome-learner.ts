@@ -6,9 +6,11 @@ import {
   ApprovalModel,
   type ApprovalModelSettings,
   type LearningScope,
+  type SavedApprovals,
 } from '../core/scoring/approval-model.ts';
 import { type Health, HealthBook } from '../core/scoring/health.ts';
 
+import type { SavedTally } from '../core/scoring/tally-table.ts';
 import type { Clock, LearnedOutcome, Learner } from '../gateway/ports.ts';
 
 /** Learns approval, health and latency from outcomes, in this process. */
@@ -24,6 +26,15 @@ export class OutcomeLearner implements Learner {
 
   approval(provider: string, facts: RoutingFacts, scope: LearningScope): Approval {
     return this.#approval.approval(provider, facts, scope);
+  }
+
+  /** What was learned about approval; health is of the last minutes and is not kept. */
+  saved(): SavedApprovals {
+    return this.#approval.saved();
+  }
+
+  restore(tally: SavedTally, providers: readonly string[], trust: number): void {
+    this.#approval.restore(tally, providers, trust);
   }
 
   health(provider: string, facts: RoutingFacts): Health {

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isLiveAccount } from '../core/rules/live-account.ts';
 import type { AdapterName, ProviderContract, Ruleset } from '../core/rules/ruleset.ts';
 import type { Provider } from '../gateway/ports.ts';
 import type { AdapterDeps } from './adapter-deps.ts';
@@ -54,6 +56,7 @@ export class ProviderRegistry {
     const entries = new Map<string, Entry>();
     const built: Provider[] = [];
     const problems: string[] = [];
+    const lines: string[] = [];
     for (const [id, asWritten] of ruleset.providers) {
       const contract = this.#withBaseUrl(asWritten);
       const known = this.#entries.get(id);
@@ -67,12 +70,13 @@ export class ProviderRegistry {
         entries.set(id, { contract, provider });
       } catch (error) {
         if (!(error instanceof ProviderSetupError)) throw error;
-        problems.push(`provider ${id}: ${error.message}`);
+        problems.push(...error.problems.map((problem) => `provider ${id}: ${problem}`));
+        lines.push(`provider ${id}: ${error.message}`);
       }
     }
     if (problems.length > 0) {
       for (const provider of built) provider.close();
-      throw new ProviderSetupError(problems.join('\n'));
+      throw new ProviderSetupError(problems, lines.join('\n'));
     }
     const dropped = [...this.#entries].filter(([id, entry]) => entries.get(id) !== entry);
     this.#entries = entries;
@@ -99,6 +103,13 @@ export class ProviderRegistry {
       (name) => before[name] !== credentials[name],
     );
     const contract = { ...known.contract, credentials };
+    if (isLiveAccount(contract) !== isLiveAccount(known.contract)) {
+      const [from, to] = contract.live ? ['live', 'test'] : ['test', 'live'];
+      return {
+        kind: 'refused',
+        reason: `provider ${id}: a ${to} key cannot take the place of a ${from} one`,
+      };
+    }
     try {
       this.#entries = new Map(this.#entries).set(id, {
         contract,
@@ -136,7 +147,8 @@ function sameConnection(one: ProviderContract, other: ProviderContract): boolean
     one.live === other.live &&
     one.limits.concurrent === other.limits.concurrent &&
     sameTexts(one.credentials, other.credentials) &&
-    sameTexts(one.settings, other.settings)
+    sameTexts(one.settings, other.settings) &&
+    isDeepStrictEqual(one.semantics, other.semantics)
   );
 }
 

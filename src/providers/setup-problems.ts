@@ -6,8 +6,6 @@ import { ProviderRegistry } from './registry.ts';
 /** Why no account can be built from a contract. */
 export interface SetupProblem {
   readonly provider: string;
-  /** Place of the provider in its ruleset, from 0. */
-  readonly index: number;
   /** What, where, and what was expected; never a secret. */
   readonly problem: string;
 }
@@ -17,7 +15,7 @@ export function setupProblems(
   { providers }: Pick<Ruleset, 'providers'>,
   deps: AdapterDeps,
 ): readonly SetupProblem[] {
-  return [...providers].flatMap(([provider, contract], index) => {
+  return [...providers].flatMap(([provider, contract]) => {
     // Where a sandbox would listen: none is started for this.
     const registry = new ProviderRegistry({ ...deps, sandboxUrl: () => 'http://127.0.0.1:9' });
     try {
@@ -25,7 +23,7 @@ export function setupProblems(
       return [];
     } catch (error) {
       if (!(error instanceof ProviderSetupError)) throw error;
-      return [{ provider, index, problem: error.message }];
+      return error.problems.map((problem) => ({ provider, problem }));
     } finally {
       registry.close();
     }

@@ -76,13 +76,13 @@ function withoutUndefined(settings: SandboxSettings): Parameters<typeof startSan
 
 // Nothing here is worth a goodbye: the ledger lives in memory, and the ports are free once the process is
 // gone.
-process.on('SIGTERM', () => process.exit(0));
 if (hasParent) {
   // However the parent ended, kill -9 included, the channel closes.
   process.on('disconnect', () => process.exit(0));
-  // Ctrl-C reaches the whole group; the gateway still needs its providers while it drains.
+  // Both may reach the whole group; the gateway still needs its providers while it drains.
   process.on('SIGINT', () => {});
-}
+  process.on('SIGTERM', () => {});
+} else process.on('SIGTERM', () => process.exit(0));
 if (process.argv[2] !== undefined) await run(parseArgument(process.argv[2]));
 else if (hasParent) process.once('message', (settings) => void run(settings));
 else await fail(`no settings; ${USAGE}`);

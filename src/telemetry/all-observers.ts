@@ -18,6 +18,10 @@ export function allObservers(metrics: Observer, log: LogObserver): Observer {
       log.resolved(event);
     },
     sealed: log.sealed,
+    noticeTaken(event) {
+      metrics.noticeTaken(event);
+      log.noticeTaken(event);
+    },
     purged(count) {
       metrics.purged(count);
       log.purged(count);

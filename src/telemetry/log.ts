@@ -11,7 +11,14 @@ type LogFields = Readonly<Record<string, string | number | boolean | null | unde
 /** What of the road is told in lines. */
 export type LogObserver = Pick<
   Observer,
-  'authorizationEnded' | 'unmappedCode' | 'alert' | 'resolved' | 'sealed' | 'purged' | 'eventSent'
+  | 'authorizationEnded'
+  | 'unmappedCode'
+  | 'alert'
+  | 'resolved'
+  | 'sealed'
+  | 'purged'
+  | 'eventSent'
+  | 'noticeTaken'
 >;
 
 /** JSON lines. Every text passes {@link scrub}. Methods never throw. */
@@ -128,6 +135,7 @@ export function createLog(settings: LogSettings): Log {
           detail: scrub(detail),
           age_ms: Math.round(ageMs),
         }),
+      noticeTaken: refusedWebhooks(settings.clock, (fields) => logger.warn(fields)),
       purged: (count) => logger.info({ event: 'purged', authorizations: count }),
       alert: ({ kind, detail, authorizationId }) =>
         logger.error({
@@ -140,6 +148,36 @@ export function createLog(settings: LogSettings): Log {
     flush() {
       own?.flush();
     },
+  };
+}
+
+/** Refused webhooks of one provider and reason are told at most once in this time: anybody can post them. */
+const REFUSED_QUIET_MS = 60_000;
+
+/** Tells the first refused webhook of a provider and reason, then how many more there were. */
+function refusedWebhooks(
+  clock: Clock,
+  warn: (fields: LogFields) => void,
+): (event: Parameters<Observer['noticeTaken']>[0]) => void {
+  const told = new Map<string, { readonly atMs: number; more: number }>();
+  return ({ provider, result, member }) => {
+    if (result === 'kept' || result === 'repeated') return;
+    const key = `${provider} ${result}`;
+    const nowMs = clock.monotonicMs();
+    const last = told.get(key);
+    if (last !== undefined && nowMs - last.atMs < REFUSED_QUIET_MS) {
+      last.more += 1;
+      return;
+    }
+    told.set(key, { atMs: nowMs, more: 0 });
+    const since = last === undefined || last.more === 0 ? {} : { more_since_last: last.more };
+    warn({
+      event: 'webhook_refused',
+      provider,
+      reason: result,
+      ...(member === undefined ? {} : { member }),
+      ...since,
+    });
   };
 }
 

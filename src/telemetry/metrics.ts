@@ -59,6 +59,8 @@ export interface Metrics {
   unsettledShown(count: number): void;
   /** What is worked on beside the road; told before a scrape. */
   workShown(counts: WorkCounts): void;
+  /** Where events are told; told before a scrape. */
+  endpointsShown(endpoints: readonly { readonly id: string; readonly state: string }[]): void;
   /** What is not delivered to endpoints, and the wall clock; told before a scrape. */
   deliveriesShown(counts: readonly DeliveryCounts[], nowMs: number): void;
   /** An account goes on with other credentials. */
@@ -96,6 +98,7 @@ export function createMetrics(version: string): Metrics {
     unsettledShown: unsettledMetric(registry),
     workShown: workMetric(registry),
     deliveriesShown: backlogMetrics(registry),
+    endpointsShown: endpointMetric(registry),
     credentialsRotated: rotationMetric(registry),
     ...rulesetMetrics(registry),
     ...breakerMetrics(registry),
@@ -331,6 +334,19 @@ function workMetric(registry: Registry): Metrics['workShown'] {
     work.set({ state: 'waiting' }, waiting);
     work.set({ state: 'overdue' }, overdue);
     work.set({ state: 'parked' }, parked);
+  };
+}
+
+function endpointMetric(registry: Registry): Metrics['endpointsShown'] {
+  const paused = new Gauge({
+    name: 'pointsman_event_endpoint_paused',
+    help: '1 while nothing is sent to an endpoint because it answered 410, else 0.',
+    labelNames: ['endpoint'],
+    registers: [registry],
+  });
+  return (endpoints) => {
+    paused.reset();
+    for (const { id, state } of endpoints) paused.set({ endpoint: id }, state === 'paused' ? 1 : 0);
   };
 }
 

@@ -89,6 +89,28 @@ describe('check-rules', () => {
     expect(stdout).toMatch(/providers\.yaml:3:14 .*credentials\.api_key is missing/);
   });
 
+  it('tells what an adapter lacks of each member, also when a secret is not there and a rule is wrong', async () => {
+    const adyen = WITH_SECRETS.replace('sandbox', 'adyen');
+    await write({ 'providers.yaml': adyen, 'rules.yaml': ONE_RULE.replace('{}', '{ only: [strip-eu] }') });
+    const { code, stdout } = await check();
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/rules\.yaml:3:\d+ {2}unknown provider "strip-eu"/);
+    for (const name of ['base_url', 'settings\\.merchant_account', 'settings\\.return_url']) {
+      expect(stdout).toMatch(new RegExp(`providers\\.yaml:3:14 .*${name} is missing`));
+    }
+    expect(stdout).not.toMatch(/credentials\./);
+  });
+
+  it('notes whose events are refused', async () => {
+    const bare = WITH_SECRETS.replace('sandbox', 'stripe').replace(/, webhook_secret: [^}]+/, ' ');
+    await write({ 'providers.yaml': bare, 'rules.yaml': ONE_RULE });
+    const { code, stderr } = await check({ STRIPE_KEY: 'sk_test_1' });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^note: .*providers\.yaml:3:14 {2}"stripe-eu" has no webhook secret: its events are refused; .*webhook_secret/m,
+    );
+  });
+
   it('says that there is no such folder, and how it is called', async () => {
     folder = join(root, 'none');
     expect(await check()).toMatchObject({

@@ -22,9 +22,10 @@ function errorsWith(name: string, text: string): readonly string[] {
 
 describe('routing-rules/README.md', () => {
   it('shows rules and providers that load', () => {
-    expect(EXAMPLES.map((text) => text.split(':')[0])).toEqual(['rules', 'providers']);
+    expect(EXAMPLES.map((text) => text.split(':')[0])).toEqual(['rules', 'providers', 'rates']);
     expect(errorsWith('rules.yaml', EXAMPLES[0] ?? '')).toEqual([]);
     expect(errorsWith('providers.yaml', EXAMPLES[1] ?? '')).toEqual([]);
+    expect(errorsWith('fx.yaml', EXAMPLES[2] ?? '')).toEqual([]);
   });
 
   it('shows an error as it is printed', () => {

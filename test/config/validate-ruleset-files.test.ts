@@ -280,7 +280,10 @@ describe('rules.yaml', () => {
   });
 
   it('keeps the rest of a list of errors countable', () => {
-    const rules = Array.from({ length: 300 }, (_, index) => `- { name: r${index}, then: { only: [c] } }`);
+    const rules = Array.from(
+      { length: 300 },
+      (_, index) => `- { name: r${index}, when: { field: merchant, is: m${index} }, then: { only: [c] } }`,
+    );
     const errors = errorsOf({
       'providers.yaml': TWO_PROVIDERS,
       'rules.yaml': `rules:\n${rules.join('\n')}\n`,
@@ -297,6 +300,11 @@ const PROVIDERS: readonly Row[] = [
     'no merchants',
     REAL_PROVIDER.replace(/ {4}merchants.*\n/, ''),
     /^providers\.yaml:2:5 {2}merchants is missing/,
+  ],
+  [
+    'an account at a test system among live ones',
+    `${REAL_PROVIDER}  - { id: adyen-eu, adapter: adyen, base_url: "https://x-checkout-live.adyenpayments.com/checkout/v72", merchants: all, credentials: { api_key: "env:STRIPE_API_KEY" } }\n`,
+    /^providers\.yaml:2:9 {2}"stripe-eu" is an account at a test system, by its address or its key, among live ones/,
   ],
   ['no merchant', REAL_PROVIDER.replace('[acme-eu]', '[]'), /^providers\.yaml:7:16 .*at least one merchant/],
   [
@@ -439,17 +447,109 @@ describe('providers.yaml', () => {
     expect(errors.join()).not.toMatch(/hunter2|77123|sk_test_of_the_variable/);
   });
 
+  it('takes of the semantics what is written, each window by itself', () => {
+    const semantics = 'semantics: { operation_not_found_after_ms: 60000, validity_ms: 5000 }';
+    const providers = TWO_PROVIDERS.replace('2000 }', `2000, ${semantics} }`);
+    const reading = validateRulesetFiles(
+      { 'providers.yaml': providers, 'rules.yaml': ONE_RULE },
+      SOME_CREDENTIALS,
+    );
+    if (reading.kind !== 'good') throw new Error(errorsOf({ 'providers.yaml': providers }).join('\n'));
+    expect(reading.ruleset.providers.get('a')?.semantics).toEqual({
+      operationNotFoundAfterMs: 60_000,
+      validityMs: 5_000,
+    });
+  });
+
   it('resolves references to secrets', () => {
     const reading = validateRulesetFiles(
       { 'providers.yaml': REAL_PROVIDER, 'rules.yaml': ONE_RULE },
       SOME_CREDENTIALS,
     );
-    expect(reading).toMatchObject({ kind: 'good', ruleset: { live: true } });
+    // By its key it is an account of the test mode.
+    expect(reading).toMatchObject({ kind: 'good', ruleset: { live: false } });
     const contract = reading.kind === 'good' ? reading.ruleset.providers.get('stripe-eu') : undefined;
     expect(contract?.credentials).toEqual({
       api_key: 'sk_test_of_the_variable',
       webhook_secret: 'secret_of_the_file',
     });
+  });
+
+  describe('fx.yaml', () => {
+    const withRates = (fx: string) => ({
+      'providers.yaml': TWO_PROVIDERS,
+      'rules.yaml': ONE_RULE,
+      'fx.yaml': fx,
+    });
+    const ONE_DAY = 'rates:\n  - { date: 2026-11-23, base: EUR, per_unit: { USD: "1.0832", GBP: 0.84 } }\n';
+
+    it('gives the rates by day, the earliest first', () => {
+      const fx = `${ONE_DAY}  - { date: 2026-11-01, base: USD, per_unit: { EUR: "0.9" } }\n`;
+      const reading = validateRulesetFiles(withRates(fx), SOME_CREDENTIALS);
+      expect(reading).toMatchObject({
+        kind: 'good',
+        ruleset: {
+          exchangeRates: [
+            { fromMs: Date.UTC(2026, 10, 1), base: 'USD', perUnit: new Map([['EUR', 0.9]]) },
+            {
+              fromMs: Date.UTC(2026, 10, 23),
+              base: 'EUR',
+              perUnit: new Map([
+                ['USD', 1.0832],
+                ['GBP', 0.84],
+              ]),
+            },
+          ],
+        },
+      });
+    });
+
+    it('may be left out, and then counts for nothing in the hash', () => {
+      const { 'fx.yaml': _, ...without } = withRates('');
+      const reading = validateRulesetFiles(without, SOME_CREDENTIALS);
+      expect(reading).toMatchObject({ kind: 'good', ruleset: { exchangeRates: [] } });
+      const hash = (files: Record<string, string>) => contentHashOf(files);
+      expect(hash(without)).not.toBe(hash(withRates(ONE_DAY)));
+      expect(hash(without)).not.toBe(hash(withRates('')));
+    });
+
+    it.each([
+      ['no list', 'rates: 5\n', /^fx\.yaml:1:8 .*a list of rates by day/],
+      ['no day', ONE_DAY.replace('2026-11-23', '2026-02-30'), /^fx\.yaml:2:13 {2}2026-02-30 is no day/],
+      ['another form of a day', ONE_DAY.replace('2026-11-23', '"23.11."'), /a day such as 2026-11-23/],
+      [
+        'a day twice',
+        ONE_DAY + ONE_DAY.slice(7),
+        /^fx\.yaml:3:13 {2}the rates of 2026-11-23 for a second time/,
+      ],
+      ['no rate', ONE_DAY.replace('"1.0832"', '"much"'), /^fx\.yaml:2:\d+ .*a rate above 0/],
+      ['a rate of 0', ONE_DAY.replace('0.84', '0'), /^fx\.yaml:2:\d+ .*a rate above 0/],
+      ['no currency', ONE_DAY.replace('GBP', 'XYZ'), /^fx\.yaml:2:\d+ .*ISO 4217/],
+      ['another key', ONE_DAY.replace('per_unit', 'per_units'), /^fx\.yaml:2:\d+ .*per_unit/],
+    ])('is refused with %s', (_, fx, error) => {
+      const errors = errorsOf(withRates(fx));
+      expect(errors).not.toEqual([]);
+      expect(errors.join('\n')).toMatch(new RegExp(error.source, 'm'));
+    });
+  });
+
+  it('takes fees by brand, and those of all others where the brand says nothing', () => {
+    const files = {
+      'providers.yaml': REAL_PROVIDER.replace(
+        'cross_border_basis_points: 100 }',
+        'cross_border_basis_points: 100, brands: { amex: { basis_points: 290 }, jcb: { fixed: null } } }',
+      ),
+      'rules.yaml': ONE_RULE,
+    };
+    const reading = validateRulesetFiles(files, SOME_CREDENTIALS);
+    const fees = reading.kind === 'good' ? reading.ruleset.providers.get('stripe-eu')?.fees : undefined;
+    const fixed = { value: 10, currency: 'EUR' };
+    expect(fees?.brands).toEqual(
+      new Map([
+        ['amex', { fixed, basisPoints: 290, crossBorderBasisPoints: 100 }],
+        ['jcb', { fixed: null, basisPoints: 140, crossBorderBasisPoints: 100 }],
+      ]),
+    );
   });
 
   it('says what is wrong in both files at once', () => {
@@ -474,10 +574,93 @@ describe('providers.yaml', () => {
       expect.stringMatching(/^providers\.yaml:3:\d+ .*http:\/\/ to example\.test/),
       'rules.yaml:2:16  unknown key "wehn"',
       expect.stringMatching(/^rules\.yaml:3:\d+ {2}unknown country "UK"/),
+      expect.stringMatching(/^rules\.yaml:3:\d+ {2}unknown provider "c"/),
       'rules.yaml:4:13  a second rule "y"',
       expect.stringMatching(/^rules\.yaml:4:\d+ {2}"a" twice/),
       expect.stringMatching(/^rules\.yaml:4:\d+ {2}priority and split/),
     ]);
+  });
+
+  it('says at once what is wrong in parts, between rules, and with providers that are wrong themselves', () => {
+    const errors = errorsOf({
+      'providers.yaml':
+        'providers:\n' +
+        '  - { id: a, adapter: sandbox, merchants: all, timeout_ms: 5 }\n' +
+        '  - { id: b, adapter: sandbox, merchants: all, timeout_ms: 9000 }\n',
+      'rules.yaml':
+        'rules:\n' +
+        '  - { name: x, when: { field: card.contry, is: DE }, then: { only: [a] } }\n' +
+        '  - { name: y, when: { feild: currency, is: EUR }, then: { only: [c] } }\n' +
+        '  - { name: z, then: { strategy: score, attempts: 3 } }\n' +
+        '  - { name: x, then: { only: [a] } }\n' +
+        '  - { name: v, wehn: { field: currency, is: EUR }, then: { only: [b] } }\n' +
+        '  - { name: w, when: { field: currency, is: EUR }, then: { only: [a] } }\n',
+    });
+    expect(errors.map((error) => error.replace(/; expected.*/, '').replace(/:\d+ {2}/, '  '))).toEqual([
+      'providers.yaml:2  5 for timeout_ms',
+      'rules.yaml:2  unknown field "card.contry"',
+      'rules.yaml:3  unknown key "feild"',
+      'rules.yaml:3  unknown provider "c"',
+      'rules.yaml:4  unknown key "attempts"',
+      'rules.yaml:5  a second rule "x"',
+      'rules.yaml:5  "x" is never reached: "z" above takes all it matches',
+      'rules.yaml:6  unknown key "wehn"',
+      'rules.yaml:6  deadline_ms 8000 is below timeout_ms 9000 of "b"',
+      'rules.yaml:7  "w" is never reached: "z" above takes all it matches',
+    ]);
+  });
+
+  it('refuses no name of a provider when an id cannot be read', () => {
+    const errors = errorsOf({
+      'providers.yaml': 'providers:\n  - { idd: a, adapter: sandbox, merchants: all }\n',
+      'rules.yaml': 'rules:\n  - { name: x, then: { only: [a] } }\n',
+    });
+    expect(errors.filter((error) => error.startsWith('rules'))).toEqual([]);
+  });
+
+  it.each<[adapter: string, members: string, expected: RegExp]>([
+    [
+      'stripe',
+      'credentials: { webhok_secret: "env:X" }',
+      /unknown credential webhok_secret of stripe; .*webhook_secret\?$/,
+    ],
+    ['stripe', 'settings: { acount: acct_1 }', /unknown setting acount of stripe; .*did you mean account\?$/],
+    [
+      'adyen',
+      'credentials: { apikey: "env:X" }',
+      /unknown credential apikey of adyen; .*did you mean api_key\?$/,
+    ],
+    ['adyen', 'settings: { merchant_acount: A }', /unknown setting merchant_acount .*merchant_account\?$/],
+    [
+      'checkout',
+      'credentials: { secretkey: "env:X" }',
+      /unknown credential secretkey .*did you mean secret_key\?$/,
+    ],
+    ['checkout', 'settings: { processing_chanel_id: pc_1 }', /unknown setting .*processing_channel_id\?$/],
+    [
+      'paypal',
+      'credentials: { clientid: "env:X" }',
+      /unknown credential clientid .*did you mean client_id\?$/,
+    ],
+    ['paypal', 'settings: { mercant_id: A }', /unknown setting mercant_id .*did you mean merchant_id\?$/],
+    ['sandbox', 'credentials: { api_kei: "env:X" }', /unknown credential api_kei .*did you mean api_key\?$/],
+    [
+      'sandbox',
+      'settings: { account: A }',
+      /a setting that sandbox does not know; expected no settings; correct/,
+    ],
+    [
+      'stripe',
+      'credentials: { hunter2: "env:X" }',
+      /a credential that stripe does not know; expected one of api_key/,
+    ],
+  ])('refuses of %s %s', (adapter, members, expected) => {
+    const provider = `providers:\n  - id: a\n    adapter: ${adapter}\n    merchants: all\n    ${members}\n`;
+    const errors = errorsOf({ 'providers.yaml': provider, 'rules.yaml': ONE_RULE });
+    expect(errors.filter((error) => expected.test(error))).toEqual([
+      expect.stringMatching(/^providers\.yaml:5:\d+ /),
+    ]);
+    expect(errors.join()).not.toContain('hunter2');
   });
 
   it('says which file is missing', () => {

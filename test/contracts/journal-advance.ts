@@ -276,6 +276,38 @@ function findingContract(journal: () => Journal): void {
       expect(await journal().findAuthorization('auth_one')).toEqual(before);
     });
 
+    test('an approval is completed by the end of its validity, once', async () => {
+      const before = await concluded(journal(), 'auth_one');
+      const expiresAtMs = T0 + 5 * 24 * 3_600_000;
+      const told = { ...OUTCOMES.approved, expiresAtMs };
+      const after = await written(journal(), sampleFinding(before, 1, told));
+      expect(after).toMatchObject({ expiresAtMs, attempts: [{ outcome: told }] });
+      expect(await journal().findAuthorization('auth_one')).toEqual(after);
+      const outcome = { ...told, expiresAtMs: expiresAtMs + 1 };
+      const attempts = after.attempts.map((attempt) => ({ ...attempt, outcome }));
+      await expect(journal().advance(sampleStep(after, { ...after, attempts }))).rejects.toThrow(
+        /definite outcome/,
+      );
+    });
+
+    test('an approval is completed by the transaction of its network, once', async () => {
+      const nameless = { ...OUTCOMES.approved, networkTransaction: null };
+      const before = await concluded(journal(), 'auth_one', nameless);
+      const after = await written(journal(), sampleFinding(before, 1, OUTCOMES.approved));
+      expect(after.networkTransaction).toEqual(OUTCOMES.approved.networkTransaction);
+      expect(await journal().findAuthorization('auth_one')).toEqual(after);
+      expect((await journal().historyPage('auth_one', 2, 10)).data).toMatchObject([
+        { kind: 'resolved', attempts: [{ outcome: OUTCOMES.approved }] },
+      ]);
+      for (const networkTransaction of [null, { ...OUTCOMES.approved.networkTransaction, id: 'n2' }]) {
+        const outcome = { ...OUTCOMES.approved, networkTransaction };
+        const attempts = after.attempts.map((attempt) => ({ ...attempt, outcome }));
+        await expect(journal().advance(sampleStep(after, { ...after, attempts }))).rejects.toThrow(
+          /definite outcome/,
+        );
+      }
+    });
+
     test.each([
       ['pending', { ...OUTCOMES.pending, code: 'later' }],
       ['pending', OUTCOMES.unknown],

@@ -421,6 +421,43 @@ function adminContract(journal: () => Journal): void {
     expect(await find('psp_a'), 'two of them').toBeNull();
   });
 
+  test('an attempt is found by what a capture or refund of it is called at its provider', async () => {
+    const find = (reference: string, provider = 'sandbox-a') =>
+      journal().findAttemptByReference(provider, reference);
+    const approval = (providerReference: string) => ({ ...OUTCOMES.approved, providerReference });
+    const captured = async (id: string, own: string, capture: string) => {
+      const begun = await written(journal(), sampleBegin(await concluded(journal(), id, approval(own))));
+      expect(await find(capture), 'nobody knows it yet').toBeNull();
+      return written(journal(), sampleEnd(begun, 1, { providerReference: capture }));
+    };
+    const one = await captured('auth_one', 'psp_one', 'psp_capture');
+    const found = { authorizationId: 'auth_one', number: 1 };
+    expect(await find('psp_capture')).toEqual(found);
+    expect(await find('psp_capture', 'sandbox-b'), 'at another provider').toBeNull();
+    expect(await journal().isReferenceElsewhere('sandbox-a', 'psp_capture', 'att_two_1')).toBe(false);
+
+    const refunding = await written(journal(), sampleBegin(one, { kind: 'refund', amount: 100 }));
+    await written(journal(), sampleEnd(refunding, 2, { providerReference: 'psp_capture' }));
+    expect(await find('psp_capture'), 'two of one attempt').toEqual(found);
+
+    await concluded(journal(), 'auth_two', approval('psp_two'));
+    expect(await find('psp_two')).toEqual({ authorizationId: 'auth_two', number: 1 });
+    const three = await written(
+      journal(),
+      sampleBegin(await concluded(journal(), 'auth_three', approval('psp_three'))),
+    );
+    await written(journal(), sampleEnd(three, 1, { providerReference: 'psp_two' }));
+    expect(await find('psp_two'), 'of one attempt, and of the capture of another').toBeNull();
+
+    await captured('auth_four', 'psp_four', 'psp_again');
+    const five = await written(
+      journal(),
+      sampleBegin(await concluded(journal(), 'auth_five', approval('psp_five'))),
+    );
+    await written(journal(), sampleEnd(five, 1, { providerReference: 'psp_again' }));
+    expect(await find('psp_again'), 'of captures of two').toBeNull();
+  });
+
   test('answers a ping', async () => {
     await expect(journal().ping()).resolves.toBeUndefined();
   });

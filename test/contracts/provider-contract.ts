@@ -34,12 +34,18 @@ const SITUATIONS = [
   'truncate_answer',
   'answer_garbage',
   'answer_wrong_amount',
+  'answer_wrong_currency',
   'answer_wrong_reference',
   'rate_limit',
   'refuse_credentials',
   'fail_not_processed',
   'fail_processed',
   'fail_unprocessed_unsaid',
+  // Carried out, and answered by somebody on the way back.
+  'bare_401',
+  'bare_403',
+  'bare_404',
+  'bare_429',
 ] as const;
 export type Situation = (typeof SITUATIONS)[number];
 
@@ -69,13 +75,15 @@ export interface ProviderUnderTest {
   readonly provider: Provider;
   arrange(situation: Situation): Promise<Arranged>;
   /**
-   * Makes the next such operation fail: `lost` is processed and never answered, `unprocessed` said not to be, the
-   * others are processed and answered with what is not true. Or says why its answer has nothing to misstate there.
+   * Makes the next such operation fail: `lost` is processed and never answered, `unprocessed` said not to be, `bare_403`
+   * is processed and answered by somebody on the way back, the others are processed and answered with what is not true. Or says why its answer has nothing to misstate there.
    */
   fail(
     operation: FaultyOperation,
-    how: 'lost' | 'unprocessed' | Misstatement,
+    how: 'lost' | 'unprocessed' | 'bare_403' | Misstatement,
   ): Promise<{ readonly skip: string } | undefined>;
+  /** The next authorization (of two steps, the second) is found wanting by the provider itself, and not carried out. */
+  findWanting(): { readonly skip: string } | undefined;
   /** What the provider has sent by itself so far, where that is how it tells what became of what it was asked for. */
   sent?(): readonly NoticeMessage[];
   /** The form that a key of ours has on the wire, where the provider takes no other. */
@@ -180,6 +188,7 @@ const EXPECTED: Readonly<Record<Situation, Expected>> = {
   truncate_answer: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
   answer_garbage: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
   answer_wrong_amount: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  answer_wrong_currency: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
   answer_wrong_reference: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
   rate_limit: {
     kind: 'rejected',
@@ -204,6 +213,10 @@ const EXPECTED: Readonly<Record<Situation, Expected>> = {
   },
   fail_processed: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
   fail_unprocessed_unsaid: { kind: 'unknown', live: 0, requests: 1, mayFailOver: false },
+  bare_401: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  bare_403: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  bare_404: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
+  bare_429: { kind: 'unknown', live: 1, requests: 1, mayFailOver: false },
 };
 
 /** Situations without an answer: the deadline has to come. */
@@ -249,6 +262,7 @@ export function providerContract(name: string, harness: ProviderHarness): void {
       brand: 'visa',
       scaRegion: false,
       budget: budget(),
+      isRepeat: false,
       preparedReference: null,
       prepared: async (reference) => {
         prepared.push(reference);
@@ -331,6 +345,7 @@ export function providerContract(name: string, harness: ProviderHarness): void {
         scaRegion: false,
         providerReference,
         operations,
+        operationReferences: [],
       } as const;
       const evidence: NoticeEvidence[] = [];
       for (const message of tested.sent?.() ?? []) {
@@ -454,6 +469,43 @@ export function providerContract(name: string, harness: ProviderHarness): void {
         expect(outcomes.map((outcome) => outcome.kind)).toEqual(outcomes.map(() => 'approved'));
         expect(new Set(live().map((entry) => entry.reference)).size).toBe(40);
         expect(live()).toHaveLength(40);
+      });
+    });
+
+    describe('a repeat that is turned away', () => {
+      /** Kinds of outcomes by which nothing is settled: what a repeat says of itself. */
+      const ABOUT_REPEAT: readonly OutcomeKind[] = ['unknown', 'rejected', 'not_sent'];
+
+      const repeated = async (first: 'reset_processed' | 'reset_unprocessed', test: TestContext) => {
+        const call = callFor(await arrange(first, test));
+        expect((await tested.provider.authorize(call)).kind).toBe('unknown');
+        return { ...call, budget: budget(), isRepeat: true, preparedReference: prepared[0] ?? null };
+      };
+
+      it.for([
+        ['reset_processed', 'found_wanting'],
+        ['reset_unprocessed', 'found_wanting'],
+        ['reset_processed', 'rate_limit'],
+        ['reset_processed', 'refuse_credentials'],
+        ['reset_processed', 'fail_not_processed'],
+        ['reset_processed', 'bare_403'],
+      ] as const)('says nothing of the first request: %s, then %s', async ([first, how], test) => {
+        const repeat = await repeated(first, test);
+        if (how === 'found_wanting') {
+          const arranged = tested.findWanting();
+          if (arranged !== undefined) test.skip(arranged.skip);
+        } else await arrange(how, test);
+        const outcome = await tested.provider.authorize(repeat);
+        // What it came to may be read there all the same.
+        const isTold = live().length === 1 && outcome.kind === 'approved';
+        if (!isTold) expect(ABOUT_REPEAT).toContain(outcome.kind);
+      });
+
+      it('tells an answer that is kept under the key', async (test) => {
+        const call = callFor(await arrange('decline_soft', test));
+        const first = await tested.provider.authorize(call);
+        const again = { ...call, isRepeat: true, preparedReference: prepared[0] ?? null };
+        expect(await tested.provider.authorize(again)).toEqual(first);
       });
     });
 
@@ -662,6 +714,20 @@ export function providerContract(name: string, harness: ProviderHarness): void {
           expect(await tested.provider[name](second)).toMatchObject({ kind: 'unknown' });
           // The same key again tells what it came to, without doing it twice.
           expect(await ended(name, second)).toBe('confirmed');
+        },
+      );
+
+      it.for(['void', 'capture', 'refund'] as const)(
+        '%s: a bare status of somebody on the way back is no evidence',
+        async (name, test) => {
+          const { operation } = await approved(test);
+          if (name === 'refund') {
+            await tested.provider.capture({ ...operation, operationId: CAPTURE_ID, providerKey: 'c' });
+          }
+          const call = { ...operation, operationId: WATCHED_IDS[name], providerKey: 'k1' };
+          const arranged = await tested.fail(name, 'bare_403');
+          if (arranged !== undefined) test.skip(arranged.skip);
+          expect(await tested.provider[name](call)).toEqual({ kind: 'unknown', code: 'http_403' });
         },
       );
 

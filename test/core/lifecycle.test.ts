@@ -480,6 +480,9 @@ describe('a second authorization of one attempt, under another reference of the 
     const nameless = { ...SAMPLE_OUTCOMES.declinedHidingApproval, providerReference: null };
     const told = applyOutcome(before, 1, nameless, CONTEXT);
     expect(told).toEqual({ authorization: before, remarks: [], changed: false });
+    const operations = [sampleOperation(1, { ...DONE_VOID, target: 'p7' })];
+    const unprocessed = sampleAuthorization([SAMPLE_OUTCOMES.rejectedNotFound], { operations });
+    expect(applyOutcome(unprocessed, 1, nameless, CONTEXT)).toMatchObject({ changed: false });
   });
 
   const undone = (providerReference: string): AttemptOutcome => ({
@@ -525,6 +528,153 @@ describe('a second authorization of one attempt, under another reference of the 
       const { authorization } = applyOutcome(before, 1, undone(reference), context);
       expect(authorization.operations[1], reference).toMatchObject({ status: 'succeeded' });
     }
+  });
+});
+
+describe('until when an approval is good', () => {
+  const DAY_MS = 24 * HOUR_MS;
+  const { approved, partial } = SAMPLE_OUTCOMES;
+  /** From the beginning of the attempt, and whether that is believed. */
+  const TOLD = [
+    [4 * DAY_MS + 18 * HOUR_MS, true],
+    [HOUR_MS, true],
+    [HOUR_MS - 1, false],
+    [31 * DAY_MS, true],
+    [31 * DAY_MS + 1, false],
+    [-SAMPLE_T0, false],
+    [Number.NaN, false],
+  ] as const;
+  it.each(TOLD)('is as it says, within reason: %d milliseconds', (afterMs, isBelieved) => {
+    const expiresAtMs = SAMPLE_T0 + afterMs;
+    const request = { acceptPartial: true };
+    for (const known of [approved, partial]) {
+      const before = sampleAuthorization([null], { request });
+      const after = applyOutcome(before, 1, { ...known, expiresAtMs }, CONTEXT).authorization;
+      expect(after.expiresAtMs).toBe(isBelieved ? expiresAtMs : CONTEXT.nowMs + CONTEXT.validityMs);
+      const later = applyOutcome(
+        sampleAuthorization([known], { request, expiresAtMs: 7 }),
+        1,
+        { ...known, expiresAtMs },
+        CONTEXT,
+      ).authorization;
+      expect(later.expiresAtMs, 'told later').toBe(isBelieved ? expiresAtMs : 7);
+      expect(later.attempts).toMatchObject([{ outcome: { ...known, expiresAtMs } }]);
+    }
+  });
+
+  it('is over at once where it was found out too late', () => {
+    const expiresAtMs = SAMPLE_T0 + DAY_MS;
+    const late = { ...CONTEXT, nowMs: SAMPLE_T0 + 2 * DAY_MS };
+    const after = applyOutcome(sampleAuthorization([null]), 1, { ...approved, expiresAtMs }, late);
+    expect(applyExpiry(after.authorization, late)).toMatchObject({
+      changed: true,
+      authorization: { status: 'reversing', operations: [{ purpose: 'expiry' }] },
+    });
+  });
+
+  it('is not taken from what is told of another attempt, nor taken twice', () => {
+    const expiresAtMs = SAMPLE_T0 + 3 * DAY_MS;
+    const told = { ...approved, expiresAtMs };
+    const both = sampleAuthorization([approved, { ...approved, providerReference: 'p2' }], {
+      expiresAtMs: 7,
+    });
+    const first = applyOutcome(both, 1, told, CONTEXT);
+    expect(first.authorization).toMatchObject({ expiresAtMs: 7, attempts: [{ outcome: told }, {}] });
+    const known = sampleAuthorization([told], { expiresAtMs: 7 });
+    const again = { ...approved, expiresAtMs: expiresAtMs + 1 };
+    expect(applyOutcome(known, 1, again, CONTEXT)).toEqual({
+      authorization: known,
+      changed: false,
+      remarks: [],
+    });
+  });
+
+  it('does not matter once it is captured', () => {
+    const operations = [sampleOperation(1, { status: 'succeeded' })];
+    const captured = sampleAuthorization([approved], { operations });
+    const told = { ...approved, expiresAtMs: SAMPLE_T0 + DAY_MS };
+    expect(applyOutcome(captured, 1, told, CONTEXT).authorization.expiresAtMs).toBeNull();
+  });
+});
+
+describe('what is told later of an approval that is known', () => {
+  const link = { id: 'nti_1', network: 'visa', date: '2026-11-23' } as const;
+  const { approved, partial } = SAMPLE_OUTCOMES;
+  const PART = { acceptPartial: true } as const;
+
+  it.each<[string, AttemptOutcome]>([
+    ['all', approved],
+    ['a part', partial],
+  ])('completes what is recorded of an approval of %s, once', (_, known) => {
+    const before = sampleAuthorization([known], { request: PART });
+    const told = { ...known, networkTransaction: link } as AttemptOutcome;
+    const { authorization, changed, remarks } = applyOutcome(before, 1, told, CONTEXT);
+    expect([changed, remarks]).toEqual([true, []]);
+    const [attempt] = before.attempts;
+    expect(authorization).toStrictEqual({
+      ...before,
+      networkTransaction: link,
+      attempts: [{ ...attempt, outcome: told }],
+    });
+    const again = applyOutcome(authorization, 1, told, CONTEXT);
+    expect(again).toEqual({ authorization, changed: false, remarks: [] });
+  });
+
+  it('completes its own attempt only, and what is captured or being undone too', () => {
+    const operations = [sampleOperation(1, { attemptNumber: 2, status: 'succeeded', settledAtMs: 0 })];
+    const told = { ...approved, networkTransaction: link };
+    const captured = sampleAuthorization([SAMPLE_OUTCOMES.notSent, approved], { operations });
+    const after = applyOutcome(captured, 2, told, CONTEXT).authorization;
+    expect(after.attempts.map((attempt) => attempt.outcome)).toEqual([SAMPLE_OUTCOMES.notSent, told]);
+    expect(after).toMatchObject({ status: 'captured', networkTransaction: link });
+    const voiding = sampleAuthorization([approved], { operations: [sampleOperation(1, { kind: 'void' })] });
+    expect(applyOutcome(voiding, 1, told, CONTEXT)).toMatchObject({ changed: true, remarks: [] });
+  });
+
+  const other = { ...link, id: 'nti_2' };
+  it.each<[string, AttemptOutcome, AttemptOutcome, readonly Partial<Operation>[]]>([
+    ['none is told', approved, approved, []],
+    [
+      'a person has not named it',
+      { ...approved, providerReference: '' },
+      { ...approved, networkTransaction: link },
+      [],
+    ],
+    [
+      'another is recorded',
+      { ...approved, networkTransaction: other },
+      { ...approved, networkTransaction: link },
+      [],
+    ],
+    [
+      'it is undone',
+      approved,
+      { ...approved, networkTransaction: link },
+      [{ kind: 'void', status: 'succeeded' }],
+    ],
+    ['it is of a part', approved, { ...partial, networkTransaction: link }, []],
+    ['it is of all', partial, { ...approved, networkTransaction: link }, []],
+    ['it is of another part', partial, { ...partial, authorizedAmount: 1, networkTransaction: link }, []],
+    [
+      'it was never an approval',
+      SAMPLE_OUTCOMES.declinedHidingApproval,
+      { ...SAMPLE_OUTCOMES.declinedHidingApproval, networkTransaction: link } as AttemptOutcome,
+      [],
+    ],
+  ])('changes nothing where %s', (_, known, told, over) => {
+    const operations = over.map((each, index) => sampleOperation(index + 1, each));
+    const before = sampleAuthorization([known], { request: PART, operations });
+    expect(applyOutcome(before, 1, told, CONTEXT)).toMatchObject({ authorization: before, changed: false });
+  });
+
+  it('of another authorization completes nothing, and is told', () => {
+    const before = sampleAuthorization([approved]);
+    const told = { ...APPROVED, networkTransaction: link } as AttemptOutcome;
+    expect(applyOutcome(before, 1, told, CONTEXT)).toEqual({
+      authorization: before,
+      remarks: [{ remark: 'evidence_conflict', attemptNumber: 1, standing: 'p9' }],
+      changed: false,
+    });
   });
 });
 
@@ -679,15 +829,17 @@ describe('how operations end', () => {
   it('one that has ended never changes; a contradiction is told', () => {
     for (const [status, end, remarks] of [
       ['succeeded', SUCCEEDED, []],
-      ['succeeded', FAILED, ['evidence_conflict']],
+      ['succeeded', FAILED, ['failed_after_success']],
       ['failed', FAILED, []],
-      ['failed', SUCCEEDED, ['evidence_conflict']],
+      ['failed', SUCCEEDED, ['done_after_failure']],
     ] as const) {
       const operations = [sampleOperation(1, { status })];
       const before = sampleAuthorization([SAMPLE_OUTCOMES.approved], { operations });
       const change = applyOperationEnd(before, 1, end, CONTEXT);
       expect(change).toMatchObject({ authorization: before, changed: false });
       expect(kinds(change)).toEqual(remarks);
+      const { kind, id } = operations[0] ?? {};
+      expect(change.remarks.map(({ operation }) => operation)).toEqual(remarks.map(() => ({ kind, id })));
     }
   });
 });

@@ -24,6 +24,7 @@ function semantics(over: Partial<ProviderSemantics> = {}): ProviderSemantics {
   return {
     inquiry: 'our_reference',
     notFoundAfterMs: 60_000,
+    operationNotFoundAfterMs: 60_000,
     replay: 'same_answer',
     keyLifetimeMs: 24 * HOUR_MS,
     twoSteps: false,
@@ -64,8 +65,8 @@ describe('not found is evidence', () => {
     ['at once, once the deadline is over', 0, 1, 0, true],
     ['not at the deadline itself', 0, 0, 0, false],
     ['never', null, 1e12, 1e12, false],
-  ] as const)('%s', (_, notFoundAfterMs, pastDeadlineMs, seenForMs, expected) => {
-    expect(isNotFoundEvidence(semantics({ notFoundAfterMs }), { pastDeadlineMs, seenForMs })).toBe(expected);
+  ] as const)('%s', (_, windowMs, pastDeadlineMs, seenForMs, expected) => {
+    expect(isNotFoundEvidence(windowMs, { pastDeadlineMs, seenForMs })).toBe(expected);
   });
 
   it.each([
@@ -74,8 +75,8 @@ describe('not found is evidence', () => {
     ['both say so', 70_000, 70_000, -9_999],
   ] as const)('and when it will be is told: %s', (_, pastDeadlineMs, seenForMs, expected) => {
     const waited = { pastDeadlineMs, seenForMs };
-    expect(notFoundEvidenceAt(semantics({ notFoundAfterMs: 60_000 }), waited, 1_000)).toBe(1_000 + expected);
-    expect(notFoundEvidenceAt(semantics({ notFoundAfterMs: null }), waited, 1_000)).toBeNull();
+    expect(notFoundEvidenceAt(60_000, waited, 1_000)).toBe(1_000 + expected);
+    expect(notFoundEvidenceAt(null, waited, 1_000)).toBeNull();
   });
 
   it('and says what it was', () => {

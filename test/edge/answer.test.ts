@@ -16,6 +16,22 @@ const STOLEN: Decline = {
 };
 
 describe('renderAuthorization', () => {
+  it('says what a provider would have needed that was not asked', () => {
+    const [attempt] = AUTHORIZATION.attempts;
+    if (attempt === undefined) throw new Error('the sample has an attempt');
+    const outcome = {
+      kind: 'not_sent',
+      code: 'not_supported',
+      missing: 'shopper.id of 3 characters',
+    } as const;
+    const { body } = renderAuthorization({ ...AUTHORIZATION, attempts: [{ ...attempt, outcome }] });
+    const { routing, attempts } = authorizationAnswerSchema.parse(JSON.parse(body));
+    expect(routing.notes.at(-1)).toBe(
+      `${attempt.provider} was not asked; it needs shopper.id of 3 characters`,
+    );
+    expect(attempts[0]?.code).toBe('not_supported');
+  });
+
   it('has the published shape, field by field and in order', () => {
     expect(renderAuthorization(AUTHORIZATION).body).toBe(
       JSON.stringify({

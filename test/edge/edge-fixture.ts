@@ -313,6 +313,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
         listDeliveries: async () => ({ data: [DELIVERY], nextCursor: null }),
         replayDelivery: async (id) => (id === DELIVERY.id ? { ...DELIVERY, state: 'waiting' } : null),
       },
+      eventEndpoints: () => [{ id: 'orders', account: 'acme', types: 'all', state: 'told' }],
       deliveryReplayed: (replay) => fixture.replays.push(replay),
       findCaller: (key) => KEYS[key] ?? null,
       providers: () => [PROVIDER],

@@ -128,3 +128,48 @@ describe('the body of an event', () => {
     });
   });
 });
+
+const ENDPOINTS = [
+  { id: 'orders', account: 'acme', types: 'all', state: 'told' },
+  { id: 'ledger', account: 'acme', types: new Set(['capture.settled'] as const), state: 'paused' },
+  { id: 'secret', account: 'other', types: 'all', state: 'paused' },
+] as const;
+
+describe('GET /v1/events/endpoints', () => {
+  it("shows those of the key's account, and whether they are told", async () => {
+    const app = createApp(edgeFixture({ eventEndpoints: () => ENDPOINTS }).deps);
+    const response = await app.request('/v1/events/endpoints', keyed('key-all'));
+    expect(await response.json()).toEqual({
+      data: [
+        { id: 'orders', state: 'told', types: 'all' },
+        { id: 'ledger', state: 'paused', types: ['capture.settled'] },
+      ],
+    });
+    expect((await app.request('/v1/events/endpoints', keyed('key-read'))).status).toBe(403);
+  });
+});
+
+describe('a replay to an endpoint that is not told', () => {
+  it.each([
+    ['paused', 'acme', 409, /answered 410 and is paused until .* or the gateway restarts/],
+    ['disabled', 'acme', 409, /is disabled/],
+    ['told', 'acme', 202, /./],
+    // Another account's endpoint is none of the caller's business.
+    ['paused', 'other', 202, /./],
+  ] as const)('%s, of %s, is answered with %i', async (state, account, status, detail) => {
+    const asked: unknown[] = [];
+    const fixture = edgeFixture({
+      eventEndpoints: () => [{ id: 'orders', account, types: 'all', state }],
+      deliveries: {
+        listDeliveries: async () => ({ data: [], nextCursor: null }),
+        replayDelivery: async (id) => {
+          asked.push(id);
+          return DELIVERY;
+        },
+      },
+    });
+    const response = await createApp(fixture.deps).request(REPLAY, { ...keyed('key-all'), method: 'POST' });
+    expect([response.status, asked.length]).toEqual([status, status === 202 ? 1 : 0]);
+    expect(await response.text()).toMatch(detail);
+  });
+});

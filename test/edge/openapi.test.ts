@@ -279,6 +279,9 @@ const CASES: Record<ProblemName, Case> = {
       report: async () => ({ kind: 'not_offered', offered: [sampleOffer(1, { reports: [RECORDED] })] }),
     },
   },
+  'event-endpoint-paused': {
+    deps: { eventEndpoints: () => [{ id: 'orders', account: 'acme', types: 'all', state: 'paused' }] },
+  },
   'card-testing': both({ kind: 'card_testing', retryAfterMs: 30_000 }),
   'no-route': both({
     kind: 'no_route',
@@ -299,6 +302,7 @@ const CASES: Record<ProblemName, Case> = {
       takeNotices: bug,
       providers: bug,
       deliveries: { listDeliveries: bug, replayDelivery: bug },
+      eventEndpoints: bug,
       journal: { findAuthorization: bug, listAuthorizations: bug, historyPage: bug },
     },
   },
@@ -351,6 +355,7 @@ function requestOf(operationId: string, id: string): [path: string, init: Reques
     listProviders: ['/v1/providers', get],
     getProvider: [`/v1/providers/${id || 'sandbox-a'}`, get],
     overrideProvider: [`/v1/providers/${id || 'sandbox-a'}/override`, { ...override, method: 'PUT' }],
+    listEventEndpoints: ['/v1/events/endpoints', get],
     listEventDeliveries: ['/v1/events/deliveries', get],
     replayEventDelivery: [`/v1/events/deliveries/${id || DELIVERY.id}/replay`, { ...get, method: 'POST' }],
     getMetrics: ['/metrics', {}],

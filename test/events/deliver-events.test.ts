@@ -250,7 +250,9 @@ describe('telling endpoints', () => {
     await look(deliverer);
     expect(receiver.received).toHaveLength(1);
     expect(alerts).toEqual(['event_endpoint_gone']);
+    expect(endpoints.map((endpoint) => deliverer.stateOf(endpoint))).toEqual(['paused']);
     endpoints = [endpointOf('orders')];
+    expect(endpoints.map((endpoint) => deliverer.stateOf(endpoint))).toEqual(['told']);
     await look(deliverer);
     expect(new Set(receiver.ids)).toEqual(new Set(['evt_orders_one_3_1', 'evt_orders_two_3_1']));
     expect(await inState('delivered')).toHaveLength(2);

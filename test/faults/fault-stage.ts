@@ -217,7 +217,8 @@ export async function startStage(
 function contractsOf(story: Story, sandbox: TestSandbox, proxy: CuttingProxy | undefined): object[] {
   const { name, timeoutMs = TIMEOUT_MS, semantics = {} } = story;
   const baseUrl = story.baseUrl ?? proxy?.url ?? sandbox.url(`${name}-a`);
-  const written = { not_found_after_ms: WINDOW_MS, ...semantics };
+  const windows = { not_found_after_ms: WINDOW_MS, operation_not_found_after_ms: WINDOW_MS };
+  const written = { ...windows, ...semantics };
   const yaml = providersYaml([
     { id: `${name}-a`, merchants: [name], timeoutMs, baseUrl, semantics: written },
     { id: `${name}-b`, merchants: [name], timeoutMs: 2000, baseUrl: sandbox.url(`${name}-b`) },

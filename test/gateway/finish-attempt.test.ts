@@ -297,6 +297,34 @@ describe('what an answer to it comes to', () => {
   });
 });
 
+describe('what surely was not processed', () => {
+  const limited = { kind: 'rejected', code: 'http_429', retryAfterMs: null } as const;
+  const once = { replay: 'success_only' } as const;
+  it.each<[string, Scene, boolean]>([
+    ['a capture that was turned away', { operations: [capture], semantics: once }, true],
+    ['a capture that a key sees to', { operations: [capture] }, false],
+    ['a reversal', { outcomes: ['partial'], operations: [reversal], semantics: once }, false],
+  ])('is recorded of %s', async (_, scene, isRecorded) => {
+    const { steps, road, stop } = await finish({ ...scene, answers: { operate: limited } });
+    expect(stop).toBeNull();
+    expect(steps).toHaveLength(isRecorded ? 2 : 1);
+    if (!isRecorded) return;
+    const operation = road.current.operations[0]?.id;
+    const data = { operation, sending: 0, because: 'rejected', code: 'http_429' };
+    expect(steps[1]).toMatchObject({ event: { kind: 'operation_not_processed', actor: 'gateway', data } });
+    expect(road.recorded.version).toBe(4);
+  });
+
+  it('ends the road as it would have ended where that cannot be recorded', async () => {
+    const results = [{ kind: 'written', version: 3 }, 'fails'] as const;
+    const scene: Scene = { operations: [capture], semantics: once, answers: { operate: limited }, results };
+    expect(await finish(scene)).toMatchObject({
+      stop: null,
+      operations: [['automatic_capture', 'pending', null]],
+    });
+  });
+});
+
 describe('an attempt whose outcome is not known', () => {
   const cancel: Scene = { outcomes: ['unknown'], action: { afterUnknown: 'cancel_then_fail_over' } };
   const byReference = (can: boolean) => ({ semantics: { cancelByReference: can } });

@@ -53,6 +53,7 @@ class Real {
       provider: {
         semantics: {
           notFoundAfterMs: 10_000,
+          operationNotFoundAfterMs: 10_000,
           validityMs: 7 * DAY_MS,
           replay: keyed ? 'same_answer' : 'none',
         },

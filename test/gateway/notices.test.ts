@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import { applyOutcome, withVoid } from '../../src/core/lifecycle.ts';
+import { newOperation, type Operation } from '../../src/core/operation.ts';
+import type { ProviderSemantics } from '../../src/core/resolution.ts';
 import { settled } from '../../src/core/settlement.ts';
 import { changeAuthorization } from '../../src/gateway/change.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import { keepNotices, workOutNotices } from '../../src/gateway/notices.ts';
 import {
+  type Dispute,
   type InquiryAnswer,
   type Journal,
   JournalError,
@@ -13,11 +16,15 @@ import {
   type NoticeEvidence,
   type NoticeReading,
   type NoticeSubject,
+  type OperationInquiry,
   type Provider,
 } from '../../src/gateway/ports.ts';
+import { oneRowJournal, type StubAnswers, stage, stubProvider } from '../support/gateway-stubs.ts';
 import { GatewayWorld, idIn } from '../support/gateway-world.ts';
-import { SAMPLE_OUTCOMES } from '../support/sample-outcomes.ts';
+import { sampleAuthorization, sampleOperation } from '../support/sample-authorization.ts';
+import { SAMPLE_OUTCOMES, type SampleOutcome } from '../support/sample-outcomes.ts';
 import { sampleRequest } from '../support/sample-request.ts';
+import { sampleContract, sampleRuleset } from '../support/sample-ruleset.ts';
 
 const MESSAGE = { headers: {}, body: '{}' };
 
@@ -106,6 +113,15 @@ describe('what comes in', () => {
     },
   );
 
+  it('is refused with the member that is wrong, which is told', async () => {
+    const refused = { kind: 'refused', reason: 'malformed', member: 'live' } as const;
+    const { deps } = await scene(refused);
+    const taken: unknown[] = [];
+    const told = { ...deps, observer: { ...deps.observer, noticeTaken: (it: unknown) => taken.push(it) } };
+    expect(await keepNotices('sandbox-a', MESSAGE, told)).toEqual(refused);
+    expect(taken).toEqual([{ provider: 'sandbox-a', result: 'malformed', member: 'live' }]);
+  });
+
   it('for nobody is refused', async () => {
     const { deps } = await scene(null);
     expect(await keepNotices('nobody', MESSAGE, deps)).toEqual({ kind: 'no_such_provider' });
@@ -173,6 +189,29 @@ describe('what it means', () => {
       kind: 'noticed',
       actor: 'webhook sandbox-a',
     });
+  });
+
+  it('an approval that is known is completed by what only the event tells, as an event of its own', async () => {
+    const { deps, world, id, attemptId } = await scene(null, approved());
+    await keepNotices('sandbox-a', MESSAGE, deps);
+    await workOutNotices(deps);
+    const before = await world.get(id);
+    expect(before).toMatchObject({ status: 'approved', networkTransaction: null });
+    const networkTransaction = { id: 'nti_1', network: 'visa', date: '2026-11-23' };
+    const { outcome } = approved() as Extract<NoticeEvidence, { kind: 'attempt' }>;
+    const told = { kind: 'attempt', outcome: { ...outcome, networkTransaction } } as NoticeEvidence;
+    const later = understanding(deps, null, told);
+    for (const eventId of ['evt_2', 'evt_3']) {
+      await world.journal.keepNotice('sandbox-a', { eventId, type: 'later', attemptId, data: {} }, 0);
+    }
+    expect(await workOutNotices(later)).toBe(2);
+    const after = await world.get(id);
+    expect(after).toMatchObject({ status: 'approved', networkTransaction, version: before.version + 1 });
+    expect((await world.journal.history(id)).at(-1)).toMatchObject({
+      kind: 'noticed',
+      data: { notice: 'evt_2', changes: { attempts: [{ outcome: { networkTransaction } }] } },
+    });
+    expect(world.told.alerts).toEqual([]);
   });
 
   it('is read against what was asked of this attempt, and of no other', async () => {
@@ -411,6 +450,34 @@ describe('what it is about', () => {
     expect(seen).toEqual([]);
   });
 
+  it('is found by the id of a capture at the provider, whose ids the adapter is told', async () => {
+    const { world, deps, seen, id, attemptId } = await noticed({ providerReference: 'op_1' }, NOTHING);
+    const found = await world.get(id);
+    const attempt = found.attempts[0];
+    if (attempt === undefined) throw new Error('no attempt');
+    const capture = newOperation(found, attempt, {
+      kind: 'capture',
+      purpose: 'requested',
+      target: null,
+      amount: 4_999,
+      final: true,
+      createdAtMs: world.clock.wallMs(),
+    });
+    const done = { status: 'succeeded', providerReference: 'op_1', settledAtMs: 0 } as const;
+    await changeAuthorization(
+      found,
+      (current) => ({
+        authorization: settled({ ...current, operations: [{ ...capture, ...done }] }),
+        remarks: [],
+        changed: true,
+      }),
+      { event: { kind: 'operation_ended', actor: 'resolver', data: {} } },
+      deps,
+    );
+    expect(await workOutNotices(deps)).toBe(1);
+    expect(seen).toMatchObject([{ attemptId, operationReferences: ['op_1'] }]);
+  });
+
   it('waits where the journal cannot be asked by it', async () => {
     const { deps, seen } = await noticed({ providerReference: THEIRS }, NOTHING);
     const broken = { ...deps, journal: failing(deps.journal, 'findAttemptByReference') };
@@ -429,7 +496,7 @@ describe('what it is about', () => {
     );
     expect(await workOutNotices(deps)).toBe(2);
     expect(seen.map((asked) => asked.attemptId)).toEqual([attemptId]);
-    expect(seen[0]?.operations).toMatchObject([{ operationId }]);
+    expect(seen[0]).toMatchObject({ operations: [{ operationId }], operationReferences: [] });
   });
 
   it('is nobody where the operation is not one of that authorization', async () => {
@@ -551,3 +618,177 @@ async function begunVoid(world: GatewayWorld, deps: GatewayDeps, id: string): Pr
   if (result.kind !== 'written') throw new Error(`the void was not written: ${result.kind}`);
   return result.authorization.operations[0]?.id ?? '';
 }
+
+describe('what becomes of a notice', () => {
+  interface Piece {
+    readonly evidence: NoticeEvidence;
+    readonly outcome?: SampleOutcome;
+    readonly operation?: Partial<Operation>;
+    readonly open?: boolean;
+    readonly answers?: StubAnswers;
+    readonly semantics?: Partial<ProviderSemantics>;
+    readonly isInRuleset?: boolean;
+  }
+  const { id: operationId } = sampleOperation(2);
+  const ended = (inquiry: OperationInquiry): NoticeEvidence => ({ kind: 'operation', operationId, inquiry });
+  const FAILED = ended({ kind: 'failed', code: 'void_failed' });
+  const CONFIRMED = ended({ kind: 'confirmed', providerReference: 'op_2' });
+  const found = (name: SampleOutcome) => ({ kind: 'found', outcome: SAMPLE_OUTCOMES[name] }) as const;
+
+  /** One notice about the second operation of a payment. */
+  async function worked(piece: Piece) {
+    const operations = [
+      sampleOperation(1, { kind: 'refund', amount: 1, status: 'failed', settledAtMs: 0 }),
+      sampleOperation(2, { kind: 'void', ...piece.operation }),
+    ];
+    const authorization = sampleAuthorization([SAMPLE_OUTCOMES[piece.outcome ?? 'approved']], {
+      operations,
+      open: piece.open ?? false,
+    });
+    const row = oneRowJournal(authorization);
+    const results: string[] = [];
+    const stub = stubProvider(piece.answers, piece.semantics);
+    const provider = { ...stub, evidenceIn: () => piece.evidence };
+    const attemptId = authorization.attempts[0]?.id ?? '';
+    const notice = {
+      eventId: 'evt_1',
+      type: 'told',
+      attemptId,
+      data: {},
+      sequence: 1,
+      provider: 'sandbox-a',
+    };
+    const ruleset = sampleRuleset(piece.isInRuleset === false ? [] : [sampleContract('sandbox-a', {})]);
+    const here = stage({
+      journal: {
+        ...row,
+        openNotices: async () => [{ ...notice, receivedAtMs: 0 }],
+        settleNotice: async (_, result) => {
+          results.push(result);
+        },
+      },
+      providers: [provider],
+      more: { rulesets: { current: () => ruleset } },
+    });
+    await here.clock.advance(5_000);
+    expect(await workOutNotices(here.deps)).toBe(1);
+    return {
+      result: results[0],
+      asked: stub.asked.map(({ what }) => what),
+      operations: row.steps.at(-1)?.after.operations.slice(1) ?? null,
+      resolved: here.told.filter(({ what }) => what === 'resolved'),
+      remarks: here.told.filter(({ what }) => what === 'remarked').map(({ remark }) => remark),
+      calls: here.journalCalls,
+    };
+  }
+
+  const blind = { operationInquiry: false } as const;
+  const dispute: Dispute = {
+    disputeId: 'd_1',
+    stage: 'opened',
+    reason: null,
+    amount: null,
+    respondByMs: null,
+  };
+  /** What became of it, what the provider was asked, and the states of the operation and of what follows it. */
+  it.each<[string, Piece, string, readonly string[], readonly string[] | null]>([
+    ['a void is done', { evidence: CONFIRMED }, 'applied', [], ['succeeded']],
+    ['a void is worked on', { evidence: ended({ kind: 'pending' }) }, 'nothing', [], null],
+    ["a caller's void failed: the worker asks", { evidence: FAILED }, 'asked', [], null],
+    [
+      "a caller's void failed, of what is undone",
+      { evidence: FAILED, semantics: blind, answers: { inquire: found('partialReversed') } },
+      'applied',
+      ['inquire'],
+      ['succeeded'],
+    ],
+    [
+      "a caller's void failed, of what stands",
+      { evidence: FAILED, semantics: blind, answers: { inquire: found('approved') } },
+      'applied',
+      ['inquire'],
+      ['failed'],
+    ],
+    [
+      "a caller's void failed, and nobody can say why",
+      { evidence: FAILED, semantics: blind, answers: { inquire: { kind: 'not_found' } } },
+      'asked',
+      ['inquire'],
+      null,
+    ],
+    [
+      "a caller's void failed, of what is not known itself",
+      { evidence: FAILED, semantics: blind, outcome: 'unknownMismatch' },
+      'asked',
+      [],
+      null,
+    ],
+    [
+      "a caller's void failed where nothing can be asked",
+      { evidence: FAILED, semantics: { ...blind, inquiry: 'none' } },
+      'applied',
+      [],
+      ['failed'],
+    ],
+    [
+      "a caller's void failed while the road is open",
+      { evidence: FAILED, open: true },
+      'applied',
+      [],
+      ['failed'],
+    ],
+    [
+      "a caller's void failed at a provider that is not connected",
+      { evidence: FAILED, isInRuleset: false },
+      'applied',
+      [],
+      ['failed'],
+    ],
+    [
+      'a reversal of ours failed, and is begun anew',
+      { evidence: FAILED, operation: { purpose: 'late_approval' } },
+      'applied',
+      [],
+      ['failed', 'pending'],
+    ],
+    ['a capture failed', { evidence: FAILED, operation: { kind: 'capture' } }, 'applied', [], ['failed']],
+    [
+      'what is done failed',
+      { evidence: FAILED, operation: { status: 'succeeded', settledAtMs: 0 } },
+      'known',
+      [],
+      null,
+    ],
+    [
+      'an operation that there is not',
+      { evidence: { ...CONFIRMED, operationId: 'void_x_9' } as NoticeEvidence },
+      'unmatched',
+      [],
+      null,
+    ],
+    ['a dispute', { evidence: { kind: 'dispute', dispute } }, 'dispute', [], ['pending']],
+    ['nothing', { evidence: { kind: 'nothing' } }, 'nothing', [], null],
+    ['something else than was asked', { evidence: { kind: 'mismatch' } }, 'mismatch', [], null],
+    ['what is known', { evidence: approved('p1') }, 'known', [], null],
+  ])('%s', async (_, piece, result, asked, states) => {
+    const done = await worked(piece);
+    expect([done.result, done.asked]).toEqual([result, asked]);
+    expect(done.operations?.map(({ status }) => status) ?? null).toEqual(states);
+    const isContradiction = result === 'known' && piece.evidence.kind === 'operation';
+    const isAnew = states?.length === 2;
+    expect(done.remarks).toEqual(
+      isContradiction ? ['failed_after_success'] : isAnew ? ['reversal_refused'] : [],
+    );
+    const isWritten = states !== null;
+    expect(done.calls).toEqual(['open_notices', 'find', ...(isWritten ? ['advance'] : []), 'settle_notice']);
+  });
+
+  it('is told with what it is about', async () => {
+    const told = { what: 'resolved', provider: 'sandbox-a', by: 'webhook', ageMs: 5_000 };
+    const { id: authorizationId } = sampleAuthorization([]);
+    const done = await worked({ evidence: CONFIRMED, operation: { kind: 'capture' } });
+    expect(done.resolved).toEqual([{ ...told, authorizationId, subject: 'capture', result: 'confirmed' }]);
+    const known = await worked({ evidence: approved('p1') });
+    expect(known.resolved).toEqual([{ ...told, authorizationId, subject: 'attempt', result: 'approved' }]);
+  });
+});

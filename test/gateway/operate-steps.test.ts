@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Authorization } from '../../src/core/authorization.ts';
 import type { Operation } from '../../src/core/operation.ts';
+import type { ProviderSemantics } from '../../src/core/resolution.ts';
 import { type OperateCommand, operate } from '../../src/gateway/operate.ts';
 import { type ClaimRecord, type Journal, JournalError, type StepResult } from '../../src/gateway/ports.ts';
 import { oneRowJournal, type StubAnswers, stage, stubProvider } from '../support/gateway-stubs.ts';
@@ -34,17 +35,15 @@ interface Scene {
   readonly isInRuleset?: boolean;
   readonly partialCapture?: boolean;
   readonly schedule?: readonly number[];
+  readonly semantics?: Partial<ProviderSemantics>;
 }
 
 function scene(options: Scene = {}) {
   const { authorization = state(['approved']), claim = null } = options;
   const row = oneRowJournal(authorization, options.results);
   const asked: unknown[] = [];
-  const provider = stubProvider({
-    operate: CONFIRMED,
-    meanwhile: () => here.clock.advance(70),
-    ...options.answers,
-  });
+  const meanwhile = () => here.clock.advance(70);
+  const provider = stubProvider({ operate: CONFIRMED, meanwhile, ...options.answers }, options.semantics);
   const features = new Set(options.partialCapture === false ? [] : (['partial_capture'] as const));
   const contract = sampleContract('sandbox-a', {
     timeoutMs: TIMEOUT_MS,
@@ -464,6 +463,42 @@ describe('when the call is over', () => {
     const [attempt] = state(['approved']).attempts;
     await here.clock.advance(100);
     expect(here.deps.sightings.seenForMs(`${attempt?.id} ${sampleOperation(1).id}`)).toBe(seenForMs);
+  });
+
+  const limited = { kind: 'rejected', code: 'http_429', retryAfterMs: null } as const;
+  const unreached = { kind: 'not_sent', code: 'ECONNREFUSED' } as const;
+  it.each([limited, unreached])('and it surely was not processed, that is recorded: %j', async (operate) => {
+    const here = scene({ answers: { operate }, semantics: { replay: 'success_only' } });
+    expect(await here.run()).toMatchObject({ httpStatus: 202 });
+    const operation = here.steps[0]?.after.operations[0]?.id;
+    expect(here.steps[1]).toMatchObject({
+      before: { version: 3 },
+      after: { operations: [{ status: 'pending', code: null }] },
+      work: 'unchanged',
+      event: {
+        kind: 'operation_not_processed',
+        actor: 'gateway',
+        data: { operation, sending: 0, because: operate.kind, code: operate.code },
+      },
+    });
+    expect(here.asked.slice(1)).toEqual([freed(here, 5_000)]);
+  });
+
+  it.each<[string, Scene]>([
+    ['a void, which undoes once', { command: { kind: 'void' }, semantics: { replay: 'success_only' } }],
+    ['what a key sees to', {}],
+    ['what is not known', { answers: lost, semantics: { replay: 'success_only' } }],
+  ])('and it was not processed, %s is not told', async (_, options) => {
+    const here = scene({ answers: { operate: limited }, ...options });
+    await here.run();
+    expect(here.steps).toHaveLength(1);
+  });
+
+  it('and that it was not processed cannot be recorded, it is freed all the same', async () => {
+    const results = [{ kind: 'written', version: 3 }, 'fails'] as const;
+    const here = scene({ answers: { operate: limited }, results, semantics: { replay: 'none' } });
+    expect(await here.run()).toMatchObject({ httpStatus: 202 });
+    expect(here.asked.slice(1)).toEqual([freed(here, 5_000)]);
   });
 
   it('and its lease cannot be freed, that is tried again', async () => {

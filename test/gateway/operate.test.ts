@@ -141,13 +141,54 @@ describe('an operation without a clear answer', () => {
       schedule: [1_000, 1_000, 5_000, 20_000, 60_000, 60_000],
       provider: {
         operationStep: () => steps.shift() ?? 'ok',
-        semantics: { notFoundAfterMs: 30_000, ...semantics },
+        semantics: { operationNotFoundAfterMs: 30_000, ...semantics },
       },
     });
     await world.operate(process, id, { kind: 'capture' }, 'c');
     await world.pass(afterS * 1_000, process);
     expect(world.providers.get('sandbox-a')?.carriedOut.capture).toBe(captures);
     expect((await world.get(id)).status).toBe(captures === 1 ? 'captured' : 'approved');
+  });
+
+  it.each([
+    ['never left us', ['not_sent', 'not_sent', 'not_sent']],
+    ['was turned away', ['reject', 'reject', 'reject']],
+    ['was turned away, and then never left us', ['reject', 'not_sent']],
+  ] as const)(
+    'that %s, is sent again where nothing else could free it, and each sending is recorded',
+    async (_, given) => {
+      const steps: OperationStep[] = [...given];
+      const { world, process, id } = await approved({
+        schedule: [1_000, 1_000],
+        provider: {
+          operationStep: () => steps.shift() ?? 'ok',
+          semantics: { replay: 'success_only', operationNotFoundAfterMs: null },
+        },
+      });
+      expect(await world.operate(process, id, { kind: 'capture' }, 'c')).toMatchObject({ httpStatus: 202 });
+      await world.pass(30_000, process, world.process());
+      expect((await world.get(id)).status).toBe('captured');
+      expect(world.providers.get('sandbox-a')?.carriedOut.capture).toBe(1);
+      const kinds = (await world.journal.history(id)).map(({ kind }) => kind).slice(2);
+      const repeats = given.slice(1).flatMap(() => ['operation_sent_again', 'operation_not_processed']);
+      const last = ['operation_sent_again', 'operation_ended'];
+      expect(kinds).toEqual(['operation_begun', 'operation_not_processed', ...repeats, ...last]);
+    },
+  );
+
+  it('that was lost after it was turned away, is not sent a third time', async () => {
+    const steps: OperationStep[] = ['reject', 'lose_unprocessed'];
+    const { world, process, id } = await approved({
+      schedule: [1_000, 1_000],
+      provider: {
+        operationStep: () => steps.shift() ?? 'ok',
+        semantics: { replay: 'success_only', operationNotFoundAfterMs: null },
+      },
+    });
+    await world.operate(process, id, { kind: 'capture' }, 'c');
+    await world.pass(600_000, process, world.process());
+    expect((await world.get(id)).operations).toMatchObject([{ status: 'pending' }]);
+    expect(world.providers.get('sandbox-a')?.carriedOut.capture).toBe(0);
   });
 
   it('a capture under way keeps a void out until it is known, and the other way round', async () => {
@@ -226,6 +267,22 @@ describe('capture: automatic', () => {
     steps = [];
     const again = await world.authorize(process, { capture: 'automatic' });
     expect(again, 'the frozen answer').toMatchObject({ body: result.kind === 'answered' ? result.body : '' });
+  });
+
+  it('a capture that was turned away is sent again where nothing else could free it', async () => {
+    const steps: OperationStep[] = ['reject'];
+    const world = new GatewayWorld({
+      provider: {
+        operationStep: () => steps.shift() ?? 'ok',
+        semantics: { replay: 'success_only', operationNotFoundAfterMs: null },
+      },
+    });
+    const process = world.process();
+    const id = idIn(await world.authorize(process, { capture: 'automatic' }));
+    expect((await world.get(id)).status).toBe('approved');
+    await world.pass(30_000, process);
+    expect((await world.get(id)).status).toBe('captured');
+    expect(world.providers.get('sandbox-a')?.carriedOut.capture).toBe(1);
   });
 
   it('an approval that is found later is captured then', async () => {

@@ -1,11 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import { applyOutcome } from '../../src/core/lifecycle.ts';
+import type { Operation } from '../../src/core/operation.ts';
+import type { ProviderSemantics } from '../../src/core/resolution.ts';
 import { changeAuthorization } from '../../src/gateway/change.ts';
-import { type InquiryAnswer, type Journal, JournalError } from '../../src/gateway/ports.ts';
-import type { Resolution, ResolveCommand } from '../../src/gateway/resolve-by-person.ts';
+import { type InquiryAnswer, type Journal, JournalError, type StepResult } from '../../src/gateway/ports.ts';
+import { type Resolution, type ResolveCommand, resolveAttempt } from '../../src/gateway/resolve-by-person.ts';
+import { oneRowJournal, type StubAnswers, stage, stubProvider } from '../support/gateway-stubs.ts';
 import { GatewayWorld, idIn } from '../support/gateway-world.ts';
-import { SAMPLE_OUTCOMES } from '../support/sample-outcomes.ts';
+import { sampleAttempt, sampleAuthorization, sampleOperation } from '../support/sample-authorization.ts';
+import { SAMPLE_OUTCOMES, type SampleOutcome } from '../support/sample-outcomes.ts';
+import { sampleContract, sampleRuleset } from '../support/sample-ruleset.ts';
 
 /** A payment whose only attempt hangs, and a journal that lets others write just before it writes. */
 async function unknownPayment(
@@ -172,5 +177,192 @@ describe('what a person says to stand at the provider', () => {
     );
     expect(await closing).toEqual({ kind: 'journal_unavailable' });
     expect(await world.get(id)).toEqual(before);
+  });
+});
+
+describe('what becomes of the word of a person', () => {
+  interface Piece {
+    readonly outcomes?: readonly (SampleOutcome | AttemptOutcome)[];
+    readonly operations?: readonly Partial<Operation>[];
+    readonly open?: boolean;
+    readonly command?: Partial<ResolveCommand>;
+    readonly answers?: StubAnswers;
+    readonly semantics?: Partial<ProviderSemantics>;
+    readonly journal?: Partial<Journal>;
+    readonly results?: readonly (StepResult | 'fails')[];
+    readonly isConnected?: boolean;
+    readonly nowMs?: number;
+  }
+  const { id: attemptId } = sampleAttempt(1, null);
+
+  async function said(piece: Piece = {}) {
+    const outcomes = (piece.outcomes ?? ['unknown']).map((each) =>
+      typeof each === 'string' ? SAMPLE_OUTCOMES[each] : each,
+    );
+    const operations = (piece.operations ?? []).map((over, index) => sampleOperation(index + 1, over));
+    const authorization = sampleAuthorization(outcomes, { operations, open: piece.open ?? false });
+    const row = oneRowJournal(authorization, piece.results);
+    const provider = stubProvider(piece.answers, piece.semantics);
+    const here = stage({
+      journal: { ...row, isReferenceElsewhere: async () => false, ...piece.journal },
+      providers: piece.isConnected === false ? [] : [provider],
+      more: { rulesets: { current: () => sampleRuleset([sampleContract('sandbox-a', {})]) } },
+    });
+    await here.clock.advance(piece.nowMs ?? 5_000);
+    const command: ResolveCommand = {
+      account: 'acme',
+      covers: () => true,
+      attemptId,
+      resolution: 'not_processed',
+      providerReference: null,
+      evidence: 'ticket 7',
+      ...piece.command,
+    };
+    const result = await resolveAttempt(command, here.deps);
+    return {
+      ...here,
+      result,
+      authorization,
+      step: row.steps[0],
+      asked: provider.asked.map(({ what }) => what),
+    };
+  }
+
+  it.each<[string, Piece, string]>([
+    ['an id that is none', { command: { attemptId: 'order-7' } }, 'not_found'],
+    ['an id in another text', { command: { attemptId: `x${attemptId}` } }, 'not_found'],
+    ['an id with more behind it', { command: { attemptId: `${attemptId}x` } }, 'not_found'],
+    ['an attempt that there is not', { command: { attemptId: attemptId.replace(/1$/, '7') } }, 'not_found'],
+    ["another account's", { command: { account: 'other' } }, 'not_found'],
+    ['a merchant that the key does not cover', { command: { covers: () => false } }, 'not_found'],
+    ['an authorization that is not there', { journal: { findAuthorization: async () => null } }, 'not_found'],
+    [
+      'a journal that cannot be read',
+      { journal: { findAuthorization: () => Promise.reject(new JournalError('disk full')) } },
+      'journal_unavailable',
+    ],
+    [
+      'a journal that cannot look a reference up',
+      {
+        command: { providerReference: 'psp_7' },
+        journal: { isReferenceElsewhere: () => Promise.reject(new JournalError('disk full')) },
+      },
+      'journal_unavailable',
+    ],
+    ['a journal that cannot be written', { results: ['fails'] }, 'journal_unavailable'],
+    ['a road that is open', { open: true }, 'not_open'],
+    ['what is known', { outcomes: ['declinedSoft'] }, 'not_open'],
+    ['what is known, undone', { outcomes: ['approved'], command: { resolution: 'undone' } }, 'not_open'],
+    [
+      'what is being undone, and never was',
+      { outcomes: ['approved'], operations: [{ kind: 'void' }] },
+      'not_open',
+    ],
+  ])('nothing, of %s', async (_, piece, kind) => {
+    const done = await said(piece);
+    expect(done.result.kind).toBe(kind);
+    expect(done.told.filter(({ what }) => what === 'resolved')).toEqual([]);
+    if (piece.results === undefined) expect(done.step).toBeUndefined();
+    if (kind === 'not_open') expect(done.result).toEqual({ kind, authorization: done.authorization });
+  });
+
+  it('an event with who said so and why, told with its age', async () => {
+    const done = await said({
+      outcomes: ['declinedSoft', 'unknown'],
+      command: { attemptId: attemptId.replace(/1$/, '2') },
+    });
+    const outcome = {
+      kind: 'rejected',
+      reason: 'not_found',
+      code: 'closed_by_person',
+      retryAfterMs: null,
+      providerReference: null,
+    };
+    const attempt = done.authorization.attempts[1]?.id;
+    expect(done.step).toMatchObject({
+      exclusive: null,
+      after: { attempts: [{ outcome: SAMPLE_OUTCOMES.declinedSoft }, { outcome }] },
+      event: {
+        kind: 'resolved_by_person',
+        actor: 'acme',
+        data: { attempt, resolution: 'not_processed', evidence: 'ticket 7', outcome },
+      },
+    });
+    expect(done.told).toMatchObject([
+      {
+        what: 'resolved',
+        provider: 'sandbox-b',
+        subject: 'attempt',
+        by: 'person',
+        result: 'not_processed',
+        ageMs: 5_000,
+      },
+    ]);
+    expect(done.journalCalls).toEqual(['find', 'advance']);
+  });
+
+  it.each<[string, Piece, object]>([
+    [
+      'what is undone is what is recorded, by whatever id it was found',
+      {
+        outcomes: ['approved'],
+        operations: [{ kind: 'void' }],
+        command: { resolution: 'undone', providerReference: 'psp_7' },
+      },
+      { operations: [{ status: 'succeeded' }], attempts: [{ outcome: SAMPLE_OUTCOMES.approved }] },
+    ],
+    [
+      'and what is told where nothing is recorded',
+      { command: { resolution: 'undone', providerReference: 'psp_7' } },
+      { attempts: [{ outcome: { reversal: 'confirmed', providerReference: 'psp_7' } }] },
+    ],
+    [
+      'and nothing where that is told of nothing',
+      { command: { resolution: 'undone' } },
+      { attempts: [{ outcome: { reversal: 'confirmed', providerReference: '' } }] },
+    ],
+    [
+      'an approval stands under the id that is told',
+      {
+        outcomes: ['unknownMismatch'],
+        command: { resolution: 'approved', providerReference: 'psp_7' },
+        isConnected: false,
+      },
+      { attempts: [{ outcome: { kind: 'approved', providerReference: 'psp_7' } }] },
+    ],
+    [
+      'what was never processed keeps its id',
+      { outcomes: ['unknownMismatch'] },
+      { attempts: [{ outcome: { providerReference: 'p1' } }] },
+    ],
+  ])('%s', async (_, piece, after) => {
+    const done = await said(piece);
+    expect(done.result.kind).toBe('resolved');
+    expect(done.step).toMatchObject({ after });
+    expect(done.asked).toEqual([]);
+  });
+
+  const named: Piece = { command: { resolution: 'approved', providerReference: 'p1' } };
+  const tooEarly = { inquire: { kind: 'not_found' } } as const;
+  it.each<[string, Piece, string, readonly string[]]>([
+    ['cannot be asked', { semantics: { inquiry: 'none' } }, 'resolved', []],
+    ['does not know it yet', { answers: tooEarly, nowMs: 14_000 }, 'resolved', ['inquire']],
+    ['does not know it', { answers: tooEarly, nowMs: 14_001 }, 'provider_denies', ['inquire']],
+    [
+      'never can tell that it does not',
+      { answers: tooEarly, nowMs: 10 ** 9, semantics: { notFoundAfterMs: null } },
+      'resolved',
+      ['inquire'],
+    ],
+    [
+      'tells of a part of it',
+      { answers: { inquire: { kind: 'found', outcome: SAMPLE_OUTCOMES.partial } } },
+      'provider_denies',
+      ['inquire'],
+    ],
+  ])('an approval that its provider %s', async (_, piece, expected, asked) => {
+    const { result, asked: done } = await said({ ...named, ...piece });
+    expect(result.kind === 'reference_refused' ? result.because : result.kind).toBe(expected);
+    expect(done).toEqual(asked);
   });
 });

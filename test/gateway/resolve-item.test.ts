@@ -268,6 +268,10 @@ describe('an attempt is asked about', () => {
     const done = await look({ answers: { inquire: found('approved') }, results: [{ kind: 'stale' }], newer });
     expect([done.learned, done.put]).toEqual([[], []]);
     expect(done.lines).toEqual(['attempt inquiry approved']);
+    const networkTransaction = { id: 'nti_1', network: 'visa', date: '2026-11-23' };
+    const inquire = found({ ...SAMPLE_OUTCOMES.approved, networkTransaction });
+    const completed = await look({ answers: { inquire }, results: [{ kind: 'stale' }], newer });
+    expect([completed.last?.networkTransaction, completed.learned]).toEqual([networkTransaction, []]);
   });
 
   it('and what cannot be recorded is asked again, as if nobody had answered', async () => {
@@ -357,6 +361,7 @@ describe('an attempt that cannot be asked about', () => {
         brand,
         scaRegion,
         budget,
+        isRepeat: true,
         preparedReference: null,
         prepared: expect.any(Function),
       },
@@ -1168,6 +1173,8 @@ describe('a capture or refund that may have been sent', () => {
     ['not while its key was good lately', { semantics: shortKey, atMs: past + HOUR_MS - 1 }, 1],
     ['once its key was not for as long', { semantics: shortKey, atMs: past + HOUR_MS }, null],
     ['whose key keeps no failures', { semantics: { replay: 'success_only', keyLifetimeMs: HOUR_MS } }, null],
+    ['by a window of its own', { semantics: { ...keyless, notFoundAfterMs: null } }, null],
+    ['never where it has none', { semantics: { ...keyless, operationNotFoundAfterMs: null } }, 30_000],
     [
       'not after a repeat that may be on its way',
       { history: [repeat(5_000)], atMs: past + 3_999, seenMs: { [`${key} 1`]: TIMEOUT_MS + WINDOW_MS } },
@@ -1204,7 +1211,9 @@ describe('a capture or refund that may have been sent', () => {
   ])('without a key is sent again, %s', async (_, scene, dueInMs) => {
     const done = await look({ ...evident, ...scene });
     expect(done.asked).toEqual(dueInMs === null ? ['inquireOperation', 'capture'] : ['inquireOperation']);
-    expect(done.plan).toEqual(dueInMs === null ? undefined : [0, 0, dueInMs]);
+    // Until it is evidence, the schedule stands still.
+    const step = dueInMs === 30_000 ? 1 : 0;
+    expect(done.plan).toEqual(dueInMs === null ? undefined : [step, 0, dueInMs]);
   });
 
   const begunBy = (kind: string, begun: readonly number[] = [1]) => ({
@@ -1255,6 +1264,166 @@ describe('a capture or refund that may have been sent', () => {
     const done = await look({ ...early, answers, history: [begunBy('noticed')] });
     expect(done.asked).toEqual(['inquireOperation', 'capture']);
     expect(done.last?.operations).toMatchObject([{ status: 'failed', code: 'invalid_state' }]);
+  });
+
+  /** The event that a sending surely was not processed. */
+  const unprocessed = (sending: number, over: Partial<HistoryEvent> = {}) => ({
+    kind: 'operation_not_processed',
+    atMs: SAMPLE_T0,
+    data: { operation: id, sending },
+    ...over,
+  });
+  const begun = begunBy('operation_begun');
+  const never = { replay: 'success_only', operationNotFoundAfterMs: null } as const;
+  /** Nothing is evidence there: only that no sending was processed can free it. */
+  const turnedAway: Scene = { ...unsure, semantics: never, history: [begun, unprocessed(0)] };
+
+  it.each<[string, Scene, boolean]>([
+    ['whose sending surely was not processed', {}, true],
+    ['nor without any key', { semantics: { ...never, replay: 'none' } }, true],
+    ['and that cannot be asked about', { semantics: { ...never, operationInquiry: false } }, true],
+    ['and whose beginning is not known', { history: [unprocessed(0)] }, true],
+    ['nor its repeat', { history: [begun, unprocessed(0), repeat(0), unprocessed(1)] }, true],
+    [
+      'that a webhook began, and whose first sending was not',
+      { history: [begunBy('noticed'), repeat(0, { kind: 'operation_sent' }), unprocessed(1)] },
+      true,
+    ],
+    ['not when it was sent again since', { history: [begun, unprocessed(0), repeat(0)] }, false],
+    [
+      'not when that is told of the sending before the last',
+      { history: [begun, repeat(0), unprocessed(0)] },
+      false,
+    ],
+    [
+      'not when that is told of a sending that somebody else recorded meanwhile',
+      { history: [begun, unprocessed(1)] },
+      false,
+    ],
+    [
+      'not when that is told of another operation',
+      { history: [begun, unprocessed(0, { data: { operation: 'cap_other', sending: 0 } })] },
+      false,
+    ],
+    ['not by another event', { history: [begun, unprocessed(0, { kind: 'resolved' })] }, false],
+    ['not when its repeat was refused', { operations: [{ code: 'invalid_state' }] }, false],
+    [
+      'not when it is known there',
+      { answers: { ...unsure.answers, inquireOperation: { kind: 'pending' } } },
+      false,
+    ],
+    ['not when nobody answers', { answers: { ...unsure.answers, inquireOperation: LOST } }, false],
+  ])('%s, is sent again, and that is recorded before', async (_, scene, isSent) => {
+    const done = await look({ ...turnedAway, ...scene });
+    expect(done.asked.includes('capture')).toBe(isSent);
+    expect(done.steps.map(({ event }) => event.kind)).toEqual(
+      isSent ? ['operation_sent_again', 'operation_ended'] : [],
+    );
+  });
+
+  it.each<[string, Scene['history']]>([
+    ['its first sending', [begun, unprocessed(0)]],
+    ['a repeat too', [begun, unprocessed(0), repeat(0), unprocessed(1)]],
+    ['what nobody sent before', [begunBy('noticed'), repeat(0, { kind: 'operation_sent' }), unprocessed(1)]],
+  ])('of which %s surely was not processed, has failed when it is refused', async (_, history) => {
+    const answers = { inquireOperation: notFound, operate: REFUSED };
+    const done = await look({ ...turnedAway, history: history ?? [], answers });
+    expect(done.asked).toEqual(['inquireOperation', 'capture']);
+    expect(done.last?.operations).toMatchObject([{ status: 'failed', code: 'invalid_state' }]);
+  });
+
+  it.each<[string, Scene['history']]>([
+    ['its first sending', [begun, repeat(0), unprocessed(1)]],
+    ['a repeat in between', [begun, unprocessed(0), repeat(0), repeat(1), unprocessed(2)]],
+  ])('of which %s was only not found, is asked about when its repeat is refused', async (_, history) => {
+    const answers = { inquireOperation: notFound, operate: REFUSED };
+    const done = await look({ ...turnedAway, history: history ?? [], answers });
+    expect(done.asked).toEqual(['inquireOperation', 'capture', 'inquireOperation']);
+    expect(done.last?.operations).toMatchObject([{ status: 'pending', code: 'invalid_state' }]);
+  });
+
+  it('that a key sees to, is recorded where the sending before was told not to be processed', async () => {
+    const done = await look({ ...unsure, history: [begun, unprocessed(0)] });
+    expect(done.steps.map(({ event }) => event.kind)).toEqual(['operation_sent_again', 'operation_ended']);
+    const later = await look({ ...unsure, history: [begun, unprocessed(0), repeat(0)] });
+    expect(later.steps.map(({ event }) => event.kind)).toEqual(['operation_ended']);
+  });
+
+  const limited = { kind: 'rejected', code: 'http_429', retryAfterMs: null } as const;
+  const unreached = { kind: 'not_sent', code: 'ECONNREFUSED' } as const;
+  it.each([limited, unreached])('that is turned away again: %j', async (operate) => {
+    const answers = { inquireOperation: notFound, operate };
+    const done = await look({ ...turnedAway, answers, item: { step: 1, failures: 2 } });
+    const data = { operation: id, sending: 1, because: operate.kind, code: operate.code };
+    expect(done.steps).toMatchObject([
+      { event: { kind: 'operation_sent_again' } },
+      {
+        before: { version: done.authorization.version + 1 },
+        work: 'unchanged',
+        event: { kind: 'operation_not_processed', actor: 'resolver', data },
+      },
+    ]);
+    expect(done.last?.operations).toMatchObject([{ status: 'pending', code: null }]);
+    expect(done.lines).toEqual([`capture answer ${operate.kind} ${operate.code}`]);
+    // Nothing new was found out: the schedule goes on, ever later.
+    expect(done.plan).toEqual([1, 3, 40_000]);
+  });
+
+  it.each<[string, Scene, readonly string[], readonly unknown[]]>([
+    [
+      'for the first time',
+      { history: [begunBy('noticed')] },
+      ['operation_sent', 'operation_not_processed'],
+      [0, 1, 10_000],
+    ],
+    [
+      'by whom it began',
+      { outcomes: ['unknown'], operations: [], request: { capture: 'automatic' } },
+      ['resolved', 'operation_not_processed'],
+      [-1, 1, 10_000],
+    ],
+    [
+      'where that cannot be recorded',
+      { results: [{ kind: 'written', version: 3 }, 'fails'] },
+      ['operation_sent_again', 'operation_not_processed'],
+      [0, 1, 10_000],
+    ],
+  ])('that is turned away %s', async (_, scene, kinds, plan) => {
+    const answers = { inquire: found('approved'), inquireOperation: notFound, operate: limited };
+    const done = await look({ ...turnedAway, answers, ...scene });
+    expect(done.steps.map(({ event }) => event.kind)).toEqual(kinds);
+    expect(done.plan).toEqual(plan);
+  });
+
+  it('and begun by this look, and that cannot be recorded: what the look found begins the schedule anew', async () => {
+    const scene: Scene = { outcomes: ['unknown'], operations: [], request: { capture: 'automatic' } };
+    const answers = { inquire: found('approved'), operate: limited };
+    const results = [{ kind: 'written', version: 3 }, 'fails'] as const;
+    const item = { step: 2, failures: 2 };
+    const done = await look({ ...turnedAway, ...scene, answers, results, item });
+    expect(done.plan).toEqual([-1, 1, 10_000]);
+  });
+
+  it.each<[string, Scene]>([
+    ['a capture that a key sees to', { semantics: {}, request: { capture: 'automatic' } }],
+    ['a reversal', { answers: { inquire: found('partial') } }],
+  ])('%s that this look has begun is not told to be unprocessed', async (_, scene) => {
+    const answers = { inquire: found('approved'), operate: limited, ...scene.answers };
+    const done = await look({ ...turnedAway, outcomes: ['unknown'], operations: [], ...scene, answers });
+    expect(done.asked).toHaveLength(2);
+    expect(done.steps.map(({ event }) => event.kind)).toEqual(['resolved']);
+  });
+
+  it.each<[string, Scene]>([
+    ['of which nobody knows', { answers: { operate: { kind: 'unknown', code: 'timeout' } } }],
+    ['that is only acknowledged', { answers: { operate: { kind: 'accepted' } } }],
+    ['that a key sees to', { answers: { operate: limited }, semantics: {}, history: [begun] }],
+    ['that undoes', { answers: { operate: limited }, operations: [{ kind: 'void' }] }],
+  ])('and a sending %s, is not told to be unprocessed', async (_, scene) => {
+    const answers = { inquireOperation: notFound, inquire: found('approved'), ...scene.answers };
+    const done = await look({ ...turnedAway, ...scene, answers } as Scene);
+    expect(done.asked).toHaveLength(2);
+    expect(done.steps.map(({ event }) => event.kind)).not.toContain('operation_not_processed');
   });
 
   it('without a key is recorded before it is sent', async () => {

@@ -16,6 +16,7 @@ const LEASE_MS = operationLeaseMs(TIMEOUT_MS);
 /** A provider that tells nothing of operations, and knows no keys. */
 const DUMB = {
   notFoundAfterMs: null,
+  operationNotFoundAfterMs: null,
   replay: 'none',
   operationInquiry: false,
   validityMs: 2 * DAY_MS,

@@ -249,7 +249,7 @@ describe('at a provider without keys', () => {
     onCapture: (call: number) => { readonly does: boolean; readonly says: OperationOutcome },
   ) {
     const world = new GatewayWorld({
-      provider: { semantics: { replay: 'none', notFoundAfterMs: WINDOW_MS } },
+      provider: { semantics: { replay: 'none', operationNotFoundAfterMs: WINDOW_MS } },
     });
     const process = world.process();
     const id = idIn(await world.authorize(process));
@@ -332,7 +332,10 @@ describe('at a provider without keys', () => {
       script: { 'sandbox-a': ['hang_processed'] },
       latencyMs: 500,
       action: { attemptsMax: 1 },
-      provider: { semantics: { replay: 'none', notFoundAfterMs: WINDOW_MS }, inquiryStep: () => inquiry },
+      provider: {
+        semantics: { replay: 'none', operationNotFoundAfterMs: WINDOW_MS },
+        inquiryStep: () => inquiry,
+      },
     });
     let inquiry: InquiryStep = 'fail';
     const process = world.process();
@@ -376,7 +379,12 @@ describe('at a provider without keys', () => {
         script: { 'sandbox-a': ['hang_unprocessed'] },
         provider: {
           inquiryStep: () => 'fail',
-          semantics: { replay, notFoundAfterMs: null, operationInquiry: false, keyLifetimeMs: 2 * HOUR_MS },
+          semantics: {
+            replay,
+            operationNotFoundAfterMs: null,
+            operationInquiry: false,
+            keyLifetimeMs: 2 * HOUR_MS,
+          },
         },
       });
       const process = world.process();

@@ -31,8 +31,45 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'src/gateway/operation-calls.ts': ['test/gateway/operation-calls.test.ts'],
   'src/gateway/operate.ts': ['test/gateway/operate-steps.test.ts'],
   'src/gateway/recover.ts': ['test/gateway/recover.test.ts'],
+  'src/gateway/notices.ts': ['test/gateway/notices.test.ts'],
+  'src/gateway/resolve-by-person.ts': ['test/gateway/resolve-by-person.test.ts'],
+  'src/gateway/resolve-operation-by-person.ts': ['test/gateway/resolve-operation-by-person.test.ts'],
+  'src/events/sign-event.ts': ['test/events/sign-event.test.ts'],
   'src/core/declines/classify-decline.ts': ['test/core/declines/classify-decline.test.ts'],
   'src/core/declines/decline-tables.ts': ['test/core/declines/decline-tables.test.ts'],
   'src/providers/decline-outcome.ts': ['test/providers/decline-outcome.test.ts'],
   'src/providers/sandbox/codes.ts': ['test/providers/sandbox/codes.test.ts'],
+  'src/providers/adyen/codes.ts': [
+    'test/providers/adyen/codes.test.ts',
+    'test/providers/adyen/operations.test.ts',
+  ],
+  'src/providers/adyen/evidence.ts': [
+    'test/providers/adyen/evidence.test.ts',
+    'test/providers/adyen/disputes.test.ts',
+  ],
+  'src/providers/checkout/codes.ts': [
+    'test/providers/checkout/codes.test.ts',
+    'test/providers/checkout/adapter.test.ts',
+    'test/providers/checkout/operations.test.ts',
+  ],
+  'src/providers/checkout/payment-outcome.ts': [
+    'test/providers/checkout/codes.test.ts',
+    'test/providers/checkout/inquiries.test.ts',
+  ],
+  'src/providers/checkout/evidence.ts': [
+    'test/providers/checkout/evidence.test.ts',
+    'test/providers/checkout/disputes.test.ts',
+  ],
+  'src/providers/paypal/codes.ts': ['test/providers/paypal/codes.test.ts'],
+  'src/providers/paypal/evidence.ts': ['test/providers/paypal/evidence.test.ts'],
+  'src/providers/stripe/codes.ts': [
+    'test/providers/stripe/codes.test.ts',
+    'test/providers/stripe/inquiry.test.ts',
+    'test/providers/stripe/steps.test.ts',
+  ],
+  'src/providers/stripe/evidence.ts': [
+    'test/providers/stripe/evidence.test.ts',
+    'test/providers/stripe/operation-evidence.test.ts',
+    'test/providers/stripe/disputes.test.ts',
+  ],
 };

@@ -80,7 +80,7 @@ describe('the registry', () => {
 
   it.each<[string, Partial<ProviderContract>]>([
     ['limits per second', { limits: { perSecond: 1, concurrent: 50 } }],
-    ['fees', { fees: { fixed: null, basisPoints: 5, crossBorderBasisPoints: 0 } }],
+    ['fees', { fees: { fixed: null, basisPoints: 5, crossBorderBasisPoints: 0, brands: new Map() } }],
     ['merchants', { merchants: new Set(['acme']) }],
     ['being enabled', { enabled: false }],
     ['the same credentials, written anew', { credentials: { api_key: 'k', webhook_secret: 's' } }],
@@ -110,6 +110,21 @@ describe('the registry', () => {
     load(contract('sandbox-a', { credentials, ...change() }));
     expect(provider('sandbox-a')).not.toBe(before);
     await eventually(() => server.openSockets === 0, 'the old connection is closed');
+  });
+
+  it('takes up what the file now says about an account: what it promises, not only where it is', () => {
+    const contract = sampleContract('paypal', {
+      adapter: 'paypal',
+      baseUrl: 'http://127.0.0.1:9',
+      credentials: { client_id: 'a', client_secret: 'b' },
+    });
+    registry.load(sampleRuleset([contract]));
+    const before = registry.get('paypal');
+    registry.load(sampleRuleset([{ ...contract }]));
+    expect(registry.get('paypal')).toBe(before);
+    const semantics = { keyLifetimeMs: 60_000, notFoundAfterMs: 7_200_000 };
+    registry.load(sampleRuleset([{ ...contract, semantics }]));
+    expect(registry.get('paypal')?.semantics).toMatchObject(semantics);
   });
 
   it('lets a call of a dropped account end', async () => {
@@ -162,6 +177,24 @@ describe('the registry', () => {
       await inquire(next);
       expect(server.requests.map((text) => /Bearer (\S+)/i.exec(text)?.[1])).toEqual(['key-1', 'key-2']);
       expect(server.connections, 'on a connection of its own').toBe(2);
+    });
+
+    it('never takes a key of the test mode for a live one, nor the other way', () => {
+      const live = { api_key: 'sk_live_one', webhook_secret: 'whsec_1' };
+      const contract = sampleContract('stripe', {
+        adapter: 'stripe',
+        baseUrl: null,
+        live: true,
+        credentials: live,
+      });
+      registry.load(sampleRuleset([contract]));
+      expect(registry.rotate('stripe', { ...live, api_key: 'sk_test_one' })).toEqual({
+        kind: 'refused',
+        reason: 'provider stripe: a test key cannot take the place of a live one',
+      });
+      expect(registry.rotate('stripe', { ...live, api_key: 'sk_live_two' })).toMatchObject({
+        kind: 'rotated',
+      });
     });
 
     it('keeps the account when they are the same, and knows no other', () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { blockedOnTheWayBack } from '../support/psp-stand-in.ts';
 import { authorizationIn } from '../support/start-gateway.ts';
 import { isConfirm, isCreate, StripeAndAdyen } from './stripe-and-adyen.ts';
 
@@ -76,4 +77,14 @@ describe('Stripe and Adyen behind one gateway', () => {
     });
     expect(here.live()).toEqual([0, 1]);
   });
+
+  it.each([401, 403, 429])(
+    'a bare %i of somebody on the way back is no refusal: nobody else is tried, and the first is found out',
+    async (status) => {
+      here.stripe.server.meet(blockedOnTheWayBack(status), isConfirm);
+      await here.gateway.authorize(here.payment(`order-${status}`, 'pm_visa'), `key-${status}`);
+      await here.becomes(`order-${status}`, 'approved');
+      expect(here.live()).toEqual([1, 0]);
+    },
+  );
 });

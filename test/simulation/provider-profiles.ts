@@ -10,6 +10,7 @@ export const PROFILES: Readonly<Record<string, ProviderSemantics>> = {
   'psp-easy': {
     inquiry: 'our_reference',
     notFoundAfterMs: 10_000,
+    operationNotFoundAfterMs: 10_000,
     replay: 'same_answer',
     keyLifetimeMs: DAY_MS,
     twoSteps: false,
@@ -21,6 +22,7 @@ export const PROFILES: Readonly<Record<string, ProviderSemantics>> = {
   'psp-success': {
     inquiry: 'our_reference',
     notFoundAfterMs: MINUTE_MS,
+    operationNotFoundAfterMs: MINUTE_MS,
     replay: 'success_only',
     keyLifetimeMs: 3 * HOUR_MS,
     twoSteps: false,
@@ -32,6 +34,7 @@ export const PROFILES: Readonly<Record<string, ProviderSemantics>> = {
   'psp-own-reference': {
     inquiry: 'provider_reference',
     notFoundAfterMs: 30_000,
+    operationNotFoundAfterMs: 30_000,
     replay: 'same_answer',
     keyLifetimeMs: 3 * HOUR_MS,
     twoSteps: false,
@@ -43,6 +46,7 @@ export const PROFILES: Readonly<Record<string, ProviderSemantics>> = {
   'psp-two-steps': {
     inquiry: 'provider_reference',
     notFoundAfterMs: null,
+    operationNotFoundAfterMs: null,
     replay: 'same_answer',
     keyLifetimeMs: DAY_MS,
     twoSteps: true,
@@ -54,6 +58,7 @@ export const PROFILES: Readonly<Record<string, ProviderSemantics>> = {
   'psp-silent': {
     inquiry: 'none',
     notFoundAfterMs: null,
+    operationNotFoundAfterMs: null,
     replay: 'same_answer',
     keyLifetimeMs: DAY_MS,
     twoSteps: false,
@@ -65,6 +70,7 @@ export const PROFILES: Readonly<Record<string, ProviderSemantics>> = {
   'psp-keyless': {
     inquiry: 'our_reference',
     notFoundAfterMs: 5 * MINUTE_MS,
+    operationNotFoundAfterMs: 5 * MINUTE_MS,
     replay: 'none',
     keyLifetimeMs: null,
     twoSteps: false,
@@ -76,6 +82,7 @@ export const PROFILES: Readonly<Record<string, ProviderSemantics>> = {
   'psp-search': {
     inquiry: 'our_reference',
     notFoundAfterMs: null,
+    operationNotFoundAfterMs: null,
     replay: 'none',
     keyLifetimeMs: null,
     twoSteps: false,

@@ -44,6 +44,12 @@ export function jsonAnswer(
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
+/** Carried out, and answered with a status by somebody on the way back. */
+export function blockedOnTheWayBack(status: number): Mishap {
+  const answer = { status, headers: { 'content-type': 'text/html' }, body: '<h1>Blocked by policy</h1>' };
+  return { kind: 'instead', carriedOut: true, answer };
+}
+
 /** Changes the JSON of an answer. */
 export function distorted(change: (body: Record<string, unknown>) => unknown): Mishap {
   return {

@@ -15,7 +15,7 @@ export function sampleContract(id: string, over: Partial<ProviderContract> = {})
     connectTimeoutMs: 1_000,
     limits: { perSecond: 100, concurrent: 50 },
     capabilities: { currencies: 'all', brands: 'all', countries: 'all', features: new Set() },
-    fees: { fixed: null, basisPoints: 0, crossBorderBasisPoints: 0 },
+    fees: { fixed: null, basisPoints: 0, crossBorderBasisPoints: 0, brands: new Map() },
     breaker: {
       failureRatio: 0.5,
       unknownRatio: 0.1,
@@ -60,6 +60,7 @@ export function sampleRuleset(
     contentHash: 'sample',
     rules,
     providers: new Map(contracts.map((contract) => [contract.id, contract])),
+    exchangeRates: [],
     live: false,
   };
 }

@@ -96,6 +96,7 @@ const DECLINE: Decline = sampleDecline();
 export const SAMPLE_SEMANTICS: ProviderSemantics = {
   inquiry: 'our_reference',
   notFoundAfterMs: 10_000,
+  operationNotFoundAfterMs: 10_000,
   replay: 'same_answer',
   keyLifetimeMs: 24 * 3_600_000,
   twoSteps: false,

@@ -9,13 +9,45 @@ import { ENDED } from './telemetry-fixture.ts';
 
 const PAN = '4111111111111111';
 
-function captured(level: LogLevel = 'info') {
+function captured(level: LogLevel = 'info', clock = new FakeClock()) {
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };
-  return { lines, log: createLog({ level, clock: new FakeClock(), destination }) };
+  return { lines, log: createLog({ level, clock, destination }) };
 }
 
 describe('the log', () => {
+  it('tells refused webhooks once a minute for each provider and reason, and those that were taken not at all', async () => {
+    const clock = new FakeClock();
+    const { lines, log } = captured('info', clock);
+    const tell = (provider: string, result: string, member?: string) =>
+      log.observer.noticeTaken({ provider, result, ...(member === undefined ? {} : { member }) });
+    for (let time = 0; time < 3; time += 1) {
+      tell('a', 'signature');
+      tell('a', 'malformed', 'live');
+      tell('b', 'signature');
+      for (const taken of ['kept', 'repeated']) tell('a', taken);
+    }
+    await clock.advance(60_000);
+    tell('a', 'signature');
+    const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(told.map(({ level, event }) => [level, event])).toEqual(
+      Array(4).fill(['warn', 'webhook_refused']),
+    );
+    expect(
+      told.map(({ provider, reason, member, more_since_last }) => [
+        provider,
+        reason,
+        member,
+        more_since_last,
+      ]),
+    ).toEqual([
+      ['a', 'signature', undefined, undefined],
+      ['a', 'malformed', 'live', undefined],
+      ['b', 'signature', undefined, undefined],
+      ['a', 'signature', undefined, 2],
+    ]);
+  });
+
   it('tells an authorization in one line', () => {
     const { lines, log } = captured();
     log.observer.authorizationEnded(ENDED);

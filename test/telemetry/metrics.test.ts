@@ -140,6 +140,7 @@ describe('the metrics', () => {
       sealed: () => {},
       purged: () => {},
       eventSent: () => {},
+      noticeTaken: () => told.push('notice'),
       alert: () => told.push('alert'),
     };
     const both = allObservers(metrics.observer, log);
@@ -147,7 +148,9 @@ describe('the metrics', () => {
     both.alert({ kind: 'k', detail: 'order-7781', authorizationId: 'auth_b' });
     const code = { code: 'issuer_ZZ', networkCode: 'ZZ', advice: null };
     both.unmappedCode({ provider: 'a', authorizationId: 'auth_b', ...code });
-    expect(told).toEqual(['ended', 'alert', 'unmapped']);
+    both.noticeTaken({ provider: 'a', result: 'signature' });
+    expect(told).toEqual(['ended', 'alert', 'unmapped', 'notice']);
+    expect(await scraped(metrics)).toMatch(/webhooks_total\{provider="a",result="signature"\} 1/);
     expect(await scraped(metrics)).not.toMatch(/order-7781|acme|4999|auth_b/);
   });
 
@@ -166,6 +169,13 @@ describe('the metrics', () => {
     expect(text).toContain('pointsman_event_backlog{endpoint="orders",state="waiting"} 2');
     expect(text).toContain('pointsman_event_backlog{endpoint="orders",state="dead"} 1');
     expect(text).toContain('pointsman_event_lag_seconds{endpoint="orders"} 60');
+    metrics.endpointsShown([
+      { id: 'orders', state: 'paused' },
+      { id: 'ledger', state: 'told' },
+    ]);
+    expect(await scraped(metrics)).toMatch(
+      /event_endpoint_paused\{endpoint="orders"\} 1\n.*endpoint="ledger"\} 0/,
+    );
     metrics.deliveriesShown([], 62_000);
     expect(await scraped(metrics)).not.toMatch(/pointsman_event_(backlog|lag_seconds)\{/);
   });

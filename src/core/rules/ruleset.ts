@@ -3,6 +3,7 @@ import type { RoutingFacts } from '../facts.ts';
 import type { ThreeDsReuse } from '../failover.ts';
 import type { Amount } from '../money.ts';
 import type { ProviderSemantics } from '../resolution.ts';
+import type { ExchangeRates } from '../scoring/exchange-rates.ts';
 
 /** What a provider can do. `all` or a closed set. */
 export interface Capabilities {
@@ -36,7 +37,7 @@ export interface ProviderContract {
   readonly credentials: Readonly<Record<string, string>>;
   /** What the adapter needs beside secrets, by name, such as the name of an account at the provider. */
   readonly settings: Readonly<Record<string, string>>;
-  /** False for the sandbox. */
+  /** False for the sandbox and for a provider's own test system. */
   readonly live: boolean;
   readonly enabled: boolean;
   readonly merchants: 'all' | ReadonlySet<string>;
@@ -46,10 +47,9 @@ export interface ProviderContract {
   readonly connectTimeoutMs: number;
   readonly limits: { readonly perSecond: number; readonly concurrent: number };
   readonly capabilities: Capabilities;
-  readonly fees: {
-    readonly fixed: Amount | null;
-    readonly basisPoints: number;
-    readonly crossBorderBasisPoints: number;
+  readonly fees: Fees & {
+    /** Of brands whose fees are others. */
+    readonly brands: ReadonlyMap<CardBrand, Fees>;
   };
   readonly breaker: BreakerSettings;
   /** Where this account differs from what its adapter says of the provider. */
@@ -75,6 +75,13 @@ export type Strategy =
   | { readonly kind: 'priority'; readonly order: readonly string[] }
   /** Positive weights by provider; sticky by (merchant, reference), salted with the rule's name. */
   | { readonly kind: 'split'; readonly weights: ReadonlyMap<string, number> };
+
+/** What an approval costs. */
+export interface Fees {
+  readonly fixed: Amount | null;
+  readonly basisPoints: number;
+  readonly crossBorderBasisPoints: number;
+}
 
 export interface RuleAction {
   /** Only these providers; null: all. */
@@ -125,6 +132,7 @@ export interface Ruleset {
   readonly contentHash: string;
   readonly rules: readonly Rule[];
   readonly providers: ReadonlyMap<string, ProviderContract>;
+  readonly exchangeRates: ExchangeRates;
   /** Whether every provider is a real one; a set never mixes. */
   readonly live: boolean;
 }

@@ -60,6 +60,16 @@ interface Known {
   readonly trust: number;
 }
 
+/** What a model has learned, as of one moment. */
+export interface SavedApprovals {
+  /** Names by number; the number of the pooled tallies has none. */
+  readonly providers: readonly string[];
+  readonly tallies: Iterable<SavedTally>;
+}
+
+/** Edition of how cells are named: what was saved under another one cannot be restored. */
+export const CELL_NAMES = 1;
+
 /** Where outcomes are learned: apart from what other scopes learn. */
 export interface LearningScope {
   /** Such as an arm of an experiment; empty: what everybody shares. */
@@ -196,15 +206,20 @@ export class ApprovalModel {
     return made;
   }
 
-  /** Everything learned, to be restored by a later process. Watches for changes begin anew. */
-  *saved(): Generator<SavedTally & { readonly name: string }> {
-    const names = ['', ...this.#providers.keys()];
-    for (const tally of this.#tallies.saved()) yield { ...tally, name: names[tally.provider] ?? '' };
+  /** Everything learned so far, to be restored by a later process. Watches for changes begin anew there. */
+  saved(): SavedApprovals {
+    return { providers: ['', ...this.#providers.keys()], tallies: this.#tallies.saved() };
   }
 
-  restore(tally: SavedTally & { readonly name: string }): void {
-    const provider = tally.provider === POOLED ? POOLED : this.#numberOf(tally.name);
-    this.#tallies.restore({ ...tally, provider });
+  /**
+   * Takes up a tally that was saved.
+   * @param providers names by the numbers of then
+   * @param trust share of it that still counts, 0 to 1
+   */
+  restore(tally: SavedTally, providers: readonly string[], trust: number): void {
+    const provider = tally.provider === POOLED ? POOLED : this.#numberOf(providers[tally.provider] ?? '');
+    const { approved, total } = tally;
+    this.#tallies.restore({ ...tally, provider, approved: approved * trust, total: total * trust });
     this.#views.clear();
     this.#asked = null;
   }

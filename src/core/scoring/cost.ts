@@ -1,5 +1,7 @@
 import type { RoutingFacts } from '../facts.ts';
+import type { Amount } from '../money.ts';
 import type { ProviderContract } from '../rules/ruleset.ts';
+import { converted, type ExchangeRates } from './exchange-rates.ts';
 
 /** What an approval costs at a provider. */
 export interface ExpectedCost {
@@ -11,20 +13,23 @@ export interface ExpectedCost {
 
 /**
  * Expected cost of an approval, in basis points of the amount: the fixed fee, the fee by amount, and the cross-border
- * fee when issuer and shopper are known to be in different regions. A fixed fee in another currency than the amount's
- * cannot be compared without an exchange rate: it is left out, and said.
+ * fee when issuer and shopper are known to be in different regions; each as the card's brand has it. A fixed fee in
+ * another currency than the amount's is converted by the rates of the day; without one it is left out, and said.
  */
 export function expectedCost(
   fees: ProviderContract['fees'],
-  facts: Pick<RoutingFacts, 'amount' | 'crossBorder'>,
+  facts: Pick<RoutingFacts, 'amount' | 'crossBorder' | 'cardBrand' | 'atMs'>,
+  rates: ExchangeRates,
 ): ExpectedCost {
-  const { amount, crossBorder } = facts;
-  const byAmount = fees.basisPoints + (crossBorder === 'cross_border' ? fees.crossBorderBasisPoints : 0);
-  const { fixed } = fees;
+  const { amount, crossBorder, cardBrand, atMs } = facts;
+  const { fixed, basisPoints, crossBorderBasisPoints } = fees.brands.get(cardBrand) ?? fees;
+  const byAmount = basisPoints + (crossBorder === 'cross_border' ? crossBorderBasisPoints : 0);
   if (fixed === null || fixed.value === 0) return { basisPoints: byAmount, note: null };
-  if (fixed.currency !== amount.currency) {
-    const note = `fixed fee in ${fixed.currency} not counted: no rate to ${amount.currency}`;
-    return { basisPoints: byAmount, note };
-  }
-  return { basisPoints: byAmount + (fixed.value / amount.value) * 10_000, note: null };
+  const value = converted(rates, fixed, amount.currency, atMs);
+  if (value === null) return { basisPoints: byAmount, note: noRate(fixed, amount.currency) };
+  return { basisPoints: byAmount + (value / amount.value) * 10_000, note: null };
+}
+
+function noRate(fixed: Amount, currency: string): string {
+  return `fixed fee in ${fixed.currency} not counted: no rate to ${currency}`;
 }

@@ -5,6 +5,7 @@ import type { ProviderContract, RuleAction } from '../rules/ruleset.ts';
 import type { Approval } from './approval-model.ts';
 import { bestOfNormals, MOST_COMPARED } from './best-of-normals.ts';
 import { expectedCost } from './cost.ts';
+import type { ExchangeRates } from './exchange-rates.ts';
 import { type Health, isUnhealthy } from './health.ts';
 import { stickyFraction } from './sticky-fraction.ts';
 
@@ -26,6 +27,8 @@ export interface RankCandidate {
 
 export interface RankInput {
   readonly facts: RoutingFacts;
+  /** To compare fees in other currencies than the amount's. */
+  readonly exchangeRates: ExchangeRates;
   /** Name of the rule: salt of its split. */
   readonly rule: string;
   readonly action: RuleAction;
@@ -142,7 +145,7 @@ function scoreAll(input: RankInput, notes: string[]): Scored[] {
   const { marginBasisPoints: margin, unknownCostBasisPoints: unknownCost, queueMs } = input.action;
   const scored = input.candidates.map((candidate, place): Scored => {
     const { provider, borrowsToken, approval, health, lane } = candidate;
-    const cost = expectedCost(candidate.fees, input.facts);
+    const cost = expectedCost(candidate.fees, input.facts, input.exchangeRates);
     if (cost.note !== null) notes.push(`${provider}: ${cost.note}`);
     const chance = approval.estimate.mean * health.processed;
     const alone = chance * margin - cost.basisPoints - health.unknown * unknownCost;

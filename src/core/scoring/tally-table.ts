@@ -166,13 +166,9 @@ export class TallyTable {
     this.#recent.watch[slot] = watch + 1;
   }
 
-  /** Every tally, in no order that means anything; the table must not change meanwhile. */
-  *saved(): Generator<SavedTally> {
-    for (const generation of [this.#older, this.#recent]) {
-      for (let slot = 0; slot < generation.capacity; slot += 1) {
-        if (generation.owner[slot] !== 0) yield tallyAt(generation, slot);
-      }
-    }
+  /** Every tally as of now, older ones first, to be read in one's own time: a copy of the arrays is made at once. */
+  saved(): Iterable<SavedTally> {
+    return talliesOf([copied(this.#older), copied(this.#recent)]);
   }
 
   restore(tally: SavedTally): void {
@@ -222,6 +218,22 @@ export class TallyTable {
       this.#enter(key, owner - 1);
     }
   }
+}
+
+function* talliesOf(generations: readonly Generation[]): Generator<SavedTally> {
+  for (const generation of generations) {
+    for (let slot = 0; slot < generation.capacity; slot += 1) {
+      if (generation.owner[slot] !== 0) yield tallyAt(generation, slot);
+    }
+  }
+}
+
+function copied(generation: Generation): Generation {
+  const copy = new Generation(generation.capacity);
+  for (const field of ['low', 'high', 'owner', 'approved', 'total', 'at', 'fastUntil'] as const) {
+    copy[field].set(generation[field]);
+  }
+  return copy;
 }
 
 function initialCapacity(limit: number): number {

@@ -55,28 +55,51 @@ export function importanceWeight(choices: readonly LoggedChoice[]): number {
   }, 1);
 }
 
+/** The sums that the estimates are made of, over payments that come one after the other. */
+export class OffPolicySums {
+  readonly #clipAt: number;
+  #payments = 0;
+  #weights = 0;
+  #squares = 0;
+  #rewards = 0;
+  #clipped = 0;
+  #largest = 0;
+
+  /** @param clipAt weights above this are cut to it in the clipped estimate */
+  constructor(clipAt = CLIP_AT) {
+    this.#clipAt = clipAt;
+  }
+
+  add({ weight, reward }: WeightedReward): void {
+    this.#payments += 1;
+    this.#weights += weight;
+    this.#squares += weight * weight;
+    this.#rewards += weight * reward;
+    this.#clipped += Math.min(weight, this.#clipAt) * reward;
+    this.#largest = Math.max(this.#largest, weight);
+  }
+
+  estimate(): OffPolicyEstimate {
+    const count = Math.max(1, this.#payments);
+    const effectiveSampleSize = this.#squares > 0 ? (this.#weights * this.#weights) / this.#squares : 0;
+    const largestShare = this.#weights > 0 ? this.#largest / this.#weights : 0;
+    return {
+      payments: this.#payments,
+      inversePropensity: this.#rewards / count,
+      selfNormalised: this.#weights > 0 ? this.#rewards / this.#weights : null,
+      clipped: this.#clipped / count,
+      effectiveSampleSize,
+      largestShare,
+      supported: effectiveSampleSize >= EFFECTIVE_MINIMUM && largestShare <= LARGEST_SHARE,
+    };
+  }
+}
+
 /** All estimates at once, by payment, never by attempt. @param clipAt weights above this are cut to it */
 export function evaluatePolicy(payments: readonly WeightedReward[], clipAt = CLIP_AT): OffPolicyEstimate {
-  let [weights, squares, rewards, clipped, largest] = [0, 0, 0, 0, 0];
-  for (const { weight, reward } of payments) {
-    weights += weight;
-    squares += weight * weight;
-    rewards += weight * reward;
-    clipped += Math.min(weight, clipAt) * reward;
-    largest = Math.max(largest, weight);
-  }
-  const count = Math.max(1, payments.length);
-  const effectiveSampleSize = squares > 0 ? (weights * weights) / squares : 0;
-  const largestShare = weights > 0 ? largest / weights : 0;
-  return {
-    payments: payments.length,
-    inversePropensity: rewards / count,
-    selfNormalised: weights > 0 ? rewards / weights : null,
-    clipped: clipped / count,
-    effectiveSampleSize,
-    largestShare,
-    supported: effectiveSampleSize >= EFFECTIVE_MINIMUM && largestShare <= LARGEST_SHARE,
-  };
+  const sums = new OffPolicySums(clipAt);
+  for (const payment of payments) sums.add(payment);
+  return sums.estimate();
 }
 
 /** Weighted mean of the rewards; null when no payment has a weight. */

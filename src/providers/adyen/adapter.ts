@@ -20,6 +20,7 @@ import type {
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { declineOfReading } from '../decline-outcome.ts';
+import { unlessRepeat } from '../outcomes.ts';
 import { readJsonAnswer } from '../read-json.ts';
 import { createTransport, type Transport, type TransportResult } from '../transport.ts';
 import { amountFromAdyen } from './amounts.ts';
@@ -36,6 +37,7 @@ import { type AdyenSetup, readAdyenSetup } from './setup.ts';
 import {
   amountBody,
   cancelBody,
+  missingOf,
   paymentBody,
   type WireModification,
   wireError,
@@ -63,8 +65,7 @@ const HOUR_MS = 60 * 60_000;
  * |---|---|
  * | a repeat under the same key, within the key's life: `Authorised` | for: approved |
  * | the same: `Refused`, `Error`, `Cancelled` | against, by the code tables |
- * | the same: the 5xx that is kept under the key, 704 | none: wait for the event, or cancel |
- * | the same: 5xx with `transient-error: true` | against: no issuer was messaged |
+ * | the same: any error (the 5xx that is kept under the key, 704, a 4xx, `transient-error: true`) | none: it may be about the repeat; wait for the event, or cancel |
  * | event AUTHORISATION, success true | for: approved |
  * | event AUTHORISATION, success false | against, by the reason that it names |
  * | `POST /cancels`: `received` | none: Adyen says so of everything |
@@ -72,10 +73,13 @@ const HOUR_MS = 60 * 60_000;
  * | event TECHNICAL_CANCEL, success false | none: the cancellation failed, the payment may still be on its way |
  * | event CANCELLATION of the payment, success true | against: undone |
  * | event EXPIRE of the payment | against: what was never captured is given back |
+ *
+ * A capture, cancellation or refund can be asked about by nothing either: only its event tells of it.
  */
 export const ADYEN_SEMANTICS: ProviderSemantics = {
   inquiry: 'none',
   notFoundAfterMs: null,
+  operationNotFoundAfterMs: null,
   replay: 'same_answer',
   keyLifetimeMs: 7 * 24 * HOUR_MS,
   twoSteps: false,
@@ -118,17 +122,19 @@ class AdyenProvider implements Provider {
 
   async authorize(call: AuthorizeCall): Promise<AttemptOutcome> {
     const body = paymentBody(call, this.#setup);
-    if (body === null) return { kind: 'not_sent', code: NOT_SUPPORTED };
+    if (body === null) return { kind: 'not_sent', code: NOT_SUPPORTED, missing: missingOf(call) };
     const key = wireKey(call.providerKey);
     const answer = await this.#post('/payments', key, body, call.budget);
     if (answer.kind === 'not_sent') return answer;
     if (answer.kind === 'unknown') return { ...answer, providerReference: null };
-    if (answer.status !== 200) return outcomeOfError(errorAnswerOf(answer), call, this.#deps);
+    if (answer.status !== 200) {
+      return unlessRepeat(outcomeOfError(errorAnswerOf(answer), call, this.#deps), call);
+    }
     const wire = readJsonAnswer(answer, wirePayment);
     if (wire === null) return { kind: 'unknown', code: 'answer_malformed', providerReference: null };
     const told = answer.headers['idempotency-key'];
     const repeatsKey = typeof told === 'string' && told.toLowerCase() === key;
-    return outcomeOfPayment({ wire, repeatsKey }, call, this.#deps);
+    return outcomeOfPayment({ wire, repeatsKey, isRepeat: call.isRepeat }, call, this.#deps);
   }
 
   async inquire(): Promise<InquiryAnswer> {

@@ -94,6 +94,8 @@ export interface PaymentAnswer {
   readonly wire: WirePayment;
   /** Whether the answer repeats our idempotency key. */
   readonly repeatsKey: boolean;
+  /** Whether it answers a repeat: a refusal counts only as the one answer under the key then. */
+  readonly isRepeat: boolean;
 }
 
 /**
@@ -103,7 +105,7 @@ export interface PaymentAnswer {
  * where the answer does not repeat our idempotency key; what it does name must be ours.
  */
 export function outcomeOfPayment(
-  { wire, repeatsKey }: PaymentAnswer,
+  { wire, repeatsKey, isRepeat }: PaymentAnswer,
   asked: Asked,
   deps: AdapterDeps,
 ): AttemptOutcome {
@@ -121,7 +123,9 @@ export function outcomeOfPayment(
     case 'Refused':
     case 'Error':
     case 'Cancelled': {
-      if (isAmountOfAnother(wire, asked)) return unknown('answer_mismatch', pspReference);
+      if (isAmountOfAnother(wire, asked) || (isRepeat && !repeatsKey)) {
+        return unknown('answer_mismatch', pspReference);
+      }
       const code = wire.refusalReasonCode ?? resultCode.toLowerCase();
       return outcomeOfRefusal(refusalIn(code, wire.additionalData ?? {}), pspReference, asked, deps);
     }
@@ -277,6 +281,14 @@ export interface ErrorAnswer {
 const IN_FLIGHT = '704';
 
 /**
+ * Whether Adyen itself has answered, by its error or by its name for the request: a bare status may be that of somebody on
+ * the way, also on the way back.
+ */
+function isOwn({ headers, errorCode }: ErrorAnswer): boolean {
+  return errorCode !== null || headers['pspreference'] !== undefined;
+}
+
+/**
  * The outcome that an HTTP status stands for (the transport table of the payments reference, section 1.8): definite only
  * where Adyen says itself that it did not process.
  */
@@ -284,6 +296,8 @@ export function outcomeOfError(answer: ErrorAnswer, asked: Asked, deps: AdapterD
   const { status, headers, errorCode } = answer;
   const code = codeOfError(answer);
   if (errorCode === IN_FLIGHT) return unknown(code, null);
+  if (isTransient(answer)) return rejected('transient', code, null);
+  if (!isOwn(answer)) return unknown(code, null);
   switch (status) {
     case 401:
     case 403:
@@ -301,7 +315,7 @@ export function outcomeOfError(answer: ErrorAnswer, asked: Asked, deps: AdapterD
       // There is no such call under the base URL.
       return errorCode === null ? unknown(code, null) : rejected('configuration', code, null);
     default:
-      return isTransient(answer) ? rejected('transient', code, null) : unknown(code, null);
+      return unknown(code, null);
   }
 }
 
@@ -336,7 +350,8 @@ export function operationOutcomeOfError(
     const isAwaited = operation === 'void' && errorCode === NO_SUCH_PAYMENT;
     return isAwaited ? { kind: 'not_found' } : { kind: 'refused', code };
   }
-  if (status === 401 || status === 403 || status === 429 || isTransient(answer)) {
+  const isTurnedAway = isOwn(answer) && (status === 401 || status === 403 || status === 429);
+  if (isTurnedAway || isTransient(answer)) {
     const retryAfterMs = status === 429 ? readRetryAfter(headers['retry-after'], deps.clock.wallMs()) : null;
     return { kind: 'rejected', code, retryAfterMs };
   }

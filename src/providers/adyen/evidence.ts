@@ -31,9 +31,9 @@ export function adyenEvidence(
     const succeeded = told.success && !modification.failed;
     return evidenceOfModification(notice.type, modification.kind, succeeded, told, asked);
   }
-  if (notice.type === 'EXPIRE' || (notice.type === 'CANCEL_OR_REFUND' && told.action === 'cancel')) {
-    return told.success ? evidenceOfUndoing(told, asked) : NOTHING;
-  }
+  if (notice.type === 'EXPIRE') return told.success ? evidenceOfUndoing(told, asked) : NOTHING;
+  // Which of the two it was, only an unsigned field says.
+  if (notice.type === 'CANCEL_OR_REFUND') return NOTHING;
   return evidenceOfDispute(notice.type, told, asked);
 }
 
@@ -52,14 +52,13 @@ function evidenceOfAuthorization(told: ToldEvent, asked: NoticeSubject, deps: Ad
     return { kind: 'attempt', outcome: outcomeOfRefusal(refusal, pspReference, asked, deps) };
   }
   const link = told.link === null ? null : linkIn(told.link, asked);
-  const authorized = told.authorised === null ? amount : amountFromAdyen(told.authorised);
-  if (authorized === null) return MISMATCH;
-  const isPartial = authorized.value !== request.amount.value;
-  // Of a part, the signed amount is either; that it is a part is only said beside it.
-  const isPartTold = told.authorised !== null && amount.value === authorized.value;
-  const isConsistent = isAmountAsked || (isPartTold && amount.currency === authorized.currency);
-  if (!isConsistent || !isAuthorizedOf(authorized, asked, isPartial)) return MISMATCH;
-  return { kind: 'attempt', outcome: approvalOf(authorized.value, pspReference, link, asked) };
+  // For how much is said beside the signed amount once more, unsigned. Where the two differ, neither is evidence: of a part,
+  // the signed amount may be that of the whole. A repeat under the key tells.
+  const beside = told.authorised === null ? null : amountFromAdyen(told.authorised);
+  const isSaidTwice = beside?.value === amount.value && beside.currency === amount.currency;
+  if (isAmountAsked && told.authorised !== null && !isSaidTwice) return NOTHING;
+  if (!isAmountAsked && !(isSaidTwice && isAuthorizedOf(amount, asked, true))) return MISMATCH;
+  return { kind: 'attempt', outcome: approvalOf(amount.value, pspReference, link, asked) };
 }
 
 function evidenceOfModification(
@@ -157,7 +156,11 @@ function evidenceOfDispute(type: string, told: ToldEvent, asked: NoticeSubject):
   const isOurs =
     reference === asked.attemptId ||
     asked.operations.some(({ operationId }) => operationId === reference) ||
-    (originalReference ?? pspReference) === asked.providerReference;
+    (originalReference ?? pspReference) === asked.providerReference ||
+    // A dispute may name the capture that it is about.
+    (reference === null &&
+      originalReference !== null &&
+      asked.operationReferences.includes(originalReference));
   if (!isOurs) return MISMATCH;
   const { reason, respondByMs } = dispute;
   const amount = told.amount === null ? null : amountFromAdyen(told.amount);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { findCardNumber } from '../../core/cards/card-number.ts';
 import { authorizationIdIn } from '../../core/operation.ts';
 import type { Notice, NoticeMessage, NoticeReading } from '../../gateway/ports.ts';
+import { malformedNotice } from '../malformed-notice.ts';
 import { readJson } from '../read-json.ts';
 import { isSignedByOne } from '../webhook-secrets.ts';
 import { refusalIn } from './codes.ts';
@@ -50,16 +51,17 @@ const wireMessage = z.object({
  * is refused: whoever changed it may have changed it anywhere. There is no time in it, so none is checked.
  *
  * What is not signed is believed only in what can do no harm: `live` must be ours; additional data tell why something was
- * refused and never make an approval.
+ * refused, and name what is disputed. They never make an approval, say of how much it is, or whose event it is.
  */
 export function readAdyenNotices(message: NoticeMessage, setup: AdyenSetup): NoticeReading {
   const { webhookKeys, isLiveSystem } = setup;
   if (webhookKeys.length === 0) return { kind: 'refused', reason: 'not_configured' };
   const read = readJson(message.body, wireMessage);
-  if (read === null) return { kind: 'refused', reason: 'malformed' };
+  // Nothing can be told of its signature, which stands in the event.
+  if (read === null) return malformedNotice(message.body, wireMessage);
   const items = read.notificationItems.map(({ NotificationRequestItem }) => NotificationRequestItem);
   if (!items.every((item) => isSigned(item, webhookKeys))) return { kind: 'refused', reason: 'signature' };
-  if (read.live !== String(isLiveSystem)) return { kind: 'refused', reason: 'malformed' };
+  if (read.live !== String(isLiveSystem)) return { kind: 'refused', reason: 'malformed', member: 'live' };
   const notices: Notice[] = [];
   for (const item of items) {
     const notice = noticeOf(item);
@@ -129,11 +131,13 @@ function noticeOf(item: WireItem): Notice | 'unreadable' | null {
 }
 
 /**
- * Our own name in an event. A modification's event bears the reference of its request, one about a payment or a
- * cancellation by reference that of the payment, a dispute's either; a dispute may name modifications beside it.
+ * Our own name in an event, by its signed reference. A modification's event bears the reference of its request, one about a
+ * payment or a cancellation by reference that of the payment, a dispute's either; a dispute, which moves nothing here, may
+ * name modifications beside it.
  */
-function referenceOf({ merchantReference, additionalData }: WireItem): string | null {
-  const beside = additionalData?.['modificationMerchantReferences'];
+function referenceOf({ eventCode, merchantReference, additionalData }: WireItem): string | null {
+  const isDispute = disputeStage(eventCode, null) !== null;
+  const beside = isDispute ? additionalData?.['modificationMerchantReferences'] : undefined;
   const candidates = [
     merchantReference,
     ...(typeof beside === 'string' ? beside.split(',').slice(0, 20) : []),
@@ -145,9 +149,9 @@ function referenceOf({ merchantReference, additionalData }: WireItem): string | 
   return null;
 }
 
-type Details = Pick<ToldEvent, 'authorised' | 'refusal' | 'link' | 'action' | 'dispute'>;
+type Details = Pick<ToldEvent, 'authorised' | 'refusal' | 'link' | 'dispute'>;
 
-const NO_DETAILS: Details = { authorised: null, refusal: null, link: null, action: null, dispute: null };
+const NO_DETAILS: Details = { authorised: null, refusal: null, link: null, dispute: null };
 
 /** What kinds of events say beside what all say. Free text stays behind. */
 function detailsOf(item: WireItem): Details {
@@ -159,10 +163,6 @@ function detailsOf(item: WireItem): Details {
   switch (eventCode) {
     case 'AUTHORISATION':
       return { ...NO_DETAILS, ...authorizationDetails(item, told) };
-    case 'CANCEL_OR_REFUND': {
-      const action = told('modification.action');
-      return { ...NO_DETAILS, action: action === 'cancel' || action === 'refund' ? action : null };
-    }
     default:
       return disputeStage(eventCode, null) === null
         ? NO_DETAILS

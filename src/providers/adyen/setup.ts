@@ -1,3 +1,4 @@
+import { isLiveAccount } from '../../core/rules/live-account.ts';
 import type { ProviderContract } from '../../core/rules/ruleset.ts';
 import { ProviderSetupError } from '../provider-setup-error.ts';
 import { webhookSecretsOf } from '../webhook-secrets.ts';
@@ -68,16 +69,13 @@ export function readAdyenSetup(contract: ProviderContract): AdyenSetup {
         'payment, although nobody is sent there',
     );
   }
-  if (baseUrl === null || problems.length > 0) throw new ProviderSetupError(problems.join('; '));
+  if (baseUrl === null || problems.length > 0) throw new ProviderSetupError(problems);
   return {
     baseUrl,
     apiKey,
     merchantAccount,
     returnUrl,
     webhookKeys: secrets.map((secret) => Buffer.from(secret, 'hex')),
-    isLiveSystem: !TEST_HOST.test(URL.parse(baseUrl)?.hostname ?? ''),
+    isLiveSystem: isLiveAccount({ adapter: 'adyen', baseUrl, credentials: {} }),
   };
 }
-
-/** Adyen's test system, and this machine. Everything else is taken for the live system. */
-const TEST_HOST = /^(?:checkout-test\.adyen\.com|localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;

@@ -33,8 +33,6 @@ export const toldEvent = z.object({
     .nullable(),
   /** Of an authorization: the network's identifier. */
   link: z.object({ id: z.string(), brand: z.string().nullable(), date: z.iso.date() }).nullable(),
-  /** What a "cancel or refund" came to. */
-  action: z.enum(['cancel', 'refund']).nullable(),
   dispute: z
     .object({
       reason: code.nullable(),

@@ -73,6 +73,18 @@ export function paymentBody(call: AuthorizeCall, account: AdyenAccount): string 
   });
 }
 
+/** What {@link paymentBody} could not say, by the first member that stood in its way. */
+export function missingOf({ request, token }: AuthorizeCall): string {
+  if (amountToAdyen(request.amount) === null) return 'amount without fractions that Adyen does not count';
+  const length = request.shopper.id?.length ?? 0;
+  if (length < SHOPPER_MIN || length > SHOPPER_MAX) {
+    return `shopper.id of ${SHOPPER_MIN} to ${SHOPPER_MAX} characters, the shopperReference of the stored card`;
+  }
+  return TOKEN.test(token)
+    ? 'three_ds of version 2, its cavv of 20 bytes in base64, and an exemption that Adyen knows'
+    : 'card token that is the id of a card stored at Adyen';
+}
+
 /** How the stored card is used: who is there, and what agreement it rests on. */
 function useOf({ initiator, storedCredential }: AuthorizationRequest): Readonly<Record<string, string>> {
   // The first payment of an agreement is made by a customer who is there.

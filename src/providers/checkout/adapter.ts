@@ -20,6 +20,7 @@ import type {
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { declineOfReading } from '../decline-outcome.ts';
+import { unlessRepeat } from '../outcomes.ts';
 import { readJsonAnswer } from '../read-json.ts';
 import { createTransport, type Transport, type TransportResult } from '../transport.ts';
 import { type ErrorAnswer, operationOutcomeOfError, outcomeOfError, readCheckoutDecline } from './codes.ts';
@@ -28,7 +29,7 @@ import { type Get, inquireAction, inquirePayment } from './inquiries.ts';
 import { readCheckoutNotices } from './notices.ts';
 import { outcomeOfPayment } from './payment-outcome.ts';
 import { type CheckoutSetup, readCheckoutSetup } from './setup.ts';
-import { captureBody, paymentBody, refundBody, voidBody } from './transformers.ts';
+import { captureBody, missingOf, paymentBody, refundBody, voidBody } from './transformers.ts';
 import { wireAccepted, wireError, wirePayment } from './wire.ts';
 
 type HttpAnswer = Extract<TransportResult, { kind: 'response' }>;
@@ -42,7 +43,9 @@ const HOUR_MS = 60 * 60_000;
  * reattempted" (checkout.com/docs, "Idempotency", 13 Nov 2024; an account may have another time). So an authorization is
  * never repeated, and asked about by our reference instead. How long that list may lag behind is not published: "not
  * found" is never evidence, unless a contract says when. Authorizations are good for seven days, the shortest common time
- * of the schemes; an answer says until when in `expires_on`. Nothing is cancelled by our reference.
+ * of the schemes; an answer says until when in `expires_on`. Nothing is cancelled by our reference. Captures, voids and
+ * refunds are looked for among the actions of their payment, by its id, and so not in that list; but they are carried out
+ * after they were accepted, and how soon the actions show them is not published either.
  *
  * What an inquiry tells about an attempt (`GET /payments?reference=`, the payment by its id, its actions):
  *
@@ -64,6 +67,7 @@ const HOUR_MS = 60 * 60_000;
 export const CHECKOUT_SEMANTICS: ProviderSemantics = {
   inquiry: 'our_reference',
   notFoundAfterMs: null,
+  operationNotFoundAfterMs: null,
   replay: 'success_only',
   keyLifetimeMs: 24 * HOUR_MS,
   twoSteps: false,
@@ -104,13 +108,13 @@ class CheckoutProvider implements Provider {
   async authorize(call: AuthorizeCall): Promise<AttemptOutcome> {
     const { channel } = this.#setup;
     const body = paymentBody(call, channel);
-    if (body === null) return { kind: 'not_sent', code: NOT_SUPPORTED };
+    if (body === null) return { kind: 'not_sent', code: NOT_SUPPORTED, missing: missingOf(call) };
     const answer = await this.#post('/payments', call.providerKey, body, call.budget);
     if (answer.kind === 'not_sent') return answer;
     if (answer.kind === 'unknown') return { ...answer, providerReference: null };
     // 201: decided. 202: to be decided, or the customer has to go somewhere first.
     if (answer.status !== 201 && answer.status !== 202) {
-      return outcomeOfError(errorAnswerOf(answer), call, this.#deps);
+      return unlessRepeat(outcomeOfError(errorAnswerOf(answer), call, this.#deps), call);
     }
     const wire = readJsonAnswer(answer, wirePayment);
     if (wire === null) return { kind: 'unknown', code: 'answer_malformed', providerReference: null };

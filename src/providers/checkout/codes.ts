@@ -66,13 +66,14 @@ const REQUEST_INVALID = 'request_invalid';
 export function outcomeOfError(answer: ErrorAnswer, asked: Asked, deps: AdapterDeps): AttemptOutcome {
   const { status, headers } = answer;
   const code = codeOfError(answer);
+  if (!isOwn(answer)) return unknown(code);
   switch (status) {
     case 401:
     case 403:
       return rejected('configuration', code, null);
     case 404:
       // There is no such call under the base URL.
-      return isOwn(answer) ? rejected('configuration', code, null) : unknown(code);
+      return rejected('configuration', code, null);
     case 422:
       return answer.type === REQUEST_INVALID ? outcomeOfRefusal(answer, asked, deps) : unknown(code);
     case 429:
@@ -115,7 +116,10 @@ function codeOfError({ status, type, codes }: ErrorAnswer): string {
   return codes[0] ?? type ?? `http_${status}`;
 }
 
-/** Whether Checkout.com itself has answered: its errors may have no body, but its answers bear the request's id. */
+/**
+ * Whether Checkout.com itself has answered: its errors may have no body, but its answers bear the request's id. A bare
+ * status may be that of somebody on the way, also on the way back.
+ */
 function isOwn({ headers, type }: ErrorAnswer): boolean {
   return type !== null || headers['cko-request-id'] !== undefined;
 }
@@ -128,20 +132,21 @@ export function operationOutcomeOfError(
 ): OperationOutcome {
   const { status, headers, type } = answer;
   const code = codeOfError(answer);
+  if (!isOwn(answer)) return { kind: 'unknown', code };
   switch (status) {
     case 401:
       return { kind: 'rejected', code, retryAfterMs: null };
     case 403:
-      // "Capture not allowed", as things stand; of somebody on the way it says that nothing has arrived.
-      return isOwn(answer) ? { kind: 'refused', code } : { kind: 'rejected', code, retryAfterMs: null };
+      // "Capture not allowed", as things stand.
+      return { kind: 'refused', code };
     case 404:
-      if (!isOwn(answer)) return { kind: 'unknown', code };
       // What is to be voided may still be on its way there.
       return operation === 'void' ? { kind: 'not_found' } : { kind: 'refused', code };
     case 422:
       return type === REQUEST_INVALID ? { kind: 'refused', code } : { kind: 'unknown', code };
     case 429:
-      // Also where the first request under the key is being worked on: either way it may be repeated under it.
+      // What was turned away is only the repeat, while the first request under the key is being worked on.
+      if (saysDuplicate(answer)) return { kind: 'unknown', code };
       return {
         kind: 'rejected',
         code,

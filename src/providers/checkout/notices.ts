@@ -3,6 +3,7 @@ import { findCardNumber } from '../../core/cards/card-number.ts';
 import { parseMajorUnits } from '../../core/money.ts';
 import { authorizationIdIn } from '../../core/operation.ts';
 import type { Notice, NoticeMessage, NoticeReading } from '../../gateway/ports.ts';
+import { malformedNotice } from '../malformed-notice.ts';
 import { readJson } from '../read-json.ts';
 import { isSignedByOne } from '../webhook-secrets.ts';
 import { ACTION_EVENTS, disputeStage, FRAUD_EVENT, PAYMENT_EVENTS } from './event-types.ts';
@@ -24,7 +25,7 @@ export function readCheckoutNotices(message: NoticeMessage, secrets: readonly st
     SIGNATURE.test(signature) && isSignedByOne(secrets, message.body, Buffer.from(signature, 'hex'));
   if (!isOurs) return { kind: 'refused', reason: 'signature' };
   const event = readJson(message.body, wireEvent);
-  if (event === null) return { kind: 'refused', reason: 'malformed' };
+  if (event === null) return malformedNotice(message.body, wireEvent);
   const notice = noticeOf(event);
   // An event of ours is not lost because it has another form than is known: it is sent again, and the refusal counted.
   if (notice === 'unreadable') return { kind: 'refused', reason: 'malformed' };

@@ -6,6 +6,7 @@ import type { AdapterDeps } from '../adapter-deps.ts';
 import { outcomeOfReading } from '../decline-outcome.ts';
 import { unknown } from '../outcomes.ts';
 import { repeatsCard } from '../repeats-card.ts';
+import { validUntil } from '../valid-until.ts';
 import { type Asked, readDeclineCodes } from './codes.ts';
 import type { WirePayment } from './wire.ts';
 
@@ -99,7 +100,7 @@ function approvalIn(wire: WirePayment, told: ToldBy, asked: Asked): AttemptOutco
   const { value } = asked.request.amount;
   const networkTransaction = linkIn(wire, asked);
   if (amount === value && code !== PARTIAL) {
-    return { kind: 'approved', providerReference: id, networkTransaction };
+    return { kind: 'approved', providerReference: id, networkTransaction, ...validUntil(wire.expires_on) };
   }
   // What was asked is said beside, by which it was found to be ours.
   const isPart = amount >= 1 && amount < value && (code ?? PARTIAL) === PARTIAL;
@@ -109,6 +110,7 @@ function approvalIn(wire: WirePayment, told: ToldBy, asked: Asked): AttemptOutco
     providerReference: id,
     authorizedAmount: amount,
     networkTransaction,
+    ...validUntil(wire.expires_on),
     reversal: 'none',
   };
 }

@@ -41,7 +41,7 @@ export function readCheckoutSetup(contract: ProviderContract): CheckoutSetup {
         'Settings, Channels',
     );
   }
-  if (problems.length > 0) throw new ProviderSetupError(problems.join('; '));
+  if (problems.length > 0) throw new ProviderSetupError(problems);
   return {
     baseUrl: baseUrl ?? DEFAULT_URL,
     authorization: `Bearer ${secretKey}`,

@@ -42,6 +42,17 @@ export function paymentBody(call: AuthorizeCall, channel: string): string | null
   });
 }
 
+/** What {@link paymentBody} could not say, by the first member that stood in its way. */
+export function missingOf({ request, token, brand }: AuthorizeCall): string {
+  if (!isAmountSayable(request.amount))
+    return 'amount in a currency, decimals and size that Checkout.com takes';
+  if (!TOKEN.test(token)) return 'card token that is the id (src_…) of a card stored at Checkout.com';
+  if (request.card.networkToken) return 'card.network_token false';
+  return threeDsOf(request.threeDs, brand) === null
+    ? 'three_ds that is whole (eci, cavv, version, ds_transaction_id), and an exemption that Checkout.com knows'
+    : 'reference of ours that is shorter';
+}
+
 /**
  * What a payment is part of. Of what a merchant initiates it must not be `Regular`; what a cardholder initiates is
  * `Recurring` or `Installment` only where it begins the series (checkout.com/docs, "Recurring payments with stored card

@@ -52,6 +52,12 @@ export const PAYMENT_STATUSES = [
   'Expired',
 ] as const;
 
+const moment = z
+  .string()
+  .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/)
+  .nullish()
+  .catch(undefined);
+
 /** What an answer, an inquiry and an event about a payment have in common. Fields of no use to us are left out. */
 export const wirePaymentFacts = z.object({
   id: wirePaymentId,
@@ -69,6 +75,8 @@ export const wirePaymentFacts = z.object({
   scheme_id: text,
   processed_on: text,
   requested_on: text,
+  /** Until when it can be captured. */
+  expires_on: moment,
   source: z.object({ scheme: text }).nullish().catch(undefined),
   balances: z
     .object({

@@ -19,7 +19,7 @@ import type {
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { declineOfReading } from '../decline-outcome.ts';
-import { rejected } from '../outcomes.ts';
+import { rejected, unlessRepeat } from '../outcomes.ts';
 import { readJsonAnswer } from '../read-json.ts';
 import { repeatsCard } from '../repeats-card.ts';
 import { createTransport, type Transport } from '../transport.ts';
@@ -39,7 +39,7 @@ import { PaypalOperations } from './operations.ts';
 import { PaypalApi } from './paypal-api.ts';
 import { type PaypalSetup, readPaypalSetup } from './setup.ts';
 import { SigningCertificates } from './signing-certificates.ts';
-import { authorizationBodies, requestIdOf, wireOrder } from './transformers.ts';
+import { authorizationBodies, missingOf, requestIdOf, wireOrder } from './transformers.ts';
 
 type InquireQuery = Parameters<Provider['inquire']>[0];
 
@@ -56,7 +56,8 @@ const HOUR_MS = 60 * 60_000;
  * - There is no call that cancels an order that was not authorized, so that an authorization that is still on its way
  *   cannot be forestalled. That an order has none is evidence only an hour past the attempt's deadline: PayPal's own
  *   time-outs for a card are minutes at most, and a read by id lags no hour behind; three hours after its making, when an
- *   unpaid order expires (the description's links), would be the longest. A contract may say otherwise.
+ *   unpaid order expires (the description's links), would be the longest. A contract may say otherwise. The same holds for
+ *   captures, voids and refunds: they are read with the order and by their own ids, never searched for.
  * - An authorization is good for 29 days, of which the issuer honours the first three: what is captured later may be
  *   declined (the description of `reauthorize`).
  *
@@ -80,6 +81,7 @@ const HOUR_MS = 60 * 60_000;
 export const PAYPAL_SEMANTICS: ProviderSemantics = {
   inquiry: 'provider_reference',
   notFoundAfterMs: HOUR_MS,
+  operationNotFoundAfterMs: HOUR_MS,
   replay: 'same_answer',
   keyLifetimeMs: 6 * HOUR_MS,
   twoSteps: true,
@@ -126,9 +128,12 @@ class PaypalProvider implements Provider {
 
   async authorize(call: AuthorizeCall): Promise<AttemptOutcome> {
     const bodies = authorizationBodies(call);
-    if (bodies === null) return { kind: 'not_sent', code: NOT_SUPPORTED };
-    if (call.preparedReference !== null)
-      return this.#authorizeOrder(call.preparedReference, bodies.authorize, call);
+    if (bodies === null) return { kind: 'not_sent', code: NOT_SUPPORTED, missing: missingOf(call) };
+    if (call.preparedReference !== null) {
+      // The order says more than a repeat: that may be refused because of what the first request brought about.
+      const told = call.isRepeat ? await this.#outcomeIn(call.preparedReference, call) : null;
+      return told ?? this.#authorizeOrder(call.preparedReference, bodies.authorize, call);
+    }
     const made = await this.#makeOrder(bodies.order, call);
     if (made.kind !== 'made') return made;
     const { orderId } = made;
@@ -182,7 +187,7 @@ class PaypalProvider implements Provider {
     if (answer.kind === 'unknown') return unknown(answer.code);
     const asked = { ...call, orderId, merchantId };
     if (answer.status !== 201 && answer.status !== 200) {
-      return outcomeOfError(errorAnswerOf(answer), asked, this.#deps);
+      return unlessRepeat(outcomeOfError(errorAnswerOf(answer), asked, this.#deps), call);
     }
     const order = readJsonAnswer(answer, wireOrder);
     if (order === null) return unknown('answer_malformed');
@@ -196,6 +201,12 @@ class PaypalProvider implements Provider {
       case 'mismatch':
         return unknown('answer_mismatch');
     }
+  }
+
+  /** What became of an attempt by its order; null when nothing was authorized for it so far, or it cannot be read. */
+  async #outcomeIn(orderId: string, call: AuthorizeCall): Promise<AttemptOutcome | null> {
+    const answer = await this.inquire({ ...call, providerReference: orderId });
+    return answer.kind === 'found' ? answer.outcome : null;
   }
 
   async inquire(query: InquireQuery): Promise<InquiryAnswer> {

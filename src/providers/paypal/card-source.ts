@@ -49,6 +49,20 @@ export function cardSourceOf({ token, request, brand }: AuthorizeCall): CardSour
   return credential === null ? null : { vault_id: token, stored_credential: credential };
 }
 
+/** What {@link cardSourceOf} could not say, by the first member that stood in its way. */
+export function missingOf({ token, request }: AuthorizeCall): string {
+  const { initiator, storedCredential, networkTransaction } = request;
+  if (!VAULT_ID.test(token)) return 'card token that is a vault_id of PayPal';
+  if (hasAuthenticationData(request)) return 'three_ds left out: PayPal has no place for it';
+  if (storedCredential?.reason === 'installment') return 'stored_credential.reason other than installment';
+  if (initiator === 'merchant' && storedCredential?.usage !== 'subsequent') {
+    return 'stored_credential with usage subsequent, of what a merchant initiates';
+  }
+  return initiator === 'customer' && networkTransaction !== null
+    ? "network_transaction left out of a customer's payment"
+    : "network_transaction of the card's own network";
+}
+
 /**
  * Whether a request carries what came of an authentication elsewhere, or asks for an exemption: the interface has a
  * place for neither. (The cryptogram and ECI that it knows are those of a network token's number, which never enters.)

@@ -9,6 +9,7 @@ import { outcomeOfReading } from '../decline-outcome.ts';
 import { rejected } from '../outcomes.ts';
 import { readJsonAnswer } from '../read-json.ts';
 import { readRetryAfter } from '../retry-after.ts';
+import { validUntil } from '../valid-until.ts';
 import { amountOf } from './amounts.ts';
 import { networkTransactionOf } from './network-transaction.ts';
 import type { ApiAnswer, HttpAnswer } from './paypal-api.ts';
@@ -127,16 +128,20 @@ export function readAuthorization(
   if (amount.value !== askedAmount.value && !(isLess && known.isPartial)) return MISMATCH;
   const providerReference = asked.orderId;
   const networkTransaction = networkTransactionOf(authorization, asked, deps.clock.wallMs());
+  const validity = validUntil(authorization.expiration_time);
   const partial = (reversal: 'none' | 'confirmed'): OrderReading =>
     outcome({
       kind: 'partially_approved',
       providerReference,
       authorizedAmount: amount.value,
       networkTransaction,
+      ...(reversal === 'none' && validity),
       reversal,
     });
   const approved = (): OrderReading =>
-    isLess ? partial('none') : outcome({ kind: 'approved', providerReference, networkTransaction });
+    isLess
+      ? partial('none')
+      : outcome({ kind: 'approved', providerReference, networkTransaction, ...validity });
   switch (authorization.status) {
     case 'CREATED':
     case 'CAPTURED':
@@ -191,7 +196,10 @@ export function isHiddenApproval(authorization: WireAuthorization, deps: Adapter
 export interface ErrorAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Name of the error; null when the body is no error of PayPal's. */
+  /**
+   * Name of the error; null when the body is no error of PayPal's own, but perhaps one that others word alike
+   * (`{"error":"forbidden"}`).
+   */
   readonly name: string | null;
   /** Its finest code. */
   readonly issue: string | null;
@@ -202,11 +210,15 @@ export interface ErrorAnswer {
 export function errorAnswerOf(answer: HttpAnswer): ErrorAnswer {
   const { status, headers } = answer;
   const error = readJsonAnswer(answer, wireError);
-  const name = error === null ? null : 'error' in error ? error.error : error.name;
-  const details = error === null || 'error' in error ? [] : (error.details ?? []);
-  const issue = details.find((detail) => detail.issue != null)?.issue ?? null;
-  return { status, headers, name, issue, code: issue ?? name ?? `http_${status}` };
+  if (error === null) return { status, headers, name: null, issue: null, code: `http_${status}` };
+  if ('error' in error) return { status, headers, name: null, issue: null, code: error.error };
+  const { name, details } = error;
+  const issue = details?.find((detail) => detail.issue != null)?.issue ?? null;
+  return { status, headers, name, issue, code: issue ?? name };
 }
+
+/** Statuses by which a request is turned away before anything is done. */
+const TURNS_AWAY: ReadonlySet<number> = new Set([401, 403, 429]);
 
 /**
  * The outcome of the first step that gave no order. It named no payment source, so that no money can have moved: whatever
@@ -220,10 +232,23 @@ export function outcomeOfNoOrder(
   if (answer.kind === 'no_token') return rejected(answer.reason, answer.code, answer.retryAfterMs, null);
   if (answer.kind === 'unknown') return rejected('transient', answer.code, null, null);
   const error = errorAnswerOf(answer);
+  // Whoever says so: nothing was to be processed by it.
+  if (TURNS_AWAY.has(error.status)) return turnedAway(error, null, deps);
   const told = outcomeOfError(error, { ...asked, orderId: null }, deps);
   const isNegative =
     told.kind === 'rejected' || (told.kind === 'declined' && told.decline.category !== 'unmapped');
   return isNegative ? told : rejected('transient', error.code, null, null);
+}
+
+/** Credentials, configuration or a limit. */
+function turnedAway(
+  { status, headers, code }: Pick<ErrorAnswer, 'status' | 'headers' | 'code'>,
+  orderId: string | null,
+  deps: AdapterDeps,
+): AttemptOutcome {
+  if (status !== 429) return rejected('configuration', code, null, orderId);
+  const retryAfterMs = readRetryAfter(headers['retry-after'], deps.clock.wallMs());
+  return rejected('rate_limited', code, retryAfterMs, orderId);
 }
 
 /** The outcome of the second step that gave no order: definite only where PayPal itself says that it did not process. */
@@ -234,16 +259,10 @@ export function outcomeOfError(
 ): AttemptOutcome {
   const { orderId } = asked;
   const unknown: AttemptOutcome = { kind: 'unknown', code, providerReference: orderId };
-  if (status === 429) {
-    const retryAfterMs = readRetryAfter(headers['retry-after'], deps.clock.wallMs());
-    return rejected('rate_limited', code, retryAfterMs, orderId);
-  }
   // A status without PayPal's own error may be that of somebody on the way, also on the way back.
   if (name === null) return unknown;
+  if (TURNS_AWAY.has(status)) return turnedAway({ status, headers, code }, orderId, deps);
   switch (status) {
-    case 401:
-    case 403:
-      return rejected('configuration', code, null, orderId);
     case 404:
       // It does not know the order: nothing can have been authorized for it.
       return name === 'RESOURCE_NOT_FOUND' ? rejected('transient', code, null, orderId) : unknown;

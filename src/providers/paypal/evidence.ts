@@ -40,9 +40,11 @@ export function paypalEvidence(
       return ofReversal(told.resource, subject);
     case 'dispute': {
       const isNamed = told.resource.disputed_transactions.some(
-        ({ custom, invoice_number }) =>
+        ({ custom, invoice_number, seller_transaction_id: id }) =>
           custom === subject.attemptId ||
-          subject.operations.some(({ operationId }) => operationId === invoice_number),
+          subject.operations.some(({ operationId }) => operationId === invoice_number) ||
+          // Without a name of ours, the capture's own id.
+          (custom == null && invoice_number == null && isKnownAs(id, subject)),
       );
       return isNamed ? { kind: 'dispute', dispute: disputeOf(type, told.resource) } : MISMATCH;
     }
@@ -141,10 +143,18 @@ function ofMoved(
     : { kind: 'operation', operationId: asked.operationId, inquiry };
 }
 
+/** Whether an id of PayPal's is that of a capture or refund of the attempt. */
+function isKnownAs(id: string | null | undefined, { operationReferences }: NoticeSubject): boolean {
+  return id != null && operationReferences.includes(id);
+}
+
 /** PayPal has taken captured money back: told like a dispute, since it is no refund of ours. */
-function ofReversal(told: Told<'reversal'>, { attemptId, operations }: NoticeSubject): NoticeEvidence {
-  const { custom_id: custom, invoice_id: name } = told;
-  const isNamed = custom === attemptId || operations.some(({ operationId }) => operationId === name);
+function ofReversal(told: Told<'reversal'>, subject: NoticeSubject): NoticeEvidence {
+  const { custom_id: custom, invoice_id: name, supplementary_data: supplementary } = told;
+  const isNamed =
+    custom === subject.attemptId ||
+    subject.operations.some(({ operationId }) => operationId === name) ||
+    (custom == null && name == null && isKnownAs(supplementary?.related_ids.capture_id, subject));
   if (!isNamed) return MISMATCH;
   const dispute = {
     disputeId: told.id,

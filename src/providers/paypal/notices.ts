@@ -3,9 +3,10 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { findCardNumber } from '../../core/cards/card-number.ts';
 import type { Clock, Notice, NoticeMessage, NoticeReading } from '../../gateway/ports.ts';
+import { malformedNotice } from '../malformed-notice.ts';
 import { readJson } from '../read-json.ts';
 import type { SigningCertificates } from './signing-certificates.ts';
-import { subjectOfEvent, type ToldEvent, toldEvent } from './told-event.ts';
+import { subjectOfEvent, type ToldDispute, type ToldEvent, toldEvent } from './told-event.ts';
 
 /**
  * How old a transmission may be, milliseconds. PayPal sends a message again up to 25 times over three days, and does not
@@ -73,7 +74,7 @@ export class PaypalNotices {
     });
     if (!isSigned) return { kind: 'refused', reason: 'signature' };
     const notices = noticesIn(body);
-    return notices === null ? { kind: 'refused', reason: 'malformed' } : { kind: 'read', notices };
+    return notices === null ? malformedNotice(body, envelope) : { kind: 'read', notices };
   }
 }
 
@@ -91,6 +92,12 @@ function noticesIn(body: string): readonly Notice[] | null {
 const ATTEMPT_ID = /^att_[A-Za-z]{1,64}_\d{1,6}$/;
 const OPERATION_ID = /^(?:cap|ref)_[A-Za-z]{1,64}_\d{1,6}$/;
 
+/** The capture that a dispute is about; null where it names several, or none: they may be of several payments. */
+function transactionIn({ disputed_transactions: disputed }: ToldDispute): string | null {
+  const [first, ...others] = disputed;
+  return others.length > 0 ? null : (first?.seller_transaction_id ?? null);
+}
+
 /** By what the attempt of an event is found. */
 function namesIn(told: ToldEvent): Pick<Notice, 'attemptId' | 'operationId' | 'providerReference'> {
   const attempt = (name: string | null | undefined) => (name != null && ATTEMPT_ID.test(name) ? name : null);
@@ -105,7 +112,11 @@ function namesIn(told: ToldEvent): Pick<Notice, 'attemptId' | 'operationId' | 'p
       const of = told.resource.disputed_transactions.find(
         ({ custom, invoice_number }) => attempt(custom) !== null || operation(invoice_number) !== null,
       );
-      return { attemptId: attempt(of?.custom), operationId: operation(of?.invoice_number) };
+      return {
+        attemptId: attempt(of?.custom),
+        operationId: operation(of?.invoice_number),
+        providerReference: transactionIn(told.resource),
+      };
     }
     case 'authorization': {
       const { custom_id, supplementary_data } = told.resource;
@@ -118,10 +129,11 @@ function namesIn(told: ToldEvent): Pick<Notice, 'attemptId' | 'operationId' | 'p
     case 'refund':
     case 'reversal': {
       const { custom_id, invoice_id, supplementary_data } = told.resource;
+      const { order_id, capture_id } = supplementary_data?.related_ids ?? {};
       return {
         attemptId: attempt(custom_id),
         operationId: operation(invoice_id),
-        providerReference: supplementary_data?.related_ids.order_id ?? null,
+        providerReference: order_id ?? capture_id ?? null,
       };
     }
   }

@@ -216,14 +216,12 @@ export class PaypalOperations {
     { status, headers, name, issue, code }: ErrorAnswer,
     operation: OperationKind,
   ): OperationOutcome {
-    if (status === 429) {
-      return { kind: 'rejected', code, retryAfterMs: this.#retryAfterMs(status, headers['retry-after']) };
-    }
     if (name === null) return { kind: 'unknown', code };
     switch (status) {
       case 401:
       case 403:
-        return { kind: 'rejected', code, retryAfterMs: null };
+      case 429:
+        return { kind: 'rejected', code, retryAfterMs: this.#retryAfterMs(status, headers['retry-after']) };
       case 404:
         if (name !== 'RESOURCE_NOT_FOUND') return { kind: 'unknown', code };
         return operation === 'void' ? { kind: 'not_found' } : { kind: 'refused', code };

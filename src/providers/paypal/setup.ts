@@ -45,7 +45,7 @@ export function readPaypalSetup(contract: ProviderContract): PaypalSetup {
       "settings.merchant_id is no merchant id; expected the account's 13 letters and digits, or nothing",
     );
   }
-  if (problems.length > 0) throw new ProviderSetupError(problems.join('; '));
+  if (problems.length > 0) throw new ProviderSetupError(problems);
   return {
     baseUrl: contract.baseUrl ?? LIVE_URL,
     basicAuthorization: `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { findCardNumber } from '../../core/cards/card-number.ts';
 import type { AuthorizeCall, OperationCall } from '../../gateway/ports.ts';
 import { moneyOf } from './amounts.ts';
-import { cardSourceOf } from './card-source.ts';
+import { cardSourceOf, missingOf as missingOfCard } from './card-source.ts';
 
 /** Longest `PayPal-Request-Id` of Orders v2 (its OpenAPI description). */
 const REQUEST_ID_MAX = 108;
@@ -33,6 +33,13 @@ export function authorizationBodies(call: AuthorizeCall): AuthorizationBodies | 
     order: JSON.stringify({ intent: 'AUTHORIZE', purchase_units: [unit] }),
     authorize: JSON.stringify({ payment_source: { card } }),
   };
+}
+
+/** What {@link authorizationBodies} could not say, by the first member that stood in its way. */
+export function missingOf(call: AuthorizeCall): string {
+  return moneyOf(call.request.amount) === null
+    ? 'amount in a currency and decimals that PayPal takes'
+    : missingOfCard(call);
 }
 
 /** The body of a capture; null when PayPal cannot be told the amount. */
@@ -86,6 +93,8 @@ export const wireRelatedIds = z.object({
 
 export const wirePayee = z.object({ merchant_id: z.string().max(32).nullish() });
 
+const dateTime = z.string().regex(/^\d{4}-\d{2}-\d{2}T[0-9:.]{8,18}(Z|[+-]\d{2}:\d{2})$/);
+
 export const wireAuthorization = z.object({
   id: wireId,
   status: wireCode,
@@ -118,7 +127,8 @@ export const wireAuthorization = z.object({
         .nullish(),
     }),
   ),
-  create_time: optional(z.string().regex(/^\d{4}-\d{2}-\d{2}T[0-9:.]{8,18}(Z|[+-]\d{2}:\d{2})$/)),
+  create_time: optional(dateTime),
+  expiration_time: optional(dateTime),
 });
 
 export const wireCapture = z.object({

@@ -20,6 +20,7 @@ import type {
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { declineOfReading } from '../decline-outcome.ts';
+import { unlessRepeat } from '../outcomes.ts';
 import { ProviderSetupError } from '../provider-setup-error.ts';
 import { isJson } from '../read-json.ts';
 import { createTransport, type Transport, type TransportResult } from '../transport.ts';
@@ -53,6 +54,7 @@ type InquireQuery = Parameters<Provider['inquire']>[0];
 export const SANDBOX_SEMANTICS: ProviderSemantics = {
   inquiry: 'our_reference',
   notFoundAfterMs: 2_000,
+  operationNotFoundAfterMs: 2_000,
   replay: 'same_answer',
   keyLifetimeMs: null,
   twoSteps: false,
@@ -113,7 +115,9 @@ class SandboxProvider implements Provider {
     const answer = await this.#post('/v1/authorizations', call.providerKey, body, call.budget);
     if (answer.kind === 'not_sent') return answer;
     if (answer.kind === 'unknown') return { ...answer, providerReference: null };
-    if (answer.status !== 200) return outcomeOfError(errorAnswerOf(answer), call, this.#deps);
+    if (answer.status !== 200) {
+      return unlessRepeat(outcomeOfError(errorAnswerOf(answer), call, this.#deps), call);
+    }
     const wire = isJson(answer) ? readAuthorization(answer.body) : null;
     return wire === null
       ? { kind: 'unknown', code: 'answer_malformed', providerReference: null }

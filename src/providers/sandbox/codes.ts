@@ -197,11 +197,14 @@ export interface ErrorAnswer {
 
 /**
  * The outcome that an HTTP status stands for (the transport table of the payments reference, section 1.8): definite
- * only where the sandbox promises that it did not process.
+ * only where the sandbox itself says that it did not process. A status without its own error may be that of somebody on
+ * the way, also on the way back.
  */
 export function outcomeOfError(answer: ErrorAnswer, asked: Asked, deps: AdapterDeps): AttemptOutcome {
   const { status, headers, errorCode } = answer;
   const code = errorCode ?? `http_${status}`;
+  if (notProcessed(answer)) return rejected('transient', code, null);
+  if (errorCode === null) return unknown(code, null);
   switch (status) {
     case 401:
     case 403:
@@ -211,9 +214,9 @@ export function outcomeOfError(answer: ErrorAnswer, asked: Asked, deps: AdapterD
     case 400:
     case 404:
     case 422:
-      return outcomeOfRefusal(errorCode, code, asked, deps);
+      return outcomeOfRefusal(code, asked, deps);
     default:
-      return notProcessed(answer) ? rejected('transient', code, null) : unknown(code, null);
+      return unknown(code, null);
   }
 }
 
@@ -222,14 +225,9 @@ function notProcessed({ status, headers }: ErrorAnswer): boolean {
   return status >= 500 && status <= 599 && headers['x-not-processed'] === 'true';
 }
 
-/** A request that was validated out; only its own error body is evidence of that, not a stray 404 on the way. */
-function outcomeOfRefusal(
-  errorCode: string | null,
-  code: string,
-  asked: Asked,
-  deps: AdapterDeps,
-): AttemptOutcome {
-  switch (errorCode) {
+/** A request that was validated out. */
+function outcomeOfRefusal(code: string, asked: Asked, deps: AdapterDeps): AttemptOutcome {
+  switch (code) {
     case 'not_found':
       // There is no such call under the base URL.
       return rejected('configuration', code, null);
@@ -262,7 +260,8 @@ export function operationOutcomeOfError(
   // What is to be voided may still be on its way there.
   if (operation === 'voids' && errorCode === 'not_found') return { kind: 'not_found' };
   if (errorCode !== null && REFUSALS.has(errorCode)) return { kind: 'refused', code };
-  if (status === 401 || status === 403 || status === 429 || notProcessed(answer)) {
+  const isTurnedAway = errorCode !== null && (status === 401 || status === 403 || status === 429);
+  if (isTurnedAway || notProcessed(answer)) {
     const retryAfterMs = status === 429 ? readRetryAfter(headers['retry-after'], deps.clock.wallMs()) : null;
     return { kind: 'rejected', code, retryAfterMs };
   }

@@ -9,6 +9,7 @@ import type {
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { carriesCardNumber } from '../carries-card-number.ts';
+import { malformedNotice } from '../malformed-notice.ts';
 import { readJson } from '../read-json.ts';
 import { isSignedByOne, webhookSecretsOf } from '../webhook-secrets.ts';
 import { answersWhatWasAsked, isOperationAsked, outcomeOfAuthorization } from './codes.ts';
@@ -69,7 +70,7 @@ export function readSandboxNotices(
   if (!isOurs) return { kind: 'refused', reason: 'signature' };
   if (Math.abs(nowMs - Number(seconds) * 1000) > TOLERANCE_MS) return { kind: 'refused', reason: 'stale' };
   const notice = noticeOf(message.body);
-  return notice === null ? { kind: 'refused', reason: 'malformed' } : { kind: 'read', notices: [notice] };
+  return notice === null ? malformedNotice(message.body, envelope) : { kind: 'read', notices: [notice] };
 }
 
 /** Keeps of an event what evidence needs, and nothing else: no card number, wherever one is put. */

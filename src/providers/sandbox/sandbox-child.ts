@@ -8,6 +8,8 @@ export interface SandboxChild {
   readonly controlUrl: string;
   /** Base URL of each simulated provider. */
   readonly providers: ReadonlyMap<string, string>;
+  /** From now on its end is no news: the gateway is about to end too. */
+  mayEnd(): void;
   close(): void;
 }
 
@@ -33,7 +35,7 @@ export async function startSandboxChild(
     execArgv: [],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
-  let closing = false;
+  let mayEnd = false;
   const ready = await new Promise<Ready>((resolve, reject) => {
     child.once('message', (message: Ready | { readonly type: 'failed'; readonly message: string }) => {
       if (message.type === 'ready') resolve(message);
@@ -55,14 +57,17 @@ export async function startSandboxChild(
     });
   });
   child.on('exit', (code) => {
-    if (!closing) onExit(code);
+    if (!mayEnd) onExit(code);
   });
   return {
     controlUrl: ready.controlUrl,
     providers: new Map(Object.entries(ready.providers)),
+    mayEnd() {
+      mayEnd = true;
+    },
     close() {
-      closing = true;
-      child.kill('SIGTERM');
+      mayEnd = true;
+      if (child.connected) child.disconnect();
     },
   };
 }

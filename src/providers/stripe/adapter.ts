@@ -21,7 +21,7 @@ import type {
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { declineOfReading } from '../decline-outcome.ts';
-import { rejected, unknown } from '../outcomes.ts';
+import { rejected, unknown, unlessRepeat } from '../outcomes.ts';
 import {
   outcomeOfConfirmError,
   outcomeOfCreateError,
@@ -43,7 +43,7 @@ import {
   refundInquiry,
   voidInquiry,
 } from './operations.ts';
-import { authorizationBodies, cancelBody, captureBody, refundBody } from './requests.ts';
+import { authorizationBodies, cancelBody, captureBody, missingOf, refundBody } from './requests.ts';
 import { readStripeSettings, type StripeSettings } from './setup.ts';
 import { createStripeClient, type Reading, type StripeClient } from './stripe-client.ts';
 import {
@@ -65,10 +65,14 @@ type AskedCall = OperationCall & { readonly operation: OperationKind };
  * an intent is read by its id, at once, while search may lag by an hour (docs.stripe.com/search), so that "not found" is
  * never evidence; what is not captured within 7 days is cancelled (docs.stripe.com/payments/place-a-hold-on-a-payment-method;
  * sooner for a merchant's own Visa payments: see the contract's semantics).
+ *
+ * Captures and refunds are read by ids and lists that do not lag; but what failed with a 500 Stripe may carry out afterwards,
+ * and does not say how long afterwards (docs.stripe.com/error-low-level): that one is not there is no evidence either.
  */
 const STRIPE_SEMANTICS: ProviderSemantics = {
   inquiry: 'provider_reference',
   notFoundAfterMs: null,
+  operationNotFoundAfterMs: null,
   replay: 'same_answer',
   keyLifetimeMs: DAY_MS,
   twoSteps: true,
@@ -123,7 +127,7 @@ class StripeProvider implements Provider {
 
   async authorize(call: AuthorizeCall): Promise<AttemptOutcome> {
     const bodies = authorizationBodies(call, this.#settings);
-    if (bodies === null) return CANNOT_SAY;
+    if (bodies === null) return { ...CANNOT_SAY, missing: missingOf(call) };
     if (call.preparedReference !== null) return this.#confirm(call, call.preparedReference, bodies.confirm);
     const prepared = await this.#create(call, bodies.create);
     if (typeof prepared !== 'string') return prepared;
@@ -177,8 +181,9 @@ class StripeProvider implements Provider {
       case 'error': {
         const { error } = answer;
         const outcome = outcomeOfConfirmError(answer, id, this.#deps);
+        if (outcome !== null) return unlessRepeat(outcome, call);
         // Without an error of Stripe's own it is one that says what it is.
-        return outcome ?? (error === null ? unknown(MISMATCH, id) : this.#afterRefusal(call, id, error));
+        return error === null ? unknown(MISMATCH, id) : this.#afterRefusal(call, id, error);
       }
       case 'read': {
         const outcome = this.#outcomeOf(answer.value, id, call);
@@ -203,14 +208,15 @@ class StripeProvider implements Provider {
     if (look.kind !== 'read') {
       const refusal = { error, charge: null, isChargeUnseen: true };
       return isDecline
-        ? outcomeOfRefusal(refusal, call, to)
+        ? unlessRepeat(outcomeOfRefusal(refusal, call, to), call)
         : unknown(error.code ?? 'confirmation_refused', id);
     }
     const outcome = this.#outcomeOf(look.value, id, call);
     if (outcome !== 'unconfirmed') return outcome;
     // An error about the key is about the request that used it first.
     if (error.type === 'idempotency_error') return unknown('idempotency_error', id);
-    return outcomeOfRefusal({ error, charge: null, isChargeUnseen: false }, call, to);
+    // Of a repeat: the first confirmation may still be on its way.
+    return unlessRepeat(outcomeOfRefusal({ error, charge: null, isChargeUnseen: false }, call, to), call);
   }
 
   #outcomeOf(

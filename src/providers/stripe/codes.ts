@@ -10,6 +10,7 @@ import { outcomeOfReading } from '../decline-outcome.ts';
 import { rejected, unknown } from '../outcomes.ts';
 import { repeatsCard } from '../repeats-card.ts';
 import { readRetryAfter } from '../retry-after.ts';
+import { validUntil } from '../valid-until.ts';
 import {
   ATTEMPT_KEY,
   shownCharge,
@@ -113,7 +114,8 @@ function approvalOf(intent: WireIntent, asked: Asked): AttemptOutcome {
   // Captured without an amount would be an approval of nothing.
   if (intent.status === 'succeeded' && received < 1) return unknown('answer_mismatch', providerReference);
   const networkTransaction = charge === null ? null : linkIn(charge, asked.request.card.bin);
-  if (held === amount) return { kind: 'approved', providerReference, networkTransaction };
+  const validity = charge === null ? {} : validityOf(charge);
+  if (held === amount) return { kind: 'approved', providerReference, networkTransaction, ...validity };
   const authorized = fromWireAmount(held, intent.currency);
   if (authorized === null) return unknown('answer_mismatch', providerReference);
   return {
@@ -121,6 +123,7 @@ function approvalOf(intent: WireIntent, asked: Asked): AttemptOutcome {
     providerReference,
     authorizedAmount: authorized.value,
     networkTransaction,
+    ...validity,
     reversal: 'none',
   };
 }
@@ -253,6 +256,12 @@ export function linkIn(charge: WireCharge, bin: string | null): NetworkTransacti
   return { id, network, date: new Date(charge.created * 1000).toISOString().slice(0, 10) };
 }
 
+/** Until when what a charge holds can be captured, where it says so. */
+export function validityOf(charge: WireCharge): { readonly expiresAtMs?: number } {
+  const seconds = charge.payment_method_details?.card?.capture_before;
+  return validUntil(seconds == null ? null : seconds * 1_000);
+}
+
 /** An answer other than 200. */
 export interface ErrorAnswer {
   readonly status: number;
@@ -300,7 +309,8 @@ export function outcomeOfCreateError(answer: ErrorAnswer, asked: Asked, deps: Ad
 
 /**
  * The outcome where the confirmation was answered with an error that says by itself what it is; null: the intent has to be
- * read to know (it was refused, or may have been confirmed before).
+ * read to know (it was refused, or may have been confirmed before). A status without Stripe's own error may be that of
+ * somebody on the way back.
  */
 export function outcomeOfConfirmError(
   answer: ErrorAnswer,
@@ -309,11 +319,12 @@ export function outcomeOfConfirmError(
 ): AttemptOutcome | null {
   const { status, headers } = answer;
   const code = codeOfError(answer);
+  if (answer.error === null) return unknown(code, providerReference);
   switch (status) {
     case 400:
     case 402:
     case 404:
-      return answer.error === null ? unknown(code, providerReference) : null;
+      return null;
     case 401:
     case 403:
       return rejected('configuration', code, null, providerReference);

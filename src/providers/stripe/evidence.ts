@@ -8,7 +8,7 @@ import type {
   NoticeSubject,
 } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
-import { answersWhatWasAsked, linkIn, outcomeOfIntent, outcomeOfRefusal } from './codes.ts';
+import { answersWhatWasAsked, linkIn, outcomeOfIntent, outcomeOfRefusal, validityOf } from './codes.ts';
 import {
   chargeNotice,
   disputeNotice,
@@ -169,7 +169,13 @@ function evidenceOfCharge(
       if (charge.status !== 'succeeded' || charge.outcome?.network_status === 'reversed_after_approval')
         return MISMATCHED;
       const networkTransaction = linkIn(charge, asked.request.card.bin);
-      return attemptEvidence({ kind: 'approved', providerReference: intent, networkTransaction });
+      const validity = validityOf(charge);
+      return attemptEvidence({
+        kind: 'approved',
+        providerReference: intent,
+        networkTransaction,
+        ...validity,
+      });
     }
     case 'failed': {
       if (charge.status !== 'failed') return MISMATCHED;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { findCardNumber } from '../../core/cards/card-number.ts';
 import type { Notice, NoticeMessage, NoticeReading } from '../../gateway/ports.ts';
+import { malformedNotice } from '../malformed-notice.ts';
 import { readJson } from '../read-json.ts';
 import { isSignedByOne } from '../webhook-secrets.ts';
 import {
@@ -85,7 +86,7 @@ export function readStripeNotices(
   if (!isOurs) return { kind: 'refused', reason: 'signature' };
   if (Math.abs(nowMs - Number(seconds) * 1000) > TOLERANCE_MS) return { kind: 'refused', reason: 'stale' };
   const event = readJson(message.body, envelope);
-  if (event === null) return { kind: 'refused', reason: 'malformed' };
+  if (event === null) return malformedNotice(message.body, envelope);
   const subject = subjectOfType(event.type);
   if (subject === null) return { kind: 'read', notices: [] };
   const notice = noticeOf(event, subject);

@@ -145,13 +145,14 @@ export function operationOutcomeOfError(
   // What is to be voided may still be on its way there.
   if (operation === 'void' && status === 404 && error?.code === 'resource_missing')
     return { kind: 'not_found' };
+  // A status without Stripe's own error may be that of somebody on the way back.
+  if (error === null) return { kind: 'unknown', code };
   if (status === 401 || status === 403 || status === 429) {
     const retryAfterMs = status === 429 ? readRetryAfter(headers['retry-after'], deps.clock.wallMs()) : null;
     return { kind: 'rejected', code, retryAfterMs };
   }
   const isRefusal = status === 400 || status === 402 || status === 404;
   // The error of a key that was used for something else is about that.
-  if (isRefusal && error !== null && error.type !== 'idempotency_error') return { kind: 'refused', code };
-  const isFailure = SELF_TOLD.has(status) && error !== null;
-  return isFailure ? { kind: 'unknown', code, answered: 'failure' } : { kind: 'unknown', code };
+  if (isRefusal && error.type !== 'idempotency_error') return { kind: 'refused', code };
+  return SELF_TOLD.has(status) ? { kind: 'unknown', code, answered: 'failure' } : { kind: 'unknown', code };
 }

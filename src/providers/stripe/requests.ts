@@ -71,6 +71,17 @@ export function authorizationBodies(
   return { create: form(create), confirm: form(confirm) };
 }
 
+/** What {@link authorizationBodies} could not say, by the first member that stood in its way. */
+export function missingOf(call: AuthorizeCall): string {
+  const { amount, threeDs } = call.request;
+  if (toWireAmount(amount) === null) return 'amount in a currency and decimals that Stripe takes';
+  if (!TOKEN.test(call.token))
+    return 'card token that is a payment method of Stripe (pm_…, card_… or cus_…/pm_…)';
+  return threeDsFields(threeDs) === null
+    ? 'three_ds that is whole (cavv, ds_transaction_id, a version that Stripe takes), an exemption only with it'
+    : 'network_transaction only of what a merchant initiates, and settings: { network_transaction_id: on }';
+}
+
 /**
  * Why the customer is not there. Stripe knows two series of payments: installments are one that recurs, as agreed, and
  * an unscheduled one stands for itself.

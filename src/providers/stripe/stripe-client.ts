@@ -4,7 +4,7 @@ import type { AdapterDeps } from '../adapter-deps.ts';
 import { readJsonAnswer } from '../read-json.ts';
 import { createTransport, type TransportResult } from '../transport.ts';
 import { codeOfError, type ErrorAnswer } from './codes.ts';
-import { wireError } from './transformers.ts';
+import { isTyped, wireError } from './transformers.ts';
 
 /**
  * The version of the interface that is spoken, whatever the account's own is: the first whose errors carry `advice_code`,
@@ -85,6 +85,8 @@ function readAnswer<Schema extends z.ZodType>(
     return value === null ? { kind: 'unknown', code: 'answer_malformed' } : { kind: 'read', value };
   }
   const { status, headers } = answer;
-  const error = readJsonAnswer(answer, wireError)?.error ?? null;
+  const read = readJsonAnswer(answer, wireError)?.error ?? null;
+  // Every error of Stripe's says of which type it is; others word theirs alike (`{"error":{"code":403}}`).
+  const error = read !== null && isTyped(read) ? read : null;
   return { kind: 'error', status, headers, error, code: codeOfError({ status, headers, error }) };
 }

@@ -82,7 +82,14 @@ export const wireCharge = z.object({
   outcome: chargeOutcome.nullish(),
   payment_method_details: z
     .object({
-      card: z.object({ network: networkName, network_transaction_id: linkId }).nullish(),
+      card: z
+        .object({
+          network: networkName,
+          network_transaction_id: linkId,
+          /** Until when it can be captured. */
+          capture_before: seconds.nullish().catch(null),
+        })
+        .nullish(),
     })
     .nullish(),
   metadata: ourMetadata,
@@ -167,6 +174,11 @@ export type WireRefund = z.output<typeof wireRefund>;
 export type WireDispute = z.output<typeof wireDispute>;
 export type WireError = z.output<typeof wireError>['error'];
 export type WirePaymentError = z.output<typeof paymentError>;
+
+/** Whether an error says of which type it is, in a word that looks like Stripe's. */
+export function isTyped({ type }: WireError): boolean {
+  return type !== null && type !== undefined && type !== UNREADABLE;
+}
 
 /** The charge that an intent shows; null when there is none, or only its id is told. */
 export function shownCharge({ latest_charge: charge }: Pick<WireIntent, 'latest_charge'>): WireCharge | null {

@@ -78,7 +78,8 @@ const SQL = {
     FROM events AS e CROSS JOIN authorizations AS a ON a.sequence = e.authorization
     WHERE e.sequence > ?1 AND e.sequence <= ?2 AND a.account = ?3
       AND (?4 = 1 OR (
-        e.kind NOT IN ('opened', 'prepared', 'failed_over', 'operation_begun', 'operation_sent', 'operation_sent_again')
+        e.kind NOT IN ('opened', 'prepared', 'failed_over', 'operation_begun', 'operation_sent', 'operation_sent_again',
+          'operation_not_processed')
         AND (e.kind <> 'concluded' OR instr(e.data, '"journal_failed"') > 0
           OR EXISTS (SELECT 1 FROM operations AS o WHERE o.authorization = e.authorization AND o.purpose = 'requested'))))
     ORDER BY e.sequence LIMIT ?5`,

@@ -152,6 +152,9 @@ const SQL = {
       UNION SELECT t.authorization, t.number FROM operations AS o INDEXED BY operations_by_target
         CROSS JOIN attempts AS t ON t.authorization = o.authorization AND t.number = o.attempt_number
         WHERE o.target = ?2 AND t.provider = ?1
+      UNION SELECT t.authorization, t.number FROM operations AS o INDEXED BY operations_by_reference
+        CROSS JOIN attempts AS t ON t.authorization = o.authorization AND t.number = o.attempt_number
+        WHERE o.provider_reference = ?2 AND t.provider = ?1
     ) AS found JOIN authorizations AS a ON a.sequence = found.authorization LIMIT 2`,
 } as const;
 

@@ -289,7 +289,8 @@ describe('a later process', () => {
     const later = new ApprovalModel();
     // Another order of providers than before.
     later.approval('c', FACTS, FIRST);
-    for (const tally of model.saved()) later.restore(tally);
+    const { providers, tallies } = model.saved();
+    for (const tally of tallies) later.restore(tally, providers, 1);
     for (const provider of ['a', 'b', 'c', 'd']) {
       for (const scope of [FIRST, LATER]) {
         const facts = routingFacts({ reference: 'asked-anew' });

@@ -33,7 +33,7 @@ function candidate(provider: string, sketch: Sketch = {}): RankCandidate {
   return {
     provider,
     borrowsToken: false,
-    fees: { fixed: null, basisPoints: bps, crossBorderBasisPoints: 0 },
+    fees: { fixed: null, basisPoints: bps, crossBorderBasisPoints: 0, brands: new Map() },
     approval: {
       estimate: { mean, low: Math.max(0, mean - half), high: Math.min(1, mean + half), level: 'bin', n: 400 },
       deviation: half / 1.96,
@@ -50,6 +50,7 @@ function candidate(provider: string, sketch: Sketch = {}): RankCandidate {
 function input(candidates: readonly RankCandidate[], over: Partial<RankInput> = {}): RankInput {
   return {
     facts: routingFacts(),
+    exchangeRates: [],
     rule: 'rule',
     action: action(),
     attemptsLeft: 2,

@@ -7,7 +7,11 @@ import { approval, budgetOf, CAVV, callOf, operationOf, PSP_REFERENCE, refusal }
 import { API_KEY, MERCHANT_ACCOUNT, TOKENS } from './adyen-stand-in.ts';
 import { BASE, json, overMsw, own } from './over-msw.ts';
 
-const NOT_SUPPORTED = { kind: 'not_sent', code: 'not_supported' };
+const NOT_SUPPORTED = {
+  kind: 'not_sent',
+  code: 'not_supported',
+  missing: expect.stringMatching(/^(?:amount|shopper\.id|card token|three_ds) /),
+};
 
 const { seen, answer, create } = overMsw();
 
@@ -181,6 +185,14 @@ describe('the request of an authorization', () => {
 });
 
 describe('what Adyen cannot be told is not sent', () => {
+  it.each<[RegExp, Parameters<typeof callOf>[0]]>([
+    [/^amount /, { request: sampleRequest({ amount: { value: 50, currency: 'CVE' } }) }],
+    [/^shopper\.id of 3 to 256 /, { request: sampleRequest({ shopper: { country: 'DE', id: null } }) }],
+    [/^card token /, { token: 'tok 1' }],
+  ])('%s is named', async (missing, over) => {
+    expect(await create().authorize(callOf(over))).toMatchObject({ missing: expect.stringMatching(missing) });
+  });
+
   const threeDs = (over: Partial<ThreeDs>): Partial<AuthorizationRequest> => ({
     threeDs: { eci: '05', cavv: CAVV, dsTransactionId: 'ds1', version: '2.2.0', exemption: null, ...over },
   });
@@ -259,9 +271,16 @@ describe('the answer to an authorization', () => {
     ['an amount that is none', json(approval({ amount: { value: '4999' } })), unknown('answer_malformed')],
     ['an id that is none', json(approval({ pspReference: 'a b' })), unknown('answer_malformed')],
     ['401', json(own('000', 'security'), 401), rejected('configuration', 'error_000')],
-    ['401 without a word', json({}, 401), rejected('configuration', 'http_401')],
+    ['401 without a word', json({}, 401), unknown('http_401')],
+    [
+      '401 by the name that Adyen gave the request',
+      json({}, 401, { pspreference: PSP_REFERENCE }),
+      rejected('configuration', 'http_401'),
+    ],
+    ['403 without a word', json({}, 403), unknown('http_403')],
     ['403', json(own('901', 'security'), 403), rejected('configuration', 'error_901')],
-    ['429', json({}, 429, { 'retry-after': '7' }), rejected('rate_limited', 'http_429', 7_000)],
+    ['429', json(own('010'), 429, { 'retry-after': '7' }), rejected('rate_limited', 'error_010', 7_000)],
+    ['429 without a word', json({}, 429, { 'retry-after': '7' }), unknown('http_429')],
     ['404 of Adyen', json(own('000'), 404), rejected('configuration', 'error_000')],
     ['404 of somebody else', json({}, 404), unknown('http_404')],
     ['409, in flight', json(own('704'), 409), unknown('error_704')],

@@ -21,6 +21,7 @@ export const callOf = (over: Partial<AuthorizeCall> = {}): AuthorizeCall => ({
   brand: 'visa',
   scaRegion: false,
   budget: budgetOf(),
+  isRepeat: false,
   preparedReference: null,
   prepared: () => Promise.reject(new Error('Adyen takes one step')),
   ...over,

@@ -30,7 +30,7 @@ const asked = (over: Partial<Asked> = {}): Asked => ({
 });
 
 const outcomeOf = (body: Record<string, unknown>, over: Partial<Asked> = {}): AttemptOutcome =>
-  outcomeOfPayment({ wire: wirePayment.parse(body), repeatsKey: false }, asked(over), deps);
+  outcomeOfPayment({ wire: wirePayment.parse(body), repeatsKey: false, isRepeat: false }, asked(over), deps);
 
 const unknown = (code: string, providerReference: string | null) => ({
   kind: 'unknown',

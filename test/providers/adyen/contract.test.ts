@@ -6,7 +6,12 @@ import {
   providerContract,
   type Situation,
 } from '../../contracts/provider-contract.ts';
-import { distorted, jsonAnswer, type Mishap, type StandInRequest } from '../../support/psp-stand-in.ts';
+import {
+  blockedOnTheWayBack,
+  distorted,
+  type Mishap,
+  type StandInRequest,
+} from '../../support/psp-stand-in.ts';
 import { shippedDeclineTables } from '../shipped-decline-tables.ts';
 import { adyenContract } from './adyen-contract.ts';
 import { AdyenStandIn, API_KEY, errorAnswer, HMAC_KEY, TOKENS } from './adyen-stand-in.ts';
@@ -42,12 +47,19 @@ const MEANS: Readonly<Record<Situation, Means>> = {
   answer_wrong_amount: {
     mishap: distorted((body) => ({ ...body, amount: { value: 4998, currency: 'EUR' } })),
   },
+  answer_wrong_currency: {
+    mishap: distorted((body) => ({ ...body, amount: { value: 4999, currency: 'USD' } })),
+  },
   answer_wrong_reference: { mishap: distorted((body) => ({ ...body, merchantReference: 'att_abc_2' })) },
-  rate_limit: instead(false, jsonAnswer(429, {}, { 'retry-after': '7' })),
+  rate_limit: instead(false, errorAnswer(429, '010', 'security', { 'retry-after': '7' })),
   refuse_credentials: instead(false, errorAnswer(401, '000', 'security')),
   fail_not_processed: instead(false, transient),
   fail_processed: instead(true, failed),
   fail_unprocessed_unsaid: instead(false, html),
+  bare_401: { mishap: blockedOnTheWayBack(401) },
+  bare_403: { mishap: blockedOnTheWayBack(403) },
+  bare_404: { mishap: blockedOnTheWayBack(404) },
+  bare_429: { mishap: blockedOnTheWayBack(429) },
 };
 
 const RESOURCES = { void: 'cancels', capture: 'captures', refund: 'refunds' } as const;
@@ -59,6 +71,8 @@ function mishapOf(
   switch (how) {
     case 'lost':
       return { kind: 'reset_after' };
+    case 'bare_403':
+      return blockedOnTheWayBack(403);
     case 'unprocessed':
       return { kind: 'instead', carriedOut: false, answer: transient };
     case 'wrong_reference':
@@ -92,6 +106,11 @@ providerContract('adyen', {
         }
         if ('mishap' in means) server.meet(means.mishap, isPayment);
         return { token: TOKENS.approve };
+      },
+      findWanting() {
+        const answer = errorAnswer(422, '803', 'validation');
+        server.meet({ kind: 'instead', carriedOut: false, answer }, isPayment);
+        return undefined;
       },
       async fail(operation, how) {
         if (operation === 'inquire') throw new Error('Adyen has no inquiry');

@@ -90,6 +90,18 @@ describe('disputes', () => {
       'mismatch',
     ],
     [
+      'by the id of our capture',
+      modification('CHARGEBACK', 'order-7781', { originalReference: 'CAPTURE1' }),
+      { operationReferences: ['CAPTURE1'] },
+      'dispute',
+    ],
+    [
+      'by the id of our capture, under a name that we never gave',
+      modification('CHARGEBACK', 'cap_aBc_9', { originalReference: 'CAPTURE1' }),
+      { operationReferences: ['CAPTURE1'] },
+      'mismatch',
+    ],
+    [
       'of another merchant account',
       modification('CHARGEBACK', 'att_aBc_1', { merchantAccountCode: 'X' }),
       {},

@@ -46,6 +46,7 @@ export const subject = (over: Partial<NoticeSubject> = {}): NoticeSubject => ({
   scaRegion: false,
   providerReference: PSP_REFERENCE,
   operations: [],
+  operationReferences: [],
   ...over,
 });
 

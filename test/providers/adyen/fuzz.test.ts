@@ -24,7 +24,9 @@ const asked = { attemptId: 'att_aBc_1', request, brand: 'visa', scaRegion: false
 
 const outcomeOf = (body: unknown): AttemptOutcome | null => {
   const read = wirePayment.safeParse(body);
-  return read.success ? outcomeOfPayment({ wire: read.data, repeatsKey: true }, asked, deps) : null;
+  return read.success
+    ? outcomeOfPayment({ wire: read.data, repeatsKey: true, isRepeat: false }, asked, deps)
+    : null;
 };
 
 const isApproval = (outcome: AttemptOutcome | null): boolean =>
@@ -180,6 +182,7 @@ const operation = (kind: 'capture' | 'void' | 'refund', operationId: string) => 
 const subject = {
   ...asked,
   providerReference: PSP_REFERENCE,
+  operationReferences: [],
   operations: [
     operation('capture', 'cap_aBc_1'),
     operation('void', 'void_aBc_2'),

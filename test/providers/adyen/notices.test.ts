@@ -185,7 +185,23 @@ describe('the message', () => {
     ['101 events', webhookOf(Array.from({ length: 101 }, () => authorised())).body],
     ['an event that is none', JSON.stringify({ live: 'false', notificationItems: [{}] })],
   ])('%s is refused', (_what, body) => {
-    expect(read({ headers: {}, body })).toEqual(MALFORMED);
+    expect(read({ headers: {}, body })).toMatchObject(MALFORMED);
+  });
+
+  it.each<[string, string]>([
+    ['{', 'the body, which is no JSON'],
+    ['[]', 'the body, which is no object'],
+    ['{}', 'live'],
+    [JSON.stringify({ live: 'x', notificationItems: [] }), 'live'],
+    [
+      JSON.stringify({
+        live: 'false',
+        notificationItems: [{ NotificationRequestItem: { eventCode: 1 } }],
+      }),
+      'notificationItems.0.NotificationRequestItem.eventCode',
+    ],
+  ])('of %s, the member that is wrong is named', (body, member) => {
+    expect(read({ headers: {}, body })).toEqual({ ...MALFORMED, member });
   });
 
   it('100 events are read', () => {
@@ -202,7 +218,7 @@ describe('the message', () => {
     const setup = readAdyenSetup(adyenContract({ baseUrl }));
     expect(read(webhookOf([authorised()], { live }), setup)).toMatchObject({ kind: 'read' });
     const other = live === 'true' ? 'false' : 'true';
-    expect(read(webhookOf([authorised()], { live: other }), setup)).toEqual(MALFORMED);
+    expect(read(webhookOf([authorised()], { live: other }), setup)).toMatchObject(MALFORMED);
   });
 
   it('may say live as true or false itself', () => {
@@ -272,6 +288,19 @@ describe('a notice', () => {
       'cap_aBc_2',
       'NC6HT9CRT65ZGN82',
     ],
+    ...(['AUTHORISATION', 'CAPTURE', 'CANCELLATION', 'EXPIRE'] as const).map(
+      (eventCode): [string, EventItem, null, null, string] => [
+        `${eventCode} of somebody, with our name in a field that nobody signs`,
+        modification({
+          eventCode,
+          merchantReference: 'order-7781',
+          additionalData: { modificationMerchantReferences: 'att_aBc_1,cap_aBc_2' },
+        }),
+        null,
+        null,
+        'NC6HT9CRT65ZGN82',
+      ],
+    ),
   ])('names what it is about: %s', (_what, item, attemptId, operationId, providerReference) => {
     expect(noticeOf(item)).toMatchObject({ attemptId, operationId, providerReference, type: item.eventCode });
   });
@@ -318,7 +347,6 @@ describe('a notice', () => {
       authorised: null,
       refusal: null,
       link: { id: '060720116005060', brand: 'visa', date: '2026-11-23' },
-      action: null,
       dispute: null,
     });
   });
@@ -366,7 +394,7 @@ describe('a notice', () => {
     ['a currency that is none', { amount: { value: 1, currency: 'euro' } }],
     ['an amount below nothing', { amount: { value: -1, currency: 'EUR' } }],
   ])('one of ours with %s is not lost: the message is refused', (_what, over) => {
-    expect(read(webhookOf([authorised(over)]))).toEqual(MALFORMED);
-    expect(read(webhookOf([authorised(), authorised(over)]))).toEqual(MALFORMED);
+    expect(read(webhookOf([authorised(over)]))).toMatchObject(MALFORMED);
+    expect(read(webhookOf([authorised(), authorised(over)]))).toMatchObject(MALFORMED);
   });
 });

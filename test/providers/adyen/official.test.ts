@@ -186,7 +186,9 @@ describe.skipIf(!HAS_OFFICIAL_SPECS)(
       const attemptId = wire.merchantReference ?? 'att_aBc_1';
       const deps = { clock: new FakeClock(), declineTables: () => declineTables };
       const asked = { attemptId, request: sampleRequest(), brand: 'visa', scaRegion: false } as const;
-      expect(outcomeOfPayment({ wire, repeatsKey: true }, asked, deps)).toMatchObject(expected);
+      expect(outcomeOfPayment({ wire, repeatsKey: true, isRepeat: false }, asked, deps)).toMatchObject(
+        expected,
+      );
     });
 
     it.each([

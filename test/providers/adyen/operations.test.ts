@@ -108,10 +108,13 @@ describe('operations', () => {
     ['403', json(own('901'), 403), { kind: 'rejected', code: 'error_901', retryAfterMs: null }, null],
     [
       '429',
-      json({}, 429, { 'retry-after': '3' }),
-      { kind: 'rejected', code: 'http_429', retryAfterMs: 3_000 },
+      json(own('010'), 429, { 'retry-after': '3' }),
+      { kind: 'rejected', code: 'error_010', retryAfterMs: 3_000 },
       null,
     ],
+    ['401 of somebody else', json({}, 401), { kind: 'unknown', code: 'http_401' }, null],
+    ['403 of somebody else', json({}, 403), { kind: 'unknown', code: 'http_403' }, null],
+    ['429 of somebody else', json({}, 429), { kind: 'unknown', code: 'http_429' }, null],
     [
       'transient',
       json(own('905'), 500, { 'transient-error': 'true' }),

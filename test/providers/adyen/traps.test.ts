@@ -47,7 +47,8 @@ async function evidence(operations: Parameters<Provider['evidenceIn']>[1]['opera
     if (reading.kind !== 'read') throw new Error(reading.kind);
     for (const notice of reading.notices) {
       const { request, brand, scaRegion, attemptId } = callOf();
-      const asked = { attemptId, request, brand, scaRegion, providerReference: null, operations };
+      const names = { attemptId, providerReference: null, operationReferences: [] };
+      const asked = { ...names, request, brand, scaRegion, operations };
       all.push(provider.evidenceIn(notice, asked));
     }
   }
@@ -151,7 +152,7 @@ describe('trap 5: a cancellation that is taken proves nothing', () => {
 
   it('"not found" is never evidence', () => {
     const forEver = { pastDeadlineMs: 365 * DAY_MS, seenForMs: 365 * DAY_MS };
-    expect(isNotFoundEvidence(ADYEN_SEMANTICS, forEver)).toBe(false);
+    expect(isNotFoundEvidence(ADYEN_SEMANTICS.notFoundAfterMs, forEver)).toBe(false);
   });
 });
 

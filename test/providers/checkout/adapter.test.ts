@@ -33,7 +33,12 @@ async function sent(
   const outcome = await create().authorize(callOf({ request: sampleRequest(over), ...call }));
   const body = seen.shift()?.body ?? null;
   expect(body === null).toBe(outcome.kind === 'not_sent');
-  if (outcome.kind === 'not_sent') expect(outcome).toEqual({ kind: 'not_sent', code: NOT_SUPPORTED });
+  if (outcome.kind === 'not_sent')
+    expect(outcome).toEqual({
+      kind: 'not_sent',
+      code: NOT_SUPPORTED,
+      missing: expect.stringMatching(/^(?:amount|card token|card\.network_token|three_ds|reference) /),
+    });
   return body;
 }
 
@@ -284,7 +289,9 @@ describe('the answer to an authorization', () => {
       unknown('answer_malformed'),
     ],
     ['401', bare(401, 'checkout'), { kind: 'rejected', reason: 'configuration', code: 'http_401' }],
-    ['401 of somebody on the way', bare(401, 'somebody'), { kind: 'rejected', reason: 'configuration' }],
+    ['401 of somebody on the way', bare(401, 'somebody'), unknown('http_401')],
+    ['403 of somebody on the way', bare(403, 'somebody'), unknown('http_403')],
+    ['429 of somebody on the way', bare(429, 'somebody'), unknown('http_429')],
     ['403', bare(403, 'checkout'), { kind: 'rejected', reason: 'configuration', code: 'http_403' }],
     ['404', bare(404, 'checkout'), { kind: 'rejected', reason: 'configuration', code: 'http_404' }],
     ['404 of somebody on the way', bare(404, 'somebody'), unknown('http_404')],

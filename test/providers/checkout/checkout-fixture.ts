@@ -23,6 +23,7 @@ export const callOf = (over: Partial<AuthorizeCall> = {}): AuthorizeCall => ({
   brand: 'visa',
   scaRegion: false,
   budget: budgetOf(),
+  isRepeat: false,
   preparedReference: null,
   prepared: () => Promise.reject(new Error('Checkout.com takes one step')),
   ...over,

@@ -164,6 +164,18 @@ describe('everything that is said is heard, and the strictest wins', () => {
       },
       'soft_decline_issuer no',
     ],
+    ...[
+      { eci: '02', dsTransactionId: null },
+      { eci: null, dsTransactionId: 'ds' },
+    ].map((told): [string, Partial<Asked>, string] => [
+      `authenticated, of which little is told: ${JSON.stringify(told)}`,
+      {
+        brand: 'mastercard',
+        scaRegion: true,
+        request: sampleRequest({ threeDs: { cavv: null, version: '2.2.0', exemption: null, ...told } }),
+      },
+      'soft_decline_issuer no',
+    ]),
     [
       'with an exemption, which is no authentication',
       {
@@ -219,7 +231,9 @@ describe('an approval behind a decline', () => {
 
 describe('an answer', () => {
   const LINK = { id: '489341065491658', network: 'visa', date: '2026-11-23' };
-  const APPROVED = { kind: 'approved', providerReference: PAYMENT_ID, networkTransaction: LINK };
+  const expiresAtMs = Date.UTC(2026, 10, 30, 10, 11, 12);
+  const UNBOUND = { kind: 'approved', providerReference: PAYMENT_ID, networkTransaction: LINK };
+  const APPROVED = { ...UNBOUND, expiresAtMs };
   const MISMATCH = { kind: 'unknown', code: 'answer_mismatch', providerReference: PAYMENT_ID };
   const NOT_OURS = { ...MISMATCH, providerReference: null };
   const UNLINKED = { ...APPROVED, networkTransaction: null };
@@ -228,6 +242,7 @@ describe('an answer', () => {
     providerReference: PAYMENT_ID,
     authorizedAmount,
     networkTransaction: LINK,
+    expiresAtMs,
     reversal: 'none',
   });
   const part = (amount: number, over: Record<string, unknown> = {}) => ({
@@ -240,6 +255,14 @@ describe('an answer', () => {
 
   it.each<[string, Record<string, unknown>, unknown]>([
     ['authorized', {}, APPROVED],
+    ['for a time that is not said', { expires_on: undefined }, UNBOUND],
+    ['for a time that is none', { expires_on: '2026-13-30T10:11:12Z' }, UNBOUND],
+    ['until some day', { expires_on: '2026-11-30' }, UNBOUND],
+    [
+      'until a time of elsewhere',
+      { expires_on: '2026-11-30T12:11:12.5+02:00' },
+      { ...UNBOUND, expiresAtMs: expiresAtMs + 500 },
+    ],
     ...['10008', '10011', '10076', '10077', '10081', '10100', '10200'].map(
       (code): [string, Record<string, unknown>, unknown] => [
         `with ${code}`,

@@ -5,7 +5,12 @@ import {
   providerContract,
   type Situation,
 } from '../../contracts/provider-contract.ts';
-import { distorted, type Mishap, type StandInRequest } from '../../support/psp-stand-in.ts';
+import {
+  blockedOnTheWayBack,
+  distorted,
+  type Mishap,
+  type StandInRequest,
+} from '../../support/psp-stand-in.ts';
 import { shippedDeclineTables } from '../shipped-decline-tables.ts';
 import { checkoutContract } from './checkout-contract.ts';
 import {
@@ -46,12 +51,17 @@ const MEANS: Readonly<Record<Situation, Means>> = {
   truncate_answer: { mishap: { kind: 'truncate' } },
   answer_garbage: instead(true, { status: 201, headers: { 'content-type': 'application/json' }, body: '<!' }),
   answer_wrong_amount: { mishap: distorted((body) => ({ ...body, amount: 4998 })) },
+  answer_wrong_currency: { mishap: distorted((body) => ({ ...body, currency: 'USD' })) },
   answer_wrong_reference: { mishap: distorted((body) => ({ ...body, reference: 'att_abc_2' })) },
   rate_limit: instead(false, tooMany),
   refuse_credentials: instead(false, bareAnswer(401)),
   fail_not_processed: { skip: 'Checkout.com marks no failure of its own as not processed' },
   fail_processed: instead(true, failed),
   fail_unprocessed_unsaid: instead(false, html),
+  bare_401: { mishap: blockedOnTheWayBack(401) },
+  bare_403: { mishap: blockedOnTheWayBack(403) },
+  bare_404: { mishap: blockedOnTheWayBack(404) },
+  bare_429: { mishap: blockedOnTheWayBack(429) },
 };
 
 const isPayment = ({ method, path }: StandInRequest) => method === 'POST' && path === '/payments';
@@ -64,6 +74,8 @@ function mishapOf(
   switch (how) {
     case 'lost':
       return { kind: 'reset_after' };
+    case 'bare_403':
+      return blockedOnTheWayBack(403);
     case 'unprocessed':
       return {
         kind: 'instead',
@@ -96,6 +108,11 @@ providerContract('checkout', {
         }
         if ('mishap' in means) server.meet(means.mishap, isPayment);
         return { token: TOKENS.approve };
+      },
+      findWanting() {
+        const answer = errorAnswer(422, 'request_invalid', ['card_number_invalid']);
+        server.meet({ kind: 'instead', carriedOut: false, answer }, isPayment);
+        return undefined;
       },
       async fail(operation, how) {
         const met = mishapOf(operation, how);

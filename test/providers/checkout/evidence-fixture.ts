@@ -36,6 +36,7 @@ export const ASKED: NoticeSubject = {
     operationAsked('capture', 'cap_aBc_2', 1000),
     operationAsked('refund', 'ref_aBc_3', 400),
   ],
+  operationReferences: [],
 };
 export const OTHER = 'pay_zzzzizu24mvu3mela5njyhpit4';
 

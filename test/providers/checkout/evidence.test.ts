@@ -28,6 +28,15 @@ describe('a payment', () => {
   it.each<[string, Record<string, unknown>, Partial<NoticeSubject>, unknown]>([
     ['as it was asked for', {}, {}, APPROVAL],
     ['before its answer', {}, { providerReference: null }, APPROVAL],
+    [
+      'for as long as it says',
+      { expires_on: '2026-11-30T10:11:12Z' },
+      {},
+      {
+        kind: 'attempt',
+        outcome: { ...APPROVAL.outcome, expiresAtMs: Date.UTC(2026, 10, 30, 10, 11, 12) },
+      },
+    ],
     ['by its metadata alone', { reference: undefined, metadata: { attempt_id: 'att_aBc_1' } }, {}, APPROVAL],
     ['through our channel', { processing_channel_id: CHANNEL }, {}, APPROVAL],
     [

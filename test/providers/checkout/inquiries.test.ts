@@ -69,7 +69,8 @@ describe('by our reference', () => {
 
 describe('by its id', () => {
   const LINK = { id: '489341065491658', network: 'visa', date: '2026-11-23' };
-  const APPROVED = { kind: 'approved', providerReference: PAYMENT_ID, networkTransaction: LINK };
+  const expiresAtMs = Date.UTC(2026, 10, 30, 10, 11, 12);
+  const APPROVED = { kind: 'approved', providerReference: PAYMENT_ID, networkTransaction: LINK, expiresAtMs };
   const undone = (authorizedAmount: number) => ({
     kind: 'partially_approved',
     providerReference: PAYMENT_ID,
@@ -122,7 +123,7 @@ describe('by its id', () => {
     [
       'in part',
       { amount: 2000, amount_requested: 4999, balances: { total_authorized: 2000 } },
-      { ...undone(2000), reversal: 'none' },
+      { ...undone(2000), expiresAtMs, reversal: 'none' },
     ],
   ])('%s', async (_what, over, outcome) => {
     tell(null, details(over));

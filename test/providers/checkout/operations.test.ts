@@ -95,11 +95,19 @@ describe('captures, voids and refunds', () => {
       { kind: 'refused', code: 'http_403' },
       { kind: 'refused', code: 'http_403' },
     ],
+    ['401 of somebody on the way', bare(401, 'somebody'), { kind: 'unknown' }, { kind: 'unknown' }],
+    ['429 of somebody on the way', bare(429, 'somebody'), { kind: 'unknown' }, { kind: 'unknown' }],
+    [
+      '403 in its own words, without its header',
+      json({ error_type: 'request_invalid', error_codes: ['capture_not_allowed'] }, 403),
+      { kind: 'refused', code: 'capture_not_allowed' },
+      { kind: 'refused', code: 'capture_not_allowed' },
+    ],
     [
       '403 of somebody on the way',
       bare(403, 'somebody'),
-      { kind: 'rejected', code: 'http_403' },
-      { kind: 'rejected' },
+      { kind: 'unknown', code: 'http_403' },
+      { kind: 'unknown' },
     ],
     ['404', bare(404, 'checkout'), { kind: 'refused', code: 'http_404' }, { kind: 'not_found' }],
     [
@@ -141,8 +149,8 @@ describe('captures, voids and refunds', () => {
     [
       '429 for the same that is under way',
       own(429, 'duplicate_request', []),
-      { kind: 'rejected', code: 'duplicate_request' },
-      { kind: 'rejected' },
+      { kind: 'unknown', code: 'duplicate_request' },
+      { kind: 'unknown' },
     ],
     [
       '500',

@@ -52,6 +52,7 @@ describe('setup', () => {
       twoSteps: true,
       inquiry: 'provider_reference',
       notFoundAfterMs: 60_000,
+      operationNotFoundAfterMs: 3_600_000,
       keyLifetimeMs: 6 * 3_600_000,
       validityMs: 29 * 24 * 3_600_000,
     });
@@ -192,7 +193,13 @@ describe('what is told of the card', () => {
     ['yen of sixteen digits', { request: { amount: { value: 1_000_000_000_000_000, currency: 'JPY' } } }],
   ])('%s cannot be told, and nothing is sent', async (_, over) => {
     const provider = world.start(GOOD);
-    expect(await provider.authorize(callOf(over))).toEqual({ kind: 'not_sent', code: 'not_supported' });
+    expect(await provider.authorize(callOf(over))).toEqual({
+      kind: 'not_sent',
+      code: 'not_supported',
+      missing: expect.stringMatching(
+        /^(?:amount|card token|three_ds|stored_credential|network_transaction)\b/,
+      ),
+    });
     expect([...world.seen(), ...world.tokens()]).toEqual([]);
   });
 

@@ -44,6 +44,16 @@ describe('what an order stands for', () => {
     ['CAPTURED', authorizedOrder({ status: 'CAPTURED' }), found({ kind: 'approved' })],
     ['PARTIALLY_CAPTURED', authorizedOrder({ status: 'PARTIALLY_CAPTURED' }), found({ kind: 'approved' })],
     [
+      'CREATED until a day',
+      authorizedOrder({ expiration_time: '2026-12-22T10:00:00Z' }),
+      found({ kind: 'approved', expiresAtMs: Date.UTC(2026, 11, 22, 10) }),
+    ],
+    [
+      'CREATED for less, until a day',
+      authorizedOrder({ ...partial, expiration_time: '2026-12-22T10:00:00Z' }),
+      found({ kind: 'partially_approved', expiresAtMs: Date.UTC(2026, 11, 22, 10) }),
+    ],
+    [
       'CREATED for less',
       authorizedOrder(partial),
       found({ kind: 'partially_approved', authorizedAmount: 2000, reversal: 'none' }),
@@ -416,10 +426,15 @@ describe('errors of the second step', () => {
       error(429, 'RATE_LIMIT_REACHED', undefined, { 'retry-after': '120' }),
       { kind: 'rejected', reason: 'rate_limited', retryAfterMs: 120_000 },
     ],
+    ['429 of somebody on the way', new Response('', { status: 429 }), { kind: 'unknown', code: 'http_429' }],
     [
-      '429 of somebody before it',
-      new Response('', { status: 429 }),
-      { kind: 'rejected', reason: 'rate_limited', retryAfterMs: 1_000, code: 'http_429' },
+      '403 of somebody on the way, in a common form',
+      () =>
+        new Response('{"error":"forbidden"}', {
+          status: 403,
+          headers: { 'content-type': 'application/json' },
+        }),
+      { kind: 'unknown', code: 'forbidden' },
     ],
     [
       'INSTRUMENT_DECLINED',
@@ -459,7 +474,7 @@ describe('errors of the second step', () => {
     [
       'DUPLICATE_INVOICE_ID',
       error(422, 'UNPROCESSABLE_ENTITY', 'DUPLICATE_INVOICE_ID'),
-      { kind: 'declined', decline: { category: 'duplicate_suspected', otherProvider: 'no' } },
+      { kind: 'unknown', code: 'DUPLICATE_INVOICE_ID' },
     ],
     [
       'ORDER_ALREADY_AUTHORIZED',

@@ -5,7 +5,7 @@ import {
   providerContract,
   type Situation,
 } from '../../contracts/provider-contract.ts';
-import type { Mishap, StandInRequest } from '../../support/psp-stand-in.ts';
+import { blockedOnTheWayBack, type Mishap, type StandInRequest } from '../../support/psp-stand-in.ts';
 import { sampleContract } from '../../support/sample-ruleset.ts';
 import { shippedDeclineTables } from '../shipped-decline-tables.ts';
 import {
@@ -50,6 +50,7 @@ const MEANS: Readonly<Record<Situation, Means>> = {
   truncate_answer: { mishap: { kind: 'truncate' } },
   answer_garbage: { mishap: instead(failures.garbage, true) },
   answer_wrong_amount: { mishap: misstated('wrong_amount') },
+  answer_wrong_currency: { mishap: misstated('wrong_currency') },
   answer_wrong_reference: { mishap: misstated('wrong_reference') },
   rate_limit: { mishap: instead(failures.rateLimited, false) },
   refuse_credentials: { mishap: instead(failures.forbidden, false) },
@@ -57,6 +58,10 @@ const MEANS: Readonly<Record<Situation, Means>> = {
   fail_not_processed: { mishap: instead(failures.unavailable, false), on: 'order' },
   fail_processed: { mishap: instead(failures.internal, true) },
   fail_unprocessed_unsaid: { mishap: instead(failures.badGateway, false) },
+  bare_401: { mishap: blockedOnTheWayBack(401) },
+  bare_403: { mishap: blockedOnTheWayBack(403) },
+  bare_404: { mishap: blockedOnTheWayBack(404) },
+  bare_429: { mishap: blockedOnTheWayBack(429) },
 };
 
 const isOrder = ({ method, path }: StandInRequest) => method === 'POST' && path === '/v2/checkout/orders';
@@ -94,13 +99,19 @@ providerContract('paypal', {
         }
         return { token: VAULT.approved };
       },
+      findWanting() {
+        standIn.server.meet(instead(failures.declined, false), isOf('authorize'));
+        return undefined;
+      },
       async fail(operation, how) {
         const mishap: Mishap =
           how === 'lost'
             ? { kind: 'reset_after' }
             : how === 'unprocessed'
               ? instead(operation === 'inquire' ? failures.unavailable : failures.rateLimited, false)
-              : misstated(how);
+              : how === 'bare_403'
+                ? blockedOnTheWayBack(403)
+                : misstated(how);
         standIn.server.meet(mishap, IS_MEANT_FOR[operation]);
       },
       books: () =>

@@ -24,6 +24,7 @@ const SUBJECT: NoticeSubject = {
   scaRegion: false,
   providerReference: ORDER_ID,
   operations: [],
+  operationReferences: [],
 };
 const ABOUT = {
   AUTHORIZATION: 'authorization',
@@ -274,6 +275,36 @@ describe('disputes', () => {
     ['CREATED', { disputed_transactions: [{ invoice_number: 'cap_bcdfghjk_2' }] }, 'opened'],
   ])('%s %j is %s', (type, over, told) => {
     expect(stage(type, over)).toBe(told);
+  });
+
+  const KNOWN = { ...WITH_OPERATIONS, operationReferences: ['3C679366HH908993F'] };
+  it.each([
+    ['by its capture alone', { seller_transaction_id: '3C679366HH908993F' }, 'dispute'],
+    ['by another capture', { seller_transaction_id: '4D679366HH908993G' }, 'mismatch'],
+    ['by nothing', {}, 'mismatch'],
+    [
+      'by its capture, under the name of another attempt',
+      { seller_transaction_id: '3C679366HH908993F', custom: 'att_zzz_1' },
+      'mismatch',
+    ],
+    [
+      'by its capture, under the name of another operation',
+      { seller_transaction_id: '3C679366HH908993F', invoice_number: 'cap_zzz_1' },
+      'mismatch',
+    ],
+  ])('are named %s', (_, named, kind) => {
+    const told = { ...DISPUTE, disputed_transactions: [named] };
+    expect(evidence('CUSTOMER.DISPUTE.CREATED', told, KNOWN).kind).toBe(kind);
+  });
+
+  it('a capture that PayPal took back is known by its id, unless it bears another name', () => {
+    const related = (capture_id: string) => ({ supplementary_data: { related_ids: { capture_id } } });
+    const nameless = { ...REFUND, custom_id: null, invoice_id: null, ...related('3C679366HH908993F') };
+    const told = (resource: object) => evidence('PAYMENT.CAPTURE.REVERSED', resource, KNOWN).kind;
+    expect(told(nameless)).toBe('dispute');
+    expect(told({ ...nameless, ...related('4D679366HH908993G') })).toBe('mismatch');
+    expect(told({ ...nameless, custom_id: 'att_zzz_1' })).toBe('mismatch');
+    expect(told({ ...nameless, invoice_id: 'cap_zzz_1' })).toBe('mismatch');
   });
 
   it('that say little are told all the same', () => {

@@ -190,7 +190,8 @@ describe('whatever comes in as an event', () => {
     amount: { value: 4999, currency: 'EUR' },
     final: false,
   } as const;
-  const subject = { ...ASKED, attemptId, providerReference: ORDER_ID, operations: [capture] };
+  const names = { attemptId, providerReference: ORDER_ID, operationReferences: [] };
+  const subject = { ...ASKED, ...names, operations: [capture] };
 
   it('evidence is told without a throw, and an approval or a confirmation only about what was asked', () => {
     let told = 0;

@@ -305,7 +305,27 @@ describe('what is kept of an event', () => {
       { attemptId: null, operationId: 'ref_bcdfghjk_3' },
     ],
     ['CHECKOUT.ORDER.COMPLETED', ORDER, { attemptId: ATTEMPT, providerReference: ORDER_ID }],
-    ['CUSTOMER.DISPUTE.CREATED', DISPUTE, { attemptId: ATTEMPT, operationId: 'cap_bcdfghjk_2' }],
+    [
+      'CUSTOMER.DISPUTE.CREATED',
+      DISPUTE,
+      { attemptId: ATTEMPT, operationId: 'cap_bcdfghjk_2', providerReference: '3C679366HH908993F' },
+    ],
+    [
+      'CUSTOMER.DISPUTE.CREATED',
+      { ...DISPUTE, disputed_transactions: [{ seller_transaction_id: '3C679366HH908993F' }] },
+      { attemptId: null, operationId: null, providerReference: '3C679366HH908993F' },
+    ],
+    [
+      'CUSTOMER.DISPUTE.CREATED',
+      { ...DISPUTE, disputed_transactions: ['3C', '4D'].map((id) => ({ seller_transaction_id: id })) },
+      { attemptId: null, operationId: null, providerReference: null },
+    ],
+    ['CUSTOMER.DISPUTE.CREATED', { ...DISPUTE, disputed_transactions: [] }, { providerReference: null }],
+    [
+      'PAYMENT.CAPTURE.REVERSED',
+      { ...REFUND, supplementary_data: { related_ids: { capture_id: '3C679366HH908993F' } } },
+      { providerReference: '3C679366HH908993F' },
+    ],
     [
       'PAYMENT.AUTHORIZATION.CREATED',
       { ...AUTHORIZATION, custom_id: 'order 7', supplementary_data: undefined },
@@ -350,7 +370,10 @@ describe('what is kept of an event', () => {
   it('a body that is no event', async () => {
     const provider = world.start(served(CHAIN), SETTINGS);
     for (const body of ['', 'x', '[]', '{"id":"WH-1"}']) {
-      expect(await provider.readNotices(messageOf(body))).toEqual({ kind: 'refused', reason: 'malformed' });
+      expect(await provider.readNotices(messageOf(body))).toMatchObject({
+        kind: 'refused',
+        reason: 'malformed',
+      });
     }
   });
 });

@@ -187,6 +187,7 @@ export const callOf = (
   brand: 'visa',
   scaRegion: false,
   budget: budget(),
+  isRepeat: false,
   preparedReference: null,
   prepared: async () => true,
   ...over,

@@ -290,6 +290,7 @@ export function misstated(how: 'wrong_amount' | 'wrong_currency' | 'wrong_refere
 export const failures = {
   rateLimited: errorAnswer(429, 'RATE_LIMIT_REACHED', undefined, { 'retry-after': '7' }),
   forbidden: errorAnswer(403, 'NOT_AUTHORIZED', 'PERMISSION_DENIED'),
+  declined: errorAnswer(422, 'UNPROCESSABLE_ENTITY', 'INSTRUMENT_DECLINED'),
   internal: errorAnswer(500, 'INTERNAL_SERVER_ERROR'),
   unavailable: errorAnswer(503, 'SERVICE_UNAVAILABLE'),
   badGateway: { status: 502, headers: { 'content-type': 'text/html' }, body: '<html>Bad Gateway</html>' },

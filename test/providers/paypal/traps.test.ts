@@ -200,25 +200,45 @@ describe('trap 3: a key that expires turns a replay into a new payment', () => {
     expect(isKeyUsable(PAYPAL_SEMANTICS, ageMs, KEY_MARGIN_MS)).toBe(isUsable);
   });
 
-  it('where PayPal forgot the key, the order itself allows one authorization, and its refusal is no negative', async () => {
-    gateway.standIn.server.meet({ kind: 'reset_after' }, isAuthorize);
-    gateway.standIn.server.meet(
-      {
-        kind: 'instead',
-        carriedOut: false,
-        answer: jsonAnswer(422, {
-          name: 'UNPROCESSABLE_ENTITY',
-          details: [{ issue: 'ORDER_ALREADY_AUTHORIZED' }],
-        }),
-      },
-      isAuthorize,
-    );
-    const { id, status } = await gateway.authorize(VAULT.approved);
-    expect(status).toBe('pending');
-    await gateway.pass(HOUR_MS / 6);
-    expect(await gateway.get(id)).toMatchObject({ status: 'approved' });
-    expect(gateway.live()).toBe(1);
+  const refused = (issue: string): Mishap => ({
+    kind: 'instead',
+    carriedOut: false,
+    answer: jsonAnswer(422, { name: 'UNPROCESSABLE_ENTITY', details: [{ issue }] }),
   });
+
+  it.each([
+    'DUPLICATE_INVOICE_ID',
+    'INSTRUMENT_DECLINED',
+    'MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED',
+    'ORDER_ALREADY_AUTHORIZED',
+    'PAYER_ACTION_REQUIRED',
+    'TRANSACTION_REFUSED',
+  ])(
+    'a repeat that would be refused with %s is not needed: the order tells what the first request came to',
+    async (issue) => {
+      gateway.standIn.server.meet({ kind: 'reset_after' }, isAuthorize);
+      gateway.standIn.server.meet(refused(issue), isAuthorize);
+      expect(await gateway.authorize(VAULT.approved)).toMatchObject({ status: 'approved' });
+      expect(gateway.live()).toBe(1);
+    },
+  );
+
+  it.each(['DUPLICATE_INVOICE_ID', 'INSTRUMENT_DECLINED', 'PAYER_ACTION_REQUIRED'])(
+    'where the order cannot be read, a repeat that is refused with %s is no negative',
+    async (issue) => {
+      gateway.standIn.server.meet({ kind: 'reset_after' }, isAuthorize);
+      gateway.standIn.server.meet(
+        { kind: 'instead', carriedOut: false, answer: failures.unavailable },
+        isLook,
+      );
+      gateway.standIn.server.meet(refused(issue), isAuthorize);
+      const { id, status } = await gateway.authorize(VAULT.approved);
+      expect(status).toBe('pending');
+      await gateway.pass(HOUR_MS / 6);
+      expect(await gateway.get(id)).toMatchObject({ status: 'approved' });
+      expect(gateway.live()).toBe(1);
+    },
+  );
 
   it('a capture that is repeated after its key is found by its name, and not made twice', async () => {
     const { id } = await gateway.authorize(VAULT.approved);
@@ -268,10 +288,20 @@ describe('trap 7: what a key is made of', () => {
 });
 
 describe('what a repeat gives', () => {
-  it('after a lost connection the same answer: the caller waits for one authorization', async () => {
+  it('after a lost connection nothing, where the order tells: the caller waits for one authorization', async () => {
     gateway.standIn.server.meet({ kind: 'reset_after' }, isAuthorize);
     expect(await gateway.authorize(VAULT.approved)).toMatchObject({ status: 'approved' });
-    const ids = gateway.authorizeIds();
+    // The order told it.
+    expect(gateway.authorizeIds()).toHaveLength(1);
+    expect(gateway.live()).toBe(1);
+  });
+
+  it('after a request that never arrived it is made under the same key', async () => {
+    gateway.standIn.server.meet({ kind: 'reset_before' }, isAuthorize);
+    expect(await gateway.authorize(VAULT.approved)).toMatchObject({ status: 'approved' });
+    const ids = gateway.standIn.server.requests
+      .filter(isAuthorize)
+      .map(({ headers }) => headers['paypal-request-id']);
     expect(ids).toHaveLength(2);
     expect(new Set(ids).size).toBe(1);
     expect(gateway.live()).toBe(1);
@@ -293,8 +323,8 @@ describe('what a repeat gives', () => {
     expect(quickResolution(unknown, PAYPAL_SEMANTICS, 4_000)).toBe('inquire');
     expect(quickResolution({ ...unknown, code: 'ECONNRESET' }, PAYPAL_SEMANTICS, 4_000)).toBe('replay');
     const waited = (ms: number) => ({ pastDeadlineMs: ms, seenForMs: ms });
-    expect(isNotFoundEvidence(PAYPAL_SEMANTICS, waited(HOUR_MS))).toBe(false);
-    expect(isNotFoundEvidence(PAYPAL_SEMANTICS, waited(HOUR_MS + 1))).toBe(true);
+    expect(isNotFoundEvidence(PAYPAL_SEMANTICS.notFoundAfterMs, waited(HOUR_MS))).toBe(false);
+    expect(isNotFoundEvidence(PAYPAL_SEMANTICS.notFoundAfterMs, waited(HOUR_MS + 1))).toBe(true);
   });
 
   it('a void that is repeated without a key undoes once', async () => {

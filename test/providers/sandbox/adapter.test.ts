@@ -74,6 +74,7 @@ const callOf = (over: Partial<AuthorizeCall> = {}): AuthorizeCall => ({
   brand: 'visa',
   scaRegion: false,
   budget: budget(),
+  isRepeat: false,
   preparedReference: null,
   prepared: () => Promise.reject(new Error('the sandbox takes one step')),
   ...over,
@@ -279,7 +280,7 @@ describe('the answer to an authorization', () => {
     [
       '401 of something on the way',
       () => HttpResponse.html('no', { status: 401 }),
-      { kind: 'rejected', code: 'http_401' },
+      { kind: 'unknown', code: 'http_401' },
     ],
     ['404 of the sandbox', error(404, 'not_found'), { kind: 'rejected', reason: 'configuration' }],
     [

@@ -302,13 +302,15 @@ describe('an error of the sandbox', () => {
 
   it.each<[ErrorAnswer, unknown]>([
     [error(401, 'unauthorized'), rejected('configuration', 'unauthorized')],
-    [error(401, null), rejected('configuration', 'http_401')],
+    [error(401, null), unknown('http_401', null)],
+    [error(403, null), unknown('http_403', null)],
     [error(403, 'forbidden'), rejected('configuration', 'forbidden')],
     [error(429, 'rate_limited', { 'retry-after': '7' }), rejected('rate_limited', 'rate_limited', 7_000)],
-    [error(429, null), rejected('rate_limited', 'http_429', 1_000)],
+    [error(429, null, { 'retry-after': '7' }), unknown('http_429', null)],
+    [error(429, 'rate_limited'), rejected('rate_limited', 'rate_limited', 1_000)],
     [
-      error(429, null, { 'retry-after': 'Mon, 23 Nov 2026 10:00:05 GMT' }),
-      rejected('rate_limited', 'http_429', 5_000),
+      error(429, 'rate_limited', { 'retry-after': 'Mon, 23 Nov 2026 10:00:05 GMT' }),
+      rejected('rate_limited', 'rate_limited', 5_000),
     ],
     [error(400, 'invalid_request'), refused('invalid_request', 'invalid_data', 'no')],
     [error(404, 'invalid_request'), refused('invalid_request', 'invalid_data', 'no')],
@@ -336,9 +338,12 @@ describe('an error of the sandbox', () => {
   });
 
   it.each<[ErrorAnswer, 'refused' | 'unknown' | 'rejected', string]>([
-    [error(401, null), 'rejected', 'http_401'],
+    [error(401, null), 'unknown', 'http_401'],
+    [error(401, 'unauthorized'), 'rejected', 'unauthorized'],
     [error(403, 'forbidden'), 'rejected', 'forbidden'],
-    [error(429, null), 'rejected', 'http_429'],
+    [error(403, null), 'unknown', 'http_403'],
+    [error(429, 'rate_limited'), 'rejected', 'rate_limited'],
+    [error(429, null), 'unknown', 'http_429'],
     [error(402, null), 'unknown', 'http_402'],
     [error(500, null, BEFORE), 'rejected', 'http_500'],
     [error(409, 'capture_refused'), 'refused', 'capture_refused'],
@@ -383,10 +388,10 @@ describe('an error of the sandbox', () => {
 
   it('a limit says how long to wait, nothing else does', () => {
     const wait = { 'retry-after': '3' };
-    expect(operationOutcomeOfError(error(429, null, wait), 'voids', deps)).toMatchObject({
+    expect(operationOutcomeOfError(error(429, 'rate_limited', wait), 'voids', deps)).toMatchObject({
       retryAfterMs: 3000,
     });
-    expect(operationOutcomeOfError(error(401, null, wait), 'voids', deps)).toMatchObject({
+    expect(operationOutcomeOfError(error(401, 'unauthorized', wait), 'voids', deps)).toMatchObject({
       retryAfterMs: null,
     });
   });

@@ -13,7 +13,10 @@ import { shippedDeclineTables } from '../shipped-decline-tables.ts';
 
 const declineTables = await shippedDeclineTables();
 
-type Means = { readonly token: string } | { readonly fault: Omit<FaultBody, 'provider'> };
+type Means = Arranged | { readonly fault: Omit<FaultBody, 'provider'> };
+
+/** Its statuses without its own error are in the tests of its codes. */
+const NOBODY_BETWEEN = { skip: 'nobody stands between the gateway and the sandbox' };
 
 const MEANS: Readonly<Record<Situation, Means>> = {
   approve: { token: 'tok_visa' },
@@ -32,12 +35,17 @@ const MEANS: Readonly<Record<Situation, Means>> = {
   truncate_answer: { fault: { kind: 'truncated' } },
   answer_garbage: { fault: { kind: 'garbage' } },
   answer_wrong_amount: { fault: { kind: 'wrong_amount' } },
+  answer_wrong_currency: { fault: { kind: 'wrong_currency' } },
   answer_wrong_reference: { fault: { kind: 'wrong_reference' } },
   rate_limit: { fault: { kind: 'rate_limited', retry_after: 7 } },
   refuse_credentials: { fault: { kind: 'unauthorized' } },
   fail_not_processed: { fault: { kind: 'error', status: 503, processed: false } },
   fail_processed: { fault: { kind: 'error', status: 500, processed: true } },
   fail_unprocessed_unsaid: { fault: { kind: 'error', status: 502, processed: false, ambiguous: true } },
+  bare_401: NOBODY_BETWEEN,
+  bare_403: NOBODY_BETWEEN,
+  bare_404: NOBODY_BETWEEN,
+  bare_429: NOBODY_BETWEEN,
 };
 
 const FAULT_OF = {
@@ -56,13 +64,16 @@ providerContract('sandbox', {
       provider: createSandboxProvider(contract, { clock, declineTables: () => declineTables }),
       async arrange(situation): Promise<Arranged> {
         const means = MEANS[situation];
-        if ('token' in means) return means;
+        if ('token' in means || 'skip' in means) return means;
         await sandbox.addFault({ provider: 'sandbox-a', ...means.fault });
         return { token: 'tok_visa' };
       },
+      findWanting: () => ({ skip: 'nothing makes the sandbox refuse a repeat of what it took before' }),
       async fail(operation, how) {
+        if (how === 'bare_403') return NOBODY_BETWEEN;
         const kind = FAULT_OF[how];
         await sandbox.addFault({ provider: 'sandbox-a', operation, kind });
+        return undefined;
       },
       books: () =>
         sandbox.ledger().authorizations.map((entry) => ({

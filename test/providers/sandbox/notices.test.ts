@@ -37,6 +37,7 @@ const ASKED: NoticeSubject = {
     operationAsked('capture', 'cap_a_2', 1000),
     operationAsked('refund', 'ref_a_3', 400),
   ],
+  operationReferences: [],
 };
 
 const AUTHORIZATION = {
@@ -144,7 +145,7 @@ describe('what is read', () => {
     ['a reference that is one', bodyOf('void.confirmed', { ...OPERATION, reference: '4111.1111.1111.1111' })],
     ['an account that is one', bodyOf('void.confirmed', OPERATION, { provider: '4111 1111 1111 1111' })],
   ])('%s is malformed', (_, body) => {
-    expect(signed(body)).toEqual({ kind: 'refused', reason: 'malformed' });
+    expect(signed(body)).toMatchObject({ kind: 'refused', reason: 'malformed' });
   });
 
   it('keeps nothing but what evidence needs', () => {

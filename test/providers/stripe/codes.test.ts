@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../../src/core/attempt.ts';
+import type { AuthorizationRequest } from '../../../src/core/authorization.ts';
 import type { CardBrand } from '../../../src/core/card.ts';
 import { judgeOutcome } from '../../../src/core/failover.ts';
 import {
@@ -13,7 +14,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { sampleRequest } from '../../support/sample-request.ts';
 import { shippedDeclineTables } from '../shipped-decline-tables.ts';
 import { stripeByScript } from './stripe-fixture.ts';
-import { errorBody, failedCharge, intentBody } from './stripe-objects.ts';
+import { chargeBody, errorBody, failedCharge, heldIntent, intentBody } from './stripe-objects.ts';
 
 const declineTables = await shippedDeclineTables();
 const deps = { clock: new FakeClock(), declineTables: () => declineTables };
@@ -268,12 +269,131 @@ describe('the strictest of all that is told', () => {
     expect(outcome.kind).toBe(kind);
   });
 
-  it('65 of Mastercard after an authentication is a limit', () => {
-    const threeDs = { eci: '02', cavv: null, dsTransactionId: 'd', version: '2.2.0', exemption: null };
+  it.each([
+    [{ eci: '02', dsTransactionId: 'd' }, 'soft_decline_issuer'],
+    [{ eci: '02', dsTransactionId: null }, 'soft_decline_issuer'],
+    [{ eci: null, dsTransactionId: 'd' }, 'soft_decline_issuer'],
+    [{ eci: null, dsTransactionId: null }, 'authentication_required'],
+  ])('65 of Mastercard after an authentication is a limit: %j', (told, category) => {
+    const threeDs = { cavv: null, version: '2.2.0', exemption: null, ...told };
     const request = sampleRequest({ threeDs });
     const error = { decline_code: 'generic_decline', network_decline_code: '65' };
     const outcome = refusedWith(error, {}, asked({ ...mastercard, scaRegion: true, request }));
-    expect(categoryOf(outcome)).toBe('soft_decline_issuer');
+    expect(categoryOf(outcome)).toBe(category);
+  });
+});
+
+describe('what an intent stands for, at the edges', () => {
+  const read = (intent: Told, request: Partial<AuthorizationRequest> = {}) =>
+    outcomeOfIntent(wireIntent.parse(intent), asked({ request: sampleRequest(request) }), deps);
+  const mismatch = { kind: 'unknown', code: 'answer_mismatch', providerReference: 'pi_1' };
+  const ofYen = { amount: { value: 4999, currency: 'JPY' } };
+  const inKronur = { amount: { value: 50, currency: 'ISK' } };
+  const kronur = { amount: 5000, currency: 'isk' };
+  const card = (over: Told) => chargeBody({ payment_method_details: { type: 'card', card: over } });
+  const link = { network: 'visa', network_transaction_id: 'nti1' };
+  const { latest_charge: _, ...chargeless } = intentBody({ status: 'canceled' });
+
+  it.each<[string, Told, Partial<AuthorizationRequest>, object]>([
+    ['another amount under our name', heldIntent({ amount: 5000 }), {}, mismatch],
+    [
+      'another name',
+      heldIntent({ metadata: { pointsman_attempt: 'att_a_2' } }),
+      {},
+      { ...mismatch, providerReference: null },
+    ],
+    [
+      'a charge in another currency',
+      heldIntent({ latest_charge: chargeBody({ currency: 'usd' }) }),
+      {},
+      mismatch,
+    ],
+    [
+      'the least of it held',
+      heldIntent({ amount_capturable: 1 }),
+      {},
+      { kind: 'partially_approved', authorizedAmount: 1 },
+    ],
+    ['nothing of it held', heldIntent({ amount_capturable: 0 }), {}, mismatch],
+    [
+      'a part of a unit held',
+      heldIntent({ ...kronur, amount_capturable: 4950, latest_charge: 'ch_1' }),
+      inKronur,
+      mismatch,
+    ],
+    ['never charged, in fewer words', chargeless, {}, { kind: 'rejected', reason: 'cancelled' }],
+    [
+      'undone, the least',
+      intentBody({ status: 'canceled', latest_charge: chargeBody({ amount: 1 }) }),
+      {},
+      { kind: 'partially_approved', authorizedAmount: 1, reversal: 'confirmed' },
+    ],
+    [
+      'undone, nothing',
+      intentBody({ status: 'canceled', latest_charge: chargeBody({ amount: 0 }) }),
+      {},
+      mismatch,
+    ],
+    [
+      'undone, a part of a unit',
+      intentBody({
+        ...kronur,
+        status: 'canceled',
+        latest_charge: chargeBody({ amount: 4950, currency: 'isk' }),
+      }),
+      inKronur,
+      mismatch,
+    ],
+    [
+      'undone and refused at once',
+      intentBody({
+        status: 'canceled',
+        last_payment_error: { type: 'card_error', code: 'card_declined' },
+        latest_charge: chargeBody(),
+      }),
+      {},
+      mismatch,
+    ],
+    [
+      'held, of a whole unit',
+      heldIntent({ amount: 4999, currency: 'jpy', latest_charge: 'ch_1' }),
+      ofYen,
+      { kind: 'approved' },
+    ],
+  ])('%s', (_name, intent, request, expected) => {
+    expect(read(intent, request)).toMatchObject(expected);
+  });
+
+  it.each<[string, Told, object]>([
+    ['neither transaction nor end', {}, {}],
+    ['no network', { ...link, network: null }, {}],
+    ['no transaction', { network: 'visa' }, {}],
+    ['an end that is none', { capture_before: null }, {}],
+    ['an end that is text', { capture_before: 'soon' }, {}],
+    ['an end', { capture_before: 1_796_032_800 }, { expiresAtMs: 1_796_032_800_000 }],
+  ])('an approval with %s', (_name, over, validity) => {
+    expect(read(heldIntent({ latest_charge: card(over) }))).toStrictEqual({
+      kind: 'approved',
+      providerReference: 'pi_1',
+      networkTransaction: null,
+      ...validity,
+    });
+  });
+
+  it('an id that repeats the card is not kept', () => {
+    const intent = { ...wireIntent.parse(heldIntent()), id: 'pi_4571736000000000' };
+    const malformed = { kind: 'unknown', code: 'answer_malformed', providerReference: null };
+    expect(outcomeOfIntent(intent, asked(), deps)).toEqual(malformed);
+  });
+
+  it('a reason of the charge counts only where there is no error', () => {
+    const told = { type: 'card_error', code: 'expired_card' };
+    expect(refusedWith(told, { reason: 'lost_card' })).toMatchObject({ decline: { code: 'expired_card' } });
+    const refused = intentBody({
+      status: 'requires_payment_method',
+      latest_charge: failedCharge({ reason: 'lost_card' }),
+    });
+    expect(read(refused)).toMatchObject({ decline: { code: 'lost_card' } });
   });
 });
 
@@ -307,14 +427,17 @@ describe('the transport table', () => {
     [400, null, 'rejected transient', 'unknown'],
     [400, { type: 'invalid_request_error', code: 'parameter_missing' }, 'declined config', null],
     [400, { type: 'idempotency_error' }, 'unknown', null],
-    [401, null, 'rejected configuration', 'rejected configuration'],
+    [401, null, 'rejected configuration', 'unknown'],
+    [401, { type: 'invalid_request_error' }, 'rejected configuration', 'rejected configuration'],
     [402, { type: 'card_error', code: 'card_declined' }, 'declined soft_decline_issuer', null],
-    [403, null, 'rejected configuration', 'rejected configuration'],
+    [403, null, 'rejected configuration', 'unknown'],
+    [403, { type: 'invalid_request_error' }, 'rejected configuration', 'rejected configuration'],
     [404, null, 'rejected configuration', 'unknown'],
     [404, { code: 'resource_missing' }, 'rejected configuration', null],
     [408, null, 'rejected transient', 'unknown'],
     [409, { code: 'idempotency_key_in_use' }, 'unknown', 'unknown'],
     [424, null, 'rejected transient', 'unknown'],
+    [429, null, 'rejected rate_limited', 'unknown'],
     [429, { code: 'rate_limit' }, 'rejected rate_limited', 'rejected rate_limited'],
     [429, { code: 'lock_timeout' }, 'rejected rate_limited', 'unknown'],
     [500, { type: 'api_error' }, 'rejected transient', 'unknown'],

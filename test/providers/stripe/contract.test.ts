@@ -5,7 +5,13 @@ import {
   providerContract,
   type Situation,
 } from '../../contracts/provider-contract.ts';
-import { distorted, jsonAnswer, type Mishap, type StandInRequest } from '../../support/psp-stand-in.ts';
+import {
+  blockedOnTheWayBack,
+  distorted,
+  jsonAnswer,
+  type Mishap,
+  type StandInRequest,
+} from '../../support/psp-stand-in.ts';
 import { sampleContract } from '../../support/sample-ruleset.ts';
 import { shippedDeclineTables } from '../shipped-decline-tables.ts';
 import { STAND_IN_KEY, StripeStandIn } from './stripe-stand-in.ts';
@@ -47,6 +53,10 @@ const MEANS: Readonly<Record<Exclude<Situation, 'refuse_connections'>, Means>> =
     on: 'confirm',
     mishap: distorted((intent) => ({ ...intent, amount: 1, amount_capturable: 1 })),
   },
+  answer_wrong_currency: {
+    on: 'confirm',
+    mishap: distorted((intent) => ({ ...intent, currency: 'usd' })),
+  },
   answer_wrong_reference: {
     on: 'confirm',
     mishap: distorted((intent) => ({ ...intent, metadata: { pointsman_attempt: 'att_other_1' } })),
@@ -66,6 +76,10 @@ const MEANS: Readonly<Record<Exclude<Situation, 'refuse_connections'>, Means>> =
   fail_not_processed: { on: 'create', mishap: instead(false, failure(500)) },
   fail_processed: { on: 'confirm', mishap: instead(true, failure(500)) },
   fail_unprocessed_unsaid: { on: 'confirm', mishap: instead(false, failure(502)) },
+  bare_401: { on: 'confirm', mishap: blockedOnTheWayBack(401) },
+  bare_403: { on: 'confirm', mishap: blockedOnTheWayBack(403) },
+  bare_404: { on: 'confirm', mishap: blockedOnTheWayBack(404) },
+  bare_429: { on: 'confirm', mishap: blockedOnTheWayBack(429) },
 };
 
 /** Which requests an operation makes. */
@@ -120,13 +134,20 @@ providerContract('stripe', {
         standIn.server.meet(means.mishap, means.on === 'create' ? isCreate : isPost('/confirm'));
         return { token: 'cus_1/pm_fine' };
       },
+      findWanting() {
+        const answer = failure(400, { type: 'invalid_request_error', code: 'parameter_missing' });
+        standIn.server.meet(instead(false, answer), isPost('/confirm'));
+        return undefined;
+      },
       async fail(operation, how) {
         const mishap: Mishap =
           how === 'lost'
             ? { kind: 'reset_after' }
             : how === 'unprocessed'
               ? instead(false, failure(401, { type: 'invalid_request_error' }))
-              : misstated(how);
+              : how === 'bare_403'
+                ? blockedOnTheWayBack(403)
+                : misstated(how);
         standIn.server.meet(mishap, REQUESTS[operation]);
       },
       books: () => standIn.books(),

@@ -65,6 +65,7 @@ describe('about an attempt', () => {
       attemptEvidence({
         ...APPROVED,
         networkTransaction: { id: 'nti1', network: 'visa', date: '2026-11-23' },
+        expiresAtMs: Date.UTC(2026, 10, 30, 10),
       }),
     ],
     [

@@ -214,6 +214,7 @@ describe('whatever is sent in the name of Stripe', () => {
     scaRegion: false,
     providerReference: 'pi_1',
     operations: [],
+    operationReferences: [],
   } as const;
 
   const read = (body: string, secret: string) => {

@@ -43,7 +43,11 @@ describe('signatures', () => {
   it("takes Stripe's own example for signed, and for no event of use", () => {
     const example = JSON.stringify({ id: 'evt_test_webhook', object: 'event' }, null, 2);
     const vector = '8920d0e64a38d2b0d84217cf4360f9157d30634c5e29d55d27910dc797612567';
-    expect(read(example, `t=${NOW_S},v1=${vector}`)).toEqual({ kind: 'refused', reason: 'malformed' });
+    expect(read(example, `t=${NOW_S},v1=${vector}`)).toEqual({
+      kind: 'refused',
+      reason: 'malformed',
+      member: 'livemode',
+    });
     expect(
       read(example, `t=${NOW_S},v1=${vector.replace(/.$/, (last) => (last === '0' ? '1' : '0'))}`),
     ).toEqual(REFUSED);
@@ -273,6 +277,6 @@ describe('what is kept of an event', () => {
       event('v1.billing.meter.error_report_triggered', {}, { object: 'v2.core.event' }),
     ],
   ])('is refused as malformed: %s', (_name, body) => {
-    expect(signed(body)).toEqual({ kind: 'refused', reason: 'malformed' });
+    expect(signed(body)).toMatchObject({ kind: 'refused', reason: 'malformed' });
   });
 });

@@ -109,7 +109,19 @@ describe('a capture', () => {
       { capture: fails(401, { code: 'api_key_expired' }) },
       { kind: 'rejected', code: 'api_key_expired', retryAfterMs: null },
     ],
-    ['403', { capture: fails(403, {}) }, { kind: 'rejected', code: 'http_403', retryAfterMs: null }],
+    [
+      "401 in another gateway's words",
+      { capture: json({ error: { code: 401, message: 'no', status: 'UNAUTHENTICATED' } }, 401) },
+      { kind: 'unknown', code: 'http_401' },
+    ],
+    ['a bare 401', { capture: json({}, 401) }, { kind: 'unknown', code: 'http_401' }],
+    ['a bare 403', { capture: json({}, 403) }, { kind: 'unknown', code: 'http_403' }],
+    ['a bare 429', { capture: json({}, 429) }, { kind: 'unknown', code: 'http_429' }],
+    [
+      '403',
+      { capture: fails(403, { code: 'secret_key_required' }) },
+      { kind: 'rejected', code: 'secret_key_required', retryAfterMs: null },
+    ],
     [
       '429',
       { capture: fails(429, { code: 'lock_timeout' }, { 'retry-after': '2' }) },

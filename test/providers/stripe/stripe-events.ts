@@ -11,6 +11,7 @@ export const subject = (over: Partial<NoticeSubject> = {}): NoticeSubject => ({
   scaRegion: false,
   providerReference: 'pi_1',
   operations: [],
+  operationReferences: [],
   ...over,
 });
 

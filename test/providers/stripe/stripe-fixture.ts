@@ -26,7 +26,11 @@ export const APPROVED = {
   kind: 'approved',
   providerReference: 'pi_1',
   networkTransaction: { id: 'nti1', network: 'visa', date: '2026-11-23' },
+  expiresAtMs: Date.UTC(2026, 10, 30, 10),
 };
+
+/** The same without its charge: neither the network's transaction nor its end is told. */
+export const UNTOLD = { kind: 'approved', providerReference: 'pi_1', networkTransaction: null };
 
 export const API_KEY = 'sk_test_4eC39';
 
@@ -147,6 +151,7 @@ export const callOf = (over: Partial<AuthorizeCall> = {}): AuthorizeCall => ({
   brand: 'visa',
   scaRegion: false,
   budget: budget(),
+  isRepeat: false,
   preparedReference: null,
   prepared: async () => true,
   ...over,

@@ -123,6 +123,11 @@ export function refundBody(over: Over = {}): Record<string, unknown> {
 /** An error as Stripe answers it. */
 export function errorBody(error: Over): Record<string, unknown> {
   return {
-    error: { message: 'pm_1 4571736000000000', request_log_url: 'https://dashboard.stripe.com/x', ...error },
+    error: {
+      type: 'invalid_request_error',
+      message: 'pm_1 4571736000000000',
+      request_log_url: 'https://dashboard.stripe.com/x',
+      ...error,
+    },
   };
 }

@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { open, readFile, rename } from 'node:fs/promises';
+import { z } from 'zod';
+import { CELL_NAMES, type SavedApprovals } from '../core/scoring/approval-model.ts';
+import type { SavedTally } from '../core/scoring/tally-table.ts';
+import type { Clock } from '../gateway/ports.ts';
+
+const FORMAT = 'pointsman-learner-1';
+/** Bytes of a tally. */
+const TALLY = 26;
+/** Tallies that are written down at once; others get their turn between. */
+const AT_ONCE = 5_000;
+/** What was learned counts half as much for every week that nobody learned. */
+const HALF_LIFE_MS = 7 * 24 * 60 * 60_000;
+
+const headerSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  cell_names: z.literal(CELL_NAMES),
+  saved_at_ms: z.number(),
+  providers: z.array(z.string()),
+  sha256: z.string(),
+});
+
+/** What is kept across restarts. */
+interface Restorable {
+  saved(): SavedApprovals;
+  restore(tally: SavedTally, providers: readonly string[], trust: number): void;
+}
+
+export interface LearnerFileDeps {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly learner: Restorable;
+  /** Told when the state cannot be written; payments go on. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** How a start found what was saved. */
+export type Restored =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'restored'; readonly tallies: number; readonly ageMs: number }
+  /** It is left where it is until the next save, and learning begins anew. */
+  | { readonly kind: 'refused'; readonly problem: string };
+
+/**
+ * Keeps what was learned about approval in a file, so that a restart does not begin at the prior. A copy is made at once
+ * and written beside the road, into a new file that takes the old one's place when it is complete: a crash leaves the
+ * one before. It holds no card data: cells are hashes.
+ */
+export class LearnerFile {
+  readonly #deps: LearnerFileDeps;
+  #cancel = () => {};
+  #closed = false;
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor(deps: LearnerFileDeps) {
+    this.#deps = deps;
+  }
+
+  async restore(): Promise<Restored> {
+    let bytes: Buffer;
+    try {
+      bytes = await readFile(this.#deps.path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'nothing' };
+      return { kind: 'refused', problem: String(error) };
+    }
+    const read = readHeader(bytes);
+    if (typeof read === 'string') return { kind: 'refused', problem: read };
+    const ageMs = Math.max(0, this.#deps.clock.wallMs() - read.savedAtMs);
+    const trust = 2 ** (-ageMs / HALF_LIFE_MS);
+    const count = read.body.length / TALLY;
+    for (let index = 0; index < count; index += 1) {
+      this.#deps.learner.restore(tallyAt(read.body, index * TALLY), read.providers, trust);
+    }
+    return { kind: 'restored', tallies: count, ageMs };
+  }
+
+  /** Saves again and again, until {@link close}. */
+  keep(everyMs: number): void {
+    this.#cancel = this.#deps.clock.after(everyMs, () => {
+      void this.save().then(() => (this.#closed ? undefined : this.keep(everyMs)));
+    });
+  }
+
+  /** Writes what is known now. Never rejects: what fails is told. One after the other. */
+  save(): Promise<void> {
+    this.#saving = this.#saving.then(() => this.#write()).catch(this.#deps.onFailed);
+    return this.#saving;
+  }
+
+  /** Saves once more, and ends. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancel();
+    await this.save();
+  }
+
+  async #write(): Promise<void> {
+    const { learner, clock, path } = this.#deps;
+    const { providers, tallies } = learner.saved();
+    const savedAtMs = clock.wallMs();
+    const chunks: Buffer[] = [];
+    const hash = createHash('sha256');
+    let chunk: SavedTally[] = [];
+    const take = () => {
+      const bytes = encoded(chunk);
+      hash.update(bytes);
+      chunks.push(bytes);
+      chunk = [];
+    };
+    for (const tally of tallies) {
+      chunk.push(tally);
+      if (chunk.length < AT_ONCE) continue;
+      take();
+      await new Promise(setImmediate);
+    }
+    take();
+    const header = {
+      format: FORMAT,
+      cell_names: CELL_NAMES,
+      saved_at_ms: savedAtMs,
+      providers,
+      sha256: hash.digest('hex'),
+    };
+    const file = await open(`${path}.new`, 'w', 0o600);
+    try {
+      await file.writeFile(Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), ...chunks]));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${path}.new`, path);
+  }
+}
+
+interface Read {
+  readonly savedAtMs: number;
+  readonly providers: readonly string[];
+  readonly body: Buffer;
+}
+
+/** The parts of a file, or what is wrong with it. */
+function readHeader(bytes: Buffer): Read | string {
+  const end = bytes.indexOf(0x0a);
+  if (end < 0) return 'the first line is not complete';
+  let header: unknown;
+  try {
+    header = JSON.parse(bytes.subarray(0, end).toString('utf8'));
+  } catch {
+    return 'the first line is no JSON';
+  }
+  const parsed = headerSchema.safeParse(header);
+  if (!parsed.success) return `the first line is not that of ${FORMAT} with cell names ${CELL_NAMES}`;
+  const body = bytes.subarray(end + 1);
+  const { saved_at_ms: savedAtMs, providers, sha256 } = parsed.data;
+  const isWhole = createHash('sha256').update(body).digest('hex') === sha256;
+  if (!isWhole || body.length % TALLY !== 0) return 'the content is not what its checksum says';
+  return { savedAtMs, providers, body };
+}
+
+function encoded(tallies: readonly SavedTally[]): Buffer {
+  const bytes = Buffer.alloc(tallies.length * TALLY);
+  for (const [index, tally] of tallies.entries()) {
+    const at = index * TALLY;
+    bytes.writeUInt32LE(tally.low, at);
+    bytes.writeUInt32LE(tally.high, at + 4);
+    bytes.writeUInt16LE(tally.provider, at + 8);
+    bytes.writeFloatLE(tally.approved, at + 10);
+    bytes.writeFloatLE(tally.total, at + 14);
+    bytes.writeUInt32LE(tally.at, at + 18);
+    bytes.writeUInt32LE(tally.fastUntil, at + 22);
+  }
+  return bytes;
+}
+
+function tallyAt(bytes: Buffer, at: number): SavedTally {
+  return {
+    low: bytes.readUInt32LE(at),
+    high: bytes.readUInt32LE(at + 4),
+    provider: bytes.readUInt16LE(at + 8),
+    approved: bytes.readFloatLE(at + 10),
+    total: bytes.readFloatLE(at + 14),
+    at: bytes.readUInt32LE(at + 18),
+    fastUntil: bytes.readUInt32LE(at + 22),
+  };
+}

@@ -1,0 +1,94 @@
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeSampleJournal } from '../stores/sqlite/sample-journal.ts';
+import { type TemporaryFolder, temporaryFolder } from '../stores/sqlite/temporary-folder.ts';
+import { paymentBody } from '../support/gateway-files.ts';
+import { startGateway } from '../support/start-gateway.ts';
+import { runScript } from './run-script.ts';
+
+const SHIPPED = fileURLToPath(new URL('../../routing-rules', import.meta.url));
+const SPLIT =
+  'rules:\n  - name: all\n    then: { split: { sandbox-a: 50, sandbox-b: 50 }, attempts_max: 1 }\n';
+
+let folder: TemporaryFolder;
+beforeAll(() => {
+  folder = temporaryFolder();
+});
+afterAll(() => folder.remove());
+
+/** A copy of the shipped rules with other rules in it. */
+function rulesFolder(name: string, rules: string): string {
+  const path = join(folder.path, name);
+  cpSync(SHIPPED, path, { recursive: true });
+  writeFileSync(join(path, 'rules.yaml'), rules);
+  return path;
+}
+
+const replay = (...args: readonly string[]) => runScript('replay.ts', args);
+
+describe('npm run replay', () => {
+  it('tells what other rules would have come to on the payments of a gateway', {
+    timeout: 60_000,
+  }, async () => {
+    const rules = rulesFolder(
+      'only-b',
+      SPLIT.replace(/then: .*/, 'then: { priority: [sandbox-b], attempts_max: 1 }'),
+    );
+    const gateway = await startGateway({ rules: SPLIT });
+    const payments = 400;
+    for (let at = 0; at < payments; at += 20) {
+      await Promise.all(
+        Array.from({ length: 20 }, async (_, index) => {
+          const reference = `order-${at + index}`;
+          const { status } = await gateway.authorize(paymentBody(reference), reference);
+          expect(status).toBe(201);
+        }),
+      );
+    }
+    const running = await replay('--rules', rules, '--data', gateway.folders.data);
+    expect(running).toMatchObject({ code: 2, stderr: expect.stringContaining('in use by a gateway') });
+    await gateway.stop();
+
+    const told = await replay('--rules', rules, '--data', gateway.folders.data, '--json');
+    expect(told, told.stderr).toMatchObject({ code: 0, stderr: '' });
+    const result = JSON.parse(told.stdout);
+    expect(result.all.approval).toMatchObject({ payments, supported: true, selfNormalised: 1, recorded: 1 });
+    expect(result.all.approval.effectiveSampleSize).toBeGreaterThan(150);
+    expect(result.all.providers).toContainEqual({
+      provider: 'sandbox-b',
+      recorded: expect.any(Number),
+      replayed: 1,
+    });
+    expect(result.verdict.kind).toBe('no_difference');
+
+    const words = await replay('--rules', rules, '--data', gateway.folders.data);
+    expect(words.stdout).toMatch(/^No difference can be told: 0\.00 points/);
+    expect(words.stdout).toMatch(/\nall +400 +100\.00 % +100\.00 %/);
+    expect(await replay('--rules', rules, '--data', gateway.folders.data)).toEqual(words);
+    const later = await replay('--rules', rules, '--data', gateway.folders.data, '--from', '2099-01-01');
+    expect(later.stdout).toMatch(/^Cannot say: no payment was recorded/);
+  });
+
+  it('refuses what it cannot replay, in words', async () => {
+    await writeSampleJournal(join(folder.path, 'journal.sqlite'));
+    const bad = rulesFolder('bad', SPLIT.replace('sandbox-b', 'sandbox-x'));
+    const cases: readonly (readonly [readonly string[], RegExp])[] = [
+      [[], /--rules is missing[\s\S]*usage:/],
+      [['--what'], /--what[\s\S]*usage:/],
+      [['--rules', bad, '--data', folder.path], /rules\.yaml:3:\d+ .*unknown provider "sandbox-x"/],
+      [['--rules', SHIPPED, '--data', '/nowhere'], /\/nowhere\/journal\.sqlite is not there/],
+      [['--rules', SHIPPED, '--from', 'yesterday'], /--from yesterday: expected a day/],
+      [['--rules', SHIPPED, '--seed=-1'], /--seed -1: expected a whole number/],
+    ];
+    for (const [args, message] of cases) {
+      const { code, stdout, stderr } = await replay(...args);
+      expect([code, stdout], stderr).toEqual([2, '']);
+      expect(stderr).toMatch(message);
+    }
+    const help = await replay('--help');
+    expect([help.code, help.stdout.startsWith('Tells what other rules')]).toEqual([0, true]);
+    expect(await replay('--rules', SHIPPED, '--data', folder.path)).toMatchObject({ code: 0 });
+  });
+});
