@@ -31,6 +31,7 @@ import { cardIdentity } from './core/scheme/card-identity.ts';
 import type { SchemeRules } from './core/scheme/scheme-rules.ts';
 import { renderAuthorization } from './edge/answer.ts';
 import { createApp } from './edge/app.ts';
+import { renderDecision } from './edge/decision-answer.ts';
 import type { ProviderSnapshot } from './edge/edge-deps.ts';
 import { renderEvent } from './edge/event-answer.ts';
 import { renderOperation } from './edge/operation-answer.ts';
@@ -48,6 +49,7 @@ import { JournalWatch } from './guards/journal-watch.ts';
 import { Lanes } from './guards/lanes.ts';
 import { LearnerFile, type Restored } from './guards/learner-file.ts';
 import { OutcomeLearner } from './guards/outcome-learner.ts';
+import { ReportingAccounts } from './guards/reporting-accounts.ts';
 import { SlidingRetryBudget } from './guards/sliding-retry-budget.ts';
 import { systemClock } from './guards/system-clock.ts';
 import { systemRandomness } from './guards/system-randomness.ts';
@@ -319,6 +321,7 @@ function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
     // At most a tenth (payments reference, invariant 37); what is over is left to the resolver.
     quickBudget: new SlidingRetryBudget(clock, { ratio: 0.1, floor: 50 }),
     learner: parts.learner,
+    accounts: new ReportingAccounts(clock, parts.lanes, parts.learner),
     rulesets: rules,
     cards: parts.cards,
     schemeGuard: {
@@ -339,6 +342,7 @@ function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
     sightings: new Sightings(clock),
     renderAnswer: renderAuthorization,
     renderOperation,
+    renderDecision,
     owner: `${hostname()}-${process.pid}-${randomness.id('own')}`,
     // The embedded journal is locked for this process.
     soleOwner: true,
@@ -354,6 +358,8 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
   const { journal, lanes } = parts;
   return createApp({
     authorize: (command) => gateway.authorize(command),
+    decide: (command) => gateway.decide(command),
+    report: (command) => gateway.report(command),
     operate: (command) => gateway.operate(command),
     resolve: (command) => gateway.resolve(command),
     resolveOperation: (command) => gateway.resolveOperation(command),

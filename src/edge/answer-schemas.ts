@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { OUTCOME_KINDS } from '../core/attempt.ts';
 import { AUTHORIZATION_STATUSES } from '../core/authorization.ts';
+import { STEP_REASONS } from '../core/caller-decision.ts';
 import { DECLINE_CATEGORIES } from '../core/declines/decline.ts';
 import { FOLLOW_ON_REFUSALS } from '../core/follow-on.ts';
 import { OPERATION_KINDS, OPERATION_PURPOSES, OPERATION_STATUSES } from '../core/operation.ts';
@@ -168,6 +169,41 @@ export const authorizationAnswerSchema = z
     }),
   })
   .openapi('Authorization');
+
+/** The answer to a decision for a caller that sends itself. */
+export const decisionAnswerSchema = z
+  .strictObject({
+    id: z.string().openapi({ example: 'dec_bcdfghjkmnpqrstvwxyzB' }),
+    live: z.boolean().openapi({ description: 'False for sandbox providers.' }),
+    provider: nullableText.openapi({
+      description: 'To be tried first; null: nobody may be tried, see decline.',
+    }),
+    ranking: z.array(z.string()).openapi({
+      description:
+        'Those that could be tried now, in order. Whom to try after the first is answered to its report: never go on by ' +
+        'this list after an outcome that is not known.',
+    }),
+    decline: declineSchema.nullable().openapi({
+      description: 'Why nobody may be tried: a ceiling of the card scheme, and until when.',
+    }),
+    routing: routingSchema,
+    expires_at: z.iso.datetime().openapi({
+      description: 'From then on nobody else is offered; reports are still taken.',
+    }),
+  })
+  .openapi('Decision');
+
+/** The answer to a report. */
+export const nextStepSchema = z
+  .strictObject({
+    next: z.string().openapi({
+      description:
+        'A provider to try now; stop: try nobody; wait: try nobody, find out what became of the attempt, and report that.',
+      example: 'sandbox-b',
+    }),
+    reason: z.enum(STEP_REASONS),
+  })
+  .openapi('NextStep');
 
 export const authorizationPageSchema = z
   .strictObject({ data: z.array(authorizationAnswerSchema), next_cursor: nullableText })
@@ -389,6 +425,23 @@ export const problemSchema = z
     operation_id: z.string().optional(),
     operation_status: z.enum(OPERATION_STATUSES).nullable().optional(),
     attempt_id: z.string().optional(),
+    offered: z
+      .array(
+        z.strictObject({ attempt: z.int(), provider: z.string(), outcome: z.enum(OUTCOME_KINDS).nullable() }),
+      )
+      .optional()
+      .openapi({ description: 'Who was to be tried, and what was reported of it.' }),
+    recorded: z
+      .strictObject({
+        outcome: z.enum(OUTCOME_KINDS),
+        code: nullableText,
+        network_code: nullableText,
+        advice: nullableText,
+        next: z.string(),
+        reason: z.enum(STEP_REASONS),
+      })
+      .optional()
+      .openapi({ description: 'What was reported before, and answered.' }),
     outcome: z.enum(OUTCOME_KINDS).nullable().optional(),
     rule: nullableText.optional(),
     candidates: z.array(candidateSchema).optional(),

@@ -50,7 +50,7 @@ function networkTransactionAnswer(found: Authorization['networkTransaction']) {
 }
 
 /** Fraud, lost and stolen are told to nobody outside: codes that say so are masked, here and in the attempts. */
-function declineAnswer(decline: Decline | null) {
+export function declineAnswer(decline: Decline | null) {
   if (decline === null) return null;
   const masked = maskDecline(decline);
   return {
@@ -89,7 +89,8 @@ function missingNote({ provider, outcome }: Attempt): readonly string[] {
     : [];
 }
 
-function routingAnswer(routing: RoutingDecision, attempts: readonly Attempt[]) {
+/** The explanation of a decision as answers show it, with what attempts have shown since. */
+export function routingAnswer(routing: RoutingDecision, attempts: readonly Attempt[]) {
   return {
     ruleset: routing.ruleset,
     rule: routing.rule,

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { attemptRoutes } from './attempt-routes.ts';
 import { authorizationRoutes } from './authorization-routes.ts';
+import { decisionRoutes } from './decision-routes.ts';
 import { documentRoutes } from './document-routes.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import type { EdgeEnv } from './endpoint.ts';
@@ -21,6 +22,7 @@ import { webhookRoutes } from './webhook-routes.ts';
 export function createApp(deps: EdgeDeps): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>();
   authorizationRoutes(app, deps);
+  decisionRoutes(app, deps);
   historyRoutes(app, deps);
   followOnRoutes(app, deps);
   attemptRoutes(app, deps);

@@ -1,14 +1,11 @@
-import { hash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
 import { AUTHORIZATION_STATUSES } from '../core/authorization.ts';
 import type { CandidateExplanation } from '../core/decision.ts';
-import { fingerprintedBody } from '../core/idempotency.ts';
 import type { AuthorizationFilter } from '../gateway/ports.ts';
 import type { AuthorizeResult } from '../gateway/road-results.ts';
 import { aboutAuthorization, answeredResponse, keyReused, seconds } from './about-authorization.ts';
 import { candidateAnswer, renderAuthorization } from './answer.ts';
-import { authorizationBodySchema, authorizationRequestOf } from './authorization-body.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import { coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
@@ -17,9 +14,8 @@ import { idempotencyKeyOf } from './idempotency-key.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
 import { ownAuthorization } from './own-authorization.ts';
-import { isProblem, problem } from './problems.ts';
-import { readJson } from './read-json.ts';
-import { memberNamesOf } from './schema-members.ts';
+import { isProblem, type Problem, problem } from './problems.ts';
+import { readAuthorization } from './read-authorization.ts';
 import { visibleAscii } from './text-schemas.ts';
 
 export const AUTHORIZATIONS = '/v1/authorizations';
@@ -45,29 +41,9 @@ export function authorizationRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
   );
 }
 
-const memberNames = memberNamesOf(authorizationBodySchema);
-
 async function authorize(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
-  const { caller, trace } = exchange;
-  const body = await readJson(exchange);
-  if (isProblem(body)) return body;
-  const key = idempotencyKeyOf(exchange.context.req.raw.headers.get('idempotency-key'));
-  if (isProblem(key)) return key;
-  const parsed = authorizationBodySchema.safeParse(body, PARSING);
-  if (!parsed.success) return invalidRequest(parsed.error, memberNames);
-  if (!coversMerchant(caller, parsed.data.merchant)) {
-    return problem('out-of-scope', 'The API key does not cover this merchant.');
-  }
-  const result = await deps.authorize({
-    account: caller.account,
-    idempotencyKey: key,
-    bodyFingerprint: hash('sha256', fingerprintedBody(body), 'hex'),
-    request: authorizationRequestOf(parsed.data),
-    traceId: trace.traceId,
-    traceparent: trace.traceparent,
-    receivedAtMs: exchange.receivedAtMs,
-  });
-  return authorizeReply(result);
+  const command = await readAuthorization(exchange, idempotencyKeyOf);
+  return isProblem(command) ? command : authorizeReply(await deps.authorize(command));
 }
 
 function authorizeReply(result: AuthorizeResult): Reply {
@@ -93,22 +69,38 @@ function authorizeReply(result: AuthorizeResult): Reply {
           'It is of another account, and cannot be read with this key.',
       );
     case 'no_route':
-      return problem('no-route', whyNoRoute(result.reasons), {
-        members: { sent: false, rule: result.rule, candidates: result.reasons.map(candidateAnswer) },
-        headers: { 'Retry-After': seconds(result.retryAfterMs) },
-      });
+      return noRoute(result);
     case 'card_testing':
-      return problem(
-        'card-testing',
-        'Nearly all recent payments of this merchant with this BIN were declined; nothing was sent.',
-        { members: { sent: false }, headers: { 'Retry-After': seconds(result.retryAfterMs) } },
-      );
+      return cardTesting(result);
     case 'journal_unavailable':
       return problem('journal-unavailable', 'The intent could not be written, so nothing was sent.', {
         members: { sent: false },
         headers: { 'Retry-After': seconds(result.retryAfterMs) },
       });
   }
+}
+
+/** Nobody could be tried. */
+export function noRoute({
+  rule,
+  reasons,
+  retryAfterMs,
+}: Extract<AuthorizeResult, { readonly kind: 'no_route' }>): Problem {
+  return problem('no-route', whyNoRoute(reasons), {
+    members: { sent: false, rule, candidates: reasons.map(candidateAnswer) },
+    headers: { 'Retry-After': seconds(retryAfterMs) },
+  });
+}
+
+/** Payments like this one look like card testing. */
+export function cardTesting({
+  retryAfterMs,
+}: Extract<AuthorizeResult, { readonly kind: 'card_testing' }>): Problem {
+  return problem(
+    'card-testing',
+    'Nearly all recent payments of this merchant with this BIN were declined; nothing was sent.',
+    { members: { sent: false }, headers: { 'Retry-After': seconds(retryAfterMs) } },
+  );
 }
 
 /** A caller that repeats a request that nobody may take would wait for ever: it is told apart from one that may. */

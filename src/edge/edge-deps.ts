@@ -1,4 +1,5 @@
 import type { BreakerState } from '../core/decision.ts';
+import type { DecideCommand, DecideResult } from '../gateway/decide-for-caller.ts';
 import type { EndpointState } from '../gateway/deliver-events.ts';
 import type { KeepResult } from '../gateway/notices.ts';
 import type { OperateCommand, OperateResult } from '../gateway/operate.ts';
@@ -10,6 +11,7 @@ import type {
   ProviderOverride,
   Randomness,
 } from '../gateway/ports.ts';
+import type { ReportCommand, ReportResult } from '../gateway/report-outcome.ts';
 import type { ResolveCommand, ResolveResult } from '../gateway/resolve-by-person.ts';
 import type {
   ResolveOperationCommand,
@@ -76,6 +78,10 @@ interface RequestEnded {
 /** What the edge needs from the rest; handed over by whoever wires the process. */
 export interface EdgeDeps {
   readonly authorize: (command: AuthorizeCommand) => Promise<AuthorizeResult>;
+  /** Ranks for a caller that sends the payment itself. */
+  readonly decide: (command: DecideCommand) => Promise<DecideResult>;
+  /** Takes what such a caller reports, and says what to do next. */
+  readonly report: (command: ReportCommand) => Promise<ReportResult>;
   /** Captures, voids and refunds. */
   readonly operate: (command: OperateCommand) => Promise<OperateResult>;
   /** A person closes an attempt that could not be found out. */

@@ -3,10 +3,12 @@ import type { OperationKind } from '../core/operation.ts';
 import {
   authorizationAnswerSchema,
   authorizationPageSchema,
+  decisionAnswerSchema,
   deliveryPageSchema,
   deliverySchema,
   endpointListSchema,
   historyPageSchema,
+  nextStepSchema,
   operationAnswerSchema,
   overrideAnswerSchema,
   providerListSchema,
@@ -15,6 +17,7 @@ import {
 import { RESOLUTIONS_OF_ATTEMPT, resolutionBodySchema } from './attempt-routes.ts';
 import { authorizationBodySchema } from './authorization-body.ts';
 import { AUTHORIZATION, AUTHORIZATIONS, listQuerySchema } from './authorization-routes.ts';
+import { DECISIONS, OUTCOMES, reportBodySchema } from './decision-routes.ts';
 import { DELIVERIES, DELIVERY_REPLAY, deliveryQuerySchema, ENDPOINTS } from './event-routes.ts';
 import {
   CAPTURES,
@@ -49,6 +52,8 @@ export interface Operation {
   /** Null: needs no key. */
   readonly scopes: readonly string[] | null;
   readonly idempotencyKey?: boolean;
+  /** A key may be given, and need not be. */
+  readonly optionalKey?: boolean;
   readonly query?: z.ZodObject;
   readonly body?: {
     readonly schema: z.ZodType;
@@ -175,6 +180,47 @@ const ATTEMPT_EXAMPLE = {
   duration_ms: 8000,
 };
 
+const DECISION_EXAMPLE = {
+  id: 'dec_bcdfghjkmnpqrstvwxyzB',
+  live: false,
+  provider: 'sandbox-a',
+  ranking: ['sandbox-a', 'sandbox-b'],
+  decline: null,
+  routing: {
+    ruleset: 1,
+    rule: 'eu-debit',
+    strategy: 'score',
+    experiment: null,
+    propensity: 0.94,
+    candidates: [
+      {
+        provider: 'sandbox-a',
+        eligible: true,
+        rank: 1,
+        score: 0.913,
+        approval: { mean: 0.921, low: 0.9, high: 0.94, level: 'bin', n: 412 },
+        health: 0.99,
+        breaker: 'closed',
+        limit_headroom: 0.8,
+        cost_bps: 32,
+        reason: null,
+      },
+    ],
+    notes: [],
+  },
+  expires_at: '2026-11-23T14:22:00.160Z',
+};
+
+const REPORT_EXAMPLE = {
+  provider: 'sandbox-a',
+  attempt: 1,
+  outcome: 'rejected',
+  code: 'service_unavailable',
+  network_code: null,
+  advice: null,
+  latency_ms: 212,
+};
+
 const HISTORY_EXAMPLE = {
   data: [
     {
@@ -272,6 +318,62 @@ export const OPERATIONS: readonly Operation[] = [
       'payment-live',
       'card-testing',
       'no-route',
+      'journal-unavailable',
+    ],
+  },
+  {
+    method: 'post',
+    path: DECISIONS,
+    operationId: 'decide',
+    summary: 'Decide where to send a payment that the caller sends itself',
+    description:
+      'By the same rules, ranking and ceilings as an authorization, with the same body. Nothing is sent, and no payment is ' +
+      'held: whoever sends keeps it from being charged twice, by one decision for a payment and one attempt at a time. ' +
+      'With an Idempotency-Key a repeat gets the same decision.',
+    scopes: ['authorize'],
+    optionalKey: true,
+    body: { schema: authorizationBodySchema, example: AUTHORIZATION_EXAMPLE },
+    answers: {
+      201: {
+        meaning: 'The decision. With Idempotent-Replayed: true, as it was first given.',
+        schema: decisionAnswerSchema,
+        example: DECISION_EXAMPLE,
+      },
+    },
+    problems: [
+      ...KEYED,
+      ...BODIED,
+      'idempotency-key-malformed',
+      'idempotency-key-reused',
+      'decision-in-flight',
+      'card-testing',
+      'no-route',
+      'journal-unavailable',
+    ],
+  },
+  {
+    method: 'post',
+    path: OUTCOMES,
+    operationId: 'reportOutcome',
+    summary: 'Report what came of an attempt, and learn whether to try the next',
+    description:
+      'A repeat is ignored and answered as before. What was unknown or pending may be reported once more when it is ' +
+      'definite. Another provider is named only after a definite negative, within the decision’s deadline.',
+    scopes: ['authorize'],
+    body: { schema: reportBodySchema, example: REPORT_EXAMPLE },
+    answers: {
+      200: {
+        meaning: 'Taken: what to do next.',
+        schema: nextStepSchema,
+        example: { next: 'sandbox-b', reason: 'rejected' },
+      },
+    },
+    problems: [
+      ...KEYED,
+      ...BODIED,
+      'not-found',
+      'outcome-not-offered',
+      'outcome-contradicted',
       'journal-unavailable',
     ],
   },

@@ -10,10 +10,20 @@ const idempotencyKeySchema = z.string().openapi({
   example: 'order-7781-1',
 });
 
+const optionalKeySchema = z
+  .string()
+  .optional()
+  .openapi({
+    param: { name: 'Idempotency-Key', in: 'header', required: false },
+    description: '1 to 255 visible ASCII characters, bare or as one quoted string; may be left out.',
+    example: 'order-7781-1',
+  });
+
 /** What the parameters of paths name, by the part of the path before them. */
 const PATH_PARAMETERS: Readonly<Record<string, { readonly description: string; readonly example: string }>> =
   {
     authorizations: { description: 'Id of an authorization.', example: 'auth_bcdfghjkmnpqrstvwxyzB' },
+    decisions: { description: 'Id of a decision.', example: 'dec_bcdfghjkmnpqrstvwxyzB' },
     attempts: { description: 'Id of an attempt.', example: 'att_bcdfghjkmnpqrstvwxyzB_1' },
     operations: { description: 'Id of a capture, void or refund.', example: 'cap_bcdfghjkmnpqrstvwxyzB_1' },
     providers: { description: 'Id of a provider, as in providers.yaml.', example: 'sandbox-a' },
@@ -45,6 +55,21 @@ const EXAMPLE_MEMBERS: Partial<Record<ProblemName, object>> = {
       'This provider_reference is recorded about another attempt at the same provider. Nothing was changed.',
     authorization_id: 'auth_bcdfghjkmnpqrstvwxyzB',
     attempt_id: 'att_bcdfghjkmnpqrstvwxyzB_1',
+  },
+  'outcome-not-offered': {
+    detail: 'The decision does not name this provider for this attempt.',
+    offered: [{ attempt: 1, provider: 'sandbox-a', outcome: 'unknown' }],
+  },
+  'outcome-contradicted': {
+    detail: 'This attempt was reported as approved, which is definite.',
+    recorded: {
+      outcome: 'approved',
+      code: null,
+      network_code: null,
+      advice: null,
+      next: 'stop',
+      reason: 'approved',
+    },
   },
   'operation-not-open': {
     detail: 'Its end is known, succeeded, and the authorization is captured: there is nothing to resolve.',
@@ -108,11 +133,18 @@ export function openApiDocument(version: string): object {
         'without ever charging twice. Amounts are in minor units; errors are RFC 9457 problems.',
     },
     servers: [{ url: '/' }],
-    tags: ['authorizations', 'attempts', 'operations', 'webhooks', 'events', 'providers', 'service'].map(
-      (name) => ({
-        name,
-      }),
-    ),
+    tags: [
+      'authorizations',
+      'decisions',
+      'attempts',
+      'operations',
+      'webhooks',
+      'events',
+      'providers',
+      'service',
+    ].map((name) => ({
+      name,
+    })),
   });
 }
 
@@ -135,6 +167,7 @@ function requestOf(operation: Operation) {
     ...(parameters.length === 0 ? {} : { params: z.object(Object.fromEntries(parameters)) }),
     ...(operation.query === undefined ? {} : { query: operation.query }),
     ...(operation.idempotencyKey ? { headers: [idempotencyKeySchema] } : {}),
+    ...(operation.optionalKey ? { headers: [optionalKeySchema] } : {}),
     ...(operation.body === undefined ? {} : { body: bodyOf(operation.body) }),
   };
 }

@@ -92,6 +92,23 @@ export const PROBLEMS = {
     status: 409,
     remedy: 'The detail says why, and what to do; read the authorization at Location. Nothing was changed.',
   },
+  'decision-in-flight': {
+    title: 'The first request with this Idempotency-Key is still under way',
+    status: 409,
+    remedy: 'Repeat the request after Retry-After: it gives the same decision.',
+  },
+  'outcome-contradicted': {
+    title: 'Another outcome of this attempt was reported before',
+    status: 409,
+    remedy:
+      'What is in recorded stands, and is definite. Look the attempt up at the provider; the report is not taken.',
+  },
+  'outcome-not-offered': {
+    title: 'Nobody was told to make this attempt at this provider',
+    status: 422,
+    remedy:
+      'Report the attempts in offered, each as the decision or the answer to the report before named it.',
+  },
   'event-endpoint-paused': {
     title: 'The endpoint is not told of events now',
     status: 409,

@@ -9,7 +9,7 @@ import type { Provider } from './ports.ts';
 import type { Road } from './road.ts';
 
 /** A provider that may take the next attempt. */
-interface Candidate {
+export interface Candidate {
   readonly contract: ProviderContract;
   readonly provider: Provider;
   readonly token: string;
@@ -114,6 +114,16 @@ function decisionOf(order: readonly Candidate[], ranking: Ranking): Decision {
 /** Share of a provider's time limit that a further attempt needs at least, while its latency is not known. */
 const NEEDED_SHARE = 0.25;
 
+/** Time that the next attempt needs at least to be begun at this provider, milliseconds; none for a first one. */
+export function neededMsFor(
+  road: Road,
+  { id, timeoutMs }: ProviderContract,
+  deps: Pick<GatewayDeps, 'learner'>,
+): number {
+  if (road.current.attempts.length === 0) return 0;
+  return deps.learner.latencyP99Ms(id) ?? timeoutMs * NEEDED_SHARE;
+}
+
 /**
  * Takes a place at the first candidate that has one, in order, and notes why those before it were passed over. A
  * further attempt is not begun at a provider that would hardly answer before the deadline.
@@ -124,9 +134,7 @@ export async function admitNext(road: Road, deps: GatewayDeps): Promise<Admitted
   for (const candidate of decision.order) {
     const { id, timeoutMs } = candidate.contract;
     const remainingMs = road.deadlineMs - deps.clock.monotonicMs();
-    const neededMs =
-      road.current.attempts.length === 0 ? 0 : (deps.learner.latencyP99Ms(id) ?? timeoutMs * NEEDED_SHARE);
-    if (remainingMs <= neededMs) {
+    if (remainingMs <= neededMsFor(road, candidate.contract, deps)) {
       passOver(road, id, 'deadline_too_close', null, deps);
       continue;
     }
@@ -143,12 +151,13 @@ export async function admitNext(road: Road, deps: GatewayDeps): Promise<Admitted
   return null;
 }
 
-function passOver(
+/** Notes, and tells, why a candidate is not the next one. */
+export function passOver(
   road: Road,
   provider: string,
   reason: string,
   retryAfterMs: number | null,
-  deps: GatewayDeps,
+  deps: Pick<GatewayDeps, 'observer'>,
 ): void {
   road.decision.passOver(provider, reason, retryAfterMs);
   deps.observer.passedOver({ provider, reason });

@@ -1,4 +1,5 @@
 import type {
+  AccountScopes,
   CardTable,
   CardTestingWatch,
   Clock,
@@ -12,6 +13,7 @@ import type {
   Provider,
   Randomness,
   RenderAnswer,
+  RenderDecision,
   RenderEvent,
   RenderOperation,
   RetryBudget,
@@ -41,6 +43,8 @@ export interface GatewayDeps {
   /** Budget of replays and inquiries within the request: a provider in trouble must not be asked twice as often. */
   readonly quickBudget: RetryBudget;
   readonly learner: Learner;
+  /** What accounts see that send themselves, by what they reported. */
+  readonly accounts: AccountScopes;
   readonly rulesets: Rulesets;
   readonly cards: CardTable;
   readonly schemeGuard: SchemeGuard;
@@ -55,6 +59,7 @@ export interface GatewayDeps {
   readonly sightings: Sightings;
   readonly renderAnswer: RenderAnswer;
   readonly renderOperation: RenderOperation;
+  readonly renderDecision: RenderDecision;
   readonly outgoing: OutgoingDeps;
   /** This process, as attempts name it. */
   readonly owner: string;

@@ -1,13 +1,22 @@
 import { authorize } from './authorize.ts';
+import { CallerDecisions } from './caller-decisions.ts';
+import type { DecideCommand, DecideResult } from './decide-for-caller.ts';
 import { type EndpointState, EventDeliverer } from './deliver-events.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
-import { purgeDelivered, purgeHistory, sealHistory } from './keep-history.ts';
+import {
+  countUnreported,
+  purgeDecisions,
+  purgeDelivered,
+  purgeHistory,
+  sealHistory,
+} from './keep-history.ts';
 import { type KeepResult, keepNotices, workOutNotices } from './notices.ts';
 import { type OperateCommand, type OperateResult, operate } from './operate.ts';
 import type { EventEndpoint } from './ports.ts';
 import { expireDue, recoverLapsed } from './recover.ts';
+import type { ReportCommand, ReportResult } from './report-outcome.ts';
 import { Resolver } from './resolve.ts';
 import { type ResolveCommand, type ResolveResult, resolveAttempt } from './resolve-by-person.ts';
 import {
@@ -23,6 +32,8 @@ const HOUSEKEEPING_MS = 1_000;
 const SEAL_MS = 60_000;
 /** Time between two looks at what is no longer kept. */
 const PURGE_MS = 3_600_000;
+/** Time between two looks for decisions that nobody reports. */
+const UNREPORTED_MS = 30_000;
 /** At least, however short the schedule is. */
 const HOUSEKEEPING_MIN_MS = 50;
 
@@ -34,12 +45,14 @@ export class Gateway {
   readonly #loops: Loop[] = [];
   readonly #resolver: Resolver;
   readonly #deliverer: EventDeliverer;
+  readonly #decisions: CallerDecisions;
   #noticeLoop: Loop | null = null;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
     this.#resolver = new Resolver(deps);
     this.#deliverer = new EventDeliverer(deps);
+    this.#decisions = new CallerDecisions(deps);
   }
 
   /** Requests of callers that are not answered. */
@@ -50,6 +63,16 @@ export class Gateway {
   /** Takes an authorization along its road. The road goes on when the caller hangs up. */
   authorize(command: AuthorizeCommand): Promise<AuthorizeResult> {
     return this.#counted(() => authorize(command, this.#deps));
+  }
+
+  /** Ranks for a caller that sends the payment itself. Sends nothing. */
+  decide(command: DecideCommand): Promise<DecideResult> {
+    return this.#counted(() => this.#decisions.decide(command));
+  }
+
+  /** Takes what such a caller reports, and says what to do next. */
+  report(command: ReportCommand): Promise<ReportResult> {
+    return this.#counted(() => this.#decisions.report(command));
   }
 
   /** Captures, voids or refunds. What was begun is finished and recorded when the caller hangs up. */
@@ -101,6 +124,7 @@ export class Gateway {
       new Loop(this.#deps, HOUSEKEEPING_MS, () => this.housekeep()),
       new Loop(this.#deps, SEAL_MS, () => sealHistory(this.#deps)),
       new Loop(this.#deps, PURGE_MS, () => this.#purge()),
+      new Loop(this.#deps, UNREPORTED_MS, () => countUnreported(this.#deps)),
       new Loop(this.#deps, HOUSEKEEPING_MS, () => this.#deliverer.takeUp()),
       // Apart from the housekeeping: a provider that hangs must not hold up what records and recovers.
       new Loop(this.#deps, resolverMs, () => this.#resolver.takeUp()),
@@ -117,6 +141,7 @@ export class Gateway {
   async #purge(): Promise<void> {
     await purgeHistory(this.#deps);
     await purgeDelivered(this.#deps);
+    await purgeDecisions(this.#deps);
   }
 
   /** The endpoints that are configured now, and whether they are told. */

@@ -1,3 +1,4 @@
+import type { AttemptOutcome } from '../core/attempt.ts';
 import { isUnsettled } from '../core/attempt.ts';
 import { type Authorization, isAnswerable } from '../core/authorization.ts';
 import { DAY_MS } from '../core/resolution.ts';
@@ -66,14 +67,23 @@ function outcomeScheme(
   for (const attempt of after.attempts) {
     const { outcome, number } = attempt;
     if (outcome === null || before.attempts[number - 1]?.outcome === outcome) continue;
-    const block = cardBlock(outcome, deps.schemeGuard.rules(), nowMs);
-    meanings.set(number, {
-      counts: countsAsReattempt(outcome),
-      blockedUntilMs: block?.untilMs ?? null,
-      reason: block?.reason ?? null,
-    });
+    meanings.set(number, schemeMeaning(outcome, nowMs, deps));
   }
   return meanings;
+}
+
+/** What an outcome means for further attempts with its card at its merchant. */
+export function schemeMeaning(
+  outcome: AttemptOutcome,
+  nowMs: number,
+  deps: Pick<GatewayDeps, 'schemeGuard'>,
+): OutcomeScheme {
+  const block = cardBlock(outcome, deps.schemeGuard.rules(), nowMs);
+  return {
+    counts: countsAsReattempt(outcome),
+    blockedUntilMs: block?.untilMs ?? null,
+    reason: block?.reason ?? null,
+  };
 }
 
 /**

@@ -14,6 +14,13 @@ const DELIVERED_KEPT_MS = 30 * 86_400_000;
 /** Deliveries let go of in one transaction. */
 const DELIVERIES_BATCH = 1_000;
 
+/** Decisions for callers that send themselves are kept so long where nothing else is said: longer than any ceiling counts. */
+const DECISIONS_KEPT_MS = 90 * 86_400_000;
+/** Decisions let go of, or counted, in one transaction. */
+const DECISIONS_BATCH = 1_000;
+/** After it expired, until a decision counts as never reported; milliseconds: some report in batches. */
+const REPORT_GRACE_MS = 300_000;
+
 /** Seals what was written since the last seal, and tells each, so that a log elsewhere can vouch for the journal. */
 export async function sealHistory(
   deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer'>,
@@ -64,4 +71,39 @@ export async function purgeDelivered(
     if (count.value < DELIVERIES_BATCH) break;
   }
   return purged;
+}
+
+/** Lets go of old decisions for callers that send themselves, with their keys, in small steps. */
+export async function purgeDecisions(
+  deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer' | 'retentionMs'>,
+): Promise<number> {
+  const beforeMs = deps.clock.wallMs() - (deps.retentionMs ?? DECISIONS_KEPT_MS);
+  return inBatches('purge_decisions', deps, () => deps.journal.purgeDecisions(beforeMs, DECISIONS_BATCH));
+}
+
+/** Counts decisions that nobody reported anything of, each once, long enough after they expired. */
+export async function countUnreported(
+  deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer'>,
+): Promise<number> {
+  const beforeMs = deps.clock.wallMs() - REPORT_GRACE_MS;
+  const count = await inBatches('count_unreported', deps, () =>
+    deps.journal.countUnreported(beforeMs, DECISIONS_BATCH),
+  );
+  if (count > 0) deps.observer.callerDecisions({ what: 'unreported', count });
+  return count;
+}
+
+async function inBatches(
+  operation: string,
+  deps: Pick<GatewayDeps, 'clock' | 'observer'>,
+  batch: () => Promise<number>,
+): Promise<number> {
+  let total = 0;
+  for (let turn = 0; turn < PURGES_MAX; turn += 1) {
+    const count = await callJournal(operation, deps, batch);
+    if (!count.ok) break;
+    total += count.value;
+    if (count.value < DECISIONS_BATCH) break;
+  }
+  return total;
 }

@@ -1,13 +1,14 @@
-import type { Attempt, AttemptOutcome, BreakerSignal } from '../core/attempt.ts';
+import type { Attempt, AttemptOutcome, BreakerSignal, OutcomeKind } from '../core/attempt.ts';
 import type {
   Authorization,
   AuthorizationRequest,
   AuthorizationStatus,
   CardDetails,
 } from '../core/authorization.ts';
+import type { CallerDecision } from '../core/caller-decision.ts';
 import type { CardBrand, CardFacts } from '../core/card.ts';
 import type { TestingSign } from '../core/card-testing.ts';
-import type { BreakerState } from '../core/decision.ts';
+import type { BreakerState, RoutingDecision } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import type { RoutingFacts } from '../core/facts.ts';
 import type { FailOverReason } from '../core/failover.ts';
@@ -215,6 +216,50 @@ export interface WorkItem extends WorkProgress {
   readonly lease: { readonly owner: string; readonly untilMs: number };
 }
 
+/** A decision for a caller that sends itself, with its key and answer: one transaction. */
+export interface DecisionOpening {
+  /** Null: no key was given. */
+  readonly claim: ClaimScope | null;
+  /** SHA-256 of the canonical body without `deadline_ms`, hex. */
+  readonly bodyFingerprint: string;
+  /** At version 1, with the attempt that is offered first; without one where a scheme forbids it. */
+  readonly decision: CallerDecision;
+  /** Null when nothing is offered. */
+  readonly scheme: SchemeCheck | null;
+  readonly answer: FrozenAnswer;
+}
+
+/** What an idempotency key of a decision was used for before. */
+export interface DecisionClaim {
+  readonly decisionId: string;
+  readonly bodyFingerprint: string;
+  readonly answer: FrozenAnswer;
+}
+
+export type DecisionOpeningResult =
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'claimed'; readonly claim: DecisionClaim }
+  /** A scheme forbids it; nothing was written. */
+  | { readonly kind: 'scheme_stop'; readonly stop: SchemeStop };
+
+/** One report taken into a decision: one transaction, written only if its version is still that of `before`. */
+export interface DecisionStep {
+  readonly before: CallerDecision;
+  /** With one more report, and perhaps one more attempt offered. */
+  readonly after: CallerDecision;
+  /** Of the attempt that `after` has more; null when it has none. */
+  readonly scheme: SchemeCheck | null;
+  /** What the reported outcome means for the card's ceilings. */
+  readonly outcomeScheme: OutcomeScheme;
+}
+
+export type DecisionStepResult =
+  | { readonly kind: 'written' }
+  /** The decision is no longer as the caller read it; nothing was written. */
+  | { readonly kind: 'stale' }
+  /** A scheme forbids the attempt; nothing was written. */
+  | { readonly kind: 'scheme_stop'; readonly stop: SchemeStop };
+
 /** The journal could not write or read. Whether the write took effect is not known. */
 export class JournalError extends Error {
   override readonly name = 'JournalError';
@@ -403,6 +448,17 @@ export interface Journal {
   countDeliveries(): Promise<readonly DeliveryCounts[]>;
   /** Lets go of deliveries that were delivered before `beforeMs`, at most `limit`. @returns how many */
   purgeDeliveries(beforeMs: number, limit: number): Promise<number>;
+  openDecision(opening: DecisionOpening): Promise<DecisionOpeningResult>;
+  findDecision(id: string): Promise<CallerDecision | null>;
+  findDecisionClaim(scope: ClaimScope): Promise<DecisionClaim | null>;
+  advanceDecision(step: DecisionStep): Promise<DecisionStepResult>;
+  /**
+   * Counts decisions that expired before `expiredBeforeMs` without any report, at most `limit`, each once for ever.
+   * @returns how many
+   */
+  countUnreported(expiredBeforeMs: number, limit: number): Promise<number>;
+  /** Lets go of decisions that were made before `beforeMs`, at most `limit`, with their keys. @returns how many */
+  purgeDecisions(beforeMs: number, limit: number): Promise<number>;
   /** A secret of this journal's own, made once, for keyed hashes that must outlive a restart; 32 bytes. */
   secret(): Promise<Uint8Array>;
   /** Resolves when the store can be written now: it writes a little. */
@@ -904,6 +960,35 @@ export interface Learner {
   observe(learned: LearnedOutcome): void;
 }
 
+// ---------------------------------------------------------------------------------------------- accounts' reports
+
+/** A place at a provider that an account was told to try, and how its report is known. */
+export interface Offer {
+  readonly lane: LaneKey;
+  /** Unique. */
+  readonly name: string;
+}
+
+/**
+ * What decisions for one account go by, that sends its payments itself and reports what came of them. Its reports move
+ * what it sees itself, at once; what others see only where others say the same. Never throws.
+ */
+export interface AccountScope {
+  /** Approval, health and latency: by everybody's attempts, and by the account's own reports. */
+  readonly learner: Learner;
+  /** Of the account's own payments: it cannot use up what others have. */
+  readonly retryBudget: RetryBudget;
+  view(lane: LaneKey): LaneView;
+  /** The account is told to try it. */
+  offered(offer: Offer): void;
+  /** It reported what came of it. */
+  reported(offer: Offer, signal: BreakerSignal): void;
+}
+
+export interface AccountScopes {
+  of(account: string): AccountScope;
+}
+
 // ---------------------------------------------------------------------------------------------- the rest
 
 /** Paces work beside the road: inquiries, replays, reversals, so that it never takes a provider from payments. */
@@ -968,6 +1053,17 @@ export interface Observer {
     readonly rule: string;
     readonly strategy: string;
     readonly provider: string | null;
+  }): void;
+  /**
+   * Decisions for callers that send themselves: made, reported for the first time, or expired without any report so long
+   * ago that none is expected any more.
+   */
+  callerDecisions(event: { readonly what: 'made' | 'reported' | 'unreported'; readonly count: number }): void;
+  /** What such a caller reported, and what it was told to do next. */
+  outcomeReported(event: {
+    readonly provider: string;
+    readonly outcome: OutcomeKind;
+    readonly next: 'provider' | 'stop' | 'wait';
   }): void;
   /** One line and one count for each authorization that the road ended. */
   authorizationEnded(event: {
@@ -1034,6 +1130,19 @@ export interface Observer {
     readonly authorizationId: string | null;
   }): void;
 }
+
+/** What the answer to a decision shows beside it. */
+export interface ShownDecision {
+  readonly live: boolean;
+  /** Providers that could be tried now, the one to try first. */
+  readonly ranking: readonly string[];
+  readonly routing: RoutingDecision;
+  /** Why nobody is to be tried; null where somebody is. */
+  readonly decline: Decline | null;
+}
+
+/** Builds the answer to a decision for a caller that sends itself. */
+export type RenderDecision = (decision: CallerDecision, shown: ShownDecision) => FrozenAnswer;
 
 /** Builds the answer about an operation. */
 export type RenderOperation = (authorization: Authorization, operation: Operation) => FrozenAnswer;

@@ -1,4 +1,5 @@
 import type { Authorization } from '../core/authorization.ts';
+import type { Decline } from '../core/declines/decline.ts';
 import type { BudgetStop, FailOverReason, StopReason } from '../core/failover.ts';
 import { limitsInForce } from '../core/scheme/scheme-rules.ts';
 import { settled } from '../core/settlement.ts';
@@ -92,15 +93,7 @@ export async function refuseByScheme(
     status: 'declined',
     routing: routingOf(road, 0),
     answered: true,
-    decline: {
-      category: 'scheme_blocked',
-      code: stop.reason,
-      networkCode: null,
-      advice: null,
-      retryNotBefore: new Date(stop.retryAtMs).toISOString(),
-      otherProvider: 'never',
-      mayHideApproval: false,
-    },
+    decline: schemeDecline(stop),
   };
   const frozen = deps.renderAnswer(authorization);
   const opened = await callJournal('open', deps, () =>
@@ -121,6 +114,19 @@ export async function refuseByScheme(
   }
   // Nothing was checked, so that nothing can have stopped it again.
   return opened.value.kind === 'scheme_stop' ? { kind: 'journal_failed' } : opened.value;
+}
+
+/** A scheme's stop as a decline: final, until the moment that it names. */
+export function schemeDecline(stop: SchemeStop): Decline {
+  return {
+    category: 'scheme_blocked',
+    code: stop.reason,
+    networkCode: null,
+    advice: null,
+    retryNotBefore: new Date(stop.retryAtMs).toISOString(),
+    otherProvider: 'never',
+    mayHideApproval: false,
+  };
 }
 
 /** Takes a finding into what the road knows; it becomes durable with the next step. */
@@ -381,7 +387,7 @@ function observeEnd(road: Road, authorization: Authorization, stopped: EndReason
 }
 
 /** The ceilings that the next attempt must keep: checked and reserved where its intent is written. */
-function schemeCheck(road: Road, deps: GatewayDeps): SchemeCheck {
+export function schemeCheck(road: Road, deps: Pick<GatewayDeps, 'clock' | 'schemeGuard'>): SchemeCheck {
   const { merchant, card } = road.command.request;
   const nowMs = deps.clock.wallMs();
   return {

@@ -12,6 +12,7 @@ import type {
   Permit,
   ProviderOverride,
 } from '../gateway/ports.ts';
+import { AccountLanes } from './account-lanes.ts';
 import { effectiveOverride } from './effective-override.ts';
 import { type BreakerCounts, type BreakerTicket, type CircuitState, LaneBreaker } from './lane-breaker.ts';
 import { type LimitRefusal, ProviderLimit } from './provider-limit.ts';
@@ -73,6 +74,15 @@ interface ProviderGuard {
 
 type Refusal = Extract<Admission, { kind: 'refused' }>;
 
+/** Overrides and breakers of a lane together. */
+type Gate = Pick<LaneView, 'breaker' | 'closedBecause'>;
+
+/** Accounts whose reports close a lane for everybody. */
+const VOTES_ENOUGH = 2;
+/** Calls of our own, recent and mostly failed, by which the reports of a single account are confirmed. */
+const CONFIRMING_CALLS = 3;
+const AGREED_OPEN: Gate = { breaker: 'open', closedBecause: 'breaker_open' };
+
 const QUEUE_LENGTH = 100;
 /** A provider that the ruleset does not have takes no new authorizations. */
 const NOT_CONFIGURED: LaneView = { breaker: 'draining', closedBecause: 'draining', limitHeadroom: 0 };
@@ -80,14 +90,23 @@ const NOT_CONFIGURED: LaneView = { breaker: 'draining', closedBecause: 'draining
 /**
  * Limits and breakers of all providers of the active ruleset. Order: overrides and breaker are looked at without
  * taking anything, then the limit is taken, then the breaker's place; what is refused late is given back.
+ *
+ * Accounts that send themselves report what came of it. That moves the account's own lanes at once. For everybody else a
+ * lane counts as open while two accounts stand against it, or one does and our own calls confirm it: one account alone,
+ * broken or malicious, takes a provider from nobody but itself. An account (or our own breaker) that has a word of its
+ * own against a lane finds out by its own probe when it is over, whatever the others say.
  */
 export class Lanes implements Guards {
   readonly #options: LanesOptions;
   readonly #guards = new Map<string, ProviderGuard>();
+  readonly #accounts: AccountLanes;
+  /** Lanes that were told to be open by what accounts agree on. */
+  readonly #toldAgreed = new Set<string>();
   #overrides: ReadonlyMap<string, readonly ProviderOverride[]> = new Map();
 
   constructor(contracts: ReadonlyMap<string, ProviderContract>, options: LanesOptions) {
     this.#options = options;
+    this.#accounts = new AccountLanes(options.clock);
     this.update(contracts);
   }
 
@@ -99,6 +118,7 @@ export class Lanes implements Guards {
     for (const [provider, guard] of this.#guards) {
       if (contracts.has(provider)) continue;
       this.#guards.delete(provider);
+      this.#accounts.forget(provider);
       endGuard(guard);
     }
     for (const [provider, contract] of contracts) {
@@ -127,9 +147,36 @@ export class Lanes implements Guards {
   }
 
   view(lane: LaneKey): LaneView {
+    return this.#view(lane, null);
+  }
+
+  /** A lane as a decision for an account sees it that will send the payment itself. */
+  viewFor(account: string, lane: LaneKey): LaneView {
+    return this.#view(lane, account);
+  }
+
+  /** An account was told to try a lane. @param name of the offer, unique: its report is known by it */
+  offered(account: string, { provider, brand }: LaneKey, name: string): void {
+    this.#accounts.offered(account, provider, brand, name);
+  }
+
+  /** An account reports what came of an offer. */
+  reported(account: string, { provider, brand }: LaneKey, name: string, signal: BreakerSignal): void {
+    const guard = this.#guards.get(provider);
+    if (guard === undefined) return;
+    // So that it is shown, whether or not it has carried a call of ours.
+    this.#breaker(guard, brand);
+    this.#accounts.report(account, provider, brand, name, signal, guard.contract.breaker);
+    this.#tellAgreement(guard, brand);
+  }
+
+  #view(lane: LaneKey, account: string | null): LaneView {
     const guard = this.#guards.get(lane.provider);
     if (guard === undefined) return NOT_CONFIGURED;
-    return { ...this.#gate(guard, lane.brand, lane.merchant), limitHeadroom: guard.limit.headroom() };
+    return {
+      ...this.#gate(guard, lane.brand, lane.merchant, account),
+      limitHeadroom: guard.limit.headroom(),
+    };
   }
 
   admit(lane: LaneKey, queueMs: number): Promise<Admission> | Admission {
@@ -148,6 +195,7 @@ export class Lanes implements Guards {
     const wallMs = this.#options.clock.wallMs();
     return [...this.#guards.values()].map((guard) => {
       const { contract, limit, queue, breakers } = guard;
+      for (const brand of breakers.keys()) this.#tellAgreement(guard, brand);
       return {
         provider: contract.id,
         limit: {
@@ -160,7 +208,7 @@ export class Lanes implements Guards {
         },
         lanes: [...breakers].map(([brand, breaker]) => ({
           brand,
-          breaker: this.#gate(guard, brand, null).breaker,
+          breaker: this.#gate(guard, brand, null, null).breaker,
           circuit: breaker.state,
           sinceMs: breaker.sinceMs,
           counts: breaker.counts(),
@@ -176,6 +224,7 @@ export class Lanes implements Guards {
   close(): void {
     for (const guard of this.#guards.values()) endGuard(guard);
     this.#guards.clear();
+    this.#accounts.close();
   }
 
   #newGuard(contract: ProviderContract): ProviderGuard {
@@ -199,12 +248,31 @@ export class Lanes implements Guards {
     return breaker;
   }
 
-  /** Overrides and breaker together. */
-  #gate(
-    guard: ProviderGuard,
-    brand: CardBrand,
-    merchant: string | null,
-  ): Pick<LaneView, 'breaker' | 'closedBecause'> {
+  /** Whether accounts' reports close a lane for those who know nothing against it themselves. */
+  #isAgreed({ contract, breakers }: ProviderGuard, brand: CardBrand): boolean {
+    const votes = this.#accounts.votes(contract.id, brand);
+    if (votes === 0 || votes >= VOTES_ENOUGH) return votes > 0;
+    const { calls, failures } = breakers.get(brand)?.counts() ?? { calls: 0, failures: 0 };
+    return calls >= CONFIRMING_CALLS && failures > contract.breaker.failureRatio * calls;
+  }
+
+  /** Tells when accounts come to agree against a lane, and, when somebody looks, that they no longer do. */
+  #tellAgreement(guard: ProviderGuard, brand: CardBrand): void {
+    const provider = guard.contract.id;
+    const key = `${provider}\n${brand}`;
+    const isAgreed = this.#isAgreed(guard, brand);
+    if (isAgreed === this.#toldAgreed.has(key)) return;
+    if (isAgreed) this.#toldAgreed.add(key);
+    else this.#toldAgreed.delete(key);
+    const [from, to] = isAgreed ? (['closed', 'open'] as const) : (['open', 'closed'] as const);
+    this.#options.onTransition({ provider, brand, from, to });
+  }
+
+  /**
+   * Overrides and breakers together.
+   * @param account whose own lanes count too; null: a call of ours
+   */
+  #gate(guard: ProviderGuard, brand: CardBrand, merchant: string | null, account: string | null): Gate {
     const overrides = this.#overrides.get(guard.contract.id);
     const override =
       overrides === undefined
@@ -224,11 +292,19 @@ export class Lanes implements Guards {
     }
     if (guard.contract.breaker.metricsOnly) return { breaker: 'metrics_only', closedBecause: null };
     const breaker = guard.breakers.get(brand);
-    return { breaker: breaker?.state ?? 'closed', closedBecause: breaker?.closedBecause ?? null };
+    const shared: Gate = {
+      breaker: breaker?.state ?? 'closed',
+      closedBecause: breaker?.closedBecause ?? null,
+    };
+    // What our own calls found holds for everybody.
+    if (shared.closedBecause !== null) return shared;
+    const own = account === null ? null : this.#accounts.gate(account, guard.contract.id, brand);
+    if (own !== null) return own;
+    return shared.breaker === 'closed' && this.#isAgreed(guard, brand) ? AGREED_OPEN : shared;
   }
 
   #closed(guard: ProviderGuard, lane: LaneKey): Refusal | null {
-    const { closedBecause: reason } = this.#gate(guard, lane.brand, lane.merchant);
+    const { closedBecause: reason } = this.#gate(guard, lane.brand, lane.merchant, null);
     if (reason === null) return null;
     const retryAfterMs =
       reason === 'breaker_open' ? (guard.breakers.get(lane.brand)?.reopensInMs ?? null) : null;

@@ -63,6 +63,6 @@ export class OutcomeLearner implements Learner {
 }
 
 /** Whether the issuer could not answer: that is learned about the issuer, and blames nobody else. */
-function isIssuerSide(outcome: AttemptOutcome): boolean {
+export function isIssuerSide(outcome: AttemptOutcome): boolean {
   return outcome.kind === 'declined' && outcome.decline.category === 'issuer_unavailable';
 }

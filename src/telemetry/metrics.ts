@@ -194,6 +194,7 @@ function roadMetrics(registry: Registry): Observer {
     ...unmappedMetric(registry),
     ...noticeMetric(registry),
     ...eventMetric(registry),
+    ...callerDecisionMetrics(registry),
     alert: ({ kind }) => alerts.get(kind).inc(),
   };
 }
@@ -229,6 +230,26 @@ function eventMetric(registry: Registry): Pick<Observer, 'eventSent'> {
     ['endpoint', 'result'],
   );
   return { eventSent: ({ endpoint, result }) => sent.get(endpoint, result).inc() };
+}
+
+/** Decisions for callers that send themselves: the share of those that are never reported is `unreported` by `made`. */
+function callerDecisionMetrics(registry: Registry): Pick<Observer, 'callerDecisions' | 'outcomeReported'> {
+  const decisions = counter(
+    registry,
+    'caller_decisions_total',
+    'Decisions for callers that send themselves: made, reported for the first time, or expired unreported.',
+    ['result'],
+  );
+  const reports = counter(
+    registry,
+    'caller_reports_total',
+    'Outcomes that such callers reported, by what they were told to do next: provider, stop, wait.',
+    ['provider', 'outcome', 'next'],
+  );
+  return {
+    callerDecisions: ({ what, count }) => decisions.get(what).inc(count),
+    outcomeReported: ({ provider, outcome, next }) => reports.get(provider, outcome, next).inc(),
+  };
 }
 
 /** What is found out, done and undone beside the road. */

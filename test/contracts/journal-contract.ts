@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from 'vitest';
 import type { Journal } from '../../src/gateway/ports.ts';
 import { advanceContract } from './journal-advance.ts';
 import { ceilingContract } from './journal-ceilings.ts';
+import { decisionContract } from './journal-decisions.ts';
 import { deliveryContract } from './journal-deliveries.ts';
 import { keepingContract } from './journal-keeping.ts';
 import { openingContract } from './journal-opening.ts';
@@ -35,6 +36,7 @@ export function journalContract(name: string, makeStore: () => Promise<JournalUn
     workContract(get);
     keepingContract(get);
     deliveryContract(get);
+    decisionContract(get);
     readingContract(get, async () => {
       await journal.close();
       journal = await store.open();

@@ -3,11 +3,14 @@ import type { Authorization } from '../../src/core/authorization.ts';
 import type { Operation } from '../../src/core/operation.ts';
 import { settled } from '../../src/core/settlement.ts';
 import { createApp } from '../../src/edge/app.ts';
+import { renderDecision } from '../../src/edge/decision-answer.ts';
 import type { Caller, EdgeDeps, ProviderSnapshot } from '../../src/edge/edge-deps.ts';
 import { renderOperation } from '../../src/edge/operation-answer.ts';
 import { type EdgeServer, type ServerSettings, startServer } from '../../src/edge/server.ts';
+import type { DecideCommand, DecideResult } from '../../src/gateway/decide-for-caller.ts';
 import type { OperateCommand, OperateResult } from '../../src/gateway/operate.ts';
 import type { Clock, Delivery, PastEvent, ProviderOverride } from '../../src/gateway/ports.ts';
+import type { ReportCommand, ReportResult } from '../../src/gateway/report-outcome.ts';
 import type { ResolveCommand, ResolveResult } from '../../src/gateway/resolve-by-person.ts';
 import type {
   ResolveOperationCommand,
@@ -16,6 +19,7 @@ import type {
 import type { AuthorizeCommand, AuthorizeResult } from '../../src/gateway/road-results.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
 import { systemRandomness } from '../../src/guards/system-randomness.ts';
+import { sampleDecision } from '../support/sample-decision.ts';
 import { sampleRequest } from '../support/sample-request.ts';
 
 const KEYS: Readonly<Record<string, Caller>> = {
@@ -207,6 +211,8 @@ export function withOperations(...operations: readonly Partial<Operation>[]): Au
 export interface EdgeFixture {
   readonly deps: EdgeDeps;
   readonly commands: AuthorizeCommand[];
+  readonly decisions: DecideCommand[];
+  readonly reports: ReportCommand[];
   readonly operations: OperateCommand[];
   readonly resolutions: ResolveCommand[];
   readonly operationResolutions: ResolveOperationCommand[];
@@ -218,6 +224,8 @@ export interface EdgeFixture {
   draining: boolean;
   ready: boolean;
   answer: (command: AuthorizeCommand) => Promise<AuthorizeResult>;
+  decided: (command: DecideCommand) => Promise<DecideResult>;
+  reported: (command: ReportCommand) => Promise<ReportResult>;
   operated: (command: OperateCommand) => Promise<OperateResult>;
   resolved: (command: ResolveCommand) => Promise<ResolveResult>;
   operationResolved: (command: ResolveOperationCommand) => Promise<ResolveOperationResult>;
@@ -231,6 +239,17 @@ export const ANSWERED: AuthorizeResult = {
   authorizationId: 'auth_b',
 };
 
+export const DECIDED: Extract<DecideResult, { readonly kind: 'answered' }> = {
+  kind: 'answered',
+  ...renderDecision(sampleDecision({ id: 'dec_bcdfghjkmnpqrstvwxyzB' }), {
+    live: false,
+    ranking: ['sandbox-a', 'sandbox-b'],
+    routing: AUTHORIZATION.routing,
+    decline: null,
+  }),
+  replayed: false,
+};
+
 export const OPERATED: Extract<OperateResult, { readonly kind: 'answered' }> = {
   kind: 'answered',
   ...renderOperation(withOperations(CAPTURE), CAPTURE),
@@ -242,6 +261,8 @@ export const OPERATED: Extract<OperateResult, { readonly kind: 'answered' }> = {
 export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = systemClock): EdgeFixture {
   const fixture: EdgeFixture = {
     commands: [],
+    decisions: [],
+    reports: [],
     operations: [],
     resolutions: [],
     operationResolutions: [],
@@ -252,6 +273,8 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
     draining: false,
     ready: true,
     answer: async () => ANSWERED,
+    decided: async () => DECIDED,
+    reported: async () => ({ kind: 'taken', step: { next: 'stop', reason: 'approved' } }),
     operated: async () => OPERATED,
     resolved: async () => ({ kind: 'resolved', authorization: AUTHORIZATION }),
     operationResolved: async () => ({ kind: 'resolved', authorization: AUTHORIZATION }),
@@ -259,6 +282,14 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
       authorize: (command) => {
         fixture.commands.push(command);
         return fixture.answer(command);
+      },
+      decide: (command) => {
+        fixture.decisions.push(command);
+        return fixture.decided(command);
+      },
+      report: (command) => {
+        fixture.reports.push(command);
+        return fixture.reported(command);
       },
       operate: (command) => {
         fixture.operations.push(command);

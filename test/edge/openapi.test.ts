@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { TakenReport } from '../../src/core/caller-decision.ts';
 import { problemSchema } from '../../src/edge/answer-schemas.ts';
 import { createApp } from '../../src/edge/app.ts';
 import type { EdgeDeps } from '../../src/edge/edge-deps.ts';
@@ -6,10 +7,12 @@ import { OPERATIONS } from '../../src/edge/interface.ts';
 import { renderOperation } from '../../src/edge/operation-answer.ts';
 import { PROBLEMS, type ProblemName } from '../../src/edge/problems.ts';
 import { BODY_BYTES_MAX } from '../../src/edge/read-body.ts';
+import type { DecideResult } from '../../src/gateway/decide-for-caller.ts';
 import type { OperateResult } from '../../src/gateway/operate.ts';
 import { JournalError } from '../../src/gateway/ports.ts';
 import type { AuthorizeResult } from '../../src/gateway/road-results.ts';
 import { readSandboxNotices } from '../../src/providers/sandbox/notices.ts';
+import { sampleOffer } from '../support/sample-decision.ts';
 import { signedAs } from '../support/webhook-trap.ts';
 import { AUTHORIZATION, BODY, CAPTURE, DELIVERY, edgeFixture, post, withOperations } from './edge-fixture.ts';
 
@@ -191,6 +194,10 @@ const bug = () => {
   throw new Error('bug');
 };
 const road = (result: AuthorizeResult): Case => ({ deps: { authorize: async () => result } });
+const deciding = (result: DecideResult): Case => ({ deps: { decide: async () => result } });
+const both = (result: AuthorizeResult & DecideResult): Case => ({
+  deps: { authorize: async () => result, decide: async () => result },
+});
 const operating = (result: OperateResult): Case => ({ deps: { operate: async () => result } });
 const header = (name: string, value: string | null): Case => ({
   init: (init) => {
@@ -202,6 +209,13 @@ const header = (name: string, value: string | null): Case => ({
 });
 const body = (text: string): Case => ({ init: (init) => ({ ...init, body: text }) });
 const authorizationId = AUTHORIZATION.id;
+const RECORDED: TakenReport = {
+  outcome: 'approved',
+  code: null,
+  networkCode: null,
+  advice: null,
+  answer: { next: 'stop', reason: 'approved' },
+};
 
 const CASES: Record<ProblemName, Case> = {
   'malformed-request': { socketOnly: 'server.test.ts' },
@@ -217,7 +231,10 @@ const CASES: Record<ProblemName, Case> = {
   'out-of-scope': {
     deps: { findCaller: () => ({ account: 'a', merchants: 'all', scopes: new Set(['rules']) }) },
   },
-  'not-found': { path: 'nobody', deps: { takeNotices: async () => ({ kind: 'no_such_provider' }) } },
+  'not-found': {
+    path: 'nobody',
+    deps: { takeNotices: async () => ({ kind: 'no_such_provider' }) },
+  },
   'in-flight': road({ kind: 'in_flight', authorizationId, retryAfterMs: 1 }),
   'payment-live': road({ kind: 'payment_live', authorizationId }),
   'operation-not-possible': operating({
@@ -249,14 +266,24 @@ const CASES: Record<ProblemName, Case> = {
   'idempotency-key-reused': {
     deps: {
       authorize: async () => ({ kind: 'other_body', authorizationId }),
+      decide: async () => ({ kind: 'other_body' }),
       operate: async () => ({ kind: 'other_body', authorizationId }),
+    },
+  },
+  'decision-in-flight': deciding({ kind: 'in_flight', retryAfterMs: 1 }),
+  'outcome-contradicted': {
+    deps: { report: async () => ({ kind: 'contradiction', recorded: RECORDED }) },
+  },
+  'outcome-not-offered': {
+    deps: {
+      report: async () => ({ kind: 'not_offered', offered: [sampleOffer(1, { reports: [RECORDED] })] }),
     },
   },
   'event-endpoint-paused': {
     deps: { eventEndpoints: () => [{ id: 'orders', account: 'acme', types: 'all', state: 'paused' }] },
   },
-  'card-testing': road({ kind: 'card_testing', retryAfterMs: 30_000 }),
-  'no-route': road({
+  'card-testing': both({ kind: 'card_testing', retryAfterMs: 30_000 }),
+  'no-route': both({
     kind: 'no_route',
     reasons: AUTHORIZATION.routing.candidates,
     rule: null,
@@ -267,6 +294,8 @@ const CASES: Record<ProblemName, Case> = {
   internal: {
     deps: {
       authorize: bug,
+      decide: bug,
+      report: bug,
       operate: bug,
       resolve: bug,
       resolveOperation: bug,
@@ -280,6 +309,8 @@ const CASES: Record<ProblemName, Case> = {
   'journal-unavailable': {
     deps: {
       authorize: async () => ({ kind: 'journal_unavailable', retryAfterMs: 1 }),
+      decide: async () => ({ kind: 'journal_unavailable', retryAfterMs: 1 }),
+      report: async () => ({ kind: 'journal_unavailable' }),
       operate: async () => ({ kind: 'journal_unavailable', retryAfterMs: 1 }),
       takeNotices: async () => ({ kind: 'journal_unavailable' }),
       resolve: async () => ({ kind: 'journal_unavailable' }),
@@ -301,6 +332,11 @@ function requestOf(operationId: string, id: string): [path: string, init: Reques
   const override = post({ mode: 'auto', reason: 'over' });
   const requests: Record<string, [string, RequestInit]> = {
     authorize: ['/v1/authorizations', post(BODY)],
+    decide: ['/v1/decisions', post(BODY)],
+    reportOutcome: [
+      `/v1/decisions/${id || 'dec_bcdfghjkmnpqrstvwxyzB'}/outcomes`,
+      post({ provider: 'sandbox-a', attempt: 1, outcome: 'approved' }),
+    ],
     listAuthorizations: ['/v1/authorizations', get],
     getAuthorization: [`/v1/authorizations/${id || AUTHORIZATION.id}`, get],
     listHistory: [`/v1/authorizations/${id || AUTHORIZATION.id}/events`, get],

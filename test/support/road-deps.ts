@@ -7,6 +7,8 @@ import type { RuleAction, Ruleset } from '../../src/core/rules/ruleset.ts';
 import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
 import type { GatewayDeps, OutgoingDeps } from '../../src/gateway/gateway-deps.ts';
 import type {
+  AccountScope,
+  AccountScopes,
   Admission,
   CardTestingWatch,
   Clock,
@@ -54,6 +56,8 @@ export const SILENT: Observer = {
   sealed: () => {},
   purged: () => {},
   eventSent: () => {},
+  callerDecisions: () => {},
+  outcomeReported: () => {},
   authorizationEnded: () => {},
   journalTook: () => {},
   alert: () => {},
@@ -77,6 +81,8 @@ export function roadDeps(options: {
   readonly schemeRules?: SchemeRules;
   readonly cardTesting?: CardTestingWatch;
   readonly outgoing?: OutgoingDeps;
+  readonly accounts?: AccountScopes;
+  readonly learner?: Learner;
 }): GatewayDeps {
   const { clock, random } = options;
   const ruleset =
@@ -91,12 +97,13 @@ export function roadDeps(options: {
         },
       ],
     );
-  const learner: Learner = {
+  const learner: Learner = options.learner ?? {
     approval: () => ({ estimate: NO_ESTIMATE, deviation: 0.05 }),
     health: () => ({ processed: 1, unknown: 0, samples: 0 }),
     latencyP99Ms: () => null,
     observe: () => {},
   };
+  const guards = options.guards ?? openGuards(options.refuse ?? (() => false));
   return {
     clock,
     randomness: {
@@ -105,7 +112,8 @@ export function roadDeps(options: {
         `${prefix}_${Array.from({ length: 21 }, () => LETTERS.charAt(random.integer(0, LETTERS.length - 1))).join('')}`,
     },
     journal: options.journal,
-    guards: options.guards ?? openGuards(options.refuse ?? (() => false)),
+    guards,
+    accounts: options.accounts ?? { of: () => everybodys(guards, learner) },
     retryBudget: { deposit: () => {}, withdraw: () => true },
     quickBudget: { deposit: () => {}, withdraw: () => true },
     learner,
@@ -139,9 +147,24 @@ export function roadDeps(options: {
       httpStatus: operation.status === 'pending' ? 202 : 201,
       body: JSON.stringify({ ...operation, authorization: authorization.status }),
     }),
+    renderDecision: ({ id, expiresAtMs }, shown) => ({
+      httpStatus: 201,
+      body: JSON.stringify({ id, ...shown, expiresAtMs }),
+    }),
     owner: options.owner ?? 'process-1',
     leaseMs: options.leaseMs ?? 15_000,
     stopSignal: new AbortController().signal,
+  };
+}
+
+/** An account that sees what everybody sees, whatever it reports. */
+function everybodys(guards: Guards, learner: Learner): AccountScope {
+  return {
+    learner,
+    retryBudget: { deposit: () => {}, withdraw: () => true },
+    view: (lane) => guards.view(lane),
+    offered: () => {},
+    reported: () => {},
   };
 }
 

@@ -21,6 +21,9 @@ describe('the metrics', () => {
     observer.authorizationEnded(ENDED);
     observer.journalTook({ operation: 'open', durationMs: 0.4, failed: false });
     observer.journalTook({ operation: 'open', durationMs: 3, failed: true });
+    observer.callerDecisions({ what: 'made', count: 1 });
+    observer.callerDecisions({ what: 'unreported', count: 7 });
+    observer.outcomeReported({ provider: 'a', outcome: 'rejected', next: 'provider' });
     observer.alert({ kind: 'journal_failed', detail: 'd', authorizationId: null });
     metrics.breakerChanged({ provider: 'a', brand: 'visa', state: 'open' });
     metrics.breakerChanged({ provider: 'a', brand: 'visa', state: 'half_open' });
@@ -38,6 +41,9 @@ describe('the metrics', () => {
       'pointsman_decisions_total{rule="eu-debit",strategy="score"} 1',
       'pointsman_authorizations_total{status="approved"} 1',
       'pointsman_stops_total{reason="approved"} 1',
+      'pointsman_caller_decisions_total{result="made"} 1',
+      'pointsman_caller_decisions_total{result="unreported"} 7',
+      'pointsman_caller_reports_total{provider="a",outcome="rejected",next="provider"} 1',
       'pointsman_journal_duration_seconds_count{operation="open"} 2',
       'pointsman_journal_failures_total{operation="open"} 1',
       'pointsman_alerts_total{kind="journal_failed"} 1',

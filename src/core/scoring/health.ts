@@ -78,10 +78,11 @@ export class HealthBook {
     if (index === PROCESSED) health.latency.add(bucketOf(durationMs), nowMs);
   }
 
-  health(provider: string, facts: RoutingFacts, nowMs: number): Health {
+  /** @param above what is assumed without a closer look: of an account's own book, what everybody's says */
+  health(provider: string, facts: RoutingFacts, nowMs: number, above: Health = HEALTHY): Health {
     const known = this.#providers.get(provider);
-    if (known === undefined) return HEALTHY;
-    const all = drawnTowards(HEALTHY, known.all, nowMs);
+    if (known === undefined) return above;
+    const all = drawnTowards(above, known.all, nowMs);
     const segment = known.segments.get(segmentOf(facts));
     if (segment === undefined) return all;
     const fine = drawnTowards(all, segment, nowMs);

@@ -12,7 +12,7 @@ interface Migration {
 
 /**
  * Brings the database to the newest schema: the numbered files of `migrations/` that it has not seen, in
- * order, in one transaction.
+ * order, in one transaction. One that was added below others that it has seen is not left out.
  * @throws JournalError when the database was written by a newer version than this one
  */
 export function migrate(database: DatabaseSync): void {
@@ -23,8 +23,9 @@ export function migrate(database: DatabaseSync): void {
     database.exec(
       'CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT',
     );
-    const row = database.prepare('SELECT coalesce(max(number), 0) AS number FROM schema_migrations').get();
-    const found = Number(row?.['number']);
+    const rows = database.prepare('SELECT number FROM schema_migrations').all();
+    const seen = new Set(rows.map(({ number }) => Number(number)));
+    const found = Math.max(0, ...seen);
     if (found > newest) {
       throw new JournalError(
         `the journal has schema ${found}, this version knows ${newest}: ` +
@@ -33,7 +34,7 @@ export function migrate(database: DatabaseSync): void {
     }
     const record = database.prepare('INSERT INTO schema_migrations (number, name) VALUES (?, ?)');
     for (const migration of migrations) {
-      if (migration.number <= found) continue;
+      if (seen.has(migration.number)) continue;
       database.exec(migration.sql);
       record.run(migration.number, migration.name);
     }
@@ -46,11 +47,13 @@ export function migrate(database: DatabaseSync): void {
 
 function readMigrations(): readonly Migration[] {
   const names = readdirSync(FOLDER).filter((name) => name.endsWith('.sql'));
-  return names.sort().map((name, index) => {
+  const taken = new Set<number>();
+  return names.sort().map((name) => {
     const number = Number(name.slice(0, 4));
-    if (number !== index + 1) {
-      throw new JournalError(`migration ${name}: expected number ${index + 1}, four digits, without gaps`);
+    if (!/^\d{4}-/.test(name) || taken.has(number)) {
+      throw new JournalError(`migration ${name}: expected a number of its own, four digits and a dash`);
     }
+    taken.add(number);
     return { number, name, sql: readFileSync(new URL(name, FOLDER), 'utf8') };
   });
 }

@@ -9,6 +9,14 @@ import type {
   WorkCounts,
 } from '../../gateway/ports.ts';
 import type { FoundAuthorization } from '../stored-authorization.ts';
+import type { FoundDecision } from '../stored-decision.ts';
+import type { AdvanceDecisionCommand, OpenDecisionCommand } from './decision-commands.ts';
+import {
+  type AdvanceDecisionReply,
+  type DecisionClaimRow,
+  type OpenDecisionReply,
+  SqliteDecisions,
+} from './sqlite-decisions.ts';
 import {
   type DeliveryListReply,
   type DeliveryQuery,
@@ -100,6 +108,7 @@ export class SqliteCommands {
   readonly #writes: SqliteWrites;
   readonly #work: SqliteWork;
   readonly #deliveries: SqliteDeliveries;
+  readonly #decisions: SqliteDecisions;
   readonly #seals: SqliteSeals;
   readonly #purge: SqlitePurge;
 
@@ -109,6 +118,7 @@ export class SqliteCommands {
     this.#writes = new SqliteWrites(this.#statements);
     this.#work = new SqliteWork(this.#statements, this.#reads);
     this.#deliveries = new SqliteDeliveries(this.#statements);
+    this.#decisions = new SqliteDecisions(this.#statements);
     this.#seals = new SqliteSeals(this.#statements);
     this.#purge = new SqlitePurge(this.#statements);
   }
@@ -251,6 +261,30 @@ export class SqliteCommands {
 
   purgeDeliveries(beforeMs: number, limit: number): number {
     return this.#deliveries.purge(beforeMs, limit);
+  }
+
+  openDecision(command: OpenDecisionCommand): OpenDecisionReply {
+    return this.#decisions.open(command);
+  }
+
+  findDecision(id: string): FoundDecision | null {
+    return this.#decisions.find(id);
+  }
+
+  findDecisionClaim(claim: SqlValues): DecisionClaimRow | null {
+    return this.#decisions.findClaim(claim);
+  }
+
+  advanceDecision(command: AdvanceDecisionCommand): AdvanceDecisionReply {
+    return this.#decisions.advance(command);
+  }
+
+  countUnreported(expiredBeforeMs: number, limit: number): number {
+    return this.#decisions.countUnreported(expiredBeforeMs, limit);
+  }
+
+  purgeDecisions(beforeMs: number, limit: number): number {
+    return this.#decisions.purge(beforeMs, limit);
   }
 
   seal(nowMs: number, limit: number): Seal | null {

@@ -1,4 +1,5 @@
 import type { Authorization } from '../../core/authorization.ts';
+import type { CallerDecision } from '../../core/caller-decision.ts';
 import { invariant } from '../../core/invariant.ts';
 import type {
   AttemptName,
@@ -6,6 +7,11 @@ import type {
   AuthorizationPage,
   ClaimRecord,
   ClaimScope,
+  DecisionClaim,
+  DecisionOpening,
+  DecisionOpeningResult,
+  DecisionStep,
+  DecisionStepResult,
   Delivery,
   DeliveryCounts,
   DeliveryFilter,
@@ -34,8 +40,11 @@ import { cursorOf, sequenceOf } from '../list-cursor.ts';
 import { pastEvents } from '../past-events.ts';
 import { authorizationFrom } from '../stored-authorization.ts';
 import type { Changes } from '../stored-changes.ts';
+import { decisionFrom } from '../stored-decision.ts';
 import { partTold, toldByHistory } from '../told-event.ts';
 import type { CommandRunner } from './command-runner.ts';
+import { advanceDecisionCommand, openDecisionCommand } from './decision-commands.ts';
+import type { DecisionClaimRow } from './sqlite-decisions.ts';
 import type { DeliveryQuery, DeliveryRow, SettleValues } from './sqlite-deliveries.ts';
 import type { ListQuery } from './sqlite-listing.ts';
 import type { ClaimRow } from './sqlite-reads.ts';
@@ -306,6 +315,37 @@ export class SqliteJournal implements Journal {
     return this.#runner.run('purgeDeliveries', [Math.floor(beforeMs), limit]);
   }
 
+  async openDecision(opening: DecisionOpening): Promise<DecisionOpeningResult> {
+    const reply = await this.#runner.run('openDecision', [openDecisionCommand(opening)]);
+    if (reply === null) return { kind: 'opened' };
+    return 'claim' in reply
+      ? { kind: 'claimed', claim: decisionClaimFrom(reply.claim) }
+      : { kind: 'scheme_stop', stop: reply.stop };
+  }
+
+  async findDecision(id: string): Promise<CallerDecision | null> {
+    const found = await this.#runner.run('findDecision', [id]);
+    return found === null ? null : decisionFrom(found);
+  }
+
+  async findDecisionClaim({ account, merchant, key }: ClaimScope): Promise<DecisionClaim | null> {
+    const row = await this.#runner.run('findDecisionClaim', [[account, merchant, key]]);
+    return row === null ? null : decisionClaimFrom(row);
+  }
+
+  async advanceDecision(step: DecisionStep): Promise<DecisionStepResult> {
+    const reply = await this.#runner.run('advanceDecision', [advanceDecisionCommand(step)]);
+    return typeof reply === 'string' ? { kind: reply } : { kind: 'scheme_stop', stop: reply.stop };
+  }
+
+  countUnreported(expiredBeforeMs: number, limit: number): Promise<number> {
+    return this.#runner.run('countUnreported', [Math.floor(expiredBeforeMs), limit]);
+  }
+
+  purgeDecisions(beforeMs: number, limit: number): Promise<number> {
+    return this.#runner.run('purgeDecisions', [Math.floor(beforeMs), limit]);
+  }
+
   seal(nowMs: number, limit: number): Promise<Seal | null> {
     return this.#runner.run('seal', [Math.floor(nowMs), limit]);
   }
@@ -337,6 +377,11 @@ function claimFrom(row: ClaimRow): ClaimRecord {
     open: row.open === 1,
     frozen: httpStatus === null || body === null ? null : { httpStatus, body },
   };
+}
+
+function decisionClaimFrom(row: DecisionClaimRow): DecisionClaim {
+  const { id, body_fingerprint: bodyFingerprint, answer_status: httpStatus, answer_body: body } = row;
+  return { decisionId: id, bodyFingerprint, answer: { httpStatus, body } };
 }
 
 function listOrNull(merchants: 'all' | readonly string[]): string | null {

@@ -6,6 +6,7 @@ import { isDefiniteNegative } from '../../../src/core/attempt.ts';
 import { AUTHORIZATION_STATUSES, HOLDS_PAYMENT } from '../../../src/core/authorization.ts';
 import { OPERATION_KINDS, OPERATION_PURPOSES, OPERATION_STATUSES } from '../../../src/core/operation.ts';
 import { mayFollow } from '../../../src/core/transitions.ts';
+import type { Journal } from '../../../src/gateway/ports.ts';
 import { openInProcessJournal } from '../../../src/stores/sqlite/in-process-journal.ts';
 import { openDatabase } from '../../../src/stores/sqlite/sqlite-database.ts';
 import { HISTORY_PAGE, STATUS_BEFORE } from '../../../src/stores/sqlite/sqlite-reads.ts';
@@ -23,6 +24,7 @@ import {
   T0,
   written,
 } from '../../contracts/journal-fixtures.ts';
+import { sampleDecisionOpening, sampleDecisionStep, sampleOffer } from '../../support/sample-decision.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
 let folder: TemporaryFolder;
@@ -92,9 +94,19 @@ async function fill(path: string): Promise<void> {
   const told = await concluded(journal, 'auth_told', OUTCOMES.unknown);
   await written(journal, sampleFinding(told, 1, OUTCOMES.declined));
   await journal.makeDeliveries(subscription, T0, 100);
+  await decide(journal);
   await journal.seal(T0, 100);
   await journal.secret();
   await journal.close();
+}
+
+/** Decisions for callers that send themselves: one that waits for its report, one that was failed over. */
+async function decide(journal: Journal): Promise<void> {
+  const scope = { account: 'acme', merchant: 'acme-eu', operation: 'decide', key: 'k' };
+  await journal.openDecision(sampleDecisionOpening({ id: 'dec_open' }, { claim: scope }));
+  const opening = sampleDecisionOpening({ id: 'dec_moved' });
+  await journal.openDecision(opening);
+  await journal.advanceDecision(sampleDecisionStep(opening.decision, OUTCOMES.rejected, sampleOffer(2)));
 }
 
 const OF = (id: string) => `(SELECT sequence FROM authorizations WHERE id = 'auth_${id}')`;
@@ -345,7 +357,44 @@ const OTHER_CASES: readonly Case[] = [
   ['changing what a notice names', "UPDATE notices SET operation_id = 'x'", /never changes/],
 ];
 
-const FORBIDDEN = [...AUTHORIZATION_CASES, ...ATTEMPT_CASES, ...OPERATION_CASES, ...OTHER_CASES];
+const DECIDED = (id: string) => `(SELECT sequence FROM decisions WHERE id = 'dec_${id}')`;
+const NEW_OFFER = (id: string, number: number) =>
+  `INSERT INTO decision_attempts (decision, number, provider, propensity, offered_at_ms)
+   VALUES (${DECIDED(id)}, ${number}, 'p', 1, 1)`;
+
+const DECISION_CASES: readonly Case[] = [
+  [
+    'offering a second provider before the first is negative',
+    NEW_OFFER('open', 2),
+    /not definitely negative/,
+  ],
+  [
+    'a second use of a key of a decision',
+    `INSERT INTO decisions SELECT 99, 'dec_x', account, merchant, key, body_fingerprint, version, amount, currency,
+      created_at_ms, expires_at_ms, data, answer_status, answer_body, awaits_report, 0 FROM decisions WHERE id = 'dec_open'`,
+    /UNIQUE/,
+  ],
+  ['another answer of a decision', "UPDATE decisions SET answer_body = '{}'", /decided never changes/],
+  ['a version of a decision that is skipped', 'UPDATE decisions SET version = version + 2', /version by one/],
+  [
+    'another provider than was offered',
+    "UPDATE decision_attempts SET provider = 'x'",
+    /what was offered never changes/,
+  ],
+  [
+    'replacing a definite outcome that was reported',
+    "UPDATE decision_attempts SET outcome_kind = 'approved', outcome = '{}' WHERE outcome_kind = 'rejected'",
+    /reported never changes/,
+  ],
+];
+
+const FORBIDDEN = [
+  ...AUTHORIZATION_CASES,
+  ...ATTEMPT_CASES,
+  ...OPERATION_CASES,
+  ...OTHER_CASES,
+  ...DECISION_CASES,
+];
 
 /** Tries it, takes it back, and returns what SQLite said; null when it was done. */
 function refusalOf(...statements: readonly string[]): string | null {

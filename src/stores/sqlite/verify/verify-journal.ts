@@ -3,6 +3,7 @@ import { isDamage, isOtherSchema, messageOf } from '../database-files.ts';
 import { Statements } from '../statements.ts';
 import { type Finding, RESTORE, type Report } from './finding.ts';
 import { authorizationFindings, type StoredAuthorization } from './verify-authorization.ts';
+import { verifyDecisions } from './verify-decisions.ts';
 import { type EventCounts, type LoggedSeal, verifyEvents, verifyLoggedSeal } from './verify-events.ts';
 import { verifySchema } from './verify-schema.ts';
 
@@ -57,6 +58,7 @@ export async function verifyJournal(
   guarded('the file', () => checkFile(statements, report));
   const events = guarded('the events', () => verifyEvents(statements, report)) ?? NOTHING;
   const authorizations = guarded('the authorizations', () => checkAuthorizations(statements, report)) ?? 0;
+  guarded('the decisions', () => verifyDecisions(statements, report));
   guarded('what is kept beside them', () => checkOthers(statements, report));
   let loggedSeals = 0;
   for await (const seal of logged) {

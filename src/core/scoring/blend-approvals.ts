@@ -1,0 +1,25 @@
+import type { Approval } from './approval-model.ts';
+
+/** Outcomes of an account's own at which its word counts as much as everybody's. */
+const OWN_HALF = 200;
+/** Quantile of the normal distribution for a two-sided 95 % interval. */
+const Z_95 = 1.959963984540054;
+
+/**
+ * What is believed of a provider for an account's payments, by everybody's attempts and by the account's own reports:
+ * the more of its own there is, the more it counts. Nothing flows the other way.
+ * @param outcomes approvals and declines that the account has reported of the provider
+ */
+export function blendApprovals(everybodys: Approval, own: Approval, outcomes: number): Approval {
+  if (outcomes <= 0) return everybodys;
+  const share = outcomes / (outcomes + OWN_HALF);
+  const mean = share * own.estimate.mean + (1 - share) * everybodys.estimate.mean;
+  const deviation = Math.hypot(share * own.deviation, (1 - share) * everybodys.deviation);
+  const half = Z_95 * deviation;
+  const { level, n } =
+    share >= 0.5 || everybodys.estimate.level === 'prior' ? own.estimate : everybodys.estimate;
+  return {
+    estimate: { mean, low: Math.max(0, mean - half), high: Math.min(1, mean + half), level, n },
+    deviation,
+  };
+}
