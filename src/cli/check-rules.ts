@@ -36,6 +36,8 @@ interface Findings {
   readonly warnings: readonly RulesetError[];
   /** What is missing, by provider, in a line; empty when nothing is. */
   readonly missing: string;
+  /** What is no error, and worth to know. */
+  readonly notes: readonly string[];
   /** How many rules and providers there are; empty when the folder is refused. */
   readonly summary: string;
 }
@@ -46,7 +48,7 @@ async function findingsIn(folder: string): Promise<Findings> {
   const atStart = [outcomes, limits].flatMap((read) => (read.kind === 'refused' ? read.errors : []));
   const reading = await readRulesetFolder(folder);
   if (reading.kind === 'refused') {
-    return { errors: [...reading.errors, ...atStart], warnings: [], missing: '', summary: '' };
+    return { errors: [...reading.errors, ...atStart], warnings: [], missing: '', notes: [], summary: '' };
   }
   const sources = { environment: process.env, readFile: readSecretFile };
   const strict = validateRulesetFiles(reading.files, sources);
@@ -62,11 +64,9 @@ async function findingsIn(folder: string): Promise<Findings> {
   const all = strict.kind === 'refused' ? strict.errors : [];
   const warnings = all.filter((error) => !known.has(formatRulesetError(error)));
   const missing = lenient.kind === 'refused' ? '' : missingText(missingCredentials(lenient.ruleset));
-  const summary =
-    lenient.kind === 'refused'
-      ? ''
-      : `${counted(lenient.ruleset.rules.length, 'rule')}, ${counted(lenient.ruleset.providers.size, 'provider')}`;
-  return { errors: [...errors, ...atStart], warnings, missing, summary };
+  const summary = lenient.kind === 'refused' ? '' : summaryOf(lenient.ruleset);
+  const notes = lenient.kind === 'refused' ? [] : lenient.ruleset.experiments.notes;
+  return { errors: [...errors, ...atStart], warnings, missing, notes, summary };
 }
 
 /** Providers of a sound file that no account can be built for, but for secrets that are not there. */
@@ -86,6 +86,13 @@ function setupErrors(ruleset: Ruleset, text: string, tables: DeclineTables): rea
     );
 }
 
+function summaryOf({ rules, providers, experiments }: Ruleset): string {
+  const all = [counted(rules.length, 'rule'), counted(providers.size, 'provider')];
+  const running = experiments.list.filter(({ status }) => status === 'running').length;
+  if (running > 0) all.push(`${counted(running, 'experiment')} running`);
+  return all.join(', ');
+}
+
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
@@ -97,9 +104,10 @@ async function checkRules(folder: string): Promise<number> {
     console.error(`check-rules: ${folder} is no folder that can be read; expected the folder of RULES_DIR`);
     return 1;
   }
-  const { errors, warnings, missing, summary } = await findingsIn(folder);
+  const { errors, warnings, missing, notes, summary } = await findingsIn(folder);
   const line = (error: RulesetError) => formatRulesetError({ ...error, file: join(folder, error.file) });
   for (const warning of warnings) console.error(`warning: ${line(warning)}`);
+  for (const note of notes) console.error(`note: ${note}`);
   for (const error of errors) console.log(line(error));
   if (missing !== '') console.error(`missing: ${missing}`);
   if (errors.length > 0) {

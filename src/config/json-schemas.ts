@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { providersFileSchema, rulesFileSchema } from './ruleset-schemas.ts';
+import { experimentsFileSchema, providersFileSchema, rulesFileSchema } from './ruleset-schemas.ts';
 
 /**
  * JSON Schemas of the payments team's files, for completion and checks in editors: file name within
@@ -9,6 +9,10 @@ export function jsonSchemas(): ReadonlyMap<string, string> {
   return new Map([
     ['providers.json', rendered(providersFileSchema, 'Providers of Pointsman: routing-rules/providers.yaml')],
     ['rules.json', rendered(rulesFileSchema, 'Rules of Pointsman: routing-rules/rules.yaml')],
+    [
+      'experiments.json',
+      rendered(experimentsFileSchema, 'Experiments of Pointsman: routing-rules/experiments.yaml'),
+    ],
   ]);
 }
 

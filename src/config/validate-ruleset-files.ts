@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto';
+import { type Experiments, NO_EXPERIMENTS } from '../core/experiments/experiment.ts';
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import { checkShape, soundItems } from './check-shape.ts';
 import type { CredentialSources } from './credentials.ts';
+import { type ExperimentContext, readExperiments } from './read-experiments.ts';
 import { readProviders } from './read-providers.ts';
 import { readRules } from './read-rules.ts';
 import type { RulesetError } from './ruleset-error.ts';
 import {
+  EXPERIMENTS_MAX,
+  experimentSchema,
+  experimentsFileSchema,
   PROVIDERS_MAX,
   providerSchema,
   providersFileSchema,
@@ -17,7 +22,9 @@ import {
 import { readYamlFile, type YamlFile } from './yaml-file.ts';
 
 /** Files of a ruleset, in the order in which they are read. */
-export const RULESET_FILES = ['providers.yaml', 'rules.yaml'] as const;
+export const RULESET_FILES = ['providers.yaml', 'rules.yaml', 'experiments.yaml'] as const;
+/** Those that need not be there. */
+const OPTIONAL_FILES: ReadonlySet<string> = new Set(['experiments.yaml']);
 
 /** Errors reported at once; after them the list says how many more there are. */
 const ERRORS_MAX = 100;
@@ -34,7 +41,7 @@ export type RulesetReading =
 
 /**
  * Reads, checks and compiles a ruleset. Never throws for anything in the files.
- * @param files content by name; those of {@link RULESET_FILES} must be there, others are not read
+ * @param files content by name; of {@link RULESET_FILES}; others are not read
  * @returns the ruleset with version 0, or everything that is wrong
  */
 export function validateRulesetFiles(
@@ -65,24 +72,50 @@ export function validateRulesetFiles(
     collect(providersFile, problems);
   }
   let rules: ReturnType<typeof readRules> = [];
+  let areRulesSound = false;
   if (rulesFile !== null) {
     const { value } = rulesFile;
     const shape = checkShape(rulesFileSchema, value);
     const problems = shape.kind === 'good' ? [] : [...shape.problems];
     const raw = shape.kind === 'good' ? shape.data.rules : soundItems(ruleSchema, value, 'rules', RULES_MAX);
     rules = readRules(raw, providers, problems);
+    areRulesSound = problems.length === 0;
     collect(rulesFile, problems);
   }
+  const context = { providers, rules: areRulesSound ? rules : null };
+  const experiments = experimentsIn(files, context, errors, collect);
   if (errors.length > 0 || providers === null) return { kind: 'refused', errors: inOrder(errors, unlisted) };
   const live = [...providers.values()].every((provider) => provider.live);
-  return { kind: 'good', ruleset: { version: 0, contentHash: contentHashOf(files), rules, providers, live } };
+  const contentHash = contentHashOf(files);
+  return { kind: 'good', ruleset: { version: 0, contentHash, rules, providers, experiments, live } };
+}
+
+function experimentsIn(
+  files: Readonly<Record<string, string>>,
+  context: ExperimentContext,
+  errors: RulesetError[],
+  collect: (file: YamlFile, problems: readonly RuleProblem[]) => void,
+): Experiments {
+  const file = readFile('experiments.yaml', files, errors);
+  if (file === null) return NO_EXPERIMENTS;
+  const shape = checkShape(experimentsFileSchema, file.value);
+  const problems = shape.kind === 'good' ? [] : [...shape.problems];
+  const raw =
+    shape.kind === 'good'
+      ? shape.data
+      : { experiments: soundItems(experimentSchema, file.value, 'experiments', EXPERIMENTS_MAX) };
+  const experiments = readExperiments(raw, context, problems);
+  collect(file, problems);
+  return experiments;
 }
 
 /** SHA-256 over names and contents of the files that are read, hex. */
 export function contentHashOf(files: Readonly<Record<string, string>>): string {
   const hash = createHash('sha256');
   // As JSON, so that no content can pass for the boundary between two files.
-  hash.update(JSON.stringify(RULESET_FILES.map((name) => [name, fileText(files, name)])));
+  // An optional file that is not there counts for nothing: the hash is as before there were any.
+  const names = RULESET_FILES.filter((name) => !OPTIONAL_FILES.has(name) || fileText(files, name) !== null);
+  hash.update(JSON.stringify(names.map((name) => [name, fileText(files, name)])));
   return hash.digest('hex');
 }
 
@@ -97,6 +130,7 @@ function readFile(
 ): YamlFile | null {
   const text = fileText(files, name);
   if (text === null) {
+    if (OPTIONAL_FILES.has(name)) return null;
     errors.push({
       file: name,
       line: 1,

@@ -11,7 +11,10 @@ const EXAMPLES = [...README.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => 
 /** What is wrong with an example in the place of a shipped file. */
 function errorsWith(name: string, text: string): readonly string[] {
   const files = { ...shippedFiles(), [name]: text };
-  if (name === 'providers.yaml') files['rules.yaml'] = 'rules: [{ name: all, then: {} }]';
+  if (name === 'providers.yaml') {
+    files['rules.yaml'] = 'rules: [{ name: all, then: {} }]';
+    files['experiments.yaml'] = 'experiments: []';
+  }
   const credentials = {
     ...SOME_CREDENTIALS,
     readFile: () => ({ kind: 'read', text: 'secret' }) as const,

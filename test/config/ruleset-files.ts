@@ -2,10 +2,14 @@ import { readFileSync } from 'node:fs';
 import type { CredentialSources } from '../../src/config/credentials.ts';
 
 /** The shipped files, as a start for edits. */
-export function shippedFiles(): Record<'providers.yaml' | 'rules.yaml', string> {
+export function shippedFiles(): Record<'providers.yaml' | 'rules.yaml' | 'experiments.yaml', string> {
   const read = (name: string) =>
     readFileSync(new URL(`../../routing-rules/${name}`, import.meta.url), 'utf8');
-  return { 'providers.yaml': read('providers.yaml'), 'rules.yaml': read('rules.yaml') };
+  return {
+    'providers.yaml': read('providers.yaml'),
+    'rules.yaml': read('rules.yaml'),
+    'experiments.yaml': read('experiments.yaml'),
+  };
 }
 
 /** A machine with one variable and one secret file. */

@@ -1,3 +1,4 @@
+import { NO_EXPERIMENTS } from '../../src/core/experiments/experiment.ts';
 import type { ProviderContract, Rule, RuleAction, Ruleset } from '../../src/core/rules/ruleset.ts';
 
 /** A sandbox provider with everything allowed; overridden where a test cares. */
@@ -60,6 +61,7 @@ export function sampleRuleset(
     contentHash: 'sample',
     rules,
     providers: new Map(contracts.map((contract) => [contract.id, contract])),
+    experiments: NO_EXPERIMENTS,
     live: false,
   };
 }
