@@ -24,6 +24,7 @@ import { validateRulesetFiles } from './config/validate-ruleset-files.ts';
 import type { BinImportResult } from './core/cards/bin-import.ts';
 import { TableCardFacts } from './core/cards/card-facts.ts';
 import type { DeclineTables } from './core/declines/decline-tables.ts';
+import { changesOfRunning } from './core/experiments/changes.ts';
 import type { Ruleset } from './core/rules/ruleset.ts';
 import { cardIdentity } from './core/scheme/card-identity.ts';
 import type { SchemeRules } from './core/scheme/scheme-rules.ts';
@@ -36,6 +37,7 @@ import { type EdgeServer, SERVER_DEFAULTS, startServer } from './edge/server.ts'
 import { shownOverride } from './edge/shown-override.ts';
 import { SignedEventSender } from './events/signed-event-sender.ts';
 import { Gateway } from './gateway/gateway.ts';
+import { LiveArms } from './gateway/live-arms.ts';
 import { type EventEndpoint, type Journal, JournalError, type Observer } from './gateway/ports.ts';
 import { Sightings } from './gateway/sightings.ts';
 import { Unrecorded } from './gateway/unrecorded.ts';
@@ -100,6 +102,7 @@ interface Parts {
   readonly learner: OutcomeLearner;
   readonly lanes: Lanes;
   readonly rules: RulesetStore;
+  readonly arms: LiveArms;
   readonly observer: Observer;
   readonly endpoints: EventEndpoints;
   readonly eventSender: SignedEventSender;
@@ -182,6 +185,8 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const rules = await openRules(settings, journal, log, { prepare, activate }, metrics, declineTables);
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
+  const arms = new LiveArms();
+  arms.setStates(await journal.listArmStates());
   return {
     settings,
     log,
@@ -195,6 +200,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     learner,
     lanes,
     rules,
+    arms,
     observer,
     endpoints,
     eventSender: new SignedEventSender({ clock, connect: createTransport, version: VERSION }),
@@ -295,6 +301,7 @@ function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
     quickBudget: new SlidingRetryBudget(clock, { ratio: 0.1, floor: 50 }),
     learner: parts.learner,
     rulesets: rules,
+    arms: parts.arms,
     cards: parts.cards,
     schemeGuard: {
       rules: () => schemeRules,
@@ -468,6 +475,7 @@ async function openRules(
     prepare: steps.prepare,
     onActivated(ruleset, previous) {
       steps.activate(ruleset);
+      for (const note of notesOf(ruleset, previous)) log.warn('experiment_note', { note });
       log.info('ruleset_activated', { ruleset: ruleset.version, previous: previous?.version ?? null });
     },
     onRejected(errors) {
@@ -483,6 +491,11 @@ async function openRules(
     throw rulesRefused(settings, opening.errors, await alsoMissing(settings, declineTables));
   }
   return opening.store;
+}
+
+function notesOf({ experiments }: Ruleset, previous: Ruleset | null): readonly string[] {
+  const changes = previous === null ? [] : changesOfRunning(previous.experiments, experiments);
+  return [...experiments.notes, ...changes];
 }
 
 /** What else keeps providers from being used: told together with what is refused, so that one start tells it all. */

@@ -2,6 +2,7 @@ import {
   type Arm,
   type ArmChange,
   armAction,
+  armScope,
   type Experiment,
   type Experiments,
   type Guardrail,
@@ -100,7 +101,7 @@ function readExperiment(
   const checked = raw.status === 'running' ? context : { providers: null, rules: null };
   const arms = raw.arms.map(({ arm, then }, index): Arm => {
     const change = readChange(then, [...path, 'arms', index, 'then'], checked, problems);
-    return { name: arm, change, learning: learningApart(`${raw.id}/${arm}`) };
+    return { name: arm, change, learning: learningApart(armScope({ id: raw.id, arm })) };
   });
   if (raw.status !== 'running') notes.push(...strangers(raw, context));
   const changes = arms.map(({ change }) => change);

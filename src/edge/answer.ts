@@ -87,11 +87,18 @@ function routingAnswer(routing: RoutingDecision) {
     ruleset: routing.ruleset,
     rule: routing.rule,
     strategy: routing.strategy,
-    experiment: routing.experiment,
+    experiment: experimentAnswer(routing.experiment),
     propensity: rounded(routing.propensity),
     candidates: routing.candidates.map(candidateAnswer),
     notes: routing.notes,
   };
+}
+
+/** The arm of an experiment as answers show it. */
+export function experimentAnswer(experiment: RoutingDecision['experiment']) {
+  if (experiment === null) return null;
+  const { id, arm, unit, holdout, propensity, redirectedFrom } = experiment;
+  return { id, arm, unit, holdout, propensity: rounded(propensity), redirected_from: redirectedFrom };
 }
 
 /** A candidate as answers and problems show it. */

@@ -1,3 +1,4 @@
+import type { LiveArms } from './live-arms.ts';
 import type {
   CardTable,
   CardTestingWatch,
@@ -42,6 +43,8 @@ export interface GatewayDeps {
   readonly quickBudget: RetryBudget;
   readonly learner: Learner;
   readonly rulesets: Rulesets;
+  /** Arms that were stopped, and shares of bandits. */
+  readonly arms: LiveArms;
   readonly cards: CardTable;
   readonly schemeGuard: SchemeGuard;
   readonly cardTesting: CardTestingWatch;

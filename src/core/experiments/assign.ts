@@ -1,12 +1,13 @@
 import type { ExperimentDecision } from '../decision.ts';
 import type { RoutingFacts } from '../facts.ts';
 import { invariant } from '../invariant.ts';
-import type { Rule, RuleAction } from '../rules/ruleset.ts';
+import type { Rule } from '../rules/ruleset.ts';
 import { stickyFraction } from '../scoring/sticky-fraction.ts';
 import { armOf, bucketRanges, inNamespace } from '../statistics/assignment.ts';
 import {
   type Arm,
   armAction,
+  armScope,
   type Experiment,
   type Experiments,
   type ExperimentUnit,
@@ -56,7 +57,8 @@ export interface Assignment {
   readonly exposures: readonly Exposure[];
   /** As answers show it; null when the payment is in no arm that changes anything. */
   readonly shown: ExperimentDecision | null;
-  readonly action: RuleAction;
+  /** The rule that was matched, as the arm changes it. */
+  readonly rule: Rule;
   readonly learning: Learning;
   /** Salt of a split: not that of the rule where an arm splits, or the two draws would go together. */
   readonly salt: string;
@@ -96,7 +98,6 @@ export function assignArm(
   const { rule } = payment;
   const exposures: Exposure[] = [];
   const notes: string[] = [];
-  const unchanged = { action: rule.action, learning: SHARED_LEARNING, salt: rule.name };
   if (experiments.holdout?.rules.has(rule.name)) {
     const kept = holdOut(experiments.holdout, payment);
     exposures.push(kept.exposure);
@@ -115,18 +116,23 @@ export function assignArm(
     if (given === null) continue;
     const { arm, exposure } = given;
     exposures.push(exposure);
-    const scope = `${experiment.id}/${arm.name}`;
     return {
       exposures,
       notes,
       shown: shownOf(exposure, experiment.unit),
-      action: armAction(rule, arm.change),
+      rule: { ...rule, action: armAction(rule, arm.change) },
       learning: arm.learning,
-      salt: scope,
+      salt: armScope({ id: experiment.id, arm: arm.name }),
       drawnFrom: experiment.mode === 'bandit' ? { experiment: experiment.id, unit } : null,
     };
   }
-  return { exposures, notes, shown: null, ...unchanged, drawnFrom: null };
+  return { ...unassigned(rule), exposures, notes };
+}
+
+/** What a rule does by itself. */
+export function unassigned(rule: Rule): Assignment {
+  const unchanged = { rule, learning: SHARED_LEARNING, salt: rule.name };
+  return { ...unchanged, exposures: [], notes: [], shown: null, drawnFrom: null };
 }
 
 /** Names never hold blanks, so that two names with a blank between are one name only. */
@@ -150,9 +156,9 @@ function holdOut(holdout: Holdout, payment: AssignedPayment) {
   };
   const assignment = {
     shown: { ...shownOf(exposure, 'payment'), holdout: true },
-    action: armAction(payment.rule, holdout.change),
+    rule: { ...payment.rule, action: armAction(payment.rule, holdout.change) },
     learning: (experiment.arms[0] as Arm).learning,
-    salt: `${HOLDOUT_ID}/${HOLDOUT_ARM}`,
+    salt: armScope({ id: HOLDOUT_ID, arm: HOLDOUT_ARM }),
     drawnFrom: null,
   };
   return { exposure, assignment };

@@ -59,6 +59,11 @@ export interface Learning {
   readonly later: LearningScope;
 }
 
+/** Name under which what an arm does is learned. */
+export function armScope({ id, arm }: { readonly id: string; readonly arm: string }): string {
+  return `${id}/${arm}`;
+}
+
 /** Learning apart from everything else, under a name. */
 export function learningApart(name: string): Learning {
   return { first: { name, later: false }, later: { name, later: true } };
@@ -188,7 +193,7 @@ export function holdoutExperiment(holdout: Holdout): Experiment {
     matches: () => true,
     rules,
     arms: [
-      { name: HOLDOUT_ARM, change, learning: learningApart(`${HOLDOUT_ID}/${HOLDOUT_ARM}`) },
+      { name: HOLDOUT_ARM, change, learning: learningApart(armScope({ id: HOLDOUT_ID, arm: HOLDOUT_ARM })) },
       { name: REST_ARM, change: nothing, learning: SHARED_LEARNING },
     ],
     baseline: HOLDOUT_ARM,

@@ -26,7 +26,7 @@ export interface RankCandidate {
 
 export interface RankInput {
   readonly facts: RoutingFacts;
-  /** Name of the rule: salt of its split. */
+  /** Name of the rule, or of the arm that changes it: salt of its split. */
   readonly rule: string;
   readonly action: RuleAction;
   /** Attempts that may still be made, this one included, 1 or more. */

@@ -121,8 +121,8 @@ describe('assignment', () => {
   });
 
   it('replaces the strategy, and leaves who may take it and for how long to the rule', () => {
-    const { action, learning, salt } = assigned('order-1');
-    expect(action).toMatchObject({
+    const { rule, learning, salt } = assigned('order-1');
+    expect(rule.action).toMatchObject({
       only: RULE.action.only,
       deadlineMs: 6_000,
       strategy: { kind: 'priority' },
@@ -137,7 +137,7 @@ describe('assignment', () => {
       ...arm(name, []),
       change: { kind: 'rule', action } as const,
     }));
-    expect(assigned('order-1', { arms }).action).toEqual({
+    expect(assigned('order-1', { arms }).rule.action).toEqual({
       ...action,
       only: new Set(['b']),
       deadlineMs: 6_000,
@@ -163,13 +163,13 @@ describe('assignment', () => {
   it('holds out before everything else, and exposes all others to the rest', () => {
     const seen = { holdout: 0, rest: 0 };
     for (let index = 0; index < 5_000; index += 1) {
-      const { exposures, shown, action } = assigned(`order-${index}`, {}, { holdout: HOLDOUT });
+      const { exposures, shown, rule } = assigned(`order-${index}`, {}, { holdout: HOLDOUT });
       const [first, second] = exposures;
       seen[first?.arm as keyof typeof seen] += 1;
       if (first?.arm === 'holdout') {
         expect(exposures).toHaveLength(1);
         expect(shown).toMatchObject({ id: 'holdout', arm: 'holdout', holdout: true, propensity: 0.02 });
-        expect(action.strategy).toEqual({ kind: 'priority', order: ['b'] });
+        expect(rule.action.strategy).toEqual({ kind: 'priority', order: ['b'] });
       } else {
         expect(first).toMatchObject({ experiment: 'holdout', arm: 'rest', propensity: 0.98 });
         expect(second?.experiment).toBe('checkout');
@@ -214,9 +214,9 @@ describe('assignment', () => {
     ['one whose conditions do not hold', { matches: () => false }],
     ['one that the rule is not in', { rules: new Set(['other']) }],
   ] as const)('does not take a payment into %s', (_name, over) => {
-    const { exposures, shown, action, salt } = assigned('order-1', over);
+    const { exposures, shown, rule, salt } = assigned('order-1', over);
     expect({ exposures, shown, salt }).toEqual({ exposures: [], shown: null, salt: 'fallback' });
-    expect(action).toBe(RULE.action);
+    expect(rule).toBe(RULE);
   });
 
   it('gives the units of an arm that was stopped to the baseline, and tells them from its own', () => {
