@@ -186,7 +186,9 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
   const arms = new LiveArms();
-  arms.setStates(await journal.listArmStates());
+  const states = await journal.listArmStates();
+  arms.setStates(states);
+  for (const state of states) metrics.observer.armChanged(state);
   return {
     settings,
     log,
@@ -352,6 +354,12 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
       }),
     findCaller: apiKeyLookUp(parts.keys.keys),
     providers: () => providerSnapshots(parts),
+    experiments: {
+      current: () => parts.rules.current().experiments,
+      stateOf: (experiment, arm) => parts.arms.state(experiment, arm),
+      results: (id) => gateway.experimentResults(id),
+      setArm: (command) => gateway.setArm(command),
+    },
     async setOverride(override) {
       await journal.saveOverride(override);
       lanes.setOverrides(await journal.listOverrides());

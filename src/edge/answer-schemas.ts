@@ -75,7 +75,7 @@ const declineSchema = z
 
 const experimentDecisionSchema = z
   .strictObject({
-    id: z.string().openapi({ example: 'eea-learned-order' }),
+    id: z.string().openapi({ example: 'eea-order' }),
     arm: z.string().openapi({ example: 'treatment' }),
     unit: z.enum(EXPERIMENT_UNITS).openapi({ description: 'By what it was assigned.' }),
     holdout: z.boolean().openapi({ description: 'Kept out of every experiment, for ever.' }),

@@ -1,6 +1,12 @@
 import { authorize } from './authorize.ts';
 import { EventDeliverer } from './deliver-events.ts';
 import { describeError } from './describe-error.ts';
+import {
+  type ArmCommand,
+  type ArmResult,
+  type ExperimentResults,
+  ExperimentWatch,
+} from './experiment-watch.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { purgeDelivered, purgeHistory, sealHistory } from './keep-history.ts';
@@ -22,6 +28,8 @@ const HOUSEKEEPING_MS = 1_000;
 const SEAL_MS = 60_000;
 /** Time between two looks at what is no longer kept. */
 const PURGE_MS = 3_600_000;
+/** Time between two looks at the experiments. */
+const EXPERIMENTS_MS = 60_000;
 /** At least, however short the schedule is. */
 const HOUSEKEEPING_MIN_MS = 50;
 
@@ -33,12 +41,14 @@ export class Gateway {
   readonly #loops: Loop[] = [];
   readonly #resolver: Resolver;
   readonly #deliverer: EventDeliverer;
+  readonly #experiments: ExperimentWatch;
   #noticeLoop: Loop | null = null;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
     this.#resolver = new Resolver(deps);
     this.#deliverer = new EventDeliverer(deps);
+    this.#experiments = new ExperimentWatch(deps);
   }
 
   /** Requests of callers that are not answered. */
@@ -64,6 +74,16 @@ export class Gateway {
   /** A person closes an attempt that could not be found out. */
   resolve(command: ResolveCommand): Promise<ResolveResult> {
     return this.#counted(() => resolveAttempt(command, this.#deps));
+  }
+
+  /** What is known of an experiment; null when there is none. @throws JournalError */
+  experimentResults(id: string): Promise<ExperimentResults | null> {
+    return this.#experiments.results(id);
+  }
+
+  /** A person stops an arm, or lets it run again. @throws JournalError */
+  setArm(command: ArmCommand): Promise<ArmResult> {
+    return this.#experiments.setArm(command);
   }
 
   /** Takes what a provider sent by itself; once this resolves to `kept`, it may be acknowledged. */
@@ -100,6 +120,7 @@ export class Gateway {
       new Loop(this.#deps, HOUSEKEEPING_MS, () => this.housekeep()),
       new Loop(this.#deps, SEAL_MS, () => sealHistory(this.#deps)),
       new Loop(this.#deps, PURGE_MS, () => this.#purge()),
+      new Loop(this.#deps, EXPERIMENTS_MS, () => this.#experiments.look()),
       new Loop(this.#deps, HOUSEKEEPING_MS, () => this.#deliverer.takeUp()),
       // Apart from the housekeeping: a provider that hangs must not hold up what records and recovers.
       new Loop(this.#deps, resolverMs, () => this.#resolver.takeUp()),
@@ -131,6 +152,7 @@ export class Gateway {
 
   /** Ends what runs beside the road, after a last try to record what is still unrecorded. */
   async close(): Promise<void> {
+    this.#experiments.stop();
     await Promise.all(this.#loops.map((loop) => loop.stop()));
     await this.#resolver.idle();
     await this.#deliverer.stop();

@@ -1064,6 +1064,8 @@ export interface Observer {
     readonly durationMs: number;
     readonly failed: boolean;
   }): void;
+  /** An arm of an experiment was stopped, or runs again. */
+  armChanged(state: ArmState): void;
   /** A fault that needs a person. */
   alert(event: {
     readonly kind: string;

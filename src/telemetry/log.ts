@@ -11,7 +11,14 @@ type LogFields = Readonly<Record<string, string | number | boolean | null | unde
 /** What of the road is told in lines. */
 export type LogObserver = Pick<
   Observer,
-  'authorizationEnded' | 'unmappedCode' | 'alert' | 'resolved' | 'sealed' | 'purged' | 'eventSent'
+  | 'authorizationEnded'
+  | 'unmappedCode'
+  | 'alert'
+  | 'resolved'
+  | 'sealed'
+  | 'purged'
+  | 'eventSent'
+  | 'armChanged'
 >;
 
 /** JSON lines. Every text passes {@link scrub}. Methods never throw. */
@@ -129,6 +136,8 @@ export function createLog(settings: LogSettings): Log {
           age_ms: Math.round(ageMs),
         }),
       purged: (count) => logger.info({ event: 'purged', authorizations: count }),
+      armChanged: ({ experiment, arm, state, reason, author }) =>
+        logger.warn({ event: 'experiment_arm', experiment, arm, state, reason: scrub(reason), author }),
       alert: ({ kind, detail, authorizationId }) =>
         logger.error({
           event: 'alert',

@@ -191,6 +191,7 @@ function roadMetrics(registry: Registry): Observer {
     ...unmappedMetric(registry),
     ...noticeMetric(registry),
     ...eventMetric(registry),
+    ...armMetric(registry),
     alert: ({ kind }) => alerts.get(kind).inc(),
   };
 }
@@ -226,6 +227,18 @@ function eventMetric(registry: Registry): Pick<Observer, 'eventSent'> {
     ['endpoint', 'result'],
   );
   return { eventSent: ({ endpoint, result }) => sent.get(endpoint, result).inc() };
+}
+
+function armMetric(registry: Registry): Pick<Observer, 'armChanged'> {
+  const stopped = new Gauge({
+    name: 'pointsman_experiment_arm_stopped',
+    help: '1 for an arm of an experiment that was stopped: its units go to the baseline. 0 once it runs again.',
+    labelNames: ['experiment', 'arm'],
+    registers: [registry],
+  });
+  return {
+    armChanged: ({ experiment, arm, state }) => stopped.set({ experiment, arm }, state === 'stopped' ? 1 : 0),
+  };
 }
 
 /** What is found out, done and undone beside the road. */

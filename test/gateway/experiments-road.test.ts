@@ -1,48 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import type { AuthorizationRequest } from '../../src/core/authorization.ts';
-import {
-  type Experiment,
-  type Holdout,
-  learningApart,
-  NO_EXPERIMENTS,
-} from '../../src/core/experiments/experiment.ts';
+import { type Experiment, type Holdout, NO_EXPERIMENTS } from '../../src/core/experiments/experiment.ts';
 import type { LearnedOutcome } from '../../src/gateway/ports.ts';
 import { GatewayWorld, idIn, type WorldOptions, type WorldProcess } from '../support/gateway-world.ts';
+import { sampleArm, sampleExperiment } from '../support/sample-experiment.ts';
 
 const RULES = new Set(['fallback']);
 
-function arm(name: string, order: readonly string[]) {
-  const change = { kind: 'own', strategy: { kind: 'priority', order }, fallback: false, tuning: {} } as const;
-  return { name, change, learning: learningApart(`order/${name}`) };
-}
-
-const EXPERIMENT: Experiment = {
-  id: 'order',
-  status: 'running',
-  unit: 'payment',
-  mode: 'split',
-  seed: 'order-1',
-  matches: () => true,
-  rules: RULES,
-  arms: [arm('control', ['sandbox-a', 'sandbox-b']), arm('treatment', ['sandbox-c', 'sandbox-b'])],
-  baseline: 'control',
-  metric: 'approval_rate',
-  maturityMs: 3_600_000,
-  expectedSample: 20_000,
-  expectedRate: 0.85,
-  plannedLooks: null,
-  guardrails: [],
-  namespace: null,
-  plan: { coverage: 1, shares: [0.5, 0.5] },
-  ramp: [],
-  explorationShare: 0.1,
-};
+const EXPERIMENT = sampleExperiment({
+  arms: [
+    sampleArm('control', ['sandbox-a', 'sandbox-b']),
+    sampleArm('treatment', ['sandbox-c', 'sandbox-b']),
+  ],
+});
 
 const HOLDOUT: Holdout = {
   share: 0.5,
   seed: 'h',
   rules: RULES,
-  change: arm('holdout', ['sandbox-b']).change,
+  change: sampleArm('holdout', ['sandbox-b']).change,
   maturityMs: 3_600_000,
 };
 
@@ -70,7 +46,7 @@ function running(
   };
   const pay = async (process: WorldProcess, request: Partial<AuthorizationRequest>, key: string) =>
     world.get(idIn(await world.authorize(process, request, key)));
-  const exposures = async (id = 'order') => (await world.journal.exposurePage(id, null, 1000)).data;
+  const exposures = async (id = 'checkout') => (await world.journal.exposurePage(id, null, 1000)).data;
   return { world, begin, pay, exposures, learned };
 }
 
@@ -83,9 +59,9 @@ describe('a road in an experiment', () => {
       const found = await pay(process, { reference: `order-${index}` }, `key-${index}`);
       const { experiment } = found.routing;
       arms.set(`acme-eu order-${index}`, experiment?.arm ?? '');
-      expect(experiment).toMatchObject({ id: 'order', unit: 'payment', holdout: false, propensity: 0.5 });
+      expect(experiment).toMatchObject({ id: 'checkout', unit: 'payment', holdout: false, propensity: 0.5 });
       expect(found.provider).toBe(experiment?.arm === 'control' ? 'sandbox-a' : 'sandbox-c');
-      expect(learned.at(-1)?.scope).toBe(`order/${experiment?.arm}`);
+      expect(learned.at(-1)?.scope).toBe(`checkout/${experiment?.arm}`);
     }
     expect(new Set(arms.values())).toEqual(new Set(['control', 'treatment']));
     const recorded = await exposures();
@@ -136,12 +112,12 @@ describe('a road in an experiment', () => {
       const found = await pay(process, { reference: `order-${index}` }, `key-${index}`);
       const { experiment } = found.routing;
       if (experiment?.holdout) expect(found.provider).toBe('sandbox-b');
-      else expect(experiment?.id).toBe('order');
+      else expect(experiment?.id).toBe('checkout');
     }
     const arms = (await exposures('holdout')).map(({ arm: name }) => name);
     expect(new Set(arms)).toEqual(new Set(['holdout', 'rest']));
     expect(arms).toHaveLength(16);
-    expect(await exposures('order')).toHaveLength(arms.filter((name) => name === 'rest').length);
+    expect(await exposures('checkout')).toHaveLength(arms.filter((name) => name === 'rest').length);
   });
 
   it('says in its notes why a payment without a customer is in no experiment by customer', async () => {
@@ -149,7 +125,7 @@ describe('a road in an experiment', () => {
     const without = await pay(begin(), { shopper: { country: 'DE', id: null } }, 'key-1');
     expect(without.routing.experiment).toBeNull();
     expect(without.routing.notes).toContain(
-      'experiment order: no shopper.id, by which it assigns; not in it',
+      'experiment checkout: no shopper.id, by which it assigns; not in it',
     );
     expect(await exposures()).toEqual([]);
   });
@@ -158,7 +134,14 @@ describe('a road in an experiment', () => {
     const { begin, pay, exposures } = running();
     const process = begin();
     process.deps.arms.setStates([
-      { experiment: 'order', arm: 'treatment', state: 'stopped', reason: 'r', author: 'a', createdAtMs: 0 },
+      {
+        experiment: 'checkout',
+        arm: 'treatment',
+        state: 'stopped',
+        reason: 'r',
+        author: 'a',
+        createdAtMs: 0,
+      },
     ]);
     for (let index = 0; index < 6; index += 1) {
       const found = await pay(process, { reference: `order-${index}` }, `key-${index}`);
@@ -177,6 +160,6 @@ describe('a road in an experiment', () => {
     process.deps.arms.setShares(experiment, other);
     const second = await pay(process, { reference: 'order-2' }, 'key-2');
     expect(second.routing.experiment).toMatchObject({ arm: first.routing.experiment?.arm, propensity: 0.01 });
-    expect((await world.journal.experimentPhases('order')).length).toBe(2);
+    expect((await world.journal.experimentPhases('checkout')).length).toBe(2);
   });
 });

@@ -57,6 +57,7 @@ export const SILENT: Observer = {
   eventSent: () => {},
   authorizationEnded: () => {},
   journalTook: () => {},
+  armChanged: () => {},
   alert: () => {},
 };
 

@@ -134,6 +134,7 @@ describe('the metrics', () => {
       sealed: () => {},
       purged: () => {},
       eventSent: () => {},
+      armChanged: () => {},
       alert: () => told.push('alert'),
     };
     const both = allObservers(metrics.observer, log);

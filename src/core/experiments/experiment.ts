@@ -25,6 +25,11 @@ export function isShare(metric: ExperimentMetric): boolean {
   return metric.endsWith('_rate');
 }
 
+/** Whether more of it is better. */
+export function isGain(metric: ExperimentMetric): boolean {
+  return metric === 'approval_rate' || metric === 'first_attempt_approval_rate';
+}
+
 /** Id under which the permanent holdout is exposed and read. No experiment may have it. */
 export const HOLDOUT_ID = 'holdout';
 /** Arms of the holdout: those kept out of everything, and all others. */
@@ -208,4 +213,10 @@ export function holdoutExperiment(holdout: Holdout): Experiment {
     ramp: [],
     explorationShare: 0,
   };
+}
+
+/** The experiment of that id, the holdout included; null when there is none. */
+export function experimentOf({ holdout, list }: Experiments, id: string): Experiment | null {
+  if (id === HOLDOUT_ID) return holdout === null ? null : holdoutExperiment(holdout);
+  return list.find((experiment) => experiment.id === id) ?? null;
 }

@@ -1,15 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type ArmBook, assignArm } from '../../../src/core/experiments/assign.ts';
-import {
-  type Experiment,
-  type Experiments,
-  type Holdout,
-  learningApart,
-} from '../../../src/core/experiments/experiment.ts';
+import type { Experiment, Experiments, Holdout } from '../../../src/core/experiments/experiment.ts';
 import { routingFacts } from '../../support/routing-facts.ts';
+import { SAMPLE_NOW as NOW, sampleArm, sampleExperiment } from '../../support/sample-experiment.ts';
 import { sampleAction } from '../../support/sample-ruleset.ts';
 
-const NOW = Date.UTC(2026, 10, 28);
 const NO_BOOK: ArmBook = { isStopped: () => false, shares: () => null };
 const RULE = {
   name: 'fallback',
@@ -18,46 +13,11 @@ const RULE = {
 };
 const RULES = new Set(['fallback']);
 
-function arm(name: string, order: readonly string[]) {
-  const change = {
-    kind: 'own',
-    strategy: { kind: 'priority', order },
-    fallback: false,
-    tuning: {},
-  } as const;
-  return { name, change, learning: learningApart(`checkout/${name}`) };
-}
-
-function experiment(over: Partial<Experiment> = {}): Experiment {
-  return {
-    id: 'checkout',
-    status: 'running',
-    unit: 'payment',
-    mode: 'split',
-    seed: 'checkout-1',
-    matches: () => true,
-    rules: RULES,
-    arms: [arm('control', ['a', 'b']), arm('treatment', ['b', 'a'])],
-    baseline: 'control',
-    metric: 'approval_rate',
-    maturityMs: 3_600_000,
-    expectedSample: 20_000,
-    expectedRate: 0.85,
-    plannedLooks: null,
-    guardrails: [],
-    namespace: null,
-    plan: { coverage: 1, shares: [0.5, 0.5] },
-    ramp: [],
-    explorationShare: 0.1,
-    ...over,
-  };
-}
-
 const HOLDOUT: Holdout = {
   share: 0.02,
   seed: 'holdout-1',
   rules: RULES,
-  change: arm('holdout', ['b']).change,
+  change: sampleArm('holdout', ['b']).change,
   maturityMs: 3_600_000,
 };
 
@@ -68,7 +28,7 @@ function assigned(
 ) {
   const experiments: Experiments = {
     holdout: options.holdout ?? null,
-    list: [experiment(over)],
+    list: [sampleExperiment(over)],
     notes: [],
   };
   const payment = {
@@ -106,7 +66,7 @@ const VECTORS: readonly (readonly [reference: string, even: string, thirds: stri
 
 describe('assignment', () => {
   it.each(VECTORS)('%s stays in its arms', (reference, even, thirds, tenth) => {
-    const arms = [arm('control', ['a']), arm('one', ['a']), arm('two', ['a'])];
+    const arms = [sampleArm('control', ['a']), sampleArm('one', ['a']), sampleArm('two', ['a'])];
     expect(armOf(reference)).toBe(even);
     expect(armOf(reference, { arms, plan: { coverage: 1, shares: [0.5, 0.3, 0.2] } })).toBe(thirds);
     expect(armOf(reference, { plan: { coverage: 0.1, shares: [0.5, 0.5] } })).toBe(tenth);
@@ -134,7 +94,7 @@ describe('assignment', () => {
   it('decides as another rule where an arm names one, within the providers of its own', () => {
     const action = sampleAction({ only: new Set(['b', 'c']), attemptsMax: 5, deadlineMs: 60_000 });
     const arms = ['control', 'treatment'].map((name) => ({
-      ...arm(name, []),
+      ...sampleArm(name, []),
       change: { kind: 'rule', action } as const,
     }));
     expect(assigned('order-1', { arms }).rule.action).toEqual({
@@ -191,8 +151,8 @@ describe('assignment', () => {
   });
 
   it('gives a payment to the first experiment that takes it', () => {
-    const first = experiment({ id: 'first', namespace: { name: 'n', range: [0, 0.5] } });
-    const second = experiment({ id: 'second', namespace: { name: 'n', range: [0.5, 1] } });
+    const first = sampleExperiment({ id: 'first', namespace: { name: 'n', range: [0, 0.5] } });
+    const second = sampleExperiment({ id: 'second', namespace: { name: 'n', range: [0.5, 1] } });
     const experiments = { holdout: null, list: [first, second], notes: [] };
     const seen = { first: 0, second: 0 };
     for (let index = 0; index < 2_000; index += 1) {
@@ -257,7 +217,7 @@ describe('assignment', () => {
     });
 
     it('leaves a unit in the arm that it had', () => {
-      const experiments = { holdout: null, list: [experiment({ mode: 'bandit' })], notes: [] };
+      const experiments = { holdout: null, list: [sampleExperiment({ mode: 'bandit' })], notes: [] };
       for (const earlier of ['control', 'treatment']) {
         const facts = routingFacts({ merchant: 'acme-eu', reference: 'order-1' });
         const payment = { facts, customer: null, rule: RULE, nowMs: NOW };
