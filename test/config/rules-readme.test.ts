@@ -24,10 +24,11 @@ function errorsWith(name: string, text: string): readonly string[] {
 }
 
 describe('routing-rules/README.md', () => {
-  it('shows rules and providers that load', () => {
-    expect(EXAMPLES.map((text) => text.split(':')[0])).toEqual(['rules', 'providers']);
+  it('shows rules, providers and experiments that load', () => {
+    expect(EXAMPLES.map((text) => text.split(':')[0])).toEqual(['rules', 'providers', 'experiments']);
     expect(errorsWith('rules.yaml', EXAMPLES[0] ?? '')).toEqual([]);
     expect(errorsWith('providers.yaml', EXAMPLES[1] ?? '')).toEqual([]);
+    expect(errorsWith('experiments.yaml', EXAMPLES[2] ?? '')).toEqual([]);
   });
 
   it('shows an error as it is printed', () => {

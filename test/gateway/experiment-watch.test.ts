@@ -176,4 +176,12 @@ describe('the watch over experiments', () => {
     const { report } = (await watch.results('checkout')) ?? {};
     expect(report?.arms[0]).toMatchObject({ assigned: 511, approved: 500, attemptsPerPayment: 1 });
   }, 30_000);
+
+  it('forgets exposures with their authorizations', async () => {
+    const { journal, pay, watch } = watched();
+    await pay('control', 3, 0, PHASE);
+    await opened(journal, 'auth_newest');
+    expect(await journal.purge(Date.UTC(2100, 0), 10)).toBe(3);
+    expect((await watch.results('checkout'))?.report.units).toBe(0);
+  });
 });

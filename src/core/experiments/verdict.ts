@@ -28,7 +28,12 @@ export function verdictOf(
   const own = comparisons.filter(
     ({ method, metric }) => method === 'confidence_sequence' && metric === experiment.metric,
   );
-  if (own.length === 0) return 'Too few units to compare the arms.';
+  if (own.length === 0) {
+    const hasAll = report.arms.every(({ assigned }) => assigned >= 2);
+    return hasAll
+      ? 'Nothing tells the arms apart yet: all their payments have ended the same way.'
+      : 'Too few units to compare the arms.';
+  }
   return own.map((comparison) => comparisonText(experiment, comparison, report)).join(' ');
 }
 
