@@ -25,6 +25,7 @@ import { validateRulesetFiles } from './config/validate-ruleset-files.ts';
 import type { BinImportResult } from './core/cards/bin-import.ts';
 import { TableCardFacts } from './core/cards/card-facts.ts';
 import type { DeclineTables } from './core/declines/decline-tables.ts';
+import { changesOfRunning } from './core/experiments/changes.ts';
 import { eventsRefused } from './core/rules/account-names.ts';
 import type { Ruleset } from './core/rules/ruleset.ts';
 import { cardIdentity } from './core/scheme/card-identity.ts';
@@ -39,6 +40,7 @@ import { type EdgeServer, SERVER_DEFAULTS, startServer } from './edge/server.ts'
 import { shownOverride } from './edge/shown-override.ts';
 import { SignedEventSender } from './events/signed-event-sender.ts';
 import { Gateway } from './gateway/gateway.ts';
+import { LiveArms } from './gateway/live-arms.ts';
 import { type EventEndpoint, type Journal, JournalError, type Observer } from './gateway/ports.ts';
 import { Sightings } from './gateway/sightings.ts';
 import { Unrecorded } from './gateway/unrecorded.ts';
@@ -108,6 +110,7 @@ interface Parts {
   readonly learnerFile: LearnerFile;
   readonly lanes: Lanes;
   readonly rules: RulesetStore;
+  readonly arms: LiveArms;
   readonly observer: Observer;
   readonly endpoints: EventEndpoints;
   readonly eventSender: SignedEventSender;
@@ -200,6 +203,10 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     onFailed: (error) => log.fault('learner_state_not_saved', error),
   });
   tellRestored(await learnerFile.restore(), log);
+  const arms = new LiveArms();
+  const states = await journal.listArmStates();
+  arms.setStates(states);
+  for (const state of states) metrics.observer.armChanged(state);
   return {
     settings,
     log,
@@ -214,6 +221,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     learnerFile,
     lanes,
     rules,
+    arms,
     observer,
     endpoints,
     eventSender: new SignedEventSender({ clock, connect: createTransport, version: VERSION }),
@@ -323,6 +331,7 @@ function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
     learner: parts.learner,
     accounts: new ReportingAccounts(clock, parts.lanes, parts.learner),
     rulesets: rules,
+    arms: parts.arms,
     cards: parts.cards,
     schemeGuard: {
       rules: () => schemeRules,
@@ -377,6 +386,12 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
       }),
     findCaller: apiKeyLookUp(parts.keys.keys),
     providers: () => providerSnapshots(parts),
+    experiments: {
+      current: () => parts.rules.current().experiments,
+      stateOf: (experiment, arm) => parts.arms.state(experiment, arm),
+      results: (id) => gateway.experimentResults(id),
+      setArm: (command) => gateway.setArm(command),
+    },
     async setOverride(override) {
       await journal.saveOverride(override);
       lanes.setOverrides(await journal.listOverrides());
@@ -505,6 +520,7 @@ async function openRules(
         const refused = eventsRefused(contract);
         if (refused !== null) log.warn('webhooks_not_configured', { provider, ...refused });
       }
+      for (const note of notesOf(ruleset, previous)) log.warn('experiment_note', { note });
       log.info('ruleset_activated', { ruleset: ruleset.version, previous: previous?.version ?? null });
     },
     onLeftBehind(providers) {
@@ -529,6 +545,11 @@ async function openRules(
     throw rulesRefused(settings, opening.errors, await alsoMissing(settings, declineTables));
   }
   return opening.store;
+}
+
+function notesOf({ experiments }: Ruleset, previous: Ruleset | null): readonly string[] {
+  const changes = previous === null ? [] : changesOfRunning(previous.experiments, experiments);
+  return [...experiments.notes, ...changes];
 }
 
 /** What else keeps providers from being used: told together with what is refused, so that one start tells it all. */

@@ -41,6 +41,8 @@ interface Findings {
   readonly missing: string;
   /** What is good and may still not be meant. */
   readonly notes: readonly RulesetError[];
+  /** What is to be known of experiments. */
+  readonly remarks: readonly string[];
   /** How many rules and providers there are; empty when the folder is refused. */
   readonly summary: string;
 }
@@ -51,7 +53,14 @@ async function findingsIn(folder: string): Promise<Findings> {
   const atStart = [outcomes, limits].flatMap((read) => (read.kind === 'refused' ? read.errors : []));
   const reading = await readRulesetFolder(folder);
   if (reading.kind === 'refused') {
-    return { errors: [...reading.errors, ...atStart], warnings: [], missing: '', notes: [], summary: '' };
+    return {
+      errors: [...reading.errors, ...atStart],
+      warnings: [],
+      missing: '',
+      notes: [],
+      remarks: [],
+      summary: '',
+    };
   }
   const sources = { environment: process.env, readFile: readSecretFile };
   const strict = validateRulesetFiles(reading.files, sources);
@@ -69,16 +78,13 @@ async function findingsIn(folder: string): Promise<Findings> {
   const all = strict.kind === 'refused' ? strict.errors : [];
   const warnings = all.filter((error) => !known.has(formatRulesetError(error)));
   const missing = missingText(missingCredentials({ providers }));
-  const summary =
-    lenient.kind === 'refused'
-      ? ''
-      : `${counted(lenient.ruleset.rules.length, 'rule')}, ${counted(lenient.ruleset.providers.size, 'provider')}`;
   return {
     errors: [...errors, ...atStart],
     warnings,
     missing,
     notes: eventNotes(providers, whereIs),
-    summary,
+    remarks: lenient.kind === 'refused' ? [] : lenient.ruleset.experiments.notes,
+    summary: lenient.kind === 'refused' ? '' : summaryOf(lenient.ruleset),
   };
 }
 
@@ -126,6 +132,13 @@ function eventNotes(providers: Providers, whereIs: WhereIs): readonly RulesetErr
   });
 }
 
+function summaryOf({ rules, providers, experiments }: Ruleset): string {
+  const all = [counted(rules.length, 'rule'), counted(providers.size, 'provider')];
+  const running = experiments.list.filter(({ status }) => status === 'running').length;
+  if (running > 0) all.push(`${counted(running, 'experiment')} running`);
+  return all.join(', ');
+}
+
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
@@ -137,10 +150,11 @@ async function checkRules(folder: string): Promise<number> {
     console.error(`check-rules: ${folder} is no folder that can be read; expected the folder of RULES_DIR`);
     return 1;
   }
-  const { errors, warnings, missing, notes, summary } = await findingsIn(folder);
+  const { errors, warnings, missing, notes, remarks, summary } = await findingsIn(folder);
   const line = (error: RulesetError) => formatRulesetError({ ...error, file: join(folder, error.file) });
   for (const warning of warnings) console.error(`warning: ${line(warning)}`);
   for (const note of notes) console.error(`note: ${line(note)}`);
+  for (const remark of remarks) console.error(`note: ${remark}`);
   for (const error of errors) console.log(line(error));
   if (missing !== '') console.error(`missing: ${missing}`);
   if (errors.length > 0) {

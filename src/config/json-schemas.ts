@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { providersFileSchema, ratesFileSchema, rulesFileSchema } from './ruleset-schemas.ts';
+import {
+  experimentsFileSchema,
+  providersFileSchema,
+  ratesFileSchema,
+  rulesFileSchema,
+} from './ruleset-schemas.ts';
 
 /**
  * JSON Schemas of the payments team's files, for completion and checks in editors: file name within
@@ -10,6 +15,10 @@ export function jsonSchemas(): ReadonlyMap<string, string> {
     ['providers.json', rendered(providersFileSchema, 'Providers of Pointsman: routing-rules/providers.yaml')],
     ['fx.json', rendered(ratesFileSchema, 'Exchange rates of Pointsman: routing-rules/fx.yaml')],
     ['rules.json', rendered(rulesFileSchema, 'Rules of Pointsman: routing-rules/rules.yaml')],
+    [
+      'experiments.json',
+      rendered(experimentsFileSchema, 'Experiments of Pointsman: routing-rules/experiments.yaml'),
+    ],
   ]);
 }
 

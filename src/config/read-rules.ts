@@ -73,13 +73,15 @@ function unreachable(
   }));
 }
 
-function matcher(condition: Condition | null): Rule['matches'] {
+/** Whether a condition holds; one that is left out always does. */
+export function matcher(condition: Condition | null): Rule['matches'] {
   if (condition === null) return () => true;
   const evaluate = compileCondition(condition);
   return (facts) => evaluate(facts) === TRUE;
 }
 
-function readWhen(
+/** A condition of a file, compiled later; null when it is wrong, which `problems` tells. */
+export function readWhen(
   raw: NonNullable<RawRule['when']>,
   path: FilePath,
   problems: RuleProblem[],
@@ -139,7 +141,11 @@ function readAction(
 }
 
 /** The strategy that is named, or the one whose list is there. */
-function readStrategy(raw: RawAction, path: FilePath, problems: RuleProblem[]): Strategy {
+export function readStrategy(
+  raw: Pick<RawAction, 'strategy' | 'priority' | 'split'>,
+  path: FilePath,
+  problems: RuleProblem[],
+): Strategy {
   const implied = raw.priority !== undefined ? 'priority' : raw.split !== undefined ? 'split' : 'score';
   const kind = raw.strategy ?? implied;
   if (raw.priority !== undefined && raw.split !== undefined) {
@@ -175,7 +181,7 @@ function readStrategy(raw: RawAction, path: FilePath, problems: RuleProblem[]): 
 }
 
 /** Unknown providers, the same one twice, and those that `only` leaves out. */
-function checkProviders(
+export function checkProviders(
   ids: readonly string[],
   path: FilePath,
   providers: ReadonlySet<string> | null,

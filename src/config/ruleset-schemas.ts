@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CARD_BRANDS } from '../core/card.ts';
 import { isCountry } from '../core/cards/regions.ts';
+import { EXPERIMENT_METRICS, EXPERIMENT_STATUSES, EXPERIMENT_UNITS } from '../core/experiments/experiment.ts';
 import { THREE_DS_REUSES } from '../core/failover.ts';
 import { isCurrency } from '../core/money.ts';
 import { FIELD_NAMES } from '../core/rules/condition-fields.ts';
@@ -299,10 +300,11 @@ const action = z.strictObject({
     ),
 });
 
+const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+const NAME_EXPECTED = 'lower-case letters, digits, dashes and underscores, at most 64';
+
 export const ruleSchema = z.strictObject({
-  name: z
-    .string({ error: 'the name of the rule' })
-    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'lower-case letters, digits, dashes and underscores, at most 64'),
+  name: z.string({ error: 'the name of the rule' }).regex(NAME, NAME_EXPECTED),
   when: conditionSchema.optional().describe('Left out: always.'),
   // biome-ignore lint/suspicious/noThenProperty: the word of the file; nobody awaits a schema's shape
   then: action,
@@ -346,3 +348,151 @@ export const ratesFileSchema = z.strictObject({
     .min(1, 'the rates of at least one day')
     .max(RATES_MAX, `at most ${RATES_MAX} days`),
 });
+
+// ------------------------------------------------------------ experiments.yaml
+
+export const EXPERIMENTS_MAX = 100;
+const ARMS_MAX = 20;
+/** Longest time to wait for the outcome of a payment, minutes: 30 days. */
+const MATURITY_MINUTES_MAX = 43_200;
+
+/** What is left out stays as the rule has it. */
+function ownOr<Schema extends z.ZodType>(schema: z.ZodDefault<Schema>) {
+  return schema.removeDefault().optional();
+}
+
+const armAction = z.strictObject({
+  rule: z
+    .string({ error: 'the name of a rule' })
+    .optional()
+    .describe('Decide as this rule of rules.yaml would; instead of everything else here.'),
+  strategy: action.shape.strategy,
+  priority: action.shape.priority,
+  split: action.shape.split,
+  fallback: action.shape.fallback,
+  attempts_max: ownOr(action.shape.attempts_max),
+  queue_ms: ownOr(action.shape.queue_ms),
+  margin_basis_points: ownOr(action.shape.margin_basis_points),
+  cost_tolerance_pp: ownOr(action.shape.cost_tolerance_pp),
+  exploration_share: ownOr(action.shape.exploration_share),
+  unknown_cost_basis_points: ownOr(action.shape.unknown_cost_basis_points),
+});
+
+const seed = z
+  .string({ error: 'a text: the salt of the assignment' })
+  .regex(/^[\x21-\x7e]{1,100}$/, 'visible ASCII characters without blanks, at most 100')
+  .describe('Salt of the assignment. Another one assigns everybody anew.');
+const name = (of: string) => z.string({ error: `the name of ${of}` }).regex(NAME, NAME_EXPECTED);
+const share = (of: string) => numberBetween(0, 1).describe(of);
+const weight = numberBetween(0, 1_000_000);
+
+const maturity = wholeNumber(1, MATURITY_MINUTES_MAX)
+  .default(60)
+  .describe('A payment that is not approved so long after its first exposure counts as not approved.');
+
+export const experimentSchema = z.strictObject({
+  id: name('the experiment'),
+  status: z.enum(EXPERIMENT_STATUSES).describe('draft: nobody is in it. stopped: nobody new.'),
+  unit: z
+    .enum(EXPERIMENT_UNITS)
+    .default('payment')
+    .describe(
+      'What is assigned and counted once. customer: shopper.id of the merchant; without one, not in it.',
+    ),
+  mode: z
+    .enum(['split', 'bandit'])
+    .default('split')
+    .describe(
+      'split: by the weights. bandit: by what is learned of the arms; the weights are where it begins.',
+    ),
+  seed,
+  when: conditionSchema.optional().describe('Left out: every payment.'),
+  arms: z
+    .array(
+      z.strictObject({
+        arm: name('the arm'),
+        weight: weight.describe('Share of the units, by the sum of all weights.'),
+        // biome-ignore lint/suspicious/noThenProperty: the word of the file; nobody awaits a schema's shape
+        then: armAction,
+      }),
+      { error: 'a list of at least two arms' },
+    )
+    .min(2, 'a list of at least two arms')
+    .max(ARMS_MAX, `at most ${ARMS_MAX} arms`),
+  baseline: name('the arm to compare with').optional().describe('Left out: the arm named control.'),
+  metric: z.enum(EXPERIMENT_METRICS).default('approval_rate'),
+  maturity_minutes: maturity,
+  expected_sample: wholeNumber(100, 1_000_000_000)
+    .default(20_000)
+    .describe('Units in two arms together at which you expect to decide.'),
+  expected_rate: numberBetween(0.01, 0.99)
+    .default(0.85)
+    .describe('Approval rate that the sample size is computed for, until the baseline has its own.'),
+  planned_looks: wholeNumber(1, 20)
+    .optional()
+    .describe('Looks planned at equal steps of expected_sample: adds the method group_sequential.'),
+  guardrails: z
+    .array(
+      z.strictObject({
+        metric: z.enum(EXPERIMENT_METRICS),
+        worse_by_pp: numberBetween(0.01, 100).optional().describe('For shares: percentage points.'),
+        worse_by: numberBetween(0.001, 1_000_000)
+          .optional()
+          .describe('For attempts_per_payment (attempts) and latency_ms (milliseconds of the mean).'),
+      }),
+      { error: 'a list of metrics with worse_by_pp or worse_by' },
+    )
+    .max(EXPERIMENT_METRICS.length, 'each metric once')
+    .default([])
+    .describe('An arm that is proven to be worse than the baseline by more than this is stopped.'),
+  namespace: z
+    .strictObject({
+      name: name('the namespace'),
+      range: z
+        .array(numberBetween(0, 1), { error: 'two numbers from 0 to 1: [0, 0.5]' })
+        .length(2, 'two numbers from 0 to 1: [0, 0.5]'),
+    })
+    .optional()
+    .describe('Units of one range are in no experiment with another range of the same name.'),
+  coverage: share('Share of the units that are in it.').default(1),
+  ramp: z
+    .array(
+      z.strictObject({
+        at: z
+          .string({ error: 'a moment such as 2026-12-01T08:00:00Z' })
+          .describe('From then on; ISO 8601 with a time zone.'),
+        coverage: share('Left out: as before.').optional(),
+        weights: z
+          .record(z.string(), weight, { error: 'arms with weights: { control: 50, treatment: 50 }' })
+          .optional()
+          .describe('Every arm with its weight; left out: as before.'),
+      }),
+      { error: 'a list of moments with coverage or weights' },
+    )
+    .max(50, 'at most 50 steps')
+    .default([])
+    .describe('Steps in time, in order.'),
+  exploration_share: numberBetween(0.01, 0.5)
+    .default(0.1)
+    .describe('Of a bandit: share of the units that is spread evenly over the arms.'),
+});
+
+export const experimentsFileSchema = z.strictObject({
+  holdout: z
+    .strictObject({
+      share: numberBetween(0, 0.5).describe('Share of all payments that are kept out of everything.'),
+      seed,
+      // biome-ignore lint/suspicious/noThenProperty: the word of the file; nobody awaits a schema's shape
+      then: armAction,
+      maturity_minutes: maturity,
+    })
+    .optional()
+    .describe('For ever, and before every experiment: what all of it together has gained.'),
+  experiments: z
+    .array(experimentSchema, { error: 'a list of experiments' })
+    .max(EXPERIMENTS_MAX, `at most ${EXPERIMENTS_MAX} experiments`)
+    .default([]),
+});
+export type RawExperiment = z.output<typeof experimentSchema>;
+export type RawArmAction = z.output<typeof armAction>;
+export type RawExperimentsFile = z.output<typeof experimentsFileSchema>;

@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto';
+import { type Experiments, NO_EXPERIMENTS } from '../core/experiments/experiment.ts';
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
 import type { ProviderContract, Ruleset } from '../core/rules/ruleset.ts';
 import type { ExchangeRates } from '../core/scoring/exchange-rates.ts';
 import { checkShape, isRecord, itemsOf, soundItems } from './check-shape.ts';
 import type { CredentialSources } from './credentials.ts';
 import { readExchangeRates } from './read-exchange-rates.ts';
+import { type ExperimentContext, readExperiments } from './read-experiments.ts';
 import { readProviders } from './read-providers.ts';
 import { type RuleParts, readRules } from './read-rules.ts';
 import type { RulesetError } from './ruleset-error.ts';
 import {
+  EXPERIMENTS_MAX,
+  experimentSchema,
+  experimentsFileSchema,
   PROVIDERS_MAX,
   providerSchema,
   providersFileSchema,
@@ -22,9 +27,9 @@ import {
 import { readYamlFile, type YamlFile } from './yaml-file.ts';
 
 /** Files of a ruleset, in the order in which they are read. */
-export const RULESET_FILES = ['providers.yaml', 'rules.yaml', 'fx.yaml'] as const;
+export const RULESET_FILES = ['providers.yaml', 'rules.yaml', 'fx.yaml', 'experiments.yaml'] as const;
 /** Those that need not be there. */
-const OPTIONAL_FILES: ReadonlySet<string> = new Set(['fx.yaml']);
+const OPTIONAL_FILES: ReadonlySet<string> = new Set(['fx.yaml', 'experiments.yaml']);
 
 /** Errors reported at once; after them the list says how many more there are. */
 const ERRORS_MAX = 100;
@@ -77,19 +82,45 @@ export function validateRulesetFiles(
     collect(providersFile, problems);
   }
   let rules: ReturnType<typeof readRules> = [];
+  let areRulesSound = false;
   if (rulesFile !== null) {
     const { value } = rulesFile;
     const shape = checkShape(rulesFileSchema, value);
     const problems = shape.kind === 'good' ? [] : [...shape.problems];
     const raw = shape.kind === 'good' ? shape.data.rules : ruleParts(value);
     rules = readRules(raw, { ids, contracts: providers }, problems);
+    areRulesSound = problems.length === 0;
     collect(rulesFile, problems);
   }
+  const context = { providers, rules: areRulesSound ? rules : null };
+  const experiments = experimentsIn(files, context, errors, collect);
   const exchangeRates = exchangeRatesIn(files, errors, collect);
   if (errors.length > 0) return { kind: 'refused', errors: inOrder(errors, unlisted), providers };
   const live = [...providers.values()].every((provider) => provider.live);
   const contentHash = contentHashOf(files);
-  return { kind: 'good', ruleset: { version: 0, contentHash, rules, providers, exchangeRates, live } };
+  return {
+    kind: 'good',
+    ruleset: { version: 0, contentHash, rules, providers, exchangeRates, experiments, live },
+  };
+}
+
+function experimentsIn(
+  files: Readonly<Record<string, string>>,
+  context: ExperimentContext,
+  errors: RulesetError[],
+  collect: (file: YamlFile, problems: readonly RuleProblem[]) => void,
+): Experiments {
+  const file = readFile('experiments.yaml', files, errors);
+  if (file === null) return NO_EXPERIMENTS;
+  const shape = checkShape(experimentsFileSchema, file.value);
+  const problems = shape.kind === 'good' ? [] : [...shape.problems];
+  const raw =
+    shape.kind === 'good'
+      ? shape.data
+      : { experiments: soundItems(experimentSchema, file.value, 'experiments', EXPERIMENTS_MAX) };
+  const experiments = readExperiments(raw, context, problems);
+  collect(file, problems);
+  return experiments;
 }
 
 function exchangeRatesIn(

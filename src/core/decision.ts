@@ -39,12 +39,27 @@ export interface CandidateExplanation {
   readonly reason: string | null;
 }
 
+/** The arm of an experiment that a payment is in. */
+export interface ExperimentDecision {
+  readonly id: string;
+  readonly arm: string;
+  /** By what it was assigned. */
+  readonly unit: 'payment' | 'customer';
+  /** Kept out of every experiment. */
+  readonly holdout: boolean;
+  /** Probability of this arm for a unit that is in the experiment. */
+  readonly propensity: number;
+  /** The arm that was stopped and whose unit this arm, the baseline, has taken; null for all others. */
+  readonly redirectedFrom: string | null;
+}
+
 /** The decision behind an authorization: enough to explain it, and to replay it honestly. */
 export interface RoutingDecision {
   readonly ruleset: number;
   readonly rule: string;
   readonly strategy: 'score' | 'priority' | 'split';
-  readonly experiment: null;
+  /** The arm that decided how it is routed; null for the rule itself. */
+  readonly experiment: ExperimentDecision | null;
   /** Propensity of the first attempt's choice. */
   readonly propensity: number;
   readonly candidates: readonly CandidateExplanation[];

@@ -255,10 +255,6 @@ function applySecond(
 }
 
 /**
-<<<<<<< HEAD
- * The authorization that a provider tells of for an attempt, where it is neither the recorded one nor one that a void of
- * ours undoes or has undone: one that forgets keys may execute one request twice. Null where none is told or recorded.
-=======
  * What is recorded of an approval, with what only later evidence tells of the very same one: which transaction of the card's
  * network it is, and until when it is good. Null where nothing is missing or told; what is recorded is never replaced.
  */
@@ -278,9 +274,8 @@ function heldIn(outcome: AttemptOutcome): number | null {
 }
 
 /**
- * Whether a provider tells of an authorization for an attempt that is neither the recorded one nor one that a void of
- * ours undoes or has undone: one that forgets keys may execute one request twice. False where no reference is known.
->>>>>>> wip-issue4
+ * The authorization that a provider tells of for an attempt, where it is neither the recorded one nor one that a void of
+ * ours undoes or has undone: one that forgets keys may execute one request twice. Null where none is told or recorded.
  */
 function unaccounted(
   { operations }: Authorization,

@@ -3,6 +3,7 @@ import { OUTCOME_KINDS } from '../core/attempt.ts';
 import { AUTHORIZATION_STATUSES } from '../core/authorization.ts';
 import { STEP_REASONS } from '../core/caller-decision.ts';
 import { DECLINE_CATEGORIES } from '../core/declines/decline.ts';
+import { EXPERIMENT_UNITS } from '../core/experiments/experiment.ts';
 import { FOLLOW_ON_REFUSALS } from '../core/follow-on.ts';
 import { OPERATION_KINDS, OPERATION_PURPOSES, OPERATION_STATUSES } from '../core/operation.ts';
 import { EVENT_TYPES } from '../core/outgoing-event.ts';
@@ -74,12 +75,25 @@ const declineSchema = z
   })
   .openapi('Decline');
 
+const experimentDecisionSchema = z
+  .strictObject({
+    id: z.string().openapi({ example: 'eea-order' }),
+    arm: z.string().openapi({ example: 'treatment' }),
+    unit: z.enum(EXPERIMENT_UNITS).openapi({ description: 'By what it was assigned.' }),
+    holdout: z.boolean().openapi({ description: 'Kept out of every experiment, for ever.' }),
+    propensity: share.openapi({ description: 'Probability of this arm.' }),
+    redirected_from: nullableText.openapi({
+      description: 'The arm that was stopped and whose payments the baseline has taken.',
+    }),
+  })
+  .openapi('ExperimentDecision');
+
 const routingSchema = z
   .strictObject({
     ruleset: z.int(),
     rule: z.string(),
     strategy: z.enum(['score', 'priority', 'split']),
-    experiment: z.null(),
+    experiment: experimentDecisionSchema.nullable(),
     propensity: share,
     candidates: z.array(candidateSchema),
     notes: z.array(z.string()).openapi({
@@ -340,6 +354,7 @@ const historyEventSchema = z
         expires_at: z.iso.datetime().optional(),
         ruleset: z.int().optional(),
         rule: z.string().optional(),
+        experiment: experimentDecisionSchema.optional().openapi({ description: 'The arm that it met.' }),
         trace_id: z.string().optional(),
       })
       .openapi({ description: 'Why; what an event does not say is left out.' }),

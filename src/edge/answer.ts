@@ -95,11 +95,18 @@ export function routingAnswer(routing: RoutingDecision, attempts: readonly Attem
     ruleset: routing.ruleset,
     rule: routing.rule,
     strategy: routing.strategy,
-    experiment: routing.experiment,
+    experiment: experimentAnswer(routing.experiment),
     propensity: rounded(routing.propensity),
     candidates: routing.candidates.map(candidateAnswer),
     notes: [...routing.notes, ...attempts.flatMap(missingNote)],
   };
+}
+
+/** The arm of an experiment as answers show it. */
+export function experimentAnswer(experiment: RoutingDecision['experiment']) {
+  if (experiment === null) return null;
+  const { id, arm, unit, holdout, propensity, redirectedFrom } = experiment;
+  return { id, arm, unit, holdout, propensity: rounded(propensity), redirected_from: redirectedFrom };
 }
 
 /** A candidate as answers and problems show it. */

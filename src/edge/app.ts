@@ -6,6 +6,7 @@ import { documentRoutes } from './document-routes.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import type { EdgeEnv } from './endpoint.ts';
 import { eventRoutes } from './event-routes.ts';
+import { experimentRoutes } from './experiment-routes.ts';
 import { followOnRoutes } from './follow-on-routes.ts';
 import { historyRoutes } from './history-routes.ts';
 import { operationResolutionRoutes } from './operation-resolution-routes.ts';
@@ -30,6 +31,7 @@ export function createApp(deps: EdgeDeps): Hono<EdgeEnv> {
   providerRoutes(app, deps);
   webhookRoutes(app, deps);
   eventRoutes(app, deps);
+  experimentRoutes(app, deps);
   operationRoutes(app, deps);
   documentRoutes(app, deps);
   refuseOtherMethods(app, deps);

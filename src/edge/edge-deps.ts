@@ -1,9 +1,12 @@
 import type { BreakerState } from '../core/decision.ts';
+import type { Experiments } from '../core/experiments/experiment.ts';
 import type { DecideCommand, DecideResult } from '../gateway/decide-for-caller.ts';
 import type { EndpointState } from '../gateway/deliver-events.ts';
+import type { ArmCommand, ArmResult, ExperimentResults } from '../gateway/experiment-watch.ts';
 import type { KeepResult } from '../gateway/notices.ts';
 import type { OperateCommand, OperateResult } from '../gateway/operate.ts';
 import type {
+  ArmState,
   Clock,
   Delivery,
   EventEndpoint,
@@ -18,6 +21,15 @@ import type {
   ResolveOperationResult,
 } from '../gateway/resolve-operation-by-person.ts';
 import type { AuthorizeCommand, AuthorizeResult } from '../gateway/road-results.ts';
+
+/** Experiments as the edge needs them. */
+export interface EdgeExperiments {
+  /** Of the ruleset in force. */
+  readonly current: () => Experiments;
+  readonly stateOf: (experiment: string, arm: string) => ArmState | null;
+  readonly results: (id: string) => Promise<ExperimentResults | null>;
+  readonly setArm: (command: ArmCommand) => Promise<ArmResult>;
+}
 
 /** What an API key may do. */
 export type Scope = 'authorize' | 'read' | 'ops' | 'rules';
@@ -107,6 +119,7 @@ export interface EdgeDeps {
   ) => Promise<KeepResult>;
   readonly findCaller: (presentedKey: string) => Caller | null;
   readonly providers: () => readonly ProviderSnapshot[];
+  readonly experiments: EdgeExperiments;
   readonly setOverride: (override: ProviderOverride) => Promise<void>;
   readonly readiness: () => Promise<{ readonly ready: boolean; readonly detail: Record<string, unknown> }>;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;

@@ -20,6 +20,14 @@ import { AUTHORIZATION, AUTHORIZATIONS, listQuerySchema } from './authorization-
 import { DECISIONS, OUTCOMES, reportBodySchema } from './decision-routes.ts';
 import { DELIVERIES, DELIVERY_REPLAY, deliveryQuerySchema, ENDPOINTS } from './event-routes.ts';
 import {
+  armBodySchema,
+  EXPERIMENT_ARM,
+  EXPERIMENT_CHART,
+  EXPERIMENT_RESULTS,
+  EXPERIMENTS,
+} from './experiment-routes.ts';
+import { armAnswerSchema, experimentListSchema, experimentResultsSchema } from './experiment-schemas.ts';
+import {
   CAPTURES,
   captureBodySchema,
   REFUNDS,
@@ -607,6 +615,53 @@ export const OPERATIONS: readonly Operation[] = [
       },
     },
     problems: [...KEYED, 'not-found', 'event-endpoint-paused', 'journal-unavailable'],
+  },
+  {
+    method: 'get',
+    path: EXPERIMENTS,
+    operationId: 'listExperiments',
+    summary: 'Experiments as they are set up and stand',
+    scopes: ['read'],
+    answers: { 200: { meaning: 'Those of experiments.yaml.', schema: experimentListSchema } },
+    problems: KEYED,
+  },
+  {
+    method: 'get',
+    path: EXPERIMENT_RESULTS,
+    operationId: 'getExperimentResults',
+    summary: 'What an experiment has shown so far',
+    description:
+      'Figures of each arm by assignment, comparisons with the baseline, and what speaks against trusting them. Read it as ' +
+      'often as you like: the confidence sequence allows it. For keys that cover all merchants.',
+    scopes: ['read'],
+    answers: { 200: { meaning: 'The results as of now.', schema: experimentResultsSchema } },
+    problems: [...KEYED, 'not-found', 'journal-unavailable'],
+  },
+  {
+    method: 'get',
+    path: EXPERIMENT_CHART,
+    operationId: 'getExperimentChart',
+    summary: 'The same as an image',
+    description: 'Intervals by method and, as far as looks were kept, over time; for light and dark pages.',
+    scopes: ['read'],
+    answers: { 200: { meaning: 'An image that stands alone.', type: 'image/svg+xml' } },
+    problems: [...KEYED, 'not-found', 'journal-unavailable'],
+  },
+  {
+    method: 'put',
+    path: EXPERIMENT_ARM,
+    operationId: 'setExperimentArm',
+    summary: 'Stop an arm of an experiment, or let it run again',
+    description:
+      'What a stopped arm would get goes to the baseline. Kept in the journal with its author; what a person has decided, ' +
+      'no guardrail undoes.',
+    scopes: ['rules'],
+    body: {
+      schema: armBodySchema,
+      example: { state: 'stopped', reason: 'ticket 4713: complaints about this provider' },
+    },
+    answers: { 200: { meaning: 'It is durable and in force.', schema: armAnswerSchema } },
+    problems: [...KEYED, ...BODIED, 'not-found', 'journal-unavailable'],
   },
   {
     method: 'get',

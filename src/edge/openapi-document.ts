@@ -28,6 +28,11 @@ const PATH_PARAMETERS: Readonly<Record<string, { readonly description: string; r
     operations: { description: 'Id of a capture, void or refund.', example: 'cap_bcdfghjkmnpqrstvwxyzB_1' },
     providers: { description: 'Id of a provider, as in providers.yaml.', example: 'sandbox-a' },
     deliveries: { description: 'Id of an event.', example: 'evt_orders_bcdfghjkmnpqrstvwxyzB_3_1' },
+    experiments: {
+      description: 'Id of an experiment, as in experiments.yaml; holdout: the permanent one.',
+      example: 'eea-order',
+    },
+    arms: { description: 'Id of an arm: its name in experiments.yaml.', example: 'treatment' },
     webhooks: {
       description: 'Id of the provider that sends it, as in providers.yaml.',
       example: 'sandbox-a',
@@ -140,6 +145,7 @@ export function openApiDocument(version: string): object {
       'operations',
       'webhooks',
       'events',
+      'experiments',
       'providers',
       'service',
     ].map((name) => ({

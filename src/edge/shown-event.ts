@@ -1,8 +1,9 @@
 import { type AttemptOutcome, OUTCOME_KINDS, providerReferenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { scrub } from '../core/cards/card-number.ts';
+import type { RoutingDecision } from '../core/decision.ts';
 import type { PastEvent } from '../gateway/ports.ts';
-import { attemptAnswer, publicCode } from './answer.ts';
+import { attemptAnswer, experimentAnswer, publicCode } from './answer.ts';
 import { shownOperation } from './shown-operation.ts';
 
 /**
@@ -50,13 +51,14 @@ function evidenceIn({ data }: PastEvent): Readonly<Record<string, unknown>> {
     return text === null ? [] : [[shown, text] as const];
   });
   const { routing, expires_at_ms: expiresAtMs } = data as {
-    readonly routing?: { readonly ruleset: number; readonly rule: string };
+    readonly routing?: Pick<RoutingDecision, 'ruleset' | 'rule' | 'experiment'>;
     readonly expires_at_ms?: unknown;
   };
   const told = toldIn(data);
   return {
     ...Object.fromEntries(texts),
     ...(routing !== undefined && { ruleset: routing.ruleset, rule: routing.rule }),
+    ...(routing?.experiment && { experiment: experimentAnswer(routing.experiment) }),
     ...(typeof expiresAtMs === 'number' && { expires_at: new Date(expiresAtMs).toISOString() }),
     ...(told !== null && { told }),
   };

@@ -64,6 +64,7 @@ export async function sendAttempt(
     outcome,
     durationMs,
     resolvedLater: false,
+    scope: road.assignment.learning.first.name,
   });
   return { outcome, durationMs };
 }

@@ -7,6 +7,7 @@ import {
 import { invariant } from '../core/invariant.ts';
 import { matchRule } from '../core/rules/ruleset.ts';
 import { isUndone } from '../core/settlement.ts';
+import { assignRoad } from './assign-road.ts';
 import { type Admitted, sendAttempt } from './attempt.ts';
 import { admitNext, decide } from './candidates.ts';
 import { answerCardTesting, answerNoRoute, answerOpening } from './earlier-answers.ts';
@@ -41,7 +42,8 @@ export async function authorize(command: AuthorizeCommand, deps: GatewayDeps): P
   const rule = matchRule(ruleset, facts);
   if (rule === null) return answerNoRoute(command, null, [], null, deps);
 
-  const road = beginRoad(command, card, facts, ruleset, rule, deps);
+  const assignment = await assignRoad(command, facts, ruleset, rule, deps);
+  const road = beginRoad(command, card, facts, ruleset, assignment, deps);
   road.decision = decide(road, deps);
   let admitted = await admitNext(road, deps);
   if (admitted === null) return answerNoRoute(command, rule, road.decision.explain(), road, deps);

@@ -1,7 +1,6 @@
 import type { CandidateExplanation } from '../core/decision.ts';
 import { eligibilityReason, sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
-import type { LearningScope } from '../core/scoring/approval-model.ts';
 import { type RankCandidate, type Ranking, rankCandidates } from '../core/scoring/rank-candidates.ts';
 import type { Admitted } from './attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
@@ -38,15 +37,12 @@ export const NOTHING_DECIDED: Decision = {
   retryAfterMs: () => null,
 };
 
-/** First and later attempts learn apart: later ones see harder payments. */
-const FIRST_ATTEMPTS: LearningScope = { name: '', later: false };
-const LATER_ATTEMPTS: LearningScope = { name: '', later: true };
-
 /** Ranks the eligible providers that were not tried yet for the attempt that comes next. Takes nothing. */
 export function decide(road: Road, deps: GatewayDeps): Decision {
   const { request } = road.command;
-  const { facts, rule } = road;
-  const scope = road.current.attempts.length > 0 ? LATER_ATTEMPTS : FIRST_ATTEMPTS;
+  const { facts, rule, assignment } = road;
+  // First and later attempts learn apart, since later ones see harder payments; and so do arms of experiments.
+  const scope = road.current.attempts.length > 0 ? assignment.learning.later : assignment.learning.first;
   const eligible: RankCandidate[] = [];
   const ineligible: { readonly provider: string; readonly reason: string }[] = [];
   /** As `eligible`, place by place. */
@@ -76,7 +72,7 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
   const ranking = rankCandidates({
     facts,
     exchangeRates: road.ruleset.exchangeRates,
-    rule: rule.name,
+    rule: assignment.salt,
     action: rule.action,
     attemptsLeft: Math.max(1, rule.action.attemptsMax - road.current.attempts.length),
     candidates: eligible,

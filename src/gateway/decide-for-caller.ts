@@ -3,6 +3,7 @@ import type { CallerDecision, OfferedAttempt } from '../core/caller-decision.ts'
 import type { CandidateExplanation } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import { matchRule } from '../core/rules/ruleset.ts';
+import { outsideOfExperiments } from './assign-road.ts';
 import type { Candidate } from './candidates.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
@@ -65,7 +66,7 @@ export async function decideForCaller(command: DecideCommand, deps: GatewayDeps)
   if (rule === null) return noRoute(command, null, [], UNAVAILABLE_RETRY_MS, deps);
 
   const scope = deps.accounts.of(command.account);
-  const road = beginRoad(asRoad, card, facts, ruleset, rule, deps);
+  const road = beginRoad(asRoad, card, facts, ruleset, outsideOfExperiments(asRoad, facts, rule, deps), deps);
   const candidates = rankForCaller(road, scope, deps);
   const [first] = candidates;
   if (first === undefined) {

@@ -1,3 +1,4 @@
+import type { LiveArms } from './live-arms.ts';
 import type {
   AccountScopes,
   CardTable,
@@ -46,6 +47,8 @@ export interface GatewayDeps {
   /** What accounts see that send themselves, by what they reported. */
   readonly accounts: AccountScopes;
   readonly rulesets: Rulesets;
+  /** Arms that were stopped, and shares of bandits. */
+  readonly arms: LiveArms;
   readonly cards: CardTable;
   readonly schemeGuard: SchemeGuard;
   readonly cardTesting: CardTestingWatch;

@@ -3,6 +3,12 @@ import { CallerDecisions } from './caller-decisions.ts';
 import type { DecideCommand, DecideResult } from './decide-for-caller.ts';
 import { type EndpointState, EventDeliverer } from './deliver-events.ts';
 import { describeError } from './describe-error.ts';
+import {
+  type ArmCommand,
+  type ArmResult,
+  type ExperimentResults,
+  ExperimentWatch,
+} from './experiment-watch.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import {
@@ -34,6 +40,8 @@ const SEAL_MS = 60_000;
 const PURGE_MS = 3_600_000;
 /** Time between two looks for decisions that nobody reports. */
 const UNREPORTED_MS = 30_000;
+/** Time between two looks at the experiments. */
+const EXPERIMENTS_MS = 60_000;
 /** At least, however short the schedule is. */
 const HOUSEKEEPING_MIN_MS = 50;
 
@@ -46,6 +54,7 @@ export class Gateway {
   readonly #resolver: Resolver;
   readonly #deliverer: EventDeliverer;
   readonly #decisions: CallerDecisions;
+  readonly #experiments: ExperimentWatch;
   #noticeLoop: Loop | null = null;
 
   constructor(deps: GatewayDeps) {
@@ -53,6 +62,7 @@ export class Gateway {
     this.#resolver = new Resolver(deps);
     this.#deliverer = new EventDeliverer(deps);
     this.#decisions = new CallerDecisions(deps);
+    this.#experiments = new ExperimentWatch(deps);
   }
 
   /** Requests of callers that are not answered. */
@@ -90,6 +100,16 @@ export class Gateway {
     return this.#counted(() => resolveAttempt(command, this.#deps));
   }
 
+  /** What is known of an experiment; null when there is none. @throws JournalError */
+  experimentResults(id: string): Promise<ExperimentResults | null> {
+    return this.#experiments.results(id);
+  }
+
+  /** A person stops an arm, or lets it run again. @throws JournalError */
+  setArm(command: ArmCommand): Promise<ArmResult> {
+    return this.#experiments.setArm(command);
+  }
+
   /** Takes what a provider sent by itself; once this resolves to `kept`, it may be acknowledged. */
   async takeNotices(
     provider: string,
@@ -125,6 +145,7 @@ export class Gateway {
       new Loop(this.#deps, SEAL_MS, () => sealHistory(this.#deps)),
       new Loop(this.#deps, PURGE_MS, () => this.#purge()),
       new Loop(this.#deps, UNREPORTED_MS, () => countUnreported(this.#deps)),
+      new Loop(this.#deps, EXPERIMENTS_MS, () => this.#experiments.look()),
       new Loop(this.#deps, HOUSEKEEPING_MS, () => this.#deliverer.takeUp()),
       // Apart from the housekeeping: a provider that hangs must not hold up what records and recovers.
       new Loop(this.#deps, resolverMs, () => this.#resolver.takeUp()),
@@ -164,6 +185,7 @@ export class Gateway {
 
   /** Ends what runs beside the road, after a last try to record what is still unrecorded. */
   async close(): Promise<void> {
+    this.#experiments.stop();
     await Promise.all(this.#loops.map((loop) => loop.stop()));
     await this.#resolver.idle();
     await this.#deliverer.stop();

@@ -1,5 +1,6 @@
 import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
+import { armScope } from '../core/experiments/experiment.ts';
 import { applyOutcome, withVoid } from '../core/lifecycle.ts';
 import {
   isKeyUsable,
@@ -221,7 +222,8 @@ function learn(
   outcome: AttemptOutcome,
   deps: GatewayDeps,
 ): void {
-  const { request, createdAtMs } = authorization;
+  const { request, createdAtMs, routing } = authorization;
+  const { experiment } = routing;
   deps.learner.observe({
     provider: attempt.provider,
     facts: routingFacts(request, deps.cards.factsOf(request.card), createdAtMs),
@@ -229,5 +231,6 @@ function learn(
     outcome,
     durationMs: attempt.durationMs ?? 0,
     resolvedLater: true,
+    ...(experiment !== null && { scope: armScope(experiment) }),
   });
 }

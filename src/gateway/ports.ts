@@ -10,6 +10,8 @@ import type { CardBrand, CardFacts } from '../core/card.ts';
 import type { TestingSign } from '../core/card-testing.ts';
 import type { BreakerState, RoutingDecision } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
+import type { Exposure } from '../core/experiments/assign.ts';
+import type { ExposedAuthorization } from '../core/experiments/exposed.ts';
 import type { RoutingFacts } from '../core/facts.ts';
 import type { FailOverReason } from '../core/failover.ts';
 import type { Remark } from '../core/lifecycle.ts';
@@ -97,6 +99,8 @@ export interface Opening {
   readonly leaseUntilMs: number;
   /** The answer, when it is concluded at once. */
   readonly frozen: FrozenAnswer | null;
+  /** Arms of experiments that the payment met. Left out: none. */
+  readonly exposures?: readonly Exposure[];
 }
 
 export interface FrozenAnswer {
@@ -385,6 +389,23 @@ export interface Journal {
   /** Newest override of each (provider, brand, merchant); `auto` and expired ones included. */
   listOverrides(): Promise<readonly ProviderOverride[]>;
   /**
+   * Authorizations that met an experiment's arms, all of a unit together and oldest first: a page of at most `limit`.
+   * What was purged is not among them.
+   * @param after where the page before ended; null: from the beginning
+   * @param limit 1 to 1000
+   */
+  exposurePage(experiment: string, after: ExposureCursor | null, limit: number): Promise<ExposurePage>;
+  /** The arm of the experiment that the unit met first; null when it met none. */
+  armOfUnit(experiment: string, unit: string): Promise<string | null>;
+  /** How units of an experiment were divided, oldest first. */
+  experimentPhases(experiment: string): Promise<readonly ExperimentPhase[]>;
+  saveArmState(state: ArmState): Promise<void>;
+  /** The newest state of each arm that was ever stopped or let run again. */
+  listArmStates(): Promise<readonly ArmState[]>;
+  saveExperimentLook(experiment: string, look: ExperimentLook): Promise<void>;
+  /** Oldest first. */
+  listExperimentLooks(experiment: string): Promise<readonly ExperimentLook[]>;
+  /**
    * Whether money may stand at this provider: an attempt in flight, pending or unknown, or an authorization that
    * rests on it and is not wholly undone. Such a provider may be disabled, but not removed or pointed elsewhere.
    */
@@ -465,6 +486,48 @@ export interface Journal {
   ping(): Promise<void>;
   /** Finishes what was begun, then frees everything. Calls after it are refused. */
   close(): Promise<void>;
+}
+
+/** Where a page of exposures ended. */
+export type ExposureCursor = readonly [unit: string, authorization: number];
+
+export interface ExposurePage {
+  readonly data: readonly ExposedAuthorization[];
+  /** Null on the last page. */
+  readonly next: ExposureCursor | null;
+}
+
+/** A time in which units were divided in one way. */
+export interface ExperimentPhase {
+  readonly number: number;
+  /** JSON, as {@link Exposure.phase} has it. */
+  readonly plan: string;
+  /** Wall clock of its first exposure. */
+  readonly firstAtMs: number;
+}
+
+export const ARM_STATES = ['running', 'stopped'] as const;
+
+/** What somebody, or a guardrail, did to an arm. */
+export interface ArmState {
+  readonly experiment: string;
+  readonly arm: string;
+  /** `stopped`: it gets no new units, the baseline has them. */
+  readonly state: (typeof ARM_STATES)[number];
+  readonly reason: string;
+  /** `guardrail`, or the account of a person. */
+  readonly author: string;
+  /** Wall clock. */
+  readonly createdAtMs: number;
+}
+
+/** What an experiment looked like at a moment. */
+export interface ExperimentLook {
+  readonly atMs: number;
+  /** Which of the planned looks it is; null: none of them. */
+  readonly planned: number | null;
+  /** JSON of the comparisons. */
+  readonly data: string;
 }
 
 /** A ruleset as the journal keeps it. */
@@ -945,6 +1008,8 @@ export interface LearnedOutcome {
   readonly durationMs: number;
   /** Found out later, of an attempt that was observed as unknown or pending before: says nothing about health. */
   readonly resolvedLater: boolean;
+  /** Under which name it is learned apart, such as an arm of an experiment. Left out: with everything else. */
+  readonly scope?: string;
 }
 
 /** What was learned from outcomes: approval, health, latency. Reads are synchronous and never throw. */
@@ -1123,6 +1188,8 @@ export interface Observer {
     readonly durationMs: number;
     readonly failed: boolean;
   }): void;
+  /** An arm of an experiment was stopped, or runs again. */
+  armChanged(state: ArmState): void;
   /** A fault that needs a person. */
   alert(event: {
     readonly kind: string;

@@ -12,6 +12,7 @@ import {
 import type { RoutingFacts } from '../core/facts.ts';
 import { matchRule } from '../core/rules/ruleset.ts';
 import type { Asker } from './asker.ts';
+import { outsideOfExperiments } from './assign-road.ts';
 import { offerFor } from './decide-for-caller.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
@@ -160,7 +161,8 @@ function roadAgain({ decision, facts }: Judged, deps: GatewayDeps): Road | null 
     receivedAtMs: nowMs,
   };
   const bounded = { ...rule, action: { ...rule.action, attemptsMax: decision.attemptsMax } };
-  const road = beginRoad(command, deps.cards.factsOf(request.card), facts, ruleset, bounded, deps);
+  const assignment = outsideOfExperiments(command, facts, bounded, deps);
+  const road = beginRoad(command, deps.cards.factsOf(request.card), facts, ruleset, assignment, deps);
   const attempts = decision.attempts.map((attempt) => attemptOf(decision, attempt));
   return {
     ...road,

@@ -3,6 +3,7 @@ import { type Authorization, newAuthorization, storableRequest } from '../core/a
 import type { CardFacts } from '../core/card.ts';
 import { isScaRegion } from '../core/cards/regions.ts';
 import type { RoutingDecision } from '../core/decision.ts';
+import type { Assignment } from '../core/experiments/assign.ts';
 import type { RoutingFacts } from '../core/facts.ts';
 import type { OperationEnd } from '../core/lifecycle.ts';
 import type { Rule, Ruleset } from '../core/rules/ruleset.ts';
@@ -29,7 +30,9 @@ export interface Road {
   readonly facts: RoutingFacts;
   readonly card: CardFacts;
   readonly ruleset: Ruleset;
+  /** As the arm that the payment is in has changed it. */
   readonly rule: Rule;
+  readonly assignment: Assignment;
   readonly authorizationId: string;
   /** Monotonic clock by which everything must be over. */
   readonly deadlineMs: number;
@@ -53,9 +56,10 @@ export function beginRoad(
   card: CardFacts,
   facts: RoutingFacts,
   ruleset: Ruleset,
-  rule: Rule,
+  assignment: Assignment,
   deps: Pick<GatewayDeps, 'clock' | 'randomness'>,
 ): Road {
+  const { rule } = assignment;
   const asked = command.request.deadlineMs ?? rule.action.deadlineMs;
   const authorizationId = deps.randomness.id('auth');
   const authorization = newAuthorization({
@@ -76,6 +80,7 @@ export function beginRoad(
     facts,
     ruleset,
     rule,
+    assignment,
     authorizationId,
     deadlineMs: command.receivedAtMs + Math.min(asked, rule.action.deadlineMs),
     decision: NOTHING_DECIDED,
@@ -100,7 +105,7 @@ const NO_ROUTING: RoutingDecision = {
 
 /** The explanation of a decision as it is stored and answered. */
 export function routingOf(road: Road, propensity: number): RoutingDecision {
-  const notes = [...road.decision.notes];
+  const notes = [...road.assignment.notes, ...road.decision.notes];
   if (road.card.bin !== null && road.card.matchLength === 0) {
     notes.push(`BIN is not in the card table; brand ${road.card.brand} is from the ${sourceOf(road.card)}`);
   }
@@ -108,7 +113,7 @@ export function routingOf(road: Road, propensity: number): RoutingDecision {
     ruleset: road.ruleset.version,
     rule: road.rule.name,
     strategy: road.rule.action.strategy.kind,
-    experiment: null,
+    experiment: road.assignment.shown,
     propensity,
     candidates: road.decision.explain(),
     notes,

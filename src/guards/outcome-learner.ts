@@ -50,14 +50,15 @@ export class OutcomeLearner implements Learner {
     return this.#health.latencyP99Ms(provider, this.#clock.monotonicMs());
   }
 
-  observe({ provider, facts, attemptNumber, outcome, durationMs, resolvedLater }: LearnedOutcome): void {
+  observe(learned: LearnedOutcome): void {
+    const { provider, facts, attemptNumber, outcome, durationMs, resolvedLater, scope: name = '' } = learned;
     // Health was told when the attempt ended unknown: how it was found out later is no second sample.
     if (!resolvedLater) {
       this.#health.observe(provider, facts, outcome, durationMs, this.#clock.monotonicMs());
     }
     const reward = learnerReward(outcome);
     if (reward === null) return;
-    const scope = { name: '', later: attemptNumber > 1 };
+    const scope = { name, later: attemptNumber > 1 };
     this.#approval.observe(provider, facts, scope, reward === 1, isIssuerSide(outcome));
   }
 }

@@ -30,6 +30,10 @@ export function allObservers(metrics: Observer, log: LogObserver): Observer {
       metrics.eventSent(event);
       log.eventSent(event);
     },
+    armChanged(state) {
+      metrics.armChanged(state);
+      log.armChanged(state);
+    },
     alert(event) {
       metrics.alert(event);
       log.alert(event);

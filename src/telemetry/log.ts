@@ -19,6 +19,7 @@ export type LogObserver = Pick<
   | 'purged'
   | 'eventSent'
   | 'noticeTaken'
+  | 'armChanged'
 >;
 
 /** JSON lines. Every text passes {@link scrub}. Methods never throw. */
@@ -137,6 +138,8 @@ export function createLog(settings: LogSettings): Log {
         }),
       noticeTaken: refusedWebhooks(settings.clock, (fields) => logger.warn(fields)),
       purged: (count) => logger.info({ event: 'purged', authorizations: count }),
+      armChanged: ({ experiment, arm, state, reason, author }) =>
+        logger.warn({ event: 'experiment_arm', experiment, arm, state, reason: scrub(reason), author }),
       alert: ({ kind, detail, authorizationId }) =>
         logger.error({
           event: 'alert',

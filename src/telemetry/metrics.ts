@@ -195,6 +195,7 @@ function roadMetrics(registry: Registry): Observer {
     ...noticeMetric(registry),
     ...eventMetric(registry),
     ...callerDecisionMetrics(registry),
+    ...armMetric(registry),
     alert: ({ kind }) => alerts.get(kind).inc(),
   };
 }
@@ -249,6 +250,18 @@ function callerDecisionMetrics(registry: Registry): Pick<Observer, 'callerDecisi
   return {
     callerDecisions: ({ what, count }) => decisions.get(what).inc(count),
     outcomeReported: ({ provider, outcome, next }) => reports.get(provider, outcome, next).inc(),
+  };
+}
+
+function armMetric(registry: Registry): Pick<Observer, 'armChanged'> {
+  const stopped = new Gauge({
+    name: 'pointsman_experiment_arm_stopped',
+    help: '1 for an arm of an experiment that was stopped: its units go to the baseline. 0 once it runs again.',
+    labelNames: ['experiment', 'arm'],
+    registers: [registry],
+  });
+  return {
+    armChanged: ({ experiment, arm, state }) => stopped.set({ experiment, arm }, state === 'stopped' ? 1 : 0),
   };
 }
 

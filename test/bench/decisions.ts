@@ -1,3 +1,4 @@
+import { unassigned } from '../../src/core/experiments/assign.ts';
 import { decide } from '../../src/gateway/candidates.ts';
 import { beginRoad } from '../../src/gateway/road.ts';
 import { routingFacts } from '../../src/gateway/routing-facts.ts';
@@ -66,7 +67,7 @@ const rows = [2, 10, 50].map((count) => {
   };
   const [rule] = ruleset.rules;
   if (rule === undefined) throw new Error('the ruleset of the bench has a rule');
-  const road = beginRoad(command, VISA_FACTS, facts, ruleset, rule, deps);
+  const road = beginRoad(command, VISA_FACTS, facts, ruleset, unassigned(rule), deps);
   if (decide(road, deps).explain().length !== count) throw new Error('every provider is explained');
   const ns = nanosecondsOf(20_000, () => decide(road, deps));
   lanes.close();

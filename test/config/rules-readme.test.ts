@@ -14,7 +14,10 @@ const EXAMPLES = [...README.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => 
 /** What is wrong with an example in the place of a shipped file. */
 function errorsWith(name: string, text: string): readonly string[] {
   const files = { ...shippedFiles(), [name]: text };
-  if (name === 'providers.yaml') files['rules.yaml'] = 'rules: [{ name: all, then: {} }]';
+  if (name === 'providers.yaml') {
+    files['rules.yaml'] = 'rules: [{ name: all, then: {} }]';
+    files['experiments.yaml'] = 'experiments: []';
+  }
   const credentials = {
     ...SOME_CREDENTIALS,
     readFile: () => ({ kind: 'read', text: 'secret' }) as const,
@@ -35,11 +38,17 @@ function keysIn(schema: unknown): readonly string[] {
 }
 
 describe('routing-rules/README.md', () => {
-  it('shows rules and providers that load', () => {
-    expect(EXAMPLES.map((text) => text.split(':')[0])).toEqual(['rules', 'providers', 'rates']);
+  it('shows rules, providers, rates and experiments that load', () => {
+    expect(EXAMPLES.map((text) => text.split(':')[0])).toEqual([
+      'rules',
+      'providers',
+      'rates',
+      'experiments',
+    ]);
     expect(errorsWith('rules.yaml', EXAMPLES[0] ?? '')).toEqual([]);
     expect(errorsWith('providers.yaml', EXAMPLES[1] ?? '')).toEqual([]);
     expect(errorsWith('fx.yaml', EXAMPLES[2] ?? '')).toEqual([]);
+    expect(errorsWith('experiments.yaml', EXAMPLES[3] ?? '')).toEqual([]);
   });
 
   it('shows an error as it is printed', () => {

@@ -20,6 +20,7 @@ import type { AuthorizeCommand, AuthorizeResult } from '../../src/gateway/road-r
 import { systemClock } from '../../src/guards/system-clock.ts';
 import { systemRandomness } from '../../src/guards/system-randomness.ts';
 import { sampleDecision } from '../support/sample-decision.ts';
+import { emptyResults, SAMPLE_NOW, sampleExperiment } from '../support/sample-experiment.ts';
 import { sampleRequest } from '../support/sample-request.ts';
 
 const KEYS: Readonly<Record<string, Caller>> = {
@@ -63,6 +64,17 @@ export const BODY = {
   accept_partial: false,
   deadline_ms: 8000,
   metadata: { channel: 'web' },
+};
+
+/** A gateway with an experiment that nobody has met. */
+const ONE_EXPERIMENT: EdgeDeps['experiments'] = {
+  current: () => ({ holdout: null, list: [sampleExperiment()], notes: [] }),
+  stateOf: () => null,
+  results: async (id) => (id === 'checkout' ? emptyResults(sampleExperiment()) : null),
+  setArm: async (command) =>
+    command.experiment === 'checkout'
+      ? { kind: 'set', state: { ...command, createdAtMs: SAMPLE_NOW } }
+      : { kind: 'not_found' },
 };
 
 /** An event that its endpoint did not take. */
@@ -317,6 +329,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
       deliveryReplayed: (replay) => fixture.replays.push(replay),
       findCaller: (key) => KEYS[key] ?? null,
       providers: () => [PROVIDER],
+      experiments: ONE_EXPERIMENT,
       setOverride: async (override) => {
         fixture.overrides.push(override);
       },

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { TakenReport } from '../../src/core/caller-decision.ts';
 import { problemSchema } from '../../src/edge/answer-schemas.ts';
 import { createApp } from '../../src/edge/app.ts';
-import type { EdgeDeps } from '../../src/edge/edge-deps.ts';
+import type { EdgeDeps, Scope } from '../../src/edge/edge-deps.ts';
 import { OPERATIONS } from '../../src/edge/interface.ts';
 import { renderOperation } from '../../src/edge/operation-answer.ts';
 import { PROBLEMS, type ProblemName } from '../../src/edge/problems.ts';
@@ -103,16 +103,16 @@ describe('/openapi.json', () => {
   });
 
   it('gives an example of every parameter of a path, which the path takes, and of every body', async () => {
-    const examples = new Map<string, unknown>();
+    const examples = new Map<string, string>();
     for (const { path, operation } of operations) {
       for (const { name, in: where, schema, description } of operation.parameters ?? []) {
         if (where !== 'path') continue;
         expect([path, schema?.example, schema?.description ?? description]).toEqual([
           path,
-          expect.stringMatching(/^[a-z]+[-_]\w+$/),
+          expect.stringMatching(/^[a-z]+([-_]\w+)?$/),
           expect.stringMatching(/^Id of .+\.$/),
         ]);
-        examples.set(path, path.replace(`{${name}}`, String(schema?.example)));
+        examples.set(path, (examples.get(path) ?? path).replace(`{${name}}`, String(schema?.example)));
       }
       for (const { example } of Object.values(operation.requestBody?.content ?? {})) {
         expect([path, example]).toEqual([path, expect.any(Object)]);
@@ -229,7 +229,7 @@ const CASES: Record<ProblemName, Case> = {
   'idempotency-key-malformed': header('idempotency-key', 'a b'),
   unauthenticated: header('authorization', null),
   'out-of-scope': {
-    deps: { findCaller: () => ({ account: 'a', merchants: 'all', scopes: new Set(['rules']) }) },
+    deps: { findCaller: () => ({ account: 'a', merchants: 'all', scopes: new Set<Scope>() }) },
   },
   'not-found': {
     path: 'nobody',
@@ -301,6 +301,7 @@ const CASES: Record<ProblemName, Case> = {
       resolveOperation: bug,
       takeNotices: bug,
       providers: bug,
+      experiments: { current: bug, stateOf: bug, results: bug, setArm: bug },
       deliveries: { listDeliveries: bug, replayDelivery: bug },
       eventEndpoints: bug,
       journal: { findAuthorization: bug, listAuthorizations: bug, historyPage: bug },
@@ -316,6 +317,7 @@ const CASES: Record<ProblemName, Case> = {
       resolve: async () => ({ kind: 'journal_unavailable' }),
       resolveOperation: async () => ({ kind: 'journal_unavailable' }),
       setOverride: broken,
+      experiments: { ...edgeFixture().deps.experiments, results: broken, setArm: broken },
       deliveries: { listDeliveries: broken, replayDelivery: broken },
       journal: { findAuthorization: broken, listAuthorizations: broken, historyPage: broken },
     },
@@ -356,6 +358,13 @@ function requestOf(operationId: string, id: string): [path: string, init: Reques
     getProvider: [`/v1/providers/${id || 'sandbox-a'}`, get],
     overrideProvider: [`/v1/providers/${id || 'sandbox-a'}/override`, { ...override, method: 'PUT' }],
     listEventEndpoints: ['/v1/events/endpoints', get],
+    listExperiments: ['/v1/experiments', get],
+    getExperimentResults: [`/v1/experiments/${id || 'checkout'}/results`, get],
+    getExperimentChart: [`/v1/experiments/${id || 'checkout'}/results.svg`, get],
+    setExperimentArm: [
+      `/v1/experiments/${id || 'checkout'}/arms/treatment`,
+      { ...post({ state: 'stopped', reason: 'ticket 4713' }), method: 'PUT' },
+    ],
     listEventDeliveries: ['/v1/events/deliveries', get],
     replayEventDelivery: [`/v1/events/deliveries/${id || DELIVERY.id}/replay`, { ...get, method: 'POST' }],
     getMetrics: ['/metrics', {}],

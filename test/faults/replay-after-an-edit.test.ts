@@ -32,7 +32,7 @@ async function attempts(provider: string): Promise<number> {
   return ofProvider.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
-describe('T55, in part, as there are no experiments yet: shares that change between a request and its replay', () => {
+describe('T55: shares that change between a request and its replay', () => {
   test('T55: the same key gives the same provider and answer, and one attempt counts once', async () => {
     const known = paymentBody('order-known');
     const first = await gateway.authorize(known, 'key-known');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
+import { unassigned } from '../../src/core/experiments/assign.ts';
 import type { Operation, OperationPurpose } from '../../src/core/operation.ts';
 import type { ProviderSemantics } from '../../src/core/resolution.ts';
 import type { RuleAction } from '../../src/core/rules/ruleset.ts';
@@ -42,7 +43,8 @@ async function finish(scene: Scene) {
     request: sampleRequest({ deadlineMs: DEADLINE_MS }),
     traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   });
-  const begun = beginRoad(command, VISA_FACTS, routingFacts(), sampleRuleset([contract]), rule, deps);
+  const ruleset = sampleRuleset([contract]);
+  const begun = beginRoad(command, VISA_FACTS, routingFacts(), ruleset, unassigned(rule), deps);
   const outcomes = (scene.outcomes ?? ['approved']).map((each) =>
     typeof each === 'string' ? SAMPLE_OUTCOMES[each] : each,
   );

@@ -6,6 +6,7 @@ import { DEFAULT_SCHEDULE_MS } from '../../src/core/resolution.ts';
 import type { RuleAction, Ruleset } from '../../src/core/rules/ruleset.ts';
 import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
 import type { GatewayDeps, OutgoingDeps } from '../../src/gateway/gateway-deps.ts';
+import { LiveArms } from '../../src/gateway/live-arms.ts';
 import type {
   AccountScope,
   AccountScopes,
@@ -60,6 +61,7 @@ export const SILENT: Observer = {
   outcomeReported: () => {},
   authorizationEnded: () => {},
   journalTook: () => {},
+  armChanged: () => {},
   alert: () => {},
 };
 
@@ -118,6 +120,7 @@ export function roadDeps(options: {
     quickBudget: { deposit: () => {}, withdraw: () => true },
     learner,
     rulesets: { current: () => ruleset },
+    arms: new LiveArms(),
     cards: { factsOf: () => VISA_FACTS },
     provider: options.provider,
     observer: { ...SILENT, ...options.observer },

@@ -1,3 +1,4 @@
+import { NO_EXPERIMENTS } from '../../src/core/experiments/experiment.ts';
 import type { ProviderContract, Rule, RuleAction, Ruleset } from '../../src/core/rules/ruleset.ts';
 
 /** A sandbox provider with everything allowed; overridden where a test cares. */
@@ -61,6 +62,7 @@ export function sampleRuleset(
     rules,
     providers: new Map(contracts.map((contract) => [contract.id, contract])),
     exchangeRates: [],
+    experiments: NO_EXPERIMENTS,
     live: false,
   };
 }

@@ -141,6 +141,7 @@ describe('the metrics', () => {
       purged: () => {},
       eventSent: () => {},
       noticeTaken: () => told.push('notice'),
+      armChanged: () => {},
       alert: () => told.push('alert'),
     };
     const both = allObservers(metrics.observer, log);

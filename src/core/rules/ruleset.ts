@@ -1,4 +1,5 @@
 import type { CardBrand } from '../card.ts';
+import type { Experiments } from '../experiments/experiment.ts';
 import type { RoutingFacts } from '../facts.ts';
 import type { ThreeDsReuse } from '../failover.ts';
 import type { Amount } from '../money.ts';
@@ -133,6 +134,7 @@ export interface Ruleset {
   readonly rules: readonly Rule[];
   readonly providers: ReadonlyMap<string, ProviderContract>;
   readonly exchangeRates: ExchangeRates;
+  readonly experiments: Experiments;
   /** Whether every provider is a real one; a set never mixes. */
   readonly live: boolean;
 }

@@ -28,7 +28,7 @@ export interface RankInput {
   readonly facts: RoutingFacts;
   /** To compare fees in other currencies than the amount's. */
   readonly exchangeRates: ExchangeRates;
-  /** Name of the rule: salt of its split. */
+  /** Name of the rule, or of the arm that changes it: salt of its split. */
   readonly rule: string;
   readonly action: RuleAction;
   /** Attempts that may still be made, this one included, 1 or more. */

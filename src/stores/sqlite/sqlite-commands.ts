@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type {
+  ArmState,
   AttemptName,
   DeliveryCounts,
   EventSubscription,
+  ExperimentLook,
+  ExposureCursor,
   ProviderOverride,
   Seal,
   WorkCounts,
@@ -25,6 +28,7 @@ import {
   type SettleValues,
   SqliteDeliveries,
 } from './sqlite-deliveries.ts';
+import { type ExposureReply, type PhaseRow, SqliteExperiments } from './sqlite-experiments.ts';
 import type { ListQuery } from './sqlite-listing.ts';
 import { SqlitePurge } from './sqlite-purge.ts';
 import {
@@ -111,6 +115,7 @@ export class SqliteCommands {
   readonly #decisions: SqliteDecisions;
   readonly #seals: SqliteSeals;
   readonly #purge: SqlitePurge;
+  readonly #experiments: SqliteExperiments;
 
   constructor(database: DatabaseSync) {
     this.#statements = new Statements(database);
@@ -121,6 +126,7 @@ export class SqliteCommands {
     this.#decisions = new SqliteDecisions(this.#statements);
     this.#seals = new SqliteSeals(this.#statements);
     this.#purge = new SqlitePurge(this.#statements);
+    this.#experiments = new SqliteExperiments(this.#statements);
   }
 
   open(command: OpenCommand): OpenReply {
@@ -224,6 +230,34 @@ export class SqliteCommands {
 
   listOverrides(): readonly OverrideRow[] {
     return this.#statements.all<OverrideRow>(SQL.newestOverrides);
+  }
+
+  exposurePage(experiment: string, after: ExposureCursor | null, limit: number): ExposureReply {
+    return this.#experiments.page(experiment, after, limit);
+  }
+
+  armOfUnit(experiment: string, unit: string): string | null {
+    return this.#experiments.armOfUnit(experiment, unit);
+  }
+
+  experimentPhases(experiment: string): readonly PhaseRow[] {
+    return this.#experiments.phases(experiment);
+  }
+
+  saveArmState(state: ArmState): void {
+    this.#experiments.saveState(state);
+  }
+
+  listArmStates(): readonly ArmState[] {
+    return this.#experiments.states();
+  }
+
+  saveExperimentLook(experiment: string, look: ExperimentLook): void {
+    this.#experiments.saveLook(experiment, look);
+  }
+
+  listExperimentLooks(experiment: string): readonly ExperimentLook[] {
+    return this.#experiments.looks(experiment);
   }
 
   makeDeliveries(subscription: EventSubscription, nowMs: number, limit: number): number {

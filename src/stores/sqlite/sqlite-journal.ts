@@ -2,6 +2,7 @@ import type { Authorization } from '../../core/authorization.ts';
 import type { CallerDecision } from '../../core/caller-decision.ts';
 import { invariant } from '../../core/invariant.ts';
 import type {
+  ArmState,
   AttemptName,
   AuthorizationFilter,
   AuthorizationPage,
@@ -18,6 +19,10 @@ import type {
   DeliveryPage,
   DeliveryPlan,
   EventSubscription,
+  ExperimentLook,
+  ExperimentPhase,
+  ExposureCursor,
+  ExposurePage,
   HistoryEvent,
   HistoryPage,
   Journal,
@@ -234,6 +239,37 @@ export class SqliteJournal implements Journal {
       createdAtMs: row.created_at_ms,
       expiresAtMs: row.expires_at_ms,
     }));
+  }
+
+  async exposurePage(experiment: string, after: ExposureCursor | null, limit: number): Promise<ExposurePage> {
+    invariant(limit >= 1 && limit <= 1000, 'a page has 1 to 1000 exposures');
+    const { found, next } = await this.#runner.run('exposurePage', [experiment, after, limit]);
+    return { data: found, next };
+  }
+
+  armOfUnit(experiment: string, unit: string): Promise<string | null> {
+    return this.#runner.run('armOfUnit', [experiment, unit]);
+  }
+
+  async experimentPhases(experiment: string): Promise<readonly ExperimentPhase[]> {
+    const rows = await this.#runner.run('experimentPhases', [experiment]);
+    return rows.map(({ number, plan, first_at_ms: firstAtMs }) => ({ number, plan, firstAtMs }));
+  }
+
+  saveArmState(state: ArmState): Promise<void> {
+    return this.#runner.run('saveArmState', [state]);
+  }
+
+  listArmStates(): Promise<readonly ArmState[]> {
+    return this.#runner.run('listArmStates', []);
+  }
+
+  saveExperimentLook(experiment: string, look: ExperimentLook): Promise<void> {
+    return this.#runner.run('saveExperimentLook', [experiment, look]);
+  }
+
+  listExperimentLooks(experiment: string): Promise<readonly ExperimentLook[]> {
+    return this.#runner.run('listExperimentLooks', [experiment]);
   }
 
   hasOpenMoney(provider: string): Promise<boolean> {

@@ -24,6 +24,7 @@ const SQL = {
     WHERE sequence = ?1`,
   parts: [
     'DELETE FROM claims WHERE authorization = ?',
+    'DELETE FROM exposures WHERE authorization = ?',
     'DELETE FROM deliveries WHERE authorization = ?',
     'DELETE FROM operations WHERE authorization = ?',
     'DELETE FROM attempts WHERE authorization = ?',

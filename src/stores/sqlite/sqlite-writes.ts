@@ -38,6 +38,12 @@ const SQL = {
     INSERT INTO attempts (authorization, number, id, provider, provider_key, fingerprint, propensity,
       started_at_ms, deadline_at_ms, owner, card_key, scheme_counts)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  insertPhase: `
+    INSERT INTO experiment_phases (experiment, plan, first_at_ms) VALUES (?, ?, ?)
+    ON CONFLICT (experiment, plan) DO NOTHING`,
+  insertExposure: `
+    INSERT INTO exposures (authorization, experiment, arm, unit, phase, propensity, redirected_from, at_ms)
+    SELECT ?1, ?2, ?4, ?5, number, ?6, ?7, ?8 FROM experiment_phases WHERE experiment = ?2 AND plan = ?3`,
   insertEvent: `
     INSERT INTO events (authorization, number, hash, at_ms, actor, kind, data, answer_status, answer_body)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -45,11 +51,12 @@ const SQL = {
   findVersion: 'SELECT sequence, last_hash FROM authorizations WHERE id = ? AND version = ?',
   prepareAttempt: 'UPDATE attempts SET prepared_reference = ?3 WHERE authorization = ?1 AND number = ?2',
   settleAttempt: `
-    UPDATE attempts SET outcome_kind = ?3, outcome = ?4, negative = ?5, provider_reference = ?6, duration_ms = ?7
+    UPDATE attempts SET outcome_kind = ?3, outcome = ?4, negative = ?5, provider_reference = ?6, duration_ms = ?7,
+      outcome_at_ms = ?8
     WHERE authorization = ?1 AND number = ?2`,
   settleCountedAttempt: `
     UPDATE attempts SET outcome_kind = ?3, outcome = ?4, negative = ?5, provider_reference = ?6, duration_ms = ?7,
-      scheme_counts = ?8 AND card_key IS NOT NULL, blocked_until_ms = ?9, block_reason = ?10
+      scheme_counts = ?8 AND card_key IS NOT NULL, blocked_until_ms = ?9, block_reason = ?10, outcome_at_ms = ?11
     WHERE authorization = ?1 AND number = ?2`,
   undoAttempt: 'UPDATE attempts SET negative = 1 WHERE authorization = ?1 AND number = ?2',
   settleOperation: `
@@ -97,6 +104,10 @@ export class SqliteWrites {
     if (changes === 0) return this.#whyNotOpened(command);
     this.#statements.prepare(SQL.insertClaim).run(sequence, ...claim, command.bodyFingerprint, 0);
     if (attempt !== null) this.#statements.prepare(SQL.insertAttempt).run(sequence, ...attempt);
+    for (const [experiment, plan, ...exposure] of command.exposures) {
+      this.#statements.prepare(SQL.insertPhase).run(experiment, plan, event[0]);
+      this.#statements.prepare(SQL.insertExposure).run(sequence, experiment, plan, ...exposure, event[0]);
+    }
     this.#statements.prepare(SQL.insertEvent).run(sequence, 1, hash, ...event);
     return null;
   }
@@ -147,7 +158,7 @@ export class SqliteWrites {
     for (const each of prepared) this.#statements.prepare(SQL.prepareAttempt).run(sequence, ...each);
     for (const outcome of outcomes) {
       const sql = outcome.length > 6 ? SQL.settleCountedAttempt : SQL.settleAttempt;
-      this.#statements.prepare(sql).run(sequence, ...outcome);
+      this.#statements.prepare(sql).run(sequence, ...outcome, command.event[0]);
     }
     for (const operation of operated)
       this.#statements.prepare(SQL.settleOperation).run(sequence, ...operation);

@@ -42,6 +42,8 @@ export interface OpenCommand {
   readonly state: SqlValues;
   readonly attempt: SqlValues | null;
   readonly scheme: SchemeCommand | null;
+  /** Experiment and phase; then arm, unit, propensity, redirected from. */
+  readonly exposures: readonly (readonly [string, string, string, string, number, string | null])[];
   readonly event: EventValues;
 }
 
@@ -118,6 +120,16 @@ export function openCommand(opening: Opening): OpenCommand {
     ],
     attempt: intent === null ? null : intentValues(intent, opening.scheme),
     scheme: opening.scheme === null ? null : schemeCommand(opening.scheme, authorization, new Map()),
+    exposures: (opening.exposures ?? []).map(
+      ({ experiment, phase, arm, unit, propensity, redirectedFrom }) => [
+        experiment,
+        phase,
+        arm,
+        unit,
+        propensity,
+        redirectedFrom,
+      ],
+    ),
     event: [
       Math.floor(authorization.createdAtMs),
       'gateway',

@@ -21,6 +21,7 @@ import {
   sampleEnd,
   sampleFailOver,
   sampleFinding,
+  sampleOpening,
   T0,
   written,
 } from '../../contracts/journal-fixtures.ts';
@@ -95,6 +96,11 @@ async function fill(path: string): Promise<void> {
   await written(journal, sampleFinding(told, 1, OUTCOMES.declined));
   await journal.makeDeliveries(subscription, T0, 100);
   await decide(journal);
+  const exposure = { experiment: 'x', arm: 'a', unit: 'u', phase: '{}', propensity: 1, redirectedFrom: null };
+  await journal.open({ ...sampleOpening('auth_exposed'), exposures: [exposure] });
+  const state = { experiment: 'x', arm: 'a', state: 'stopped', reason: 'r', author: 'acme' } as const;
+  await journal.saveArmState({ ...state, createdAtMs: T0 });
+  await journal.saveExperimentLook('x', { atMs: T0, planned: null, data: '[]' });
   await journal.seal(T0, 100);
   await journal.secret();
   await journal.close();
@@ -225,7 +231,7 @@ const ATTEMPT_CASES: readonly Case[] = [
   [
     'an attempt that begins with an outcome',
     `INSERT INTO attempts SELECT ${OF('refused')}, 1, id, provider, provider_key, fingerprint, propensity, started_at_ms,
-       deadline_at_ms, owner, card_key, scheme_counts, blocked_until_ms, block_reason, 'rejected', '{}', 1, NULL, NULL, NULL
+       deadline_at_ms, owner, card_key, scheme_counts, blocked_until_ms, block_reason, 'rejected', '{}', 1, NULL, NULL, NULL, NULL
      FROM attempts WHERE authorization = ${OF('open')}`,
     /begins without an outcome/,
   ],
@@ -354,6 +360,14 @@ const OTHER_CASES: readonly Case[] = [
   ['telling an endpoint of the past again', 'UPDATE event_cursors SET through_event = 0', /not made again/],
   ['changing what an endpoint is told', "UPDATE deliveries SET type = 'x'", /never changes/],
   ['a delivery that waits for nothing', 'UPDATE deliveries SET due_at_ms = NULL', /CHECK/],
+  ['changing an exposure', "UPDATE exposures SET arm = 'b'", /exposure never changes/],
+  ['deleting an exposure', 'DELETE FROM exposures', /only with its authorization/],
+  ['changing a phase', "UPDATE experiment_phases SET plan = 'x'", /never changes/],
+  ['deleting a phase', 'DELETE FROM experiment_phases', /phases are append-only/],
+  ['changing who stopped an arm', "UPDATE arm_states SET author = 'x'", /append-only/],
+  ['deleting that an arm was stopped', 'DELETE FROM arm_states', /append-only/],
+  ['changing a look', "UPDATE experiment_looks SET data = 'x'", /append-only/],
+  ['deleting a look', 'DELETE FROM experiment_looks', /append-only/],
   ['changing what a notice names', "UPDATE notices SET operation_id = 'x'", /never changes/],
 ];
 

@@ -1,0 +1,61 @@
+import { confidenceSequenceBounds } from '../statistics/confidence-sequence.ts';
+import type { Sample } from '../statistics/sample.ts';
+import { compareArms, pooledArms } from './compare.ts';
+import { type Experiment, type ExperimentMetric, isGain, isShare } from './experiment.ts';
+import type { ExperimentTally } from './exposure-tally.ts';
+
+/** Chance that any guardrail of an arm ever stops it wrongly, however often it is looked at. */
+const ALPHA = 0.05;
+/** Units of an arm below which the sequence, which is asymptotic, is not trusted to stop anything. */
+const UNITS_MIN = 100;
+
+/**
+ * `too_few`: not enough units to say anything. `watching`: nothing is proven. `safe`: proven to be worse by less than the
+ * margin at most. `breached`: proven to be worse by more than the margin.
+ */
+export type GuardrailState = 'too_few' | 'watching' | 'safe' | 'breached';
+
+export interface GuardrailReading {
+  readonly arm: string;
+  readonly metric: ExperimentMetric;
+  readonly margin: number;
+  readonly state: GuardrailState;
+  /** How much better than the baseline the arm is, whatever direction is good: bounds that hold at all looks. */
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/**
+ * Every guardrail of every arm but the baseline. An arm breaches one when even the upper bound of its effect is below
+ * minus the margin: one-sided confidence sequences, whose error is divided among the guardrails (Bonferroni).
+ */
+export function readGuardrails(experiment: Experiment, tally: ExperimentTally): readonly GuardrailReading[] {
+  const { arms, baseline, guardrails, expectedSample } = experiment;
+  const alpha = ALPHA / Math.max(1, guardrails.length);
+  const counts = new Map(pooledArms(tally).map(({ arm, sums }) => [arm, sums.approval_rate.count]));
+  const enough = (arm: string) => (counts.get(arm) ?? 0) >= UNITS_MIN;
+  return arms
+    .filter(({ name }) => name !== baseline)
+    .flatMap(({ name: arm }) =>
+      guardrails.map(({ metric, margin }): GuardrailReading => {
+        const adjust = isShare(metric) ? cautious : (sample: Sample) => sample;
+        const effect = compareArms(experiment, tally, metric, { arm, baseline }, adjust);
+        if (effect === null || !enough(arm) || !enough(baseline)) {
+          return { arm, metric, margin, state: 'too_few', low: null, high: null };
+        }
+        const bounds = confidenceSequenceBounds(effect, { alpha, expectedSample });
+        const { low, high } = isGain(metric) ? bounds : { low: -bounds.high, high: -bounds.low };
+        const state = high < -margin ? 'breached' : low > -margin ? 'safe' : 'watching';
+        return { arm, metric, margin, state, low, high };
+      }),
+    );
+}
+
+/**
+ * A share with at least the variance that one success and one failure more would give: an arm that declines everything
+ * has none of its own, and must be stopped first of all.
+ */
+function cautious(sample: Sample): Sample {
+  const share = (sample.mean * sample.count + 1) / (sample.count + 2);
+  return { ...sample, variance: Math.max(sample.variance, share * (1 - share)) };
+}

@@ -1,0 +1,81 @@
+import { type Experiment, type ExperimentMetric, isGain, isShare } from './experiment.ts';
+import type { Comparison, ExperimentReport, ResultsInput } from './results.ts';
+
+const METRIC_WORDS: Readonly<Record<ExperimentMetric, string>> = {
+  approval_rate: 'approval rate',
+  first_attempt_approval_rate: 'approval rate of first attempts',
+  technical_error_rate: 'rate of technical errors',
+  attempts_per_payment: 'attempts per payment',
+  latency_ms: 'mean latency',
+};
+
+/** One plain sentence: what can be said, or why nothing can. */
+export function verdictOf(
+  { experiment, stopped }: ResultsInput,
+  report: Omit<ExperimentReport, 'verdict'>,
+): string {
+  const { srm, multiple, comparisons } = report;
+  if (experiment.status === 'draft' && report.units === 0) return draftText(report);
+  if (report.units === 0) return 'Nobody has met an arm yet.';
+  if (srm.mismatch) {
+    return `Do not trust this: the arms have other shares of the units than planned (p = ${text(srm.pValue)}), so that assignment or recording is broken.`;
+  }
+  if (multiple.tooMany) {
+    return `Do not trust this: ${percent(multiple.share)} of the units met more than one arm.`;
+  }
+  const [arm, reason] = [...stopped][0] ?? [];
+  if (arm !== undefined) return `${arm} is stopped: ${reason}.`;
+  const own = comparisons.filter(
+    ({ method, metric }) => method === 'confidence_sequence' && metric === experiment.metric,
+  );
+  if (own.length === 0) {
+    const hasAll = report.arms.every(({ assigned }) => assigned >= 2);
+    return hasAll
+      ? 'Nothing tells the arms apart yet: all their payments have ended the same way.'
+      : 'Too few units to compare the arms.';
+  }
+  return own.map((comparison) => comparisonText(experiment, comparison, report)).join(' ');
+}
+
+function draftText({ plan }: Omit<ExperimentReport, 'verdict'>): string {
+  const rise = plan.detectableRise;
+  const found = rise === null ? 'no rise of any size' : `a rise of ${points(rise)} with a chance of 80 %`;
+  return `A draft: nobody is in it. ${plan.expectedSample} units in two arms would find ${found}.`;
+}
+
+function comparisonText(
+  experiment: Experiment,
+  { arm, baseline, metric, difference, low, high }: Comparison,
+  { plan }: Omit<ExperimentReport, 'verdict'>,
+): string {
+  const range = `between ${amount(metric, low)} and ${amount(metric, high)}`;
+  if (low <= 0 && high >= 0) {
+    return `No difference of ${arm} from ${baseline} is shown yet: its ${METRIC_WORDS[metric]} differs by ${range}, after ${plan.sample} of ${plan.expectedSample} expected units.`;
+  }
+  const word = difference > 0 === isGain(metric) ? 'better' : 'worse';
+  const name = experiment.arms.length > 2 || arm !== 'treatment' ? arm : 'The treatment';
+  return `${name} is ${word} than ${baseline}: its ${METRIC_WORDS[metric]} differs by ${amount(metric, difference)} (${range}, at all looks together 95 % sure).`;
+}
+
+function amount(metric: ExperimentMetric, value: number): string {
+  if (isShare(metric)) return points(value);
+  return `${signed(value)}${metric === 'latency_ms' ? ' ms' : ''}`;
+}
+
+function points(share: number): string {
+  return `${signed(share * 100)} pp`;
+}
+
+function signed(value: number): string {
+  return `${value > 0 ? '+' : ''}${text(value)}`;
+}
+
+function percent(share: number): string {
+  return `${text(share * 100)} %`;
+}
+
+/** Two digits behind the point, or as many as it takes to see something. */
+function text(value: number): string {
+  const rounded = Math.round(value * 100) / 100;
+  return rounded === 0 && value !== 0 ? value.toPrecision(1) : String(rounded);
+}

@@ -1,0 +1,125 @@
+import { z } from '@hono/zod-openapi';
+import type { Hono } from 'hono';
+import { HOLDOUT_ID, holdoutExperiment } from '../core/experiments/experiment.ts';
+import type { ExperimentResults } from '../gateway/experiment-watch.ts';
+import { ARM_STATES } from '../gateway/ports.ts';
+import type { EdgeDeps } from './edge-deps.ts';
+import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
+import { experimentChart } from './experiment-chart.ts';
+import { invalidFields, invalidRequest, PARSING } from './field-errors.ts';
+import { fromJournal } from './from-journal.ts';
+import { jsonResponse } from './json-response.ts';
+import { isProblem, type Problem, problem } from './problems.ts';
+import { readJson } from './read-json.ts';
+import { memberNamesOf } from './schema-members.ts';
+import { shownArmState, shownExperiment, shownResults } from './shown-experiment.ts';
+import { plainText } from './text-schemas.ts';
+
+export const EXPERIMENTS = '/v1/experiments';
+export const EXPERIMENT_RESULTS = '/v1/experiments/{id}/results';
+export const EXPERIMENT_CHART = '/v1/experiments/{id}/results.svg';
+export const EXPERIMENT_ARM = '/v1/experiments/{id}/arms/{arm}';
+
+/** `PUT /v1/experiments/{id}/arms/{arm}`. */
+export const armBodySchema = z
+  .strictObject({
+    state: z.enum(ARM_STATES).openapi({
+      description: 'stopped: it gets no new units, the baseline has them. running: it has its share again.',
+    }),
+    reason: plainText(500).openapi({ example: 'ticket 4713: complaints about this provider' }),
+  })
+  .openapi('ArmStateRequest');
+
+/** Experiments, what came of them, and the hand brake of their arms. */
+export function experimentRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
+  app.get(
+    '/v1/experiments',
+    endpoint(deps, { route: EXPERIMENTS, scopes: ['read'] }, () => {
+      const { holdout, list } = deps.experiments.current();
+      const all = holdout === null ? list : [holdoutExperiment(holdout), ...list];
+      const data = all.map((experiment) => shownExperiment(experiment, deps.experiments.stateOf));
+      return jsonResponse(JSON.stringify({ data }));
+    }),
+  );
+  app.get(
+    '/v1/experiments/:id/results',
+    endpoint(deps, { route: EXPERIMENT_RESULTS, scopes: ['read'] }, async (exchange) => {
+      const found = await resultsOf(exchange, deps);
+      if (isProblem(found)) return found;
+      return jsonResponse(JSON.stringify(shownResults(found, deps.experiments.stateOf)));
+    }),
+  );
+  app.get(
+    '/v1/experiments/:id/results.svg',
+    endpoint(deps, { route: EXPERIMENT_CHART, scopes: ['read'] }, async (exchange) => {
+      const found = await resultsOf(exchange, deps);
+      if (isProblem(found)) return found;
+      return new Response(experimentChart(found), {
+        headers: {
+          'Content-Type': 'image/svg+xml',
+          'Cache-Control': 'no-store',
+          'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'",
+          'X-Content-Type-Options': 'nosniff',
+        },
+      });
+    }),
+  );
+  app.put(
+    '/v1/experiments/:id/arms/:arm',
+    endpoint(deps, { route: EXPERIMENT_ARM, scopes: ['rules'] }, (exchange) => setArm(exchange, deps)),
+  );
+}
+
+/** Experiments are over the payments of all merchants: figures of them are for keys that cover all. */
+async function resultsOf(
+  { caller, context }: Exchange,
+  deps: EdgeDeps,
+): Promise<ExperimentResults | Problem> {
+  if (caller.merchants !== 'all') return notAllMerchants();
+  const id = context.req.param('id') ?? '';
+  const found = await fromJournal(() => deps.experiments.results(id));
+  return found ?? noSuchExperiment();
+}
+
+const memberNames = memberNamesOf(armBodySchema);
+
+async function setArm(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
+  const { caller, context } = exchange;
+  const body = await readJson(exchange);
+  if (isProblem(body)) return body;
+  if (caller.merchants !== 'all') return notAllMerchants();
+  const parsed = armBodySchema.safeParse(body, PARSING);
+  if (!parsed.success) return invalidRequest(parsed.error, memberNames);
+  const experiment = context.req.param('id') ?? '';
+  const arm = context.req.param('arm') ?? '';
+  const { state, reason } = parsed.data;
+  const result = await fromJournal(() =>
+    deps.experiments.setArm({ experiment, arm, state, reason, author: caller.account }),
+  );
+  if (isProblem(result)) return result;
+  switch (result.kind) {
+    case 'set':
+      return jsonResponse(JSON.stringify({ experiment, arm, ...shownArmState(result.state) }));
+    case 'not_found':
+      return noSuchExperiment();
+    case 'is_baseline':
+      return invalidFields([
+        {
+          path: 'state',
+          message: 'the baseline takes what other arms are not given',
+          expected: 'an arm other than the baseline; status: stopped in experiments.yaml ends the experiment',
+        },
+      ]);
+  }
+}
+
+function notAllMerchants(): Problem {
+  return problem('out-of-scope', 'Experiments are over all merchants, and the API key does not cover all.');
+}
+
+function noSuchExperiment(): Problem {
+  return problem(
+    'not-found',
+    `There is no such experiment or arm; the permanent holdout is read as ${HOLDOUT_ID}.`,
+  );
+}

@@ -1,0 +1,232 @@
+import type { PhasePlan } from '../core/experiments/assign.ts';
+import { pooledArms } from '../core/experiments/compare.ts';
+import {
+  type Experiment,
+  experimentOf,
+  HOLDOUT_ID,
+  holdoutExperiment,
+} from '../core/experiments/experiment.ts';
+import { type ExperimentTally, ExposureTally } from '../core/experiments/exposure-tally.ts';
+import { type GuardrailReading, readGuardrails } from '../core/experiments/guardrails.ts';
+import {
+  type ExperimentReport,
+  experimentReport,
+  type LookedAt,
+  lookedAt,
+  type PastLook,
+} from '../core/experiments/results.ts';
+import { bestProbabilities } from '../core/statistics/best-probabilities.ts';
+import { withExploration } from '../core/statistics/propensities.ts';
+import type { GatewayDeps } from './gateway-deps.ts';
+import type { ArmState, ExposureCursor } from './ports.ts';
+
+/** Exposures that are read at once: a few milliseconds of the journal's thread. */
+const PAGE = 500;
+/** Looks take at most this share of the time: a large experiment is looked at less often. */
+const BUSY_SHARE = 0.05;
+/** A look is kept when so many more units are in than at the last one that was. */
+const KEPT_GROWTH = 1.1;
+/** Units of each arm from which a bandit moves its shares. */
+const BANDIT_UNITS_MIN = 100;
+/** Change of a share that is worth a new phase. */
+const SHARE_STEP = 0.01;
+/** Who stops arms by itself. */
+const GUARDRAIL = 'guardrail';
+
+/** An experiment as operators see it, with its results. */
+export interface ExperimentResults {
+  readonly experiment: Experiment;
+  readonly report: ExperimentReport;
+  readonly looks: readonly PastLook[];
+}
+
+export interface ArmCommand {
+  readonly experiment: string;
+  readonly arm: string;
+  readonly state: ArmState['state'];
+  readonly reason: string;
+  readonly author: string;
+}
+
+export type ArmResult =
+  | { readonly kind: 'set'; readonly state: ArmState }
+  | { readonly kind: 'not_found' }
+  /** The baseline takes what other arms are not given, and cannot be stopped by itself. */
+  | { readonly kind: 'is_baseline' };
+
+type WatchDeps = Pick<GatewayDeps, 'arms' | 'clock' | 'journal' | 'observer' | 'rulesets'>;
+
+/**
+ * Reads experiments beside the road: for whoever asks, and again and again to stop arms that a guardrail proves to be
+ * worse, to move the shares of bandits, and to keep looks. Exposures stream by in pages; nothing is held but sums.
+ */
+export class ExperimentWatch {
+  readonly #deps: WatchDeps;
+  readonly #reading = new Map<string, Promise<ExperimentResults | null>>();
+  /** Guardrails that a person has overruled and that were told of. */
+  readonly #overruled = new Set<string>();
+  #notBeforeMs = 0;
+  #stopped = false;
+
+  constructor(deps: WatchDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws JournalError; null when the ruleset in force has no such experiment */
+  results(id: string): Promise<ExperimentResults | null> {
+    const under = this.#reading.get(id);
+    if (under !== undefined) return under;
+    const reading = this.#results(id).finally(() => this.#reading.delete(id));
+    this.#reading.set(id, reading);
+    return reading;
+  }
+
+  async #results(id: string): Promise<ExperimentResults | null> {
+    const { journal, rulesets, arms } = this.#deps;
+    const experiment = experimentOf(rulesets.current().experiments, id);
+    if (experiment === null) return null;
+    const tally = await this.#tally(experiment);
+    const phases = await journal.experimentPhases(id);
+    const looks = (await journal.listExperimentLooks(id)).map(pastLook);
+    const stopped = experiment.arms.flatMap(({ name }) => {
+      const state = arms.state(id, name);
+      return state?.state === 'stopped' ? [[name, state.reason] as const] : [];
+    });
+    const report = experimentReport({
+      experiment,
+      tally,
+      looks,
+      stopped: new Map(stopped),
+      phases: phases.map(({ number, plan, firstAtMs }) => ({
+        number,
+        firstAtMs,
+        plan: JSON.parse(plan) as PhasePlan,
+      })),
+    });
+    return { experiment, report, looks };
+  }
+
+  async #tally(experiment: Experiment): Promise<ExperimentTally> {
+    const tally = new ExposureTally(experiment, this.#deps.clock.wallMs());
+    let after: ExposureCursor | null = null;
+    do {
+      const page = await this.#deps.journal.exposurePage(experiment.id, after, PAGE);
+      for (const exposed of page.data) tally.add(exposed);
+      after = page.next;
+    } while (after !== null && !this.#stopped);
+    return tally.end();
+  }
+
+  /** Ends what is under way soon, and looks at nothing more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Looks at every running experiment, unless the last looks took so long that it is too early. */
+  async look(): Promise<void> {
+    const { clock, rulesets } = this.#deps;
+    const startedMs = clock.monotonicMs();
+    if (startedMs < this.#notBeforeMs) return;
+    const { holdout, list } = rulesets.current().experiments;
+    for (const experiment of list) if (experiment.status === 'running') await this.#lookAt(experiment);
+    if (holdout !== null) await this.#lookAt(holdoutExperiment(holdout));
+    const endedMs = clock.monotonicMs();
+    this.#notBeforeMs = endedMs + (endedMs - startedMs) / BUSY_SHARE;
+  }
+
+  async #lookAt(experiment: Experiment): Promise<void> {
+    const tally = await this.#tally(experiment);
+    if (tally.units === 0 || this.#stopped) return;
+    for (const reading of readGuardrails(experiment, tally)) {
+      if (reading.state === 'breached') await this.#breached(experiment, reading);
+    }
+    if (experiment.mode === 'bandit') this.#moveShares(experiment, tally);
+    await this.#keepLook(experiment, lookedAt(experiment, tally));
+  }
+
+  async #breached(experiment: Experiment, { arm, metric, margin, high }: GuardrailReading): Promise<void> {
+    const { arms, observer } = this.#deps;
+    const state = arms.state(experiment.id, arm);
+    if (state?.state === 'stopped') return;
+    const reason = `guardrail ${metric}: worse than ${experiment.baseline} by more than ${rounded(margin)} (at least ${rounded(-(high ?? 0))})`;
+    const detail = `experiment ${experiment.id}, arm ${arm}: ${reason}`;
+    if (state !== null) {
+      // A person has let it run again: that stands, and is told once.
+      if (this.#overruled.has(detail)) return;
+      this.#overruled.add(detail);
+      observer.alert({ kind: 'experiment_guardrail_overruled', detail, authorizationId: null });
+      return;
+    }
+    await this.#set({ experiment: experiment.id, arm, state: 'stopped', reason, author: GUARDRAIL });
+    observer.alert({ kind: 'experiment_arm_stopped', detail, authorizationId: null });
+  }
+
+  /** A person stops an arm, or lets it run again. @throws JournalError */
+  async setArm(command: ArmCommand): Promise<ArmResult> {
+    const experiment = experimentOf(this.#deps.rulesets.current().experiments, command.experiment);
+    const arm = experiment?.arms.find(({ name }) => name === command.arm);
+    if (experiment === null || arm === undefined || experiment.id === HOLDOUT_ID)
+      return { kind: 'not_found' };
+    if (command.state === 'stopped' && arm.name === experiment.baseline) return { kind: 'is_baseline' };
+    return { kind: 'set', state: await this.#set(command) };
+  }
+
+  async #set(command: ArmCommand): Promise<ArmState> {
+    const { arms, clock, journal, observer } = this.#deps;
+    const state: ArmState = { ...command, createdAtMs: clock.wallMs() };
+    await journal.saveArmState(state);
+    arms.setStates(await journal.listArmStates());
+    observer.armChanged(state);
+    return state;
+  }
+
+  /** Each arm's share: the chance that it is the best, mixed with the floor. */
+  #moveShares(experiment: Experiment, tally: ExperimentTally): void {
+    const pooled = pooledArms(tally);
+    const arms = experiment.arms.map(({ name }) => pooled.find(({ arm }) => arm === name));
+    const posteriors = arms.flatMap((arm) => {
+      if (arm === undefined || arm.assigned < BANDIT_UNITS_MIN) return [];
+      const failures = arm.payments - arm.maturing - arm.approved;
+      return [{ alpha: 1 + arm.approved, beta: 1 + failures }];
+    });
+    if (posteriors.length < arms.length) return;
+    const shares = withExploration(bestProbabilities(posteriors), experiment.explorationShare);
+    const before = this.#deps.arms.shares(experiment) ?? experiment.plan.shares;
+    if (shares.every((share, index) => Math.abs(share - (before[index] ?? 0)) < SHARE_STEP)) return;
+    const rounding = shares.map((share) => Math.max(0.001, Math.round(share * 1000) / 1000));
+    const sum = rounding.reduce((total, share) => total + share, 0);
+    this.#deps.arms.setShares(
+      experiment,
+      rounding.map((share) => share / sum),
+    );
+  }
+
+  /** Keeps what was seen: at each planned look, and where much has come in since. */
+  async #keepLook(experiment: Experiment, comparisons: readonly LookedAt[]): Promise<void> {
+    const { clock, journal } = this.#deps;
+    const units = Math.min(...comparisons.map((comparison) => comparison.units));
+    if (comparisons.length === 0) return;
+    const looks = (await journal.listExperimentLooks(experiment.id)).map(pastLook);
+    const { plannedLooks, expectedSample } = experiment;
+    const reached =
+      plannedLooks === null
+        ? 0
+        : Math.min(plannedLooks, Math.floor((units / expectedSample) * plannedLooks + 1e-9));
+    const isPlanned = reached > 0 && looks.every(({ planned }) => (planned ?? 0) < reached);
+    const last = looks.at(-1)?.comparisons.map((comparison) => comparison.units) ?? [0];
+    if (!isPlanned && units < Math.max(...last) * KEPT_GROWTH) return;
+    await journal.saveExperimentLook(experiment.id, {
+      atMs: clock.wallMs(),
+      planned: isPlanned ? reached : null,
+      data: JSON.stringify(comparisons),
+    });
+  }
+}
+
+function pastLook({ atMs, planned, data }: { atMs: number; planned: number | null; data: string }): PastLook {
+  return { atMs, planned, comparisons: JSON.parse(data) as readonly LookedAt[] };
+}
+
+function rounded(value: number): string {
+  return String(Math.round(value * 10_000) / 10_000);
+}

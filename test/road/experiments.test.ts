@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { paymentBody, priorityRules, providersYaml } from '../support/gateway-files.ts';
+import { startGateway } from '../support/start-gateway.ts';
+
+/** An experiment of whole processes: begun by saving a file, kept over a restart, ended by hand. */
+
+const EXPERIMENTS = `holdout: { share: 0.2, seed: h, then: { priority: [c] } }
+experiments:
+  - id: order
+    status: running
+    seed: order-1
+    arms:
+      - { arm: control, weight: 50, then: { priority: [a] } }
+      - { arm: treatment, weight: 50, then: { priority: [b] } }
+`;
+
+/** Who each arm sends to. */
+const PROVIDERS: Readonly<Record<string, string>> = { control: 'a', treatment: 'b', holdout: 'c' };
+
+interface Shown {
+  readonly status: string;
+  readonly provider: string;
+  readonly routing: {
+    readonly experiment: {
+      readonly id: string;
+      readonly arm: string;
+      readonly redirected_from: string | null;
+    };
+  };
+}
+
+interface Results {
+  readonly units: number;
+  readonly redirected: number;
+  readonly arms: readonly { readonly arm: string; readonly assigned: number; readonly approved: number }[];
+}
+
+test('begins with the file, outlives a kill, obeys the hand brake, and adds up', async () => {
+  await using gateway = await startGateway({
+    providers: providersYaml(['a', 'b', 'c'].map((id) => ({ id }))),
+    rules: priorityRules(['a', 'b', 'c']),
+  });
+  gateway.writeRules('experiments.yaml', EXPERIMENTS);
+  const list = async () =>
+    (await gateway.get('/v1/experiments')).json as { readonly data: readonly unknown[] };
+  await eventually(
+    'the experiment is in force',
+    async () => ((await list()).data.length === 2 ? true : null),
+    {
+      withinMs: 15_000,
+    },
+  );
+  const arms = new Map<string, string>();
+  const pay = async (reference: string, key: string) => {
+    const answer = await gateway.authorize(paymentBody(reference), key);
+    expect(answer.status).toBe(201);
+    return answer.json as Shown;
+  };
+  for (let index = 0; index < 30; index += 1) {
+    const { provider, routing } = await pay(`order-${index}`, `key-${index}`);
+    arms.set(`order-${index}`, routing.experiment.arm);
+    expect(provider).toBe(PROVIDERS[routing.experiment.arm]);
+  }
+  expect(new Set(arms.values())).toEqual(new Set(['control', 'treatment', 'holdout']));
+
+  await gateway.kill9();
+  await gateway.restart();
+  const results = async () => (await gateway.get('/v1/experiments/order/results')).json as Results;
+  const counted = (name: string) => [...arms.values()].filter((arm) => arm === name).length;
+  const expected = ['control', 'treatment'].map((arm) => ({
+    arm,
+    assigned: counted(arm),
+    approved: counted(arm),
+  }));
+  expect((await results()).arms).toMatchObject(expected);
+
+  const brake = { state: 'stopped', reason: 'by hand' };
+  const path = '/v1/experiments/order/arms/treatment';
+  expect((await gateway.call('PUT', path, { body: brake })).status).toBe(200);
+  await gateway.kill9();
+  await gateway.restart();
+  const later = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => pay(`later-${index}`, `later-${index}`)),
+  );
+  expect(later.map(({ routing }) => routing.experiment.arm)).not.toContain('treatment');
+  const redirected = later.filter(({ routing }) => routing.experiment.redirected_from === 'treatment');
+  expect(redirected.length).toBeGreaterThan(0);
+  expect((await results()).redirected).toBe(redirected.length);
+  expect(
+    await gateway.metric('pointsman_experiment_arm_stopped', '{experiment="order",arm="treatment"}'),
+  ).toBe(1);
+}, 60_000);
