@@ -10,20 +10,22 @@ import type { AuthorizeCommand } from './road-results.ts';
  * The arm of a payment. Nothing is read for it, except where shares change as an experiment goes: there a unit keeps the
  * arm that the journal has of it. When that cannot be read, it is drawn as if it were new.
  */
-export async function assignRoad(
+export function assignRoad(
   { request }: AuthorizeCommand,
   facts: RoutingFacts,
   { experiments }: Ruleset,
   rule: Rule,
   deps: Pick<GatewayDeps, 'arms' | 'clock' | 'journal' | 'observer'>,
-): Promise<Assignment> {
+): Assignment | Promise<Assignment> {
   const payment = { facts, customer: request.shopper.id, rule, nowMs: deps.clock.wallMs() };
   const assigned = assignArm(experiments, payment, deps.arms);
   if (assigned.drawnFrom === null) return assigned;
   const { experiment, unit } = assigned.drawnFrom;
-  const earlier = await callJournal('arm_of_unit', deps, () => deps.journal.armOfUnit(experiment, unit));
-  if (!earlier.ok || earlier.value === null || earlier.value === assigned.shown?.arm) return assigned;
-  return assignArm(experiments, payment, deps.arms, { experiment, arm: earlier.value });
+  return callJournal('arm_of_unit', deps, () => deps.journal.armOfUnit(experiment, unit)).then((earlier) =>
+    !earlier.ok || earlier.value === null || earlier.value === assigned.shown?.arm
+      ? assigned
+      : assignArm(experiments, payment, deps.arms, { experiment, arm: earlier.value }),
+  );
 }
 
 /**

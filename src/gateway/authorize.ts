@@ -42,7 +42,8 @@ export async function authorize(command: AuthorizeCommand, deps: GatewayDeps): P
   const rule = matchRule(ruleset, facts);
   if (rule === null) return answerNoRoute(command, null, [], null, deps);
 
-  const assignment = await assignRoad(command, facts, ruleset, rule, deps);
+  const assigning = assignRoad(command, facts, ruleset, rule, deps);
+  const assignment = assigning instanceof Promise ? await assigning : assigning;
   const road = beginRoad(command, card, facts, ruleset, assignment, deps);
   road.decision = decide(road, deps);
   let admitted = await admitNext(road, deps);

@@ -2,9 +2,11 @@ import type { PhasePlan } from '../core/experiments/assign.ts';
 import { pooledArms } from '../core/experiments/compare.ts';
 import {
   type Experiment,
+  type ExperimentMetric,
   experimentOf,
   HOLDOUT_ID,
   holdoutExperiment,
+  isShare,
 } from '../core/experiments/experiment.ts';
 import { type ExperimentTally, ExposureTally } from '../core/experiments/exposure-tally.ts';
 import { type GuardrailReading, readGuardrails } from '../core/experiments/guardrails.ts';
@@ -21,7 +23,7 @@ import type { GatewayDeps } from './gateway-deps.ts';
 import type { ArmState, ExposureCursor } from './ports.ts';
 
 /** Exposures that are read at once: a few milliseconds of the journal's thread. */
-const PAGE = 500;
+const PAGE = 100;
 /** Looks take at most this share of the time: a large experiment is looked at less often. */
 const BUSY_SHARE = 0.05;
 /** A look is kept when so many more units are in than at the last one that was. */
@@ -148,7 +150,7 @@ export class ExperimentWatch {
     const { arms, observer } = this.#deps;
     const state = arms.state(experiment.id, arm);
     if (state?.state === 'stopped') return;
-    const reason = `guardrail ${metric}: worse than ${experiment.baseline} by more than ${rounded(margin)} (at least ${rounded(-(high ?? 0))})`;
+    const reason = `guardrail ${metric}: worse than ${experiment.baseline} by more than ${amountText(metric, margin)} (at least ${amountText(metric, -(high ?? 0))})`;
     const detail = `experiment ${experiment.id}, arm ${arm}: ${reason}`;
     if (state !== null) {
       // A person has let it run again: that stands, and is told once.
@@ -227,6 +229,8 @@ function pastLook({ atMs, planned, data }: { atMs: number; planned: number | nul
   return { atMs, planned, comparisons: JSON.parse(data) as readonly LookedAt[] };
 }
 
-function rounded(value: number): string {
-  return String(Math.round(value * 10_000) / 10_000);
+/** Shares in percentage points. */
+function amountText(metric: ExperimentMetric, value: number): string {
+  const shown = isShare(metric) ? value * 100 : value;
+  return `${Math.round(shown * 100) / 100}${isShare(metric) ? ' pp' : ''}`;
 }

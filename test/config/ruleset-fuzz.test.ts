@@ -161,6 +161,12 @@ describe(`any input gives a ruleset or errors with places (seed ${SEED})`, () =>
         ...GOOD,
         'providers.yaml': `providers: [{ id: a, adapter: stripe, merchants: all, credentials: ${value} }]\n`,
       }),
+      (value: string) => ({ ...GOOD, 'experiments.yaml': `experiments: ${value}\n` }),
+      (value: string) => ({
+        ...GOOD,
+        'experiments.yaml': `experiments: [{ id: x, status: running, seed: s, arms: [{ arm: control, weight: 1, then: ${value} }, { arm: b, weight: 1, then: { split: ${value} } }] }]\n`,
+      }),
+      (value: string) => ({ ...GOOD, 'experiments.yaml': `holdout: ${value}\n` }),
     ];
     fc.assert(
       // JSON is YAML: every JSON value may stand there.

@@ -82,7 +82,7 @@ describe('the watch over experiments', () => {
       {
         kind: 'experiment_arm_stopped',
         detail: expect.stringMatching(
-          /^experiment checkout, arm treatment: guardrail approval_rate: worse than control by more than 0\.03 \(at least 0\.\d+\)$/,
+          /^experiment checkout, arm treatment: guardrail approval_rate: worse than control by more than 3 pp \(at least \d+\.\d+ pp\)$/,
         ),
       },
     ]);

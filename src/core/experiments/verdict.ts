@@ -9,7 +9,7 @@ const METRIC_WORDS: Readonly<Record<ExperimentMetric, string>> = {
   latency_ms: 'mean latency',
 };
 
-/** One plain sentence: what can be said, or why nothing can. */
+/** One plain sentence, or one for each of several arms: what can be said, or why nothing can. */
 export function verdictOf(
   { experiment, stopped }: ResultsInput,
   report: Omit<ExperimentReport, 'verdict'>,
@@ -23,18 +23,19 @@ export function verdictOf(
   if (multiple.tooMany) {
     return `Do not trust this: ${percent(multiple.share)} of the units met more than one arm.`;
   }
-  const [arm, reason] = [...stopped][0] ?? [];
-  if (arm !== undefined) return `${arm} is stopped: ${reason}.`;
+  const ended = [...stopped].map(([arm, reason]) => `${arm} is stopped: ${reason}.`);
   const own = comparisons.filter(
-    ({ method, metric }) => method === 'confidence_sequence' && metric === experiment.metric,
+    ({ arm, method, metric }) =>
+      method === 'confidence_sequence' && metric === experiment.metric && !stopped.has(arm),
   );
-  if (own.length === 0) {
+  if (own.length === 0 && ended.length === 0) {
     const hasAll = report.arms.every(({ assigned }) => assigned >= 2);
     return hasAll
       ? 'Nothing tells the arms apart yet: all their payments have ended the same way.'
       : 'Too few units to compare the arms.';
   }
-  return own.map((comparison) => comparisonText(experiment, comparison, report)).join(' ');
+  const texts = own.map((comparison) => comparisonText(experiment, comparison, report));
+  return [...ended, ...texts].join(' ');
 }
 
 function draftText({ plan }: Omit<ExperimentReport, 'verdict'>): string {
