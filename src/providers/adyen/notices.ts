@@ -172,11 +172,16 @@ function detailsOf(item: WireItem): Details {
 
 type Told = (name: string) => string | undefined;
 
+function isCode(text: string): boolean {
+  return /^[0-9A-Za-z][0-9A-Za-z._-]{0,23}$/.test(text) && findCardNumber(text) === null;
+}
+
 function disputeIn(told: Told): ToldEvent['dispute'] {
   const reason = told('chargebackReasonCode') ?? told('nofReasonCode') ?? '';
   const status = told('disputeStatus')?.toLowerCase();
   return {
-    reason: /^[0-9A-Za-z][0-9A-Za-z._-]{0,23}$/.test(reason) ? reason : null,
+    // Nobody signs it.
+    reason: isCode(reason) ? reason : null,
     respondByMs: momentOf(told('defensePeriodEndsAt') ?? ''),
     status: status === 'won' || status === 'lost' ? status : null,
   };

@@ -3,7 +3,10 @@ import { findCardNumber } from '../../core/cards/card-number.ts';
 import { wireAmount, wireKey, wireReference } from './transformers.ts';
 
 /** A code of a network or of Adyen: never free text. */
-const code = z.string().regex(/^[0-9A-Za-z][0-9A-Za-z._-]{0,23}$/);
+const code = z
+  .string()
+  .regex(/^[0-9A-Za-z][0-9A-Za-z._-]{0,23}$/)
+  .refine((text) => findCardNumber(text) === null, 'a code that is no card number');
 
 /**
  * What is kept of an event of Adyen's, whose `eventCode` is the notice's type: what evidence needs, and nothing else. Not

@@ -1,3 +1,4 @@
+import type { AttemptOutcome } from '../../core/attempt.ts';
 import type { OperationKind } from '../../core/operation.ts';
 import type { InquiryAnswer, OperationCall, OperationInquiry } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
@@ -93,16 +94,39 @@ export async function inquirePayment(
 ): Promise<InquiryAnswer> {
   const found = await findPayment(get, asked);
   if (found.kind !== 'found') return found;
-  let { wire } = found;
+  const { wire } = found;
   if (wire.status === 'Declined' && wire.response_code == null) {
     const read = await readActions(get, wire.id);
     if (read.kind !== 'read') return read;
     const tries = read.actions.filter(({ type }) => type === 'Authorization');
     // An authorization that was approved contradicts that the payment was declined.
     if (tries.some(({ approved }) => approved === true)) return noAnswer('answer_mismatch');
-    wire = { ...wire, response_code: tries[0]?.response_code ?? null };
+    // Each try may have come to something else: one of which nobody knows the end decides before all others.
+    const outcomes = tries.map(({ response_code: code = null }) =>
+      outcomeOfPayment({ ...wire, response_code: code }, 'inquiry', asked, channel, deps),
+    );
+    return answerOf(strictest(outcomes) ?? outcomeOfPayment(wire, 'inquiry', asked, channel, deps));
   }
-  const outcome = outcomeOfPayment(wire, 'inquiry', asked, channel, deps);
+  return answerOf(outcomeOfPayment(wire, 'inquiry', asked, channel, deps));
+}
+
+/** The outcome that lets the least be done: not known, not over, a hidden approval, one that forbids, one that may fail over. */
+function strictest(outcomes: readonly AttemptOutcome[]): AttemptOutcome | null {
+  const severity = (outcome: AttemptOutcome): number => {
+    if (outcome.kind === 'unknown') return 6;
+    if (outcome.kind === 'pending') return 5;
+    if (outcome.kind === 'authentication_required') return 3;
+    if (outcome.kind !== 'declined') return 0;
+    if (outcome.decline.mayHideApproval) return 4;
+    return { never: 3, no: 2, yes_once: 1 }[outcome.decline.otherProvider];
+  };
+  return outcomes.reduce<AttemptOutcome | null>(
+    (strict, each) => (strict === null || severity(each) > severity(strict) ? each : strict),
+    null,
+  );
+}
+
+function answerOf(outcome: AttemptOutcome): InquiryAnswer {
   return outcome.kind === 'unknown' ? noAnswer(outcome.code) : { kind: 'found', outcome };
 }
 

@@ -118,7 +118,8 @@ function fraudNotice({ id, type, data }: Event): Notice | 'unreadable' {
 }
 
 function codeOrNull(code: string | null | undefined): string | null {
-  return code != null && /^[0-9A-Za-z][0-9A-Za-z._-]{0,23}$/.test(code) ? code : null;
+  const isCode = code != null && /^[0-9A-Za-z][0-9A-Za-z._-]{0,23}$/.test(code);
+  return isCode && findCardNumber(code) === null ? code : null;
 }
 
 /** `29.990000` EUR in minor units: zeros beyond the currency's decimals say nothing. */

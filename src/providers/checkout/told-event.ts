@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { findCardNumber } from '../../core/cards/card-number.ts';
 import { wireActionId, wireDisputeId, wireEventId, wirePaymentFacts, wirePaymentId } from './wire.ts';
 
 const nullable = z.string().nullable();
@@ -25,6 +26,7 @@ export const toldDispute = z.object({
   reason: z
     .string()
     .regex(/^[0-9A-Za-z][0-9A-Za-z._-]{0,23}$/)
+    .refine((code) => findCardNumber(code) === null, 'a code that is no card number')
     .nullable(),
   amount: z.object({ value: z.int().min(0), currency: z.string().regex(/^[A-Z]{3}$/) }).nullable(),
   /** Wall clock, milliseconds. */

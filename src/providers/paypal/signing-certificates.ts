@@ -24,6 +24,9 @@ const CHAIN_MAX = 6;
 /** Requests for certificates within {@link WINDOW_MS}, at most: messages that nobody signed must not make us call. */
 const FETCHES_MAX = 10;
 const WINDOW_MS = 60_000;
+/** How long an address that served none is not asked again, milliseconds, and how many such are remembered. */
+const BARREN_MS = 10_000;
+const BARREN_MAX = 1_000;
 const FETCH_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 
@@ -45,6 +48,8 @@ export class SigningCertificates {
   readonly #known = new Map<string, KnownCertificate>();
   readonly #fetching = new Map<string, Promise<KnownCertificate | string>>();
   readonly #transports = new Map<string, Transport>();
+  /** Paths that PayPal does not know: until when they are not asked for again, by the monotonic clock. */
+  readonly #barren = new Map<string, number>();
   /** Monotonic clock of the last requests. */
   #fetchedAtMs: number[] = [];
 
@@ -81,6 +86,7 @@ export class SigningCertificates {
     const under = this.#fetching.get(address);
     if (under !== undefined) return under;
     const nowMs = this.#clock.monotonicMs();
+    if (nowMs < (this.#barren.get(url.pathname) ?? nowMs)) return Promise.resolve('certificate_http_404');
     this.#fetchedAtMs = this.#fetchedAtMs.filter((atMs) => nowMs - atMs < WINDOW_MS);
     if (this.#fetchedAtMs.length >= FETCHES_MAX) return Promise.resolve('certificate_requests_limited');
     this.#fetchedAtMs.push(nowMs);
@@ -103,6 +109,7 @@ export class SigningCertificates {
       },
     });
     if (answer.kind !== 'response') return answer.code;
+    if (answer.status === 404) this.#remember(url.pathname);
     if (answer.status !== 200) return `certificate_http_${answer.status}`;
     const read = readChain(answer.body);
     if (read === null) return 'certificate_not_accepted';
@@ -112,6 +119,13 @@ export class SigningCertificates {
     }
     this.#known.set(address, read);
     return read;
+  }
+
+  /** The same path, named again and again, must not use up what others may have to ask for. */
+  #remember(path: string): void {
+    const [oldest] = this.#barren.keys();
+    if (this.#barren.size >= BARREN_MAX && oldest !== undefined) this.#barren.delete(oldest);
+    this.#barren.set(path, this.#clock.monotonicMs() + BARREN_MS);
   }
 
   #transportTo(origin: string): Transport {

@@ -63,8 +63,14 @@ export const wireMoney = z.object({
   value: z.string().max(32),
 });
 
-/** An id that PayPal made of an order, authorization, capture or refund. */
-export const wireId = z.string().regex(/^[A-Z0-9]{1,36}$/);
+/**
+ * An id that PayPal made of an order, authorization, capture or refund. Of digits alone it may be no card number; a run of
+ * digits within one is there by chance.
+ */
+export const wireId = z
+  .string()
+  .regex(/^[A-Z0-9]{1,36}$/)
+  .refine((id) => !/^\d+$/.test(id) || findCardNumber(id) === null, 'an id that is no card number');
 
 /** Codes go into logs, metrics and answers: only what looks like a code may pass, never text. */
 export const wireCode = z.string().regex(/^(?!.*\d{5})[A-Z][A-Z0-9_]{1,63}$/);

@@ -34,6 +34,13 @@ describe('disputes', () => {
     });
   });
 
+  it('keeps no card number in the place of a reason', () => {
+    const additionalData = { chargebackReasonCode: '4571736000000075' };
+    expect(evidenceOf(modification('CHARGEBACK', 'att_aBc_1', { additionalData }))).toMatchObject({
+      dispute: { reason: null },
+    });
+  });
+
   it('says why, for how much, and until when', () => {
     const additionalData = {
       chargebackReasonCode: ' 4853',

@@ -31,6 +31,12 @@ describe('disputes and fraud', () => {
     });
   });
 
+  it('keeps no card number in the place of a reason', () => {
+    expect(evidence('dispute_received', { ...DISPUTE, reason_code: '4571736000000075' })).toMatchObject({
+      dispute: { reason: null },
+    });
+  });
+
   const FRAUD = {
     ...{ processing_channel_id: CHANNEL, reference: 'att_aBc_1', payment: { id: PAYMENT_ID } },
     fraud: { type: '6', amount: { currency: 'EUR', value: '49.99' } },

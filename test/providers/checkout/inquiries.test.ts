@@ -175,10 +175,22 @@ describe('by its id', () => {
       },
     ],
     [
-      'by the latest of several',
+      'by the strictest of several',
       {},
-      [tried({ response_code: '20051' }), tried()],
+      [tried(), tried({ response_code: '20051' }), tried()],
       { kind: 'found', outcome: { kind: 'declined', decline: { code: '20051' } } },
+    ],
+    [
+      'and one of several is without certainty: the first',
+      {},
+      [tried({ response_code: '20068' }), tried()],
+      { kind: 'no_answer', code: '20068' },
+    ],
+    [
+      'and one of several is without certainty: the last',
+      {},
+      [tried(), tried({ response_code: '20068' })],
+      { kind: 'no_answer', code: '20068' },
     ],
     [
       'to be authenticated',

@@ -286,7 +286,8 @@ describe('certificates', () => {
       code: typeof code === 'string' ? code : expect.stringMatching(code),
     });
     expect(await provider.readNotices(messageOf(BODY))).toMatchObject({ kind: 'unverifiable' });
-    expect(world.seen(), 'a failure is not kept').toHaveLength(2);
+    // Who does not know an address is not asked again at once; any other failure is not kept.
+    expect(world.seen()).toHaveLength(code === 'certificate_http_404' ? 1 : 2);
   });
 
   it('are asked for ten times a minute at most, whoever names them, and known ones still serve', async () => {
@@ -306,6 +307,20 @@ describe('certificates', () => {
     expect(await provider.readNotices(messageOf(BODY))).toMatchObject({ kind: 'read' });
     await world.clock().advance(60_000);
     expect(await named(99)).toEqual({ kind: 'unverifiable', code: 'certificate_http_599' });
+  });
+
+  it('that are not there are not asked for again at once, and do not use up what others need', async () => {
+    const provider = world.start(
+      { ...served(CHAIN), 'GET /v1/notifications/certs/junk': () => new Response('', { status: 404 }) },
+      SETTINGS,
+    );
+    const url = 'https://api.paypal.com/v1/notifications/certs/junk';
+    for (let time = 0; time < 12; time += 1) {
+      const reading = await provider.readNotices(messageOf(BODY, { headers: { 'paypal-cert-url': url } }));
+      expect(reading).toEqual({ kind: 'unverifiable', code: 'certificate_http_404' });
+    }
+    expect(world.seen()).toHaveLength(1);
+    expect(await provider.readNotices(messageOf(BODY))).toMatchObject({ kind: 'read' });
   });
 
   it('are kept in a small number', async () => {

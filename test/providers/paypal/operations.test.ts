@@ -271,6 +271,14 @@ describe('refunds', () => {
       ...over,
     });
 
+  it('with a card number in the place of their id are told nowhere', async () => {
+    const provider = world.start({
+      [PATHS.show]: captured([captureOf()]),
+      [PATHS.refund]: json(refundOf({ id: '4571736000000075' }), 201),
+    });
+    expect(await provider.refund(call(400))).toEqual({ kind: 'unknown', code: 'answer_malformed' });
+  });
+
   describe('that are repeated', () => {
     const one = captured([part('A', '30.00')]);
     const two = captured([part('A', '30.00'), part('B', '19.99')]);
