@@ -12,7 +12,9 @@ import {
   type VisaCategory,
 } from '../core/declines/decline-tables.ts';
 import { invariant } from '../core/invariant.ts';
-import type { RuleProblem } from '../core/rules/rule-problem.ts';
+import { type RuleProblem, shown } from '../core/rules/rule-problem.ts';
+import { ADAPTERS } from '../core/rules/ruleset.ts';
+import { nearestName } from '../core/text/nearest-name.ts';
 import { checkShape } from './check-shape.ts';
 import { conditionsOf, lintOutcomeFile } from './outcome-lint.ts';
 import {
@@ -45,7 +47,38 @@ export async function loadDeclineTables(rulesFolder: string | null): Promise<Dec
   const shipped = await readFolder(fileURLToPath(new URL('./default-outcomes', import.meta.url)));
   invariant(Object.keys(shipped).length > 0, 'the shipped code tables are part of the product');
   const own = rulesFolder === null ? {} : await readFolder(join(rulesFolder, 'outcomes'));
-  return compileDeclineTables(shipped, own);
+  const reading = compileDeclineTables(shipped, own);
+  if (reading.kind === 'refused') return reading;
+  const errors = missingTables(reading.tables);
+  return errors.length > 0 ? { kind: 'refused', errors } : reading;
+}
+
+/** Adapters without a table of their codes: each decline of theirs would be unmapped. */
+function missingTables({ providers }: DeclineTables): readonly RulesetError[] {
+  return ADAPTERS.filter((adapter) => !providers.has(adapter)).map((adapter) => ({
+    file: `outcomes/${adapter}.yaml`,
+    line: 1,
+    column: 1,
+    what: `there is no table of the codes of the adapter ${adapter}`,
+    expected: `src/config/default-outcomes/${adapter}.yaml with kind: provider and table: ${adapter}`,
+    remedy: 'add it, or correct its table:',
+  }));
+}
+
+/** A table that no adapter reads, by its misspelt name, would be laid over nothing. */
+function strayTables(own: readonly Source[]): readonly RulesetError[] {
+  return own.flatMap(({ yaml, data: { kind, table } }) => {
+    if (kind !== 'provider' || ADAPTERS.some((adapter) => adapter === table)) return [];
+    const near = nearestName(table, ADAPTERS);
+    return [
+      yaml.locate({
+        path: ['table'],
+        what: `no adapter reads the table ${shown(table)}`,
+        expected: `one of ${ADAPTERS.join(', ')}`,
+        remedy: near === null ? 'correct it' : `did you mean ${near}?`,
+      }),
+    ];
+  });
 }
 
 /** Texts of the YAML files of a folder; none when there is no such folder. */
@@ -80,7 +113,8 @@ export function compileDeclineTables(shipped: OutcomeTexts, own: OutcomeTexts): 
   }
   if (errors.length > 0) return { kind: 'refused', errors };
   const merged = merge(sources);
-  const late = [...merged.errors, ...visaErrors(merged.tables, sources)];
+  const ownSources = sources.slice(Object.keys(shipped).length);
+  const late = [...merged.errors, ...strayTables(ownSources), ...visaErrors(merged.tables, sources)];
   return late.length > 0 ? { kind: 'refused', errors: late } : { kind: 'read', tables: merged.tables };
 }
 

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { compileDeclineTables, loadDeclineTables } from '../../src/config/decline-tables.ts';
 import { formatRulesetError } from '../../src/config/ruleset-error.ts';
 import { networkMeaning } from '../../src/core/declines/decline-tables.ts';
+import { ADAPTERS } from '../../src/core/rules/ruleset.ts';
 
 const HEAD =
   'kind: provider\ntable: mine\nedition: "2026-11-23"\nsource: our contract\nadvice_is: own\ncodes:\n';
@@ -101,13 +102,7 @@ describe('loadDeclineTables', () => {
     const reading = await loadDeclineTables(null);
     expect(reading.kind).toBe('read');
     if (reading.kind !== 'read') return;
-    expect([...reading.tables.providers.keys()].sort()).toEqual([
-      'adyen',
-      'checkout',
-      'paypal',
-      'sandbox',
-      'stripe',
-    ]);
+    expect([...reading.tables.providers.keys()].sort()).toEqual([...ADAPTERS].sort());
     expect(reading.tables.network.size).toBeGreaterThan(60);
     expect(reading.tables.visaCategories.size).toBe(41);
     expect(reading.tables.merchantAdvice.size).toBe(18);
@@ -131,6 +126,16 @@ describe('loadDeclineTables', () => {
     const reading = await load({ 'ours.yaml': own });
     expect(reading.kind === 'refused' ? reading.errors.map(formatRulesetError) : []).toEqual([
       expect.stringMatching(/^outcomes\/ours\.yaml:6:\d+ {2}code 57 is not other_provider: never for Visa/),
+    ]);
+  });
+
+  it('refuses a table that no adapter reads', async () => {
+    const row = '  - { codes: [x], means: whatever, category: config, other_provider: "no" }\n';
+    const reading = await load({ 'ours.yaml': HEAD.replace('mine', 'strpe') + row });
+    expect(reading.kind === 'refused' ? reading.errors.map(formatRulesetError) : []).toEqual([
+      expect.stringMatching(
+        /^outcomes\/ours\.yaml:2:\d+ {2}no adapter reads the table "strpe"; .*did you mean stripe\?$/,
+      ),
     ]);
   });
 
