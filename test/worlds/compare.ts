@@ -7,7 +7,7 @@ import { type Run, runWorld } from './run-world.ts';
 
 /** `npm run worlds [-- --seeds N --world NAME]`: every policy in every world, side by side over the same payments. */
 const { values } = parseArgs({
-  options: { seeds: { type: 'string', default: '4' }, world: { type: 'string' } },
+  options: { seeds: { type: 'string', default: '3' }, world: { type: 'string' } },
 });
 const seeds = Number(values.seeds);
 const worlds = ALL_WORLDS.filter(({ name }) => values.world === undefined || name === values.world);

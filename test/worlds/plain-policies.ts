@@ -47,24 +47,26 @@ export const PRIORITY: NamedPolicy = {
   begin: ({ providers }) => inOrder(providers.map((_, provider) => provider)),
 };
 
-/** The best order that never changes, known in hindsight. */
+/** The best first and second choice that never change, known in hindsight. */
 export const STATIC_BEST: NamedPolicy = {
   name: 'static: the best',
   begin: ({ providers }, world) => {
     const rates = new TrueRates(world);
-    const sums = providers.map(() => 0);
     const kinds = world.cards ?? [undefined];
-    const shares = kinds.map((kind) => kind?.share ?? 1);
+    const orders = providers.flatMap((_, first) =>
+      providers.flatMap((__, second) => (first === second ? [] : [{ first, second, value: 0 }])),
+    );
     for (let step = 0; step < paymentsOf(world); step += 100) {
-      for (const [index, kind] of kinds.entries()) {
+      for (const kind of kinds) {
         rates.moveTo(step, kind);
-        for (const provider of sums.keys()) {
-          sums[provider] = (sums[provider] ?? 0) + (shares[index] ?? 0) * rates.value(provider, null);
+        for (const order of orders) {
+          order.value += (kind?.share ?? 1) * rates.value(order.first, order.second);
         }
       }
     }
-    const order = [...sums.keys()].sort((left, right) => (sums[right] ?? 0) - (sums[left] ?? 0));
-    return inOrder(order);
+    const { first, second } = orders.reduce((best, order) => (order.value > best.value ? order : best));
+    const others = [...providers.keys()].filter((provider) => provider !== first && provider !== second);
+    return inOrder([first, second, ...others]);
   },
 };
 
