@@ -269,7 +269,7 @@ const TAMPERING: readonly (readonly [what: string, sql: string, where: RegExp, f
     'an attempt is added',
     `INSERT INTO attempts SELECT authorization, 2, id, 'x', provider_key, fingerprint, propensity, started_at_ms,
        deadline_at_ms, owner, card_key, scheme_counts, blocked_until_ms, block_reason, outcome_kind, outcome, negative,
-       provider_reference, duration_ms, prepared_reference FROM attempts
+       provider_reference, duration_ms, prepared_reference, outcome_at_ms FROM attempts
      WHERE authorization = ${of('auth_approved')}`,
     /^auth_approved, attempt 2$/,
     /no event tells of it/,
