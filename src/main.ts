@@ -196,13 +196,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const rules = await openRules(settings, journal, log, { prepare, activate }, metrics, declineTables);
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
-  const learnerFile = new LearnerFile({
-    path: join(settings.dataDir, 'learner-state'),
-    clock,
-    learner,
-    onFailed: (error) => log.fault('learner_state_not_saved', error),
-  });
-  tellRestored(await learnerFile.restore(), log);
+  const learnerFile = await openLearnerFile(settings, learner, log);
   const arms = new LiveArms();
   const states = await journal.listArmStates();
   arms.setStates(states);
@@ -228,6 +222,18 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     schemeRules,
     cardKey: createCardKey(await journal.secret()),
   };
+}
+
+/** Takes up what was learned before. */
+async function openLearnerFile(settings: Settings, learner: OutcomeLearner, log: Log): Promise<LearnerFile> {
+  const file = new LearnerFile({
+    path: join(settings.dataDir, 'learner-state'),
+    clock,
+    learner,
+    onFailed: (error) => log.fault('learner_state_not_saved', error),
+  });
+  tellRestored(await file.restore(), log);
+  return file;
 }
 
 /** Says with what approval is learned on. */
