@@ -25,7 +25,7 @@ function readRows(): readonly Row[] {
       {
         number: Number(number),
         fault,
-        files: [...files.matchAll(/`([\w-]+\.test\.ts)`/g)].map(([, file = '']) => file),
+        files: [...files.matchAll(/`([\w-]+(?:\.full)?\.test\.ts)`/g)].map(([, file = '']) => file),
         status,
       },
     ];
