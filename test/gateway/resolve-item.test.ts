@@ -247,6 +247,25 @@ describe('an attempt is asked about', () => {
     expect(done.unmapped).toEqual([]);
   });
 
+  it('and is learned in the arm that the payment is in', async () => {
+    const { routing } = sampleAuthorization([]);
+    const experiment = {
+      id: 'checkout',
+      arm: 'treatment',
+      unit: 'payment',
+      holdout: false,
+      propensity: 0.5,
+      redirectedFrom: null,
+    } as const;
+    const done = await look({
+      over: { routing: { ...routing, experiment } },
+      answers: { inquire: found('approved') },
+    });
+    expect(done.learned).toMatchObject([{ provider: 'sandbox-a', scope: 'checkout/treatment' }]);
+    const plain = await look({ answers: { inquire: found('approved') } });
+    expect(plain.learned.map((learned) => 'scope' in learned)).toEqual([false]);
+  });
+
   it('and a code that no table knows is told', async () => {
     const decline = sampleDecline({ category: 'unmapped', code: 'x_1' });
     const outcome: AttemptOutcome = { kind: 'declined', decline, providerReference: null };
@@ -883,6 +902,7 @@ describe('an operation', () => {
       answers: { inquire: found('partial'), operate: CONFIRMED },
     });
     expect(done.asked).toEqual(['inquire', 'void']);
+    expect(done.calls.at(-1)).not.toMatchObject({ isRepeat: true });
     expect(done.lines).toEqual(['attempt inquiry partially_approved', 'void answer succeeded']);
     expect(done.last).toMatchObject({ status: 'voided' });
   });
@@ -1212,6 +1232,8 @@ describe('a capture or refund that may have been sent', () => {
   ])('without a key is sent again, %s', async (_, scene, dueInMs) => {
     const done = await look({ ...evident, ...scene });
     expect(done.asked).toEqual(dueInMs === null ? ['inquireOperation', 'capture'] : ['inquireOperation']);
+    // Nothing of it was carried out: it is no repeat.
+    if (dueInMs === null) expect(done.calls.at(-1)).not.toMatchObject({ isRepeat: true });
     // Until it is evidence, the schedule stands still.
     const step = dueInMs === 30_000 ? 1 : 0;
     expect(done.plan).toEqual(dueInMs === null ? undefined : [step, 0, dueInMs]);
