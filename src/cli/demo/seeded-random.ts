@@ -1,20 +1,13 @@
 import { hash } from 'node:crypto';
+import { seededUnit } from '../seeded-unit.ts';
 
 /** Draws that follow from a seed alone (mulberry32): the same seed gives the same payments. */
 export class SeededRandom {
-  #state: number;
+  /** Uniform in [0, 1). */
+  readonly unit: () => number;
 
   constructor(seed: string) {
-    this.#state = Number.parseInt(hash('sha256', seed, 'hex').slice(0, 8), 16);
-  }
-
-  /** Uniform in [0, 1). */
-  unit(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    this.unit = seededUnit(Number.parseInt(hash('sha256', seed, 'hex').slice(0, 8), 16));
   }
 
   /** Integer from `low` to `high`, both included. */
