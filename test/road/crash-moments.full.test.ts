@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { CrashWorld } from './crash-campaign/crash-world.ts';
 import { judge } from './crash-campaign/judge.ts';
 import { KillPlan, type Moment } from './crash-campaign/moments.ts';
@@ -13,12 +14,21 @@ const MOMENTS: readonly Moment[] = [
   { point: 'answer_forwarded', kind: 'authorize' },
   { point: 'outcome_written', kind: 'capture' },
 ];
+/** Work that the run shows at least: payments approved, and operations on them. */
+const APPROVALS = 20;
+const OPERATIONS = 20;
 
 test(`killed between claim and answer: nothing is lost, nothing done twice (SEED=${SEED})`, async () => {
   const nothingElse = new KillPlan(0, () => 0);
   await using world = await CrashWorld.start(SEED);
   world.beginLoad();
   for (const moment of MOMENTS) await world.killAt(moment, nothingElse);
+  // Between quick kills few payments get through; the last life goes on until enough have.
+  await eventually(
+    'payments were approved and operated on',
+    () => (world.tally.approvals > APPROVALS && world.tally.operations > OPERATIONS ? true : null),
+    { withinMs: 30_000 },
+  );
   await world.settle();
   const { authorizations, seen } = await judge(world);
   const { tally, callers } = world;
@@ -26,8 +36,8 @@ test(`killed between claim and answer: nothing is lost, nothing done twice (SEED
   // One that does not come in time on a busy machine is made at any moment.
   expect(tally.missed).toBeLessThan(MOMENTS.length);
   expect(authorizations).toBeGreaterThan(10);
-  expect(tally.approvals).toBeGreaterThan(5);
-  expect(tally.operations).toBeGreaterThan(5);
+  expect(tally.approvals).toBeGreaterThan(APPROVALS);
+  expect(tally.operations).toBeGreaterThan(OPERATIONS);
   expect(callers.counts.cutOff).toBeGreaterThan(0);
   expect(seen.lapsed).toBeGreaterThan(0);
   expect(seen.resolved + seen.operationsEnded).toBeGreaterThan(0);
