@@ -79,9 +79,10 @@ export function decide(road: Road, deps: GatewayDeps): Decision {
     ineligible,
     draw: deps.randomness.unit,
   });
-  const order = ranking.order.map((place): Candidate => {
+  const { propensities } = ranking;
+  const order = ranking.order.map((place, rank): Candidate => {
     const { contract, provider, token } = usable[place] as Omit<Candidate, 'propensity'>;
-    return { contract, provider, token, propensity: ranking.propensities[place] as number };
+    return { contract, provider, token, propensity: propensities[rank] as number };
   });
   return decisionOf(order, ranking);
 }

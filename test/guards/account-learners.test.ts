@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
+import { estimateOf } from '../../src/core/scoring/approval-model.ts';
 import { blendApprovals } from '../../src/core/scoring/blend-approvals.ts';
 import { AccountLearners } from '../../src/guards/account-learners.ts';
 import { OutcomeLearner } from '../../src/guards/outcome-learner.ts';
@@ -35,8 +36,7 @@ function learners() {
     call(provider: string, outcome: AttemptOutcome, times: number) {
       for (let time = 0; time < times; time += 1) everybody.observe(told(provider, outcome));
     },
-    mean: (account: string, provider = 'a') =>
-      accounts.of(account).approval(provider, FACTS, FIRST).estimate.mean,
+    mean: (account: string, provider = 'a') => accounts.of(account).approval(provider, FACTS, FIRST).mean,
   };
 }
 
@@ -109,19 +109,21 @@ describe('what accounts teach by their reports', () => {
 
 describe('blending', () => {
   const approval = (mean: number, deviation: number, level: 'prior' | 'bin' = 'bin', n = 1_000) => ({
-    estimate: { mean, low: mean - 0.1, high: mean + 0.1, level, n },
+    mean,
     deviation,
+    level,
+    n,
   });
 
   it('goes from what everybody knows to what the account knows, within bounds', () => {
     const everybody = approval(0.9, 0.01);
     const own = approval(0.5, 0.02, 'bin', 77);
     expect(blendApprovals(everybody, own, 0)).toBe(everybody);
-    expect(blendApprovals(everybody, own, 200).estimate.mean).toBeCloseTo(0.7, 10);
-    expect(blendApprovals(everybody, own, 1e9).estimate).toMatchObject({ level: 'bin', n: 77 });
-    expect(blendApprovals(everybody, own, 1e9).estimate.mean).toBeCloseTo(0.5, 5);
+    expect(blendApprovals(everybody, own, 200).mean).toBeCloseTo(0.7, 10);
+    expect(blendApprovals(everybody, own, 1e9)).toMatchObject({ level: 'bin', n: 77 });
+    expect(blendApprovals(everybody, own, 1e9).mean).toBeCloseTo(0.5, 5);
     for (const outcomes of [1, 10, 100, 1_000]) {
-      const { estimate } = blendApprovals(approval(0.999, 0.3), approval(0.001, 0.3), outcomes);
+      const estimate = estimateOf(blendApprovals(approval(0.999, 0.3), approval(0.001, 0.3), outcomes));
       expect(estimate.low).toBeGreaterThanOrEqual(0);
       expect(estimate.high).toBeLessThanOrEqual(1);
     }
@@ -129,6 +131,6 @@ describe('blending', () => {
 
   it('says where it is from: a prior is no knowledge', () => {
     const known = blendApprovals(approval(0.85, 0.05, 'prior', 0), approval(0.9, 0.05, 'bin', 3), 3);
-    expect(known.estimate).toMatchObject({ level: 'bin', n: 3 });
+    expect(known).toMatchObject({ level: 'bin', n: 3 });
   });
 });

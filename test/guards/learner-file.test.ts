@@ -70,7 +70,7 @@ describe('what was learned', () => {
     later.approval('c', factsOf(1), FIRST);
     expect(await file(later).restore()).toEqual({ kind: 'restored', tallies: expect.any(Number), ageMs: 0 });
     expect(known(later)).toEqual(known(learner));
-    expect(known(later)[0]?.estimate.level).toBe('bin');
+    expect(known(later)[0]?.level).toBe('bin');
     expect(failures).toEqual([]);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readdirSync(join(path, '..'))).toEqual(['learner-state']);
@@ -85,7 +85,7 @@ describe('what was learned', () => {
     await clock.advance(7 * DAY_MS);
     const later = new OutcomeLearner(clock);
     expect(await file(later).restore()).toMatchObject({ kind: 'restored', ageMs: 7 * DAY_MS });
-    const [before, after] = [learner, later].map((one) => one.approval('a', factsOf(1), FIRST).estimate.n);
+    const [before, after] = [learner, later].map((one) => one.approval('a', factsOf(1), FIRST).n);
     expect(after).toBeCloseTo((before ?? 0) / 2, 4);
   });
 
@@ -109,7 +109,7 @@ describe('what was learned', () => {
     expect(readFileSync(path).equals(first)).toBe(false);
     const later = new OutcomeLearner(clock);
     await file(later).restore();
-    expect(later.approval('z', factsOf(1), FIRST).estimate.level).toBe('bin');
+    expect(later.approval('z', factsOf(1), FIRST).level).toBe('bin');
   });
 
   it.each<[string, (path: string) => void, RegExp]>([
@@ -129,7 +129,7 @@ describe('what was learned', () => {
     damage(path);
     const later = new OutcomeLearner(clock);
     expect(await file(later).restore()).toEqual({ kind: 'refused', problem: expect.stringMatching(problem) });
-    expect(later.approval('a', factsOf(1), FIRST).estimate.level).toBe('prior');
+    expect(later.approval('a', factsOf(1), FIRST).level).toBe('prior');
     await file(later).save();
     expect(await file(later).restore()).toMatchObject({ kind: 'restored' });
   });
@@ -152,7 +152,7 @@ describe('what was learned', () => {
   it('is what was known when saving began, though more is learned meanwhile', async () => {
     const { clock, file } = scene();
     const learner = taught(clock, 30_000);
-    const before = known(learner).map(({ estimate }) => estimate.n);
+    const before = known(learner).map(({ n }) => n);
     const saving = file(learner).save();
     await Promise.resolve();
     for (let bin = 0; bin < 20_000; bin += 1) {
@@ -168,6 +168,6 @@ describe('what was learned', () => {
     await saving;
     const later = new OutcomeLearner(clock);
     await file(later).restore();
-    expect(known(later).map(({ estimate }) => estimate.n)).toEqual(before);
+    expect(known(later).map(({ n }) => n)).toEqual(before);
   });
 });

@@ -27,11 +27,11 @@ describe('the learner', () => {
         });
       }
     };
-    expect(learner.approval('a', FACTS, FIRST).estimate).toMatchObject({ mean: 0.85, level: 'prior' });
+    expect(learner.approval('a', FACTS, FIRST)).toMatchObject({ mean: 0.85, level: 'prior' });
     expect(learner.latencyP99Ms('a')).toBe(null);
     observe(approved, 100);
     observe(unknown, 100);
-    const estimate = learner.approval('a', FACTS, FIRST).estimate;
+    const estimate = learner.approval('a', FACTS, FIRST);
     expect(estimate.level).toBe('bin');
     expect(estimate.n).toBeLessThanOrEqual(100);
     expect(estimate.mean).toBeGreaterThan(0.9);
@@ -39,7 +39,7 @@ describe('the learner', () => {
     expect(learner.latencyP99Ms('a')).toBeGreaterThanOrEqual(200);
     await clock.advance(600_000);
     expect(learner.health('a', FACTS).unknown).toBeLessThan(0.05);
-    expect(learner.approval('a', FACTS, FIRST).estimate).toEqual(estimate);
+    expect(learner.approval('a', FACTS, FIRST)).toEqual(estimate);
   });
 
   it('an outcome that was found out later teaches approval, and is no second sample of health', () => {
@@ -49,6 +49,6 @@ describe('the learner', () => {
     const health = learner.health('a', FACTS);
     learner.observe({ ...told, outcome: approved, resolvedLater: true });
     expect(learner.health('a', FACTS)).toEqual(health);
-    expect(learner.approval('a', FACTS, FIRST).estimate.n).toBeGreaterThan(0);
+    expect(learner.approval('a', FACTS, FIRST).n).toBeGreaterThan(0);
   });
 });

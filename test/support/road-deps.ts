@@ -1,10 +1,10 @@
 import type { Authorization } from '../../src/core/authorization.ts';
 import type { CardFacts } from '../../src/core/card.ts';
-import type { ApprovalEstimate } from '../../src/core/decision.ts';
 import type { Operation } from '../../src/core/operation.ts';
 import { DEFAULT_SCHEDULE_MS } from '../../src/core/resolution.ts';
 import type { RuleAction, Ruleset } from '../../src/core/rules/ruleset.ts';
 import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
+import type { Approval } from '../../src/core/scoring/approval-model.ts';
 import type { GatewayDeps, OutgoingDeps } from '../../src/gateway/gateway-deps.ts';
 import { LiveArms } from '../../src/gateway/live-arms.ts';
 import type {
@@ -42,7 +42,7 @@ export const VISA_FACTS: CardFacts = {
 /** For tests that are not about the schemes' ceilings. */
 const NO_CEILINGS: SchemeRules = { limits: [], hardDeclineBlockMs: 30 * 24 * 60 * 60_000 };
 
-const NO_ESTIMATE: ApprovalEstimate = { mean: 0.85, low: 0.7, high: 0.95, level: 'prior', n: 0 };
+const NOTHING_KNOWN: Approval = { mean: 0.85, deviation: 0.05, level: 'prior', n: 0 };
 
 /** An observer that nobody listens to. */
 export const SILENT: Observer = {
@@ -100,7 +100,7 @@ export function roadDeps(options: {
       ],
     );
   const learner: Learner = options.learner ?? {
-    approval: () => ({ estimate: NO_ESTIMATE, deviation: 0.05 }),
+    approval: () => NOTHING_KNOWN,
     health: () => ({ processed: 1, unknown: 0, samples: 0 }),
     latencyP99Ms: () => null,
     observe: () => {},

@@ -58,7 +58,8 @@ export function pointsman(
             ineligible: [],
             draw,
           });
-          return numbers.get(ranking.candidates[0]?.provider ?? '') ?? -1;
+          const first = ranking.first === null ? undefined : candidates[ranking.first];
+          return numbers.get(first?.provider ?? '') ?? -1;
         },
         learn: ({ facts, attempt }, number, outcome) => {
           learner.observe({

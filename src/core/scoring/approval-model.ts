@@ -53,9 +53,18 @@ export const APPROVAL_MODEL_DEFAULTS: ApprovalModelSettings = {
 
 /** What is known of one provider for one kind of payment. */
 export interface Approval {
-  readonly estimate: ApprovalEstimate;
-  /** Standard deviation of the posterior. */
+  /** Mean and standard deviation of the posterior. */
+  readonly mean: number;
   readonly deviation: number;
+  /** As in {@link ApprovalEstimate}. */
+  readonly level: ApprovalEstimate['level'];
+  readonly n: number;
+}
+
+/** The same with the bounds of its interval. */
+export function estimateOf({ mean, deviation, level, n }: Approval): ApprovalEstimate {
+  const half = Z_95 * deviation;
+  return { mean, low: Math.max(0, mean - half), high: Math.min(1, mean + half), level, n };
 }
 
 /** What one provider did in one cell, as of now. */
@@ -390,10 +399,7 @@ export class ApprovalModel {
         n = total;
       }
     }
-    const deviation = Math.sqrt(variance);
-    const half = Z_95 * deviation;
-    const estimate = { mean, low: Math.max(0, mean - half), high: Math.min(1, mean + half), level, n };
-    return { estimate, deviation };
+    return { mean, deviation: Math.sqrt(variance), level, n };
   }
 }
 

@@ -7,20 +7,29 @@ const NORMAL = normalTable();
 const STEPS = 24;
 const STEPS_OF_MANY = 8;
 const MANY = 16;
-const EDGES = STEPS + 1;
 /** Deviations beyond which nothing is expected. */
 const TAIL = 3.5;
+const TAIL_OF_MANY = 2.5;
+/** Where the largest is below a point with less than this probability, nothing below it is looked at. */
+const NEGLIGIBLE = 0.002;
 
 /** Values that can be compared at once. */
 export const MOST_COMPARED = 256;
 
-const distributions = new Float64Array(MOST_COMPARED * EDGES);
-const products = new Float64Array(STEPS);
+/** Room for one comparison at a time: of each value that has a chance, its place in the arrays that were handed in, */
+const members = new Uint16Array(MOST_COMPARED);
+/** where the upper end of the step is in the table, and how far a step goes there, */
+const places = new Float64Array(MOST_COMPARED);
+const strides = new Float64Array(MOST_COMPARED);
+/** its distribution at the upper end of the step, */
+const uppers = new Float64Array(MOST_COMPARED);
+/** and its probability to be in the step, over that to be below the step's middle. */
+const shares = new Float64Array(MOST_COMPARED);
 
 /**
  * Probability of each of some independent normal values to be the largest, by integration over the region where the
- * largest can be: P(i) = sum over the steps of (F_i(end) - F_i(begin)) prod_j!=i F_j(middle), with F_j in the middle as
- * the mean of both ends. Within 0.03 of the exact value; they add up to 1.
+ * largest can be, from the top down: P(i) = sum over the steps of (F_i(end) - F_i(begin)) prod_j!=i F_j(middle), with F_j in
+ * the middle as the mean of both ends. Within 0.03 of the exact value; they add up to 1.
  * @param means one per value
  * @param deviations standard deviations, above 0
  * @param count values that are looked at, 1 to {@link MOST_COMPARED}; the rest of the arrays is not
@@ -32,57 +41,56 @@ export function bestOfNormals(
   count: number,
   out: Float64Array,
 ): void {
+  const isMany = count > MANY;
+  const tail = isMany ? TAIL_OF_MANY : TAIL;
   let low = Number.NEGATIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (let index = 0; index < count; index += 1) {
     const mean = means[index] as number;
-    const reach = TAIL * (deviations[index] as number);
+    const reach = tail * (deviations[index] as number);
     low = Math.max(low, mean - reach);
     high = Math.max(high, mean + reach);
   }
-  const steps = count > MANY ? STEPS_OF_MANY : STEPS;
+  const steps = isMany ? STEPS_OF_MANY : STEPS;
   const width = (high - low) / steps;
-  products.fill(1);
+  let hopeful = 0;
   for (let index = 0; index < count; index += 1) {
-    if (isHopeless(means, deviations, index, low)) continue;
-    const scale = STEPS_PER_UNIT / (deviations[index] as number);
-    const row = index * EDGES;
-    let place = (low - (means[index] as number)) * scale + REACH * STEPS_PER_UNIT;
-    let before = distributionAt(place);
-    distributions[row] = before;
-    for (let step = 0; step < steps; step += 1) {
-      place += width * scale;
-      const after = distributionAt(place);
-      distributions[row + step + 1] = after;
-      (products[step] as number) *= (before + after) / 2;
-      before = after;
-    }
+    out[index] = 0;
+    const mean = means[index] as number;
+    const deviation = deviations[index] as number;
+    // Nothing is expected of it above the worst that is expected of the best.
+    if (mean + tail * deviation <= low) continue;
+    const scale = STEPS_PER_UNIT / deviation;
+    const place = (high - mean) * scale + REACH * STEPS_PER_UNIT;
+    members[hopeful] = index;
+    places[hopeful] = place;
+    strides[hopeful] = width * scale;
+    uppers[hopeful] = distributionAt(place);
+    hopeful += 1;
   }
   let sum = 0;
-  for (let index = 0; index < count; index += 1) {
-    if (isHopeless(means, deviations, index, low)) {
-      out[index] = 0;
-      continue;
+  for (let step = 0; step < steps; step += 1) {
+    let belowMiddle = 1;
+    let below = 1;
+    for (let at = 0; at < hopeful; at += 1) {
+      const place = (places[at] as number) - (strides[at] as number);
+      const upper = uppers[at] as number;
+      const lower = distributionAt(place);
+      const middle = (upper + lower) / 2;
+      places[at] = place;
+      uppers[at] = lower;
+      shares[at] = middle > 0 ? (upper - lower) / middle : 0;
+      belowMiddle *= middle;
+      below *= lower;
     }
-    const row = index * EDGES;
-    let probability = 0;
-    let before = distributions[row] as number;
-    for (let step = 0; step < steps; step += 1) {
-      const after = distributions[row + step + 1] as number;
-      // The others' product: everybody's without its own.
-      if (after > before)
-        probability += ((after - before) * 2 * (products[step] as number)) / (before + after);
-      before = after;
+    for (let at = 0; at < hopeful; at += 1) {
+      const probability = (shares[at] as number) * belowMiddle;
+      (out[members[at] as number] as number) += probability;
+      sum += probability;
     }
-    out[index] = probability;
-    sum += probability;
+    if (below < NEGLIGIBLE) break;
   }
   for (let index = 0; index < count; index += 1) out[index] = (out[index] as number) / sum;
-}
-
-/** Whether nothing is expected of it above the worst that is expected of the best. */
-function isHopeless(means: Float64Array, deviations: Float64Array, index: number, low: number): boolean {
-  return (means[index] as number) + TAIL * (deviations[index] as number) <= low;
 }
 
 function distributionAt(place: number): number {

@@ -2,8 +2,6 @@ import type { Approval } from './approval-model.ts';
 
 /** Outcomes of an account's own at which its word counts as much as everybody's. */
 const OWN_HALF = 200;
-/** Quantile of the normal distribution for a two-sided 95 % interval. */
-const Z_95 = 1.959963984540054;
 
 /**
  * What is believed of a provider for an account's payments, by everybody's attempts and by the account's own reports:
@@ -13,13 +11,11 @@ const Z_95 = 1.959963984540054;
 export function blendApprovals(everybodys: Approval, own: Approval, outcomes: number): Approval {
   if (outcomes <= 0) return everybodys;
   const share = outcomes / (outcomes + OWN_HALF);
-  const mean = share * own.estimate.mean + (1 - share) * everybodys.estimate.mean;
-  const deviation = Math.hypot(share * own.deviation, (1 - share) * everybodys.deviation);
-  const half = Z_95 * deviation;
-  const { level, n } =
-    share >= 0.5 || everybodys.estimate.level === 'prior' ? own.estimate : everybodys.estimate;
+  const { level, n } = share >= 0.5 || everybodys.level === 'prior' ? own : everybodys;
   return {
-    estimate: { mean, low: Math.max(0, mean - half), high: Math.min(1, mean + half), level, n },
-    deviation,
+    mean: share * own.mean + (1 - share) * everybodys.mean,
+    deviation: Math.hypot(share * own.deviation, (1 - share) * everybodys.deviation),
+    level,
+    n,
   };
 }

@@ -22,7 +22,8 @@ export function expectedCost(
   rates: ExchangeRates,
 ): ExpectedCost {
   const { amount, crossBorder, cardBrand, atMs } = facts;
-  const { fixed, basisPoints, crossBorderBasisPoints } = fees.brands.get(cardBrand) ?? fees;
+  const ofBrand = fees.brands.size === 0 ? undefined : fees.brands.get(cardBrand);
+  const { fixed, basisPoints, crossBorderBasisPoints } = ofBrand ?? fees;
   const byAmount = basisPoints + (crossBorder === 'cross_border' ? crossBorderBasisPoints : 0);
   if (fixed === null || fixed.value === 0) return { basisPoints: byAmount, note: null };
   const value = converted(rates, fixed, amount.currency, atMs);

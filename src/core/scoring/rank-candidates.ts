@@ -1,7 +1,7 @@
 import type { BreakerState, CandidateExplanation } from '../decision.ts';
 import type { RoutingFacts } from '../facts.ts';
 import type { ProviderContract, RuleAction } from '../rules/ruleset.ts';
-import type { Approval } from './approval-model.ts';
+import { type Approval, estimateOf } from './approval-model.ts';
 import { bestOfNormals, MOST_COMPARED } from './best-of-normals.ts';
 import { expectedCost } from './cost.ts';
 import type { ExchangeRates } from './exchange-rates.ts';
@@ -50,12 +50,19 @@ export interface RankedCandidate extends CandidateExplanation {
 }
 
 export interface Ranking {
+  /** Place of the next choice among the input's candidates; null without candidates. */
+  readonly first: number | null;
+  /**
+   * Probability of each to be the first choice, by place among the input's candidates; they add up to 1. What is sticky by
+   * payment counts as if it were drawn anew.
+   */
+  readonly chances: readonly number[];
   /**
    * Places among the input's candidates: usable ones first, in the order to try them, then those that are passed over
-   * now.
+   * now. Behind the first choice it is drawn when it is first asked for.
    */
   readonly order: readonly number[];
-  /** As {@link RankedCandidate.propensity}, by place among the input's candidates. */
+  /** As {@link RankedCandidate.propensity}, of each in that order. */
   readonly propensities: readonly number[];
   /** All in order and explained, then the ineligible ones. Made when it is first asked for. */
   readonly candidates: readonly RankedCandidate[];
@@ -82,84 +89,151 @@ export interface Ranking {
  * cost, then the file.
  */
 export function rankCandidates(input: RankInput): Ranking {
-  const scored = new ScoredCandidates(input);
-  if (scored.panic) {
-    scored.notes.push('more than half of the candidates look unhealthy: health does not exclude');
-  }
-  orderAll(scored, false);
-  // Whoever borrows its token stands behind the others.
-  if (scored.order.length < scored.all.length) orderAll(scored, true);
-  return scored;
+  return new ScoredCandidates(input);
 }
 
-/**
- * The candidates with all that is computed of them, by their place in the file: arrays of numbers, because this is made
- * for every attempt.
- */
+/** A candidate with all that is computed of it: one object, because this is made for every attempt (measured). */
+interface Scored {
+  /** In the input. */
+  readonly place: number;
+  readonly candidate: RankCandidate;
+  readonly costBasisPoints: number;
+  /** Value as a share of the margin: of this attempt alone at first, then with the next candidate behind it. */
+  score: number;
+  /** Why it is passed over now, or stands further behind than its score says. */
+  reason: string | null;
+}
+
+/** Candidates that stand behind those of the groups before, at least one. */
+interface Group {
+  /** In the order to try them, unless it is drawn. */
+  readonly members: readonly Scored[];
+  /** How often each is to be the next, in any unit; null: the order alone decides. */
+  readonly weights: readonly number[] | null;
+  /** Whether the next one is drawn by the weights, or the order is already. */
+  readonly isDrawn: boolean;
+}
+
 class ScoredCandidates implements Ranking {
   readonly input: RankInput;
-  readonly all: readonly RankCandidate[];
+  readonly all: readonly Scored[];
   readonly panic: boolean;
   readonly notes: string[] = [];
-  readonly order: number[] = [];
-  readonly propensities: number[] = [];
-  readonly costBasisPoints: number[] = [];
-  /** P(approve) x P(processed). */
-  readonly chance: number[] = [];
-  /** Value of this attempt alone, basis points of the amount. */
-  readonly alone: number[] = [];
-  /** Value with the next candidate behind it, as a share of the margin. */
-  readonly score: number[] = [];
-  /** Why it is passed over now, or stands further behind than its score says. */
-  readonly reason: (string | null)[] = [];
+  readonly #groups: readonly Group[];
+  /** The first choice alone until the order is asked for; and with which probability each was the next. */
+  readonly #ranked: Scored[] = [];
+  readonly #propensities: number[] = [];
+  #firstAt = 0;
   #explained: readonly RankedCandidate[] | null = null;
 
   constructor(input: RankInput) {
     this.input = input;
-    this.all = input.candidates;
-    const { marginBasisPoints: margin, unknownCostBasisPoints: unknownCost, queueMs } = input.action;
-    for (const { provider, fees, approval, health, lane } of input.candidates) {
-      const cost = expectedCost(fees, input.facts, input.exchangeRates);
-      if (cost.note !== null) this.notes.push(`${provider}: ${cost.note}`);
-      const chance = approval.estimate.mean * health.processed;
-      this.costBasisPoints.push(cost.basisPoints);
-      this.chance.push(chance);
-      this.alone.push(chance * margin - cost.basisPoints - health.unknown * unknownCost);
-      const exhausted = lane.limitHeadroom <= 0 && queueMs === 0 ? 'limit_exhausted' : null;
-      this.reason.push(lane.closedBecause ?? exhausted);
-      this.propensities.push(1);
-    }
-    this.#addNext(margin);
+    const all: Scored[] = [];
+    for (const candidate of input.candidates) all.push(this.#scoredAlone(candidate, all.length));
+    this.all = all;
+    addNext(all, input.attemptsLeft);
     this.panic = tooManyUnhealthy(input.candidates);
+    if (this.panic)
+      this.notes.push('more than half of the candidates look unhealthy: health does not exclude');
+    this.#groups = groupsOf(all, input, this.panic);
+    const [group] = this.#groups;
+    if (group !== undefined) this.#firstAt = this.#take(group);
+  }
+
+  get first(): number | null {
+    return this.#ranked[0]?.place ?? null;
+  }
+
+  get chances(): readonly number[] {
+    const chances = this.all.map(() => 0);
+    const [group] = this.#groups;
+    if (group === undefined) return chances;
+    const { members, weights } = group;
+    const sum = sumOf(weights ?? []);
+    for (const [at, { place }] of members.entries()) {
+      chances[place] = sum > 0 ? (weights?.[at] ?? 0) / sum : Number(at === 0);
+    }
+    return chances;
+  }
+
+  get order(): readonly number[] {
+    return this.#inOrder().map(({ place }) => place);
+  }
+
+  get propensities(): readonly number[] {
+    this.#inOrder();
+    return this.#propensities;
   }
 
   get candidates(): readonly RankedCandidate[] {
     this.#explained ??= [
-      ...this.order.map((place, index) => explainRanked(this, place, index + 1)),
+      ...this.#inOrder().map((scored, at) => explainRanked(scored, at + 1, this.#propensities[at] as number)),
       ...this.input.ineligible.map(explainIneligible),
     ];
     return this.#explained;
   }
 
-  /** Scores: each with the best of the others behind it, among those that could be tried now. */
-  #addNext(margin: number): void {
-    let best = -1;
-    let second = -1;
-    for (let place = 0; place < this.all.length && this.input.attemptsLeft > 1; place += 1) {
-      if (this.reason[place] !== null) continue;
-      const value = this.alone[place] as number;
-      if (best < 0 || value > (this.alone[best] as number)) {
-        second = best;
-        best = place;
-      } else if (second < 0 || value > (this.alone[second] as number)) second = place;
+  #inOrder(): readonly Scored[] {
+    if (this.#ranked.length === this.all.length) return this.#ranked;
+    for (const [index, group] of this.#groups.entries()) {
+      let left = index === 0 ? without(group, this.#firstAt) : group;
+      while (left.members.length > 0) left = without(left, this.#take(left));
     }
-    for (let place = 0; place < this.all.length; place += 1) {
-      const { processed, unknown } = (this.all[place] as RankCandidate).health;
-      const next = place === best ? second : best;
-      const failed = Math.max(0, 1 - processed - unknown);
-      const behind = next < 0 ? 0 : Math.max(0, this.alone[next] as number);
-      this.score.push(((this.alone[place] as number) + failed * behind) / margin);
-    }
+    return this.#ranked;
+  }
+
+  /** Appends the next one of a group. @returns its place there */
+  #take(group: Group): number {
+    const { members, weights, isDrawn } = group;
+    const sum = weights === null ? 0 : sumOf(weights);
+    const at =
+      weights !== null && isDrawn && members.length > 1 ? drawnAt(weights, sum, this.input.draw()) : 0;
+    this.#ranked.push(members[at] as Scored);
+    this.#propensities.push(propensityAt(group, sum, at));
+    return at;
+  }
+
+  #scoredAlone(candidate: RankCandidate, place: number): Scored {
+    const { facts, exchangeRates, action } = this.input;
+    const { provider, fees, health, lane } = candidate;
+    const { basisPoints, note } = expectedCost(fees, facts, exchangeRates);
+    if (note !== null) this.notes.push(`${provider}: ${note}`);
+    const cost = basisPoints + health.unknown * action.unknownCostBasisPoints;
+    const exhausted = lane.limitHeadroom <= 0 && action.queueMs === 0 ? 'limit_exhausted' : null;
+    return {
+      place,
+      candidate,
+      costBasisPoints: basisPoints,
+      score: chanceOf(candidate) - cost / action.marginBasisPoints,
+      reason: lane.closedBecause ?? exhausted,
+    };
+  }
+}
+
+/** P(approve) x P(processed). */
+function chanceOf({ approval, health }: RankCandidate): number {
+  return approval.mean * health.processed;
+}
+
+/** Adds to each the best of the others behind it, among those that could be tried now. */
+function addNext(all: readonly Scored[], attemptsLeft: number): void {
+  if (attemptsLeft <= 1) return;
+  let best: Scored | null = null;
+  let behindBest = 0;
+  let behindOthers = 0;
+  for (const scored of all) {
+    if (scored.reason !== null) continue;
+    if (best === null || scored.score > behindOthers) {
+      behindBest = best === null ? 0 : Math.max(0, behindOthers);
+      best = scored;
+      behindOthers = scored.score;
+    } else behindBest = Math.max(behindBest, scored.score);
+  }
+  behindOthers = Math.max(0, behindOthers);
+  for (const scored of all) {
+    const { processed, unknown } = scored.candidate.health;
+    const failed = Math.max(0, 1 - processed - unknown);
+    scored.score += failed * (scored === best ? behindBest : behindOthers);
   }
 }
 
@@ -175,141 +249,159 @@ function tooManyUnhealthy(candidates: readonly RankCandidate[]): boolean {
   return unhealthy * 2 > counted;
 }
 
-/** Appends those that can be used first, then those that look unhealthy, then those that are passed over. */
-function orderAll(scored: ScoredCandidates, borrowing: boolean): void {
-  const usable: number[] = [];
-  const unhealthy: number[] = [];
-  const passedOver: number[] = [];
-  for (let place = 0; place < scored.all.length; place += 1) {
-    const { borrowsToken, health } = scored.all[place] as RankCandidate;
-    if (borrowsToken !== borrowing) continue;
-    if (scored.reason[place] !== null) passedOver.push(place);
-    else if (!scored.panic && isUnhealthy(health)) {
-      scored.reason[place] = 'unhealthy';
-      unhealthy.push(place);
-    } else usable.push(place);
+/**
+ * Those that can be used first, then those that look unhealthy, then those that are passed over; whoever borrows its token
+ * stands behind all others.
+ */
+function groupsOf(all: readonly Scored[], input: RankInput, panic: boolean): Group[] {
+  const groups: Group[] = [];
+  let grouped = 0;
+  for (const borrowing of [false, true]) {
+    if (grouped === all.length) break;
+    const usable: Scored[] = [];
+    const unhealthy: Scored[] = [];
+    const passedOver: Scored[] = [];
+    for (const scored of all) {
+      const { borrowsToken, health } = scored.candidate;
+      if (borrowsToken !== borrowing) continue;
+      grouped += 1;
+      if (scored.reason !== null) passedOver.push(scored);
+      else if (!panic && isUnhealthy(health)) {
+        scored.reason = 'unhealthy';
+        unhealthy.push(scored);
+      } else usable.push(scored);
+    }
+    addGroups(groups, usable, input, true);
+    addGroups(groups, unhealthy, input, false);
+    addGroups(groups, passedOver, input, false);
   }
-  orderGroup(scored, usable, scored.input.draw);
-  orderGroup(scored, unhealthy, null);
-  orderGroup(scored, passedOver, null);
+  return groups;
 }
 
-/**
- * Appends a group in its order.
- * @param draw what the strategy `score` draws with; null: nothing is drawn
- */
-function orderGroup(scored: ScoredCandidates, group: readonly number[], draw: (() => number) | null): void {
-  if (group.length === 0) return;
-  const { order, input } = scored;
+/** @param mayDraw whether the strategy `score` draws */
+function addGroups(groups: Group[], among: readonly Scored[], input: RankInput, mayDraw: boolean): void {
+  if (among.length === 0) return;
   const { strategy, costTolerancePp } = input.action;
-  const providerAt = (place: number): string => (scored.all[place] as RankCandidate).provider;
+  const inOrder = (members: readonly Scored[]): void => {
+    if (members.length > 0) groups.push({ members, weights: null, isDrawn: false });
+  };
   switch (strategy.kind) {
-    case 'score':
-      if (draw === null || isNothingKnown(scored, group)) {
-        order.push(...byScore(scored, group, costTolerancePp));
-      } else matched(scored, group, draw);
+    case 'score': {
+      if (!mayDraw || isNothingKnown(among)) {
+        inOrder(byScore(among, costTolerancePp));
+        return;
+      }
+      const isTooMany = among.length > MOST_COMPARED;
+      const sorted = isTooMany ? byScore(among, null) : among;
+      const members = isTooMany ? sorted.slice(0, MOST_COMPARED) : among;
+      groups.push({ members, weights: weighByChance(members, input.action), isDrawn: true });
+      inOrder(sorted.slice(members.length));
       return;
+    }
     case 'priority': {
       const rank = new Map(strategy.order.map((provider, index) => [provider, index]));
-      const rankAt = (place: number): number => rank.get(providerAt(place)) ?? Number.POSITIVE_INFINITY;
-      const listed = group.filter((place) => rank.has(providerAt(place)));
-      const others = group.filter((place) => !rank.has(providerAt(place)));
-      order.push(...listed.sort((left, right) => rankAt(left) - rankAt(right)));
-      order.push(...byScore(scored, others, costTolerancePp));
+      const rankOf = ({ candidate }: Scored): number =>
+        rank.get(candidate.provider) ?? Number.POSITIVE_INFINITY;
+      const listed = among.filter(({ candidate }) => rank.has(candidate.provider));
+      const others = among.filter(({ candidate }) => !rank.has(candidate.provider));
+      inOrder(listed.sort((left, right) => rankOf(left) - rankOf(right)));
+      inOrder(byScore(others, costTolerancePp));
       return;
     }
     case 'split': {
-      const listed = group.filter((place) => strategy.weights.has(providerAt(place)));
-      const others = group.filter((place) => !strategy.weights.has(providerAt(place)));
-      drawnByWeight(scored, listed, strategy.weights);
-      order.push(...byScore(scored, others, costTolerancePp));
+      const { weights } = strategy;
+      const listed = among.filter(({ candidate }) => weights.has(candidate.provider));
+      const others = among.filter(({ candidate }) => !weights.has(candidate.provider));
+      if (listed.length > 0) groups.push(drawnByWeight(listed, weights, input));
+      inOrder(byScore(others, costTolerancePp));
     }
   }
 }
 
+function sumOf(weights: readonly number[]): number {
+  let sum = 0;
+  for (const weight of weights) sum += weight;
+  return sum;
+}
+
+/**
+ * @param sum of the weights; 0: all alike
+ * @param drawn uniform in [0, 1)
+ */
+function drawnAt(weights: readonly number[], sum: number, drawn: number): number {
+  if (sum <= 0) return Math.floor(drawn * weights.length);
+  let above = drawn * sum;
+  for (let at = 0; at < weights.length; at += 1) {
+    const weight = weights[at] as number;
+    if (above < weight) return at;
+    above -= weight;
+  }
+  // Rounding: the last one that can be drawn at all.
+  return weights.findLastIndex((weight) => weight > 0);
+}
+
+function propensityAt({ members, weights }: Group, sum: number, at: number): number {
+  if (weights === null || members.length === 1) return 1;
+  return sum > 0 ? (weights[at] as number) / sum : 1 / members.length;
+}
+
+function without({ members, weights, isDrawn }: Group, at: number): Group {
+  return { members: members.toSpliced(at, 1), weights: weights?.toSpliced(at, 1) ?? null, isDrawn };
+}
+
 /** Before the first outcome: nothing can be told apart but what is in the file. */
-function isNothingKnown({ all }: ScoredCandidates, group: readonly number[]): boolean {
-  return group.every((place) => all[place]?.approval.estimate.level === 'prior');
+function isNothingKnown(group: readonly Scored[]): boolean {
+  return group.every(({ candidate }) => candidate.approval.level === 'prior');
 }
 
 /** Room for one decision at a time. */
 const values = new Float64Array(MOST_COMPARED);
 const deviations = new Float64Array(MOST_COMPARED);
 const chances = new Float64Array(MOST_COMPARED);
-const waits = new Float64Array(MOST_COMPARED);
-const queue = new Uint16Array(MOST_COMPARED);
 /** Smallest deviation, as a share of the margin: of a value that is known for certain. */
 const LEAST_DEVIATION = 1e-6;
 
 /**
- * Probability matching: an order drawn without replacement, each with the probability that it is the best by what is
- * known, mixed with the floor of exploration, renormalised over those that are left; by waiting times, as in
- * {@link drawnByWeight}. A cheaper one that gives up more
- * approval than the rule tolerates is weighed as if it cost as much as the one most likely to be approved.
+ * Probability matching: each is to be chosen with the probability that it is the best by what is known, mixed with the floor
+ * of exploration. A cheaper one that gives up more approval than the rule tolerates is weighed as if it cost as much as the
+ * one most likely to be approved.
  */
-function matched(scored: ScoredCandidates, group: readonly number[], draw: () => number): void {
-  const { order, propensities, input } = scored;
-  const isTooMany = group.length > MOST_COMPARED;
-  const compared = isTooMany ? byScore(scored, group, null).slice(0, MOST_COMPARED) : group;
-  const count = compared.length;
-  const share = input.action.explorationShare;
-  weigh(scored, compared);
-  let rest = 0;
-  for (let index = 0; index < count; index += 1) {
-    const chance = share / count + (1 - share) * (chances[index] as number);
-    chances[index] = chance;
-    rest += chance;
-    // Draws may be 0, and so may chances without exploration.
-    const wait = count === 1 ? 0 : -Math.log(1 - draw()) / Math.max(chance, Number.MIN_VALUE);
-    let at = index;
-    for (; at > 0 && (waits[at - 1] as number) > wait; at -= 1) {
-      waits[at] = waits[at - 1] as number;
-      queue[at] = queue[at - 1] as number;
-    }
-    waits[at] = wait;
-    queue[at] = index;
+function weighByChance(members: readonly Scored[], action: RuleAction): number[] {
+  compareValues(members, action);
+  const share = action.explorationShare;
+  const floor = share / members.length;
+  const weights: number[] = [];
+  for (let at = 0; at < members.length; at += 1) {
+    weights.push(floor + (1 - share) * (chances[at] as number));
   }
-  for (let at = 0; at < count; at += 1) {
-    const index = queue[at] as number;
-    const place = compared[index] as number;
-    const chance = chances[index] as number;
-    propensities[place] = at === count - 1 ? 1 : Math.min(1, chance / rest);
-    rest -= chance;
-    order.push(place);
-  }
-  if (isTooMany) order.push(...byScore(scored, group, null).slice(MOST_COMPARED));
+  return weights;
 }
 
 /** Leaves in `chances` the probability of each to be of most value. */
-function weigh(scored: ScoredCandidates, group: readonly number[]): void {
-  const { all, score, costBasisPoints, reason } = scored;
-  const { costTolerancePp, marginBasisPoints: margin } = scored.input.action;
-  for (let index = 0; index < group.length; index += 1) {
-    const place = group[index] as number;
-    const { approval, health } = all[place] as RankCandidate;
-    values[index] = score[place] as number;
-    deviations[index] = Math.max(LEAST_DEVIATION, approval.deviation * health.processed);
+function compareValues(
+  group: readonly Scored[],
+  { costTolerancePp, marginBasisPoints: margin }: RuleAction,
+): void {
+  const count = group.length;
+  for (let index = 0; index < count; index += 1) {
+    const { candidate, score } = group[index] as Scored;
+    values[index] = score;
+    deviations[index] = Math.max(LEAST_DEVIATION, candidate.approval.deviation * candidate.health.processed);
   }
   if (costTolerancePp !== null) {
-    const likeliest = likeliestOf(scored, group);
-    for (const [index, place] of group.entries()) {
-      if (isTolerable(scored, place, likeliest, costTolerancePp)) continue;
-      if ((score[place] as number) > (score[likeliest] as number))
-        reason[place] ??= 'cost_tolerance_exceeded';
-      const saved = (costBasisPoints[likeliest] as number) - (costBasisPoints[place] as number);
-      values[index] = (score[place] as number) - saved / margin;
+    const likeliest = likeliestOf(group);
+    for (const [index, scored] of group.entries()) {
+      if (isTolerable(scored, likeliest, costTolerancePp)) continue;
+      if (scored.score > likeliest.score) scored.reason ??= 'cost_tolerance_exceeded';
+      values[index] = scored.score - (likeliest.costBasisPoints - scored.costBasisPoints) / margin;
     }
   }
-  bestOfNormals(values, deviations, group.length, chances);
+  bestOfNormals(values, deviations, count, chances);
 }
 
 /** A total order: no two candidates have the same place in the file. */
-function compare({ score, costBasisPoints }: ScoredCandidates, left: number, right: number): number {
-  return (
-    (score[right] as number) - (score[left] as number) ||
-    (costBasisPoints[left] as number) - (costBasisPoints[right] as number) ||
-    left - right
-  );
+function compare(left: Scored, right: Scored): number {
+  return right.score - left.score || left.costBasisPoints - right.costBasisPoints || left.place - right.place;
 }
 
 /**
@@ -318,89 +410,81 @@ function compare({ score, costBasisPoints }: ScoredCandidates, left: number, rig
  * approval decides.
  * @param tolerancePp percentage points; null: the score alone decides
  */
-function byScore(scored: ScoredCandidates, group: readonly number[], tolerancePp: number | null): number[] {
-  const sorted = [...group].sort((left, right) => compare(scored, left, right));
+function byScore(group: readonly Scored[], tolerancePp: number | null): Scored[] {
+  const sorted = [...group].sort(compare);
   if (tolerancePp === null) return sorted;
-  const order: number[] = [];
+  const order: Scored[] = [];
   while (sorted.length > 0) {
-    const likeliest = likeliestOf(scored, sorted);
-    const index = sorted.findIndex((place) => isTolerable(scored, place, likeliest, tolerancePp));
-    for (const cheaper of sorted.slice(0, index)) scored.reason[cheaper] ??= 'cost_tolerance_exceeded';
+    const likeliest = likeliestOf(sorted);
+    const index = sorted.findIndex((scored) => isTolerable(scored, likeliest, tolerancePp));
+    for (const cheaper of sorted.slice(0, index)) cheaper.reason ??= 'cost_tolerance_exceeded';
     order.push(...sorted.splice(index, 1));
   }
   return order;
 }
 
 /** The one most likely to be approved, of at least one. */
-function likeliestOf(scored: ScoredCandidates, group: readonly number[]): number {
-  return group.reduce((best, place) => (isLikelier(scored, place, best) ? place : best));
+function likeliestOf(group: readonly Scored[]): Scored {
+  return group.reduce((best, scored) => (isLikelier(scored, best) ? scored : best));
 }
 
-function isLikelier(scored: ScoredCandidates, left: number, right: number): boolean {
-  const difference = (scored.chance[left] as number) - (scored.chance[right] as number);
-  return difference > 0 || (difference === 0 && compare(scored, left, right) < 0);
+function isLikelier(left: Scored, right: Scored): boolean {
+  const difference = chanceOf(left.candidate) - chanceOf(right.candidate);
+  return difference > 0 || (difference === 0 && compare(left, right) < 0);
 }
 
 /** Bounds of two independent 95 % intervals add as squares. */
-function isTolerable(
-  { all, chance, costBasisPoints }: ScoredCandidates,
-  place: number,
-  likeliest: number,
-  tolerancePp: number,
-): boolean {
-  if (place === likeliest || (costBasisPoints[place] as number) >= (costBasisPoints[likeliest] as number)) {
-    return true;
-  }
-  const best = all[likeliest] as RankCandidate;
-  const other = all[place] as RankCandidate;
-  const above = (best.approval.estimate.high - best.approval.estimate.mean) * best.health.processed;
-  const below = (other.approval.estimate.mean - other.approval.estimate.low) * other.health.processed;
-  const loss = (chance[likeliest] as number) - (chance[place] as number) + Math.hypot(above, below);
+function isTolerable(scored: Scored, likeliest: Scored, tolerancePp: number): boolean {
+  if (scored === likeliest || scored.costBasisPoints >= likeliest.costBasisPoints) return true;
+  const best = likeliest.candidate;
+  const other = scored.candidate;
+  const above = (estimateOf(best.approval).high - best.approval.mean) * best.health.processed;
+  const below = (other.approval.mean - estimateOf(other.approval).low) * other.health.processed;
+  const loss = chanceOf(best) - chanceOf(other) + Math.hypot(above, below);
   return loss * 100 <= tolerancePp;
 }
 
 /**
- * Appends a split in an order drawn by weight, without replacement, sticky by payment. Every provider draws its own
- * waiting time, exponential with its weight as rate, and the shortest wins (Efraimidis and Spirakis 2006): the first is
- * drawn by the weights, each next by the weights of the rest. When a provider cannot be used, or was tried, only its own
- * payments go elsewhere, by the weights of the others, and they come back with it.
+ * A split in an order drawn by weight, without replacement, sticky by payment. Every provider draws its own waiting time,
+ * exponential with its weight as rate, and the shortest wins (Efraimidis and Spirakis 2006): the first is drawn by the
+ * weights, each next by the weights of the rest. When a provider cannot be used, or was tried, only its own payments go
+ * elsewhere, by the weights of the others, and they come back with it.
  */
 function drawnByWeight(
-  { all, order, propensities, input }: ScoredCandidates,
-  group: readonly number[],
+  group: readonly Scored[],
   weights: ReadonlyMap<string, number>,
-): void {
-  const payment = `${input.facts.merchant}/${input.facts.reference}`;
-  const entries = group.map((place) => {
-    const { provider } = all[place] as RankCandidate;
+  { facts, rule }: RankInput,
+): Group {
+  const payment = `${facts.merchant}/${facts.reference}`;
+  const entries = group.map((scored) => {
+    const { provider } = scored.candidate;
     const weight = weights.get(provider) ?? 0;
     // Middle of the fraction's step: never 0, whose logarithm is infinite.
-    const fraction = stickyFraction(`${input.rule}/${provider}/`, payment) + 0.000_05;
-    return { place, weight, waits: -Math.log(fraction) / weight };
+    const fraction = stickyFraction(`${rule}/${provider}/`, payment) + 0.000_05;
+    return { scored, weight, waits: -Math.log(fraction) / weight };
   });
-  entries.sort((left, right) => left.waits - right.waits || left.place - right.place);
-  let rest = entries.reduce((sum, { weight }) => sum + weight, 0);
-  for (const [index, { place, weight }] of entries.entries()) {
-    propensities[place] = index === entries.length - 1 ? 1 : weight / rest;
-    rest -= weight;
-    order.push(place);
-  }
+  entries.sort((left, right) => left.waits - right.waits || left.scored.place - right.scored.place);
+  return {
+    members: entries.map(({ scored }) => scored),
+    weights: entries.map(({ weight }) => weight),
+    isDrawn: false,
+  };
 }
 
-function explainRanked(scored: ScoredCandidates, place: number, rank: number): RankedCandidate {
-  const { provider, approval, health, lane } = scored.all[place] as RankCandidate;
+function explainRanked(scored: Scored, rank: number, propensity: number): RankedCandidate {
+  const { provider, approval, health, lane } = scored.candidate;
   return {
     provider,
     eligible: true,
     rank,
-    score: scored.score[place] as number,
-    approval: approval.estimate,
+    score: scored.score,
+    approval: estimateOf(approval),
     health: health.processed,
     breaker: lane.breaker,
     limitHeadroom: lane.limitHeadroom,
-    costBasisPoints: scored.costBasisPoints[place] as number,
-    reason: scored.reason[place] ?? null,
-    propensity: scored.propensities[place] as number,
+    costBasisPoints: scored.costBasisPoints,
+    reason: scored.reason,
+    propensity,
   };
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   APPROVAL_MODEL_DEFAULTS,
   ApprovalModel,
+  estimateOf,
   type LearningScope,
 } from '../../../src/core/scoring/approval-model.ts';
 import { routingFacts } from '../../support/routing-facts.ts';
@@ -24,7 +25,7 @@ function learn(model: ApprovalModel, provider: string, facts = FACTS, approved =
 
 describe('without outcomes', () => {
   it('is the prior, and as uncertain', () => {
-    const estimate = new ApprovalModel().approval('a', FACTS, FIRST).estimate;
+    const estimate = estimateOf(new ApprovalModel().approval('a', FACTS, FIRST));
     expect(estimate).toMatchObject({ mean: 0.85, level: 'prior', n: 0 });
     // Beta(42.5, 7.5) of the provider alone, the finest known level adds to it.
     expect(estimate.low).toBeLessThan(0.85 - 1.96 * Math.sqrt((0.85 * 0.15) / 51));
@@ -41,7 +42,7 @@ describe('the back-off', () => {
   it('draws each level towards the one above', () => {
     const model = new ApprovalModel(STILL);
     learn(model, 'a', FACTS, 380, 20);
-    const estimate = model.approval('a', FACTS, FIRST).estimate;
+    const estimate = estimateOf(model.approval('a', FACTS, FIRST));
     expect(estimate.mean).toBeCloseTo(chain(380, 400, Object.values(STILL.priorWeight)), 6);
     expect(estimate).toMatchObject({ level: 'bin', n: 400 });
   });
@@ -54,10 +55,7 @@ describe('the back-off', () => {
     learn(model, 'a', FACTS, 90, 10);
     const parent = (0.85 * 50 + 90) / 150;
     const weight = 100 / 300;
-    expect(model.approval('a', FACTS, FIRST).estimate.mean).toBeCloseTo(
-      weight * 0.9 + (1 - weight) * parent,
-      5,
-    );
+    expect(model.approval('a', FACTS, FIRST).mean).toBeCloseTo(weight * 0.9 + (1 - weight) * parent, 5);
   });
 
   it('has the interval of the Beta model at the coarsest level', () => {
@@ -70,7 +68,7 @@ describe('the back-off', () => {
     const beta = 0.15 * 50 + 40;
     const mean = alpha / (alpha + beta);
     const deviation = Math.sqrt((alpha * beta) / ((alpha + beta) ** 2 * (alpha + beta + 1)));
-    const estimate = model.approval('a', BARE, FIRST).estimate;
+    const estimate = estimateOf(model.approval('a', BARE, FIRST));
     expect(estimate.mean).toBeCloseTo(mean, 5);
     expect(estimate.low).toBeCloseTo(mean - 1.959964 * deviation, 6);
     expect(estimate.high).toBeCloseTo(mean + 1.959964 * deviation, 6);
@@ -87,15 +85,15 @@ describe('the back-off', () => {
       [routingFacts({ cardBin: '1', cardIssuer: 'x', cardCountry: 'DE', cardBrand: 'jcb' }), 'provider'],
       [BARE, 'brand'],
     ] as const;
-    for (const [facts, level] of asked) expect(model.approval('a', facts, FIRST).estimate.level).toBe(level);
-    expect(model.approval('b', FACTS, FIRST).estimate.level).toBe('prior');
+    for (const [facts, level] of asked) expect(model.approval('a', facts, FIRST).level).toBe(level);
+    expect(model.approval('b', FACTS, FIRST).level).toBe('prior');
   });
 
   it('keeps first and later attempts apart', () => {
     const model = new ApprovalModel();
     for (let time = 0; time < 100; time += 1) model.observe('a', FACTS, LATER, false);
-    expect(model.approval('a', FACTS, FIRST).estimate).toMatchObject({ mean: 0.85, level: 'prior' });
-    expect(model.approval('a', FACTS, LATER).estimate.mean).toBeLessThan(0.5);
+    expect(model.approval('a', FACTS, FIRST)).toMatchObject({ mean: 0.85, level: 'prior' });
+    expect(model.approval('a', FACTS, LATER).mean).toBeLessThan(0.5);
   });
 
   it('stays within 0 and 1, and its interval around it', () => {
@@ -111,7 +109,7 @@ describe('the back-off', () => {
         for (const [provider, approved, attempt] of list)
           model.observe(provider, FACTS, { name: '', later: attempt > 1 }, approved);
         for (const provider of ['a', 'b', 'c']) {
-          const { mean, low, high, n } = model.approval(provider, FACTS, FIRST).estimate;
+          const { mean, low, high, n } = estimateOf(model.approval(provider, FACTS, FIRST));
           expect(low).toBeGreaterThanOrEqual(0);
           expect(high).toBeLessThanOrEqual(1);
           expect(low).toBeLessThanOrEqual(mean);
@@ -130,18 +128,18 @@ describe('discounting', () => {
     const model = new ApprovalModel({ ...STILL, gamma });
     learn(model, 'a', FACTS, 10);
     const fresh = (1 - gamma ** 10) / (1 - gamma);
-    expect(model.approval('a', FACTS, FIRST).estimate.n).toBeCloseTo(fresh, 5);
+    expect(model.approval('a', FACTS, FIRST).n).toBeCloseTo(fresh, 5);
     learn(model, 'b', FACTS, 0, 50);
-    expect(model.approval('a', FACTS, FIRST).estimate.n).toBeCloseTo(fresh * gamma ** 50, 5);
+    expect(model.approval('a', FACTS, FIRST).n).toBeCloseTo(fresh * gamma ** 50, 5);
     learn(model, 'b', routingFacts({ cardBin: '1' }), 0, 50);
-    expect(model.approval('a', FACTS, FIRST).estimate.n).toBeCloseTo(fresh * gamma ** 50, 5);
+    expect(model.approval('a', FACTS, FIRST).n).toBeCloseTo(fresh * gamma ** 50, 5);
   });
 
   it('remembers twenty thousand outcomes by default', () => {
     const model = new ApprovalModel({ ...APPROVAL_MODEL_DEFAULTS, change: NO_CHANGE });
     learn(model, 'a', BARE, 60_000);
     const expected = 20_000 * (1 - 0.99995 ** 60_000);
-    expect(model.approval('a', BARE, FIRST).estimate.n / expected).toBeCloseTo(1, 3);
+    expect(model.approval('a', BARE, FIRST).n / expected).toBeCloseTo(1, 3);
   });
 });
 
@@ -152,8 +150,8 @@ describe('memory', () => {
       model.observe('a', routingFacts({ cardBin: String(40_000_000 + bin) }), FIRST, true);
       expect(model.tallies).toBeLessThanOrEqual(100);
     }
-    expect(model.approval('a', routingFacts({ cardBin: '40000999' }), FIRST).estimate.level).toBe('bin');
-    expect(model.approval('a', routingFacts({ cardBin: '40000000' }), FIRST).estimate).toMatchObject({
+    expect(model.approval('a', routingFacts({ cardBin: '40000999' }), FIRST).level).toBe('bin');
+    expect(model.approval('a', routingFacts({ cardBin: '40000000' }), FIRST)).toMatchObject({
       level: 'issuer',
     });
   });
@@ -174,7 +172,7 @@ describe('a change', () => {
     }
   }
   const mean = (model: ApprovalModel, provider: string, facts = FACTS): number =>
-    model.approval(provider, facts, FIRST).estimate.mean;
+    model.approval(provider, facts, FIRST).mean;
 
   it('of a provider long known is followed within two hundred outcomes, and so is the recovery', () => {
     const model = new ApprovalModel();
@@ -192,16 +190,16 @@ describe('a change', () => {
     const model = new ApprovalModel();
     for (let time = 0; time < 20_000; time += 1) model.observe('a', FACTS, FIRST, random.chance(0.9));
     expect(model.changes).toBe(0);
-    expect(model.approval('a', FACTS, FIRST).estimate.n).toBeGreaterThan(12_000);
+    expect(model.approval('a', FACTS, FIRST).n).toBeGreaterThan(12_000);
   });
 
   it('of one provider leaves the others as they are', () => {
     const model = new ApprovalModel();
     atRate(model, 'b', 90, 5000);
     atRate(model, 'a', 90, 5000);
-    const before = model.approval('b', FACTS, FIRST).estimate.n;
+    const before = model.approval('b', FACTS, FIRST).n;
     atRate(model, 'a', 10, 100);
-    const after = model.approval('b', FACTS, FIRST).estimate;
+    const after = model.approval('b', FACTS, FIRST);
     expect(after.mean).toBeCloseTo(0.9, 2);
     expect(after.n).toBeGreaterThan(before * 0.99);
   });
@@ -211,12 +209,12 @@ describe('a change', () => {
     atRate(model, 'a', 92, 5000);
     atRate(model, 'a', 20, 60);
     const bad = model.approval('a', FACTS, FIRST);
-    expect(bad.estimate.mean).toBeLessThan(0.6);
+    expect(bad.mean).toBeLessThan(0.6);
     // Nobody asks it any more.
     atRate(model, 'b', 90, 4000);
     const later = model.approval('a', FACTS, FIRST);
     expect(later.deviation).toBeGreaterThan(bad.deviation * 1.05);
-    expect(later.estimate.mean).toBeGreaterThan(bad.estimate.mean + 0.05);
+    expect(later.mean).toBeGreaterThan(bad.mean + 0.05);
   });
 
   it('at one issuer, for all providers, blames none of them elsewhere', () => {
@@ -263,8 +261,8 @@ describe('a change', () => {
   it('an issuer that cannot answer is learned at the issuer only', () => {
     const model = new ApprovalModel();
     for (let time = 0; time < 50; time += 1) model.observe('a', FACTS, FIRST, false, true);
-    expect(model.approval('a', FACTS, FIRST).estimate.level).toBe('bin');
-    expect(model.approval('a', BARE, FIRST).estimate).toMatchObject({ level: 'prior', mean: 0.85 });
+    expect(model.approval('a', FACTS, FIRST).level).toBe('bin');
+    expect(model.approval('a', BARE, FIRST)).toMatchObject({ level: 'prior', mean: 0.85 });
   });
 });
 
@@ -272,9 +270,9 @@ describe('scopes', () => {
   it('learn apart', () => {
     const model = new ApprovalModel();
     for (let time = 0; time < 100; time += 1) model.observe('a', FACTS, { name: 'arm', later: false }, false);
-    expect(model.approval('a', FACTS, FIRST).estimate.level).toBe('prior');
-    expect(model.approval('a', FACTS, { name: 'arm', later: false }).estimate.mean).toBeLessThan(0.5);
-    expect(model.approval('a', FACTS, { name: 'other', later: false }).estimate.level).toBe('prior');
+    expect(model.approval('a', FACTS, FIRST).level).toBe('prior');
+    expect(model.approval('a', FACTS, { name: 'arm', later: false }).mean).toBeLessThan(0.5);
+    expect(model.approval('a', FACTS, { name: 'other', later: false }).level).toBe('prior');
   });
 });
 
@@ -310,9 +308,7 @@ describe('learning', () => {
     for (let payment = 0; payment < payments; payment += 1) {
       const explore = random.chance(0.05);
       const likelier =
-        model.approval('b', FACTS, FIRST).estimate.mean > model.approval('a', FACTS, FIRST).estimate.mean
-          ? 'b'
-          : 'a';
+        model.approval('b', FACTS, FIRST).mean > model.approval('a', FACTS, FIRST).mean ? 'b' : 'a';
       const provider = explore ? random.pick(['a', 'b']) : likelier;
       model.observe(provider, FACTS, FIRST, random.chance(provider === 'a' ? a : b));
       if (payment >= payments - 2000 && provider === 'b') chosen += 1;

@@ -35,8 +35,10 @@ function candidate(provider: string, sketch: Sketch = {}): RankCandidate {
     borrowsToken: false,
     fees: { fixed: null, basisPoints: bps, crossBorderBasisPoints: 0, brands: new Map() },
     approval: {
-      estimate: { mean, low: Math.max(0, mean - half), high: Math.min(1, mean + half), level: 'bin', n: 400 },
+      mean,
       deviation: half / 1.96,
+      level: 'bin',
+      n: 400,
     },
     health: { processed, unknown, samples },
     lane: {
@@ -333,6 +335,48 @@ describe('probability matching', () => {
     expect(third).toBe(1);
   });
 
+  it.each([0, 0.02, 0.15])('says before the draw how often each is chosen first (floor %s)', (floor) => {
+    const all = [...close, candidate('z', { mean: 0.99, closed: 'breaker_open' })];
+    const { chances } = rankCandidates(input(all, { action: matching(floor) }));
+    expect(chances.reduce((sum, chance) => sum + chance, 0)).toBeCloseTo(1, 12);
+    expect(chances[3]).toBe(0);
+    const shares = drawnShares(all, floor);
+    for (const [place, { provider }] of all.entries()) {
+      const { share = 0, told = 0 } = shares.get(provider) ?? {};
+      expect(Math.abs((chances[place] ?? 0) - share)).toBeLessThan(0.012);
+      if (share > 0) expect(told).toBeCloseTo(chances[place] ?? 0, 12);
+    }
+  });
+
+  it('says it of a split and of a list too', () => {
+    const all = [candidate('a'), candidate('b', { closed: 'draining' }), candidate('c'), candidate('d')];
+    const weights = new Map([
+      ['a', 10],
+      ['b', 60],
+      ['c', 30],
+    ]);
+    const split = action({ strategy: { kind: 'split', weights } });
+    expect(rankCandidates(input(all, { action: split })).chances).toEqual([0.25, 0, 0.75, 0]);
+    const listed = action({ strategy: { kind: 'priority', order: ['b', 'c', 'a'] } });
+    expect(rankCandidates(input(all, { action: listed })).chances).toEqual([0, 0, 1, 0]);
+    expect(rankCandidates(input([])).chances).toEqual([]);
+  });
+
+  it('without a floor, what has no chance stands behind, and its turn has a probability all the same', () => {
+    const far = [0.1, 0.95, 0.12, 0.11].map((mean, at) => candidate(`p${at}`, { mean, half: 1e-9 }));
+    const random = new SeededRandom(SEED);
+    for (let draw = 0; draw < 500; draw += 1) {
+      const over = { action: matching(0), draw: () => random.unit() };
+      const { candidates } = rankCandidates(input(far, over));
+      expect(candidates.map(({ provider }) => provider).toSorted()).toEqual(['p0', 'p1', 'p2', 'p3']);
+      expect(candidates[0]?.provider).toBe('p1');
+      for (const { propensity } of candidates) {
+        expect(propensity).toBeGreaterThan(0);
+        expect(propensity).toBeLessThanOrEqual(1);
+      }
+    }
+  });
+
   it('never puts an unhealthy one, or one that borrows its token, before one that can be used', () => {
     const mixed = [
       candidate('sick', { mean: 0.99, half: 0.2, processed: 0.3 }),
@@ -351,7 +395,7 @@ describe('probability matching', () => {
   it('goes by the file while nothing is known of anybody', () => {
     const unknown = ['a', 'b', 'c'].map((provider): RankCandidate => {
       const { approval, ...rest } = candidate(provider, { half: 0.1 });
-      return { ...rest, approval: { ...approval, estimate: { ...approval.estimate, level: 'prior', n: 0 } } };
+      return { ...rest, approval: { ...approval, level: 'prior', n: 0 } };
     });
     const over = { action: matching(0.2), draw: () => 0.999 };
     const { candidates } = rankCandidates(input(unknown, over));
