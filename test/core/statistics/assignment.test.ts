@@ -6,6 +6,7 @@ import {
   bucketRanges,
   inNamespace,
 } from '../../../src/core/statistics/assignment.ts';
+import { launchDarklyFraction, unleashBucket } from '../../support/other-assignments.ts';
 import { expectClose } from './close-to.ts';
 
 const SEEDED = { seed: 20_261_128, numRuns: 300 };
@@ -188,5 +189,41 @@ describe('a namespace', () => {
     const fraction = assignmentFraction('__checkout', 'order-1', 1) ?? -1;
     expect(inNamespace('order-1', { name: 'checkout', range: [fraction, fraction + 1e-9] })).toBe(true);
     expect(inNamespace('order-1', { name: 'other', range: [fraction, fraction + 1e-9] })).toBe(false);
+  });
+});
+
+describe('beside other tools on the same units', () => {
+  it('their published cases come out', () => {
+    expect(unleashBucket('123', 'gr1')).toBe(73);
+    expect(unleashBucket('999', 'groupX')).toBe(25);
+    const byKey = { key: 'hashKey', salt: 'saltyA' };
+    const cases = [
+      ['userKeyA', 61, 0.098_012],
+      ['userKeyB', 61, 0.144_837_7],
+      ['userKeyC', 61, 0.924_264_1],
+      ['userKeyA', byKey, 0.421_575_9],
+      ['userKeyB', byKey, 0.670_848_5],
+      ['userKeyC', byKey, 0.103_431],
+    ] as const;
+    // Published with seven digits, some of them cut off.
+    for (const [unit, by, fraction] of cases)
+      expect(Math.abs(launchDarklyFraction(unit, by) - fraction)).toBeLessThan(1.5e-7);
+  });
+
+  it.each([
+    ['Unleash', (unit: string) => unleashBucket(unit, 'checkout', 10_000) / 10_000],
+    [
+      'LaunchDarkly',
+      (unit: string) => launchDarklyFraction(unit, { key: 'checkout', salt: 'latam-local-1' }),
+    ],
+  ])('arms are independent of those that %s gives the same customers', (_, other) => {
+    const units = 20_000;
+    let product = 0;
+    for (let number = 0; number < units; number += 1) {
+      const unit = `cust-${number}`;
+      product += (assignmentFraction('latam-local-1', unit, 2) ?? 0) * other(unit) - 0.25;
+    }
+    // The mean of products of two independent uniform draws: its deviation is sqrt(7 / 144 / units) = 0.0016.
+    expect(Math.abs(product / units)).toBeLessThan(0.0064);
   });
 });
