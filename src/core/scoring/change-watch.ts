@@ -1,3 +1,5 @@
+import { logLikelihoodRatio } from '../statistics/change-detector.ts';
+
 /** How a change of an approval rate is noticed. */
 export interface ChangeSettings {
   /** Size of the change that is looked for, as a probability: each entry is looked for in both directions. */
@@ -78,8 +80,7 @@ export class ChangeWatch {
       const isDown = (index & 1) === 0;
       const after = isDown ? Math.max(LOWEST / 2, before - step) : before + Math.min(step, (1 - before) / 2);
       const at = watch * this.#size + index * FIELDS;
-      const ratio = approved ? Math.log(after / before) : Math.log((1 - after) / (1 - before));
-      const sum = (this.#fields[at] ?? 0) + ratio;
+      const sum = (this.#fields[at] ?? 0) + logLikelihoodRatio(approved, before, after);
       if (sum <= 0) {
         this.#fields.fill(0, at, at + FIELDS);
         continue;

@@ -12,6 +12,11 @@ export interface CusumSettings {
 /** False alarms are 2000 outcomes apart or more, on average. */
 export const CUSUM_THRESHOLD = Math.log(2000);
 
+/** What one outcome says for a change of the success probability: ln of its probability after over before. */
+export function logLikelihoodRatio(success: boolean, before: number, after: number): number {
+  return success ? Math.log(after / before) : Math.log((1 - after) / (1 - before));
+}
+
 /**
  * Page's CUSUM for outcomes of yes and no: after each outcome y, the evidence becomes
  * max(0, evidence + y ln(p1/p0) + (1-y) ln((1-p1)/(1-p0))), and reaching the threshold is an alarm. One addition per
@@ -31,8 +36,8 @@ export class BernoulliCusum {
       );
     }
     invariant(before !== after && threshold > 0, `no change can be noticed: ${before} to ${after}`);
-    this.#onSuccess = Math.log(after / before);
-    this.#onFailure = Math.log((1 - after) / (1 - before));
+    this.#onSuccess = logLikelihoodRatio(true, before, after);
+    this.#onFailure = logLikelihoodRatio(false, before, after);
     this.#threshold = threshold;
   }
 
