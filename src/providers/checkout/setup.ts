@@ -13,6 +13,9 @@ export interface CheckoutSetup {
   readonly webhookSecrets: readonly string[];
 }
 
+/** Characters of a webhook's key at least: it is chosen freely in the Dashboard, and all that keeps forged events out. */
+const WEBHOOK_SECRET_MIN = 16;
+
 const DEFAULT_URL = 'https://api.checkout.com';
 
 /**
@@ -41,11 +44,18 @@ export function readCheckoutSetup(contract: ProviderContract): CheckoutSetup {
         'Settings, Channels',
     );
   }
+  const webhookSecrets = webhookSecretsOf(contract);
+  if (webhookSecrets.some((secret) => secret.length < WEBHOOK_SECRET_MIN)) {
+    problems.push(
+      `credentials.webhook_secret is too short to keep forged events out; expected ${WEBHOOK_SECRET_MIN} or more ` +
+        'characters each, without commas or spaces, as the signature key of the workflow in the Dashboard',
+    );
+  }
   if (problems.length > 0) throw new ProviderSetupError(problems);
   return {
     baseUrl: baseUrl ?? DEFAULT_URL,
     authorization: `Bearer ${secretKey}`,
     channel,
-    webhookSecrets: webhookSecretsOf(contract),
+    webhookSecrets,
   };
 }

@@ -51,6 +51,11 @@ describe('the set-up', () => {
       { settings: { ...settings, processing_channel_id: 'geheim' } },
       /processing_channel_id/,
     ],
+    [
+      'a guessable webhook key',
+      { credentials: { ...credentials, webhook_secret: `${WEBHOOK_KEY},geheim` } },
+      /webhook_secret is too short .* expected 16 or more/,
+    ],
     ['a base URL in clear', { baseUrl: 'http://api.checkout.com' }, /in clear/],
   ])('%s is refused, and no secret told', (_what, over, message) => {
     const problem = problemOf(over);
@@ -66,7 +71,9 @@ describe('the set-up', () => {
       webhookSecrets: [WEBHOOK_KEY],
     });
     const of = (webhook_secret: string) => ({ credentials: { secret_key: SECRET_KEY, webhook_secret } });
-    expect(readCheckoutSetup(checkoutContract(of('new,old'))).webhookSecrets).toEqual(['new', 'old']);
+    expect(
+      readCheckoutSetup(checkoutContract(of('newer-key-of-hooks,older-key-of-hooks'))).webhookSecrets,
+    ).toEqual(['newer-key-of-hooks', 'older-key-of-hooks']);
     expect(
       readCheckoutSetup(checkoutContract({ credentials: { secret_key: SECRET_KEY } })).webhookSecrets,
     ).toEqual([]);
