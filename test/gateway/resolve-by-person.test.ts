@@ -5,7 +5,12 @@ import type { Operation } from '../../src/core/operation.ts';
 import type { ProviderSemantics } from '../../src/core/resolution.ts';
 import { changeAuthorization } from '../../src/gateway/change.ts';
 import { type InquiryAnswer, type Journal, JournalError, type StepResult } from '../../src/gateway/ports.ts';
-import { type Resolution, type ResolveCommand, resolveAttempt } from '../../src/gateway/resolve-by-person.ts';
+import {
+  attemptNamed,
+  type Resolution,
+  type ResolveCommand,
+  resolveAttempt,
+} from '../../src/gateway/resolve-by-person.ts';
 import { oneRowJournal, type StubAnswers, stage, stubProvider } from '../support/gateway-stubs.ts';
 import { GatewayWorld, idIn } from '../support/gateway-world.ts';
 import { sampleAttempt, sampleAuthorization, sampleOperation } from '../support/sample-authorization.ts';
@@ -195,7 +200,7 @@ describe('what becomes of the word of a person', () => {
   }
   const { id: attemptId } = sampleAttempt(1, null);
 
-  async function said(piece: Piece = {}) {
+  async function said(piece: Piece = {}, forgotten: string[] = []) {
     const outcomes = (piece.outcomes ?? ['unknown']).map((each) =>
       typeof each === 'string' ? SAMPLE_OUTCOMES[each] : each,
     );
@@ -218,7 +223,19 @@ describe('what becomes of the word of a person', () => {
       evidence: 'ticket 7',
       ...piece.command,
     };
-    const result = await resolveAttempt(command, here.deps);
+    const { sightings } = here.deps;
+    const forget = (id: string): void => {
+      forgotten.push(id);
+      sightings.forget(id);
+    };
+    const watched = new Proxy(sightings, {
+      get: (target, property) => {
+        if (property === 'forget') return forget;
+        const value: unknown = Reflect.get(target, property, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const result = await resolveAttempt(command, { ...here.deps, sightings: watched });
     return {
       ...here,
       result,
@@ -258,9 +275,25 @@ describe('what becomes of the word of a person', () => {
       { outcomes: ['approved'], operations: [{ kind: 'void' }] },
       'not_open',
     ],
+    [
+      'what is being undone, said to stand',
+      {
+        outcomes: ['approved'],
+        operations: [{ kind: 'void' }],
+        command: { resolution: 'approved', providerReference: 'psp_7' },
+      },
+      'not_open',
+    ],
+    [
+      'what is known, named by an id',
+      { outcomes: ['declinedSoft'], command: { providerReference: 'psp_7' } },
+      'not_open',
+    ],
   ])('nothing, of %s', async (_, piece, kind) => {
     const done = await said(piece);
     expect(done.result.kind).toBe(kind);
+    // Nobody is asked about what a person may not say anything about.
+    if (kind === 'not_open') expect([done.asked, done.journalCalls]).toEqual([[], ['find']]);
     expect(done.told.filter(({ what }) => what === 'resolved')).toEqual([]);
     if (piece.results === undefined) expect(done.step).toBeUndefined();
     if (kind === 'not_open') expect(done.result).toEqual({ kind, authorization: done.authorization });
@@ -339,7 +372,32 @@ describe('what becomes of the word of a person', () => {
     const done = await said(piece);
     expect(done.result.kind).toBe('resolved');
     expect(done.step).toMatchObject({ after });
+    // Of what is recorded, the history keeps the id that it is recorded by.
+    const isRecorded = done.authorization.attempts[0]?.outcome?.kind === 'approved';
+    if (isRecorded) expect(done.step?.event.data).toMatchObject({ outcome: { providerReference: 'p1' } });
     expect(done.asked).toEqual([]);
+  });
+
+  it('an id that is looked up, and forgets when the provider was seen without it', async () => {
+    const forgotten: string[] = [];
+    const done = await said({ command: { resolution: 'undone', providerReference: 'psp_7' } }, forgotten);
+    expect(done.result.kind).toBe('resolved');
+    expect(done.journalCalls).toEqual(['find', 'find_reference', 'advance']);
+    expect(forgotten).toEqual([done.authorization.attempts[0]?.id]);
+  });
+
+  it('an approval without any id has none', async () => {
+    const { step } = await said({ command: { resolution: 'approved' } });
+    expect(step?.after.attempts[0]?.outcome).toEqual({
+      kind: 'approved',
+      providerReference: '',
+      networkTransaction: null,
+    });
+  });
+
+  it('of the twelfth attempt is of the twelfth', () => {
+    expect(attemptNamed('att_bcdf_12')).toEqual({ authorizationId: 'auth_bcdf', number: 12 });
+    expect(attemptNamed('att_bcdf_123')).toBe(null);
   });
 
   const named: Piece = { command: { resolution: 'approved', providerReference: 'p1' } };

@@ -31,7 +31,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'src/gateway/operation-calls.ts': ['test/gateway/operation-calls.test.ts'],
   'src/gateway/operate.ts': ['test/gateway/operate-steps.test.ts'],
   'src/gateway/recover.ts': ['test/gateway/recover.test.ts'],
-  'src/gateway/notices.ts': ['test/gateway/notices.test.ts'],
+  'src/gateway/notices.ts': ['test/gateway/notices.test.ts', 'test/gateway/notice-hints.test.ts'],
   'src/gateway/resolve-by-person.ts': ['test/gateway/resolve-by-person.test.ts'],
   'src/gateway/resolve-operation-by-person.ts': ['test/gateway/resolve-operation-by-person.test.ts'],
   'src/events/sign-event.ts': ['test/events/sign-event.test.ts'],
