@@ -6,7 +6,7 @@ import type { CredentialSources } from './credentials.ts';
 import { FolderWatch } from './folder-watch.ts';
 import { type LoadedSet, moneyLeftBehind, openMoneyErrors } from './open-money.ts';
 import type { RulesetError } from './ruleset-error.ts';
-import { readRulesetFolder } from './ruleset-folder.ts';
+import { type FolderReading, readRulesetFolder } from './ruleset-folder.ts';
 import { validateRulesetFiles } from './validate-ruleset-files.ts';
 
 /** `auto`: a good folder is in force at once. `manual`: it is registered, and in force once somebody activates it. */
@@ -198,8 +198,10 @@ export class RulesetStore implements Rulesets {
   #dealtWith: string | null = null;
   /** Gone over to, without an answer whether money stands at what went. */
   #unproven: { readonly before: LoadedSet; readonly active: ActiveRuleset } | null = null;
+  /** What reads or moves the pointer, one after the other. */
   #running: Promise<unknown> = Promise.resolve();
-  #reloading: Promise<void> | null = null;
+  #looks: Promise<void> = Promise.resolve();
+  #waitingLook: Promise<void> | null = null;
   #closed = false;
 
   /** @param isFollowed whether `active` is the activation by which the set is current */
@@ -242,16 +244,20 @@ export class RulesetStore implements Rulesets {
   }
 
   /**
-   * Looks at pointer and folder now. Looks and releases run one after the other; a call while a look waits joins it. Never
-   * rejects: what goes wrong is in `status()` and goes to `onRejected`.
+   * Looks at pointer and folder now. Looks run one after the other; a call while one waits joins it. Never rejects: what
+   * goes wrong is in `status()` and goes to `onRejected`.
    */
   reload(): Promise<void> {
-    if (this.#reloading !== null) return this.#reloading;
-    const next = this.#inTurn(async () => {
-      this.#reloading = null;
-      if (!this.#closed) await this.#look();
+    if (this.#waitingLook !== null) return this.#waitingLook;
+    const next = this.#looks.then(async () => {
+      this.#waitingLook = null;
+      if (this.#closed) return;
+      // Not in turn: a folder that does not answer must not keep anybody from rolling back.
+      const folder = await readRulesetFolder(this.#options.folder);
+      if (!this.#closed) await this.#inTurn(() => this.#look(folder));
     });
-    this.#reloading = next;
+    this.#waitingLook = next;
+    this.#looks = next;
     return next;
   }
 
@@ -272,6 +278,7 @@ export class RulesetStore implements Rulesets {
   async close(): Promise<void> {
     this.#closed = true;
     this.#watch.close();
+    await this.#looks;
     await this.#running;
   }
 
@@ -281,11 +288,11 @@ export class RulesetStore implements Rulesets {
     return next;
   }
 
-  async #look(): Promise<void> {
+  async #look(folder: FolderReading): Promise<void> {
     try {
       await this.#prove();
       await this.#follow();
-      await this.#lookAtFolder();
+      await this.#lookAtFolder(folder);
     } catch (error) {
       // The journal or an observer failed: the set in force stays, and the next look tries again.
       this.#reject([notActivated(error)]);
@@ -319,8 +326,7 @@ export class RulesetStore implements Rulesets {
     if (cut.length > 0) this.#reject(cut);
   }
 
-  async #lookAtFolder(): Promise<void> {
-    const folder = await readRulesetFolder(this.#options.folder);
+  async #lookAtFolder(folder: FolderReading): Promise<void> {
     if (folder.kind === 'refused') {
       this.#folder = null;
       return this.#reject(folder.errors);

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -446,6 +448,23 @@ describe('a release', () => {
     expect(result).toMatchObject({ kind: 'refused', errors: [{ file: 'providers.yaml', line: 2 }] });
     expect(JSON.stringify(result)).not.toMatch(/OLD_KEY|sk_test/);
     expect(process.version).toBe(2);
+  });
+
+  it('does not wait for a folder that does not answer', async () => {
+    const process = await auto(A, B);
+    const path = join(process.folder, 'rules.yaml');
+    rmSync(path);
+    // Whoever reads it waits until somebody writes.
+    execFileSync('mkfifo', [path]);
+    const look = process.store.reload();
+    const pipe = await openFile(path, 'w');
+    expect(await process.rollBack()).toMatchObject({ kind: 'active', active: { version: 1 } });
+    expect(process.version).toBe(1);
+    rmSync(path);
+    process.write(B);
+    await pipe.close();
+    await look;
+    expect([process.version, process.waiting]).toEqual([1, 'rolled_back']);
   });
 
   it('whose confirmation was lost is found in force by its repeat', async () => {
