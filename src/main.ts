@@ -16,10 +16,19 @@ import {
   missingText,
   PLACEHOLDER,
 } from './config/missing-credentials.ts';
+import type { LoadedSet } from './config/open-money.ts';
+import { providerPlaces } from './config/provider-places.ts';
 import { retentionProblem } from './config/retention.ts';
-import { formatRulesetError } from './config/ruleset-error.ts';
+import { formatRulesetError, type RulesetError } from './config/ruleset-error.ts';
 import { readRulesetFolder } from './config/ruleset-folder.ts';
-import { openRulesetStore, type RulesetStore } from './config/ruleset-store.ts';
+import {
+  openRulesetStore,
+  type RulesetStatus,
+  type RulesetStore,
+  type RulesetStoreOptions,
+  type WaitingFolder,
+} from './config/ruleset-store.ts';
+import { RulesetTrain } from './config/ruleset-train.ts';
 import { loadSchemeRules } from './config/scheme-limits.ts';
 import { validateRulesetFiles } from './config/validate-ruleset-files.ts';
 import type { BinImportResult } from './core/cards/bin-import.ts';
@@ -33,7 +42,7 @@ import type { SchemeRules } from './core/scheme/scheme-rules.ts';
 import { renderAuthorization } from './edge/answer.ts';
 import { createApp } from './edge/app.ts';
 import { renderDecision } from './edge/decision-answer.ts';
-import type { ProviderSnapshot } from './edge/edge-deps.ts';
+import type { EdgeDeps, ProviderSnapshot } from './edge/edge-deps.ts';
 import { renderEvent } from './edge/event-answer.ts';
 import { renderOperation } from './edge/operation-answer.ts';
 import { type EdgeServer, SERVER_DEFAULTS, startServer } from './edge/server.ts';
@@ -56,7 +65,7 @@ import { SlidingRetryBudget } from './guards/sliding-retry-budget.ts';
 import { systemClock } from './guards/system-clock.ts';
 import { systemRandomness } from './guards/system-randomness.ts';
 import { ProviderSetupError } from './providers/provider-setup-error.ts';
-import { ProviderRegistry } from './providers/registry.ts';
+import { ProviderRegistry, type RegistryDeps } from './providers/registry.ts';
 import { type SandboxChild, startSandboxChild } from './providers/sandbox/sandbox-child.ts';
 import { setupProblems } from './providers/setup-problems.ts';
 import { createTransport } from './providers/transport.ts';
@@ -110,6 +119,7 @@ interface Parts {
   readonly learnerFile: LearnerFile;
   readonly lanes: Lanes;
   readonly rules: RulesetStore;
+  readonly releases: RulesetTrain;
   readonly arms: LiveArms;
   readonly observer: Observer;
   readonly endpoints: EventEndpoints;
@@ -169,11 +179,12 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const endpoints = openEndpoints(settings, keys, log, observer);
   const journal = await openWorkerJournal({ directory: settings.dataDir });
   const sandbox: { child: SandboxChild | null } = { child: null };
-  const registry = new ProviderRegistry({
+  const adapterDeps = {
     clock,
     declineTables: () => declineTables,
-    sandboxUrl: (id) => sandbox.child?.providers.get(id) ?? null,
-  });
+    sandboxUrl: (id: string) => sandbox.child?.providers.get(id) ?? null,
+  };
+  const registry = new ProviderRegistry(adapterDeps);
   const lanes = new Lanes(new Map(), {
     clock,
     onTransition: ({ provider, brand, from, to }) => {
@@ -182,18 +193,8 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     },
   });
   lanes.setOverrides(await journal.listOverrides());
-  const prepare = async (ruleset: Ruleset) => {
-    sandbox.child = await startSandboxIfNeeded(ruleset, settings, log);
-  };
-  const activate = (ruleset: Ruleset) => {
-    if (settings.production && [...ruleset.providers.values()].some(({ adapter }) => adapter === 'sandbox')) {
-      throw new StartError('sandbox providers are refused with NODE_ENV=production: configure real ones');
-    }
-    registry.load(ruleset);
-    lanes.update(ruleset.providers);
-    metrics.rulesetActivated(ruleset.version);
-  };
-  const rules = await openRules(settings, journal, log, { prepare, activate }, metrics, declineTables);
+  const steps = rulesetSteps(settings, log, sandbox, { registry, lanes, adapterDeps });
+  const { rules, releases } = await openRules(settings, journal, log, steps, metrics, declineTables);
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
   const learnerFile = await openLearnerFile(settings, learner, log);
@@ -215,6 +216,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     learnerFile,
     lanes,
     rules,
+    releases,
     arms,
     observer,
     endpoints,
@@ -223,6 +225,31 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     cardKey: createCardKey(await journal.secret()),
   };
 }
+
+/** How a process goes over to a ruleset, and what keeps it from that. */
+function rulesetSteps(
+  settings: Settings,
+  log: Log,
+  sandbox: { child: SandboxChild | null },
+  parts: Pick<Parts, 'registry' | 'lanes'> & { readonly adapterDeps: RegistryDeps },
+): RulesetSteps {
+  const { registry, lanes, adapterDeps } = parts;
+  return {
+    async prepare(ruleset) {
+      sandbox.child = await startSandboxIfNeeded(ruleset, settings, log);
+    },
+    apply({ providers }) {
+      if (settings.production && [...providers.values()].some(({ adapter }) => adapter === 'sandbox')) {
+        throw new StartError('sandbox providers are refused with NODE_ENV=production: configure real ones');
+      }
+      registry.load({ providers });
+      lanes.update(providers);
+    },
+    check: (set) => usageErrors(set, settings, adapterDeps),
+  };
+}
+
+type RulesetSteps = Required<Pick<RulesetStoreOptions, 'prepare' | 'apply' | 'check'>>;
 
 /** Takes up what was learned before. */
 async function openLearnerFile(settings: Settings, learner: OutcomeLearner, log: Log): Promise<LearnerFile> {
@@ -398,6 +425,8 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
       results: (id) => gateway.experimentResults(id),
       setArm: (command) => gateway.setArm(command),
     },
+    rulesets: parts.releases,
+    rulesetReleased: releaseReporter(parts.log),
     async setOverride(override) {
       await journal.saveOverride(override);
       lanes.setOverrides(await journal.listOverrides());
@@ -437,6 +466,16 @@ function retentionOf({ retentionDays }: Settings): number | null {
 function faultReporter(log: Log) {
   return (fault: { readonly traceId: string; readonly route: string; readonly error: unknown }) =>
     log.fault('fault', fault.error, { trace_id: fault.traceId, route: fault.route });
+}
+
+function releaseReporter(log: Log): EdgeDeps['rulesetReleased'] {
+  return ({ command, result, traceId }) => {
+    const { version, expectedActive: expected_active, author, reason } = command;
+    const asked = { asked: version, expected_active, author, reason, trace_id: traceId };
+    if (result.kind === 'active') {
+      log.info('ruleset_release', { ...asked, ruleset: result.active.version, changed: result.changed });
+    } else log.warn('ruleset_release_refused', { ...asked, result: result.kind });
+  };
 }
 
 /** A table of the operator's that is read only in part is used, and the rest is told. */
@@ -505,39 +544,28 @@ async function openRules(
   settings: Settings,
   journal: Journal,
   log: Log,
-  steps: {
-    readonly prepare: (ruleset: Ruleset) => Promise<void>;
-    readonly activate: (ruleset: Ruleset) => void;
-  },
+  steps: RulesetSteps,
   metrics: Metrics,
   declineTables: DeclineTables,
-): Promise<RulesetStore> {
+): Promise<Pick<Parts, 'rules' | 'releases'>> {
+  const sources = { folder: settings.rulesDir, credentials: credentialSources() };
   const opening = await openRulesetStore({
-    folder: settings.rulesDir,
-    credentials: credentialSources(),
+    ...steps,
+    ...sources,
     clock,
-    register: (contentHash, files) => journal.registerRuleset(contentHash, files, clock.wallMs()),
-    hasOpenMoney: (provider) => journal.hasOpenMoney(provider),
-    lastGood: () => journal.newestRuleset(),
-    prepare: steps.prepare,
-    onActivated(ruleset, previous) {
-      steps.activate(ruleset);
+    activation: settings.rulesActivation,
+    journal,
+    onActivated(ruleset, previous, { cause, author, reason }) {
+      metrics.rulesetActivated(ruleset.version, previous === null ? null : cause);
       for (const [provider, contract] of ruleset.providers) {
         const refused = eventsRefused(contract);
         if (refused !== null) log.warn('webhooks_not_configured', { provider, ...refused });
       }
       for (const note of notesOf(ruleset, previous)) log.warn('experiment_note', { note });
-      log.info('ruleset_activated', { ruleset: ruleset.version, previous: previous?.version ?? null });
+      const versions = { ruleset: ruleset.version, previous: previous?.version ?? null };
+      log.info('ruleset_activated', { ...versions, cause, author, reason });
     },
-    onLeftBehind(providers) {
-      log.warn('money_left_behind', {
-        providers: providers.join(','),
-        problem:
-          `the journal of ${settings.dataDir} holds authorizations of the sandbox or of test accounts that are gone from ` +
-          'providers.yaml: they can no longer be captured, refunded, voided or found out',
-        remedy: 'begin real providers with a new DATA_DIR; or put the folder of rules back as it was',
-      });
-    },
+    onLeftBehind: (providers) => log.warn('money_left_behind', leftBehind(providers, settings)),
     onRejected(errors) {
       metrics.rulesetRejected();
       for (const error of errors) log.error('ruleset_refused', { problem: formatRulesetError(error) });
@@ -546,11 +574,82 @@ async function openRules(
       metrics.rulesetTakenBack();
       log.info('ruleset_taken_back');
     },
+    onWaiting(waiting) {
+      metrics.rulesetWaiting(waiting);
+      if (waiting === null) return log.info('ruleset_waits_no_longer');
+      const { kind, contentHash: content_hash } = waiting;
+      const version = waiting.kind === 'candidate' ? waiting.version : null;
+      log.warn('ruleset_waits', { kind, ruleset: version, content_hash, why: WHY_WAITING[kind] });
+    },
+    onBehind(behind) {
+      metrics.rulesetBehind(behind !== null);
+      for (const error of behind?.errors ?? []) {
+        const problem = formatRulesetError(error);
+        log.error('ruleset_not_followed', { ruleset: behind?.version ?? null, problem });
+      }
+    },
   });
-  if (opening.kind === 'refused') {
+  if (opening.kind === 'opened') {
+    const { store } = opening;
+    return { rules: store, releases: new RulesetTrain({ ...sources, store, journal, check: steps.check }) };
+  }
+  if (opening.version === null) {
     throw rulesRefused(settings, opening.errors, await alsoMissing(settings, declineTables));
   }
-  return opening.store;
+  const lines = opening.errors.map((error) => `  ${formatRulesetError(error)}`);
+  throw new StartError(
+    `ruleset ${opening.version} is in force by the journal of ${settings.dataDir}, and is refused by this version or for ` +
+      `want of its secrets:\n${lines.join('\n')}\nGive it its secrets back; or start once with RULES_ACTIVATION=auto and ` +
+      'other good content in the rules folder, which then comes into force.',
+  );
+}
+
+/** Why a good folder is not in force, and what to do about it. */
+const WHY_WAITING: Readonly<Record<WaitingFolder['kind'], string>> = {
+  candidate: 'with RULES_ACTIVATION=manual it is in force once somebody activates it',
+  rolled_back: 'somebody went back from this content: it is not followed before the folder changes',
+  superseded: "another process's folder came into force after it",
+};
+
+function leftBehind(providers: readonly string[], { dataDir }: Settings) {
+  return {
+    providers: providers.join(','),
+    problem:
+      `the journal of ${dataDir} holds authorizations of the sandbox or of test accounts that are gone from ` +
+      'providers.yaml: they can no longer be captured, refunded, voided or found out',
+    remedy: 'begin real providers with a new DATA_DIR; or put the folder of rules back as it was',
+  };
+}
+
+/** What keeps this process from going by a good ruleset: an environment that forbids it, accounts that cannot be built. */
+function usageErrors(
+  { ruleset, files }: LoadedSet,
+  { production }: Settings,
+  deps: RegistryDeps,
+): readonly RulesetError[] {
+  const whereIs = providerPlaces(files['providers.yaml'] ?? '');
+  const forbidden = [...ruleset.providers.values()].filter(
+    ({ adapter }) => production && adapter === 'sandbox',
+  );
+  const missing = missingCredentials(ruleset);
+  return [
+    ...forbidden.map(({ id }) =>
+      whereIs(id, 'adapter', {
+        what: `"${id}" is a sandbox provider, with NODE_ENV=production`,
+        expected: 'real providers',
+        remedy: 'configure real ones',
+      }),
+    ),
+    ...setupProblems(ruleset, deps)
+      .filter(({ provider, problem }) => !isAboutMissing(problem, missing.get(provider)))
+      .map(({ provider, problem }) =>
+        whereIs(provider, 'adapter', {
+          what: problem,
+          expected: 'a provider that can be built',
+          remedy: 'correct or remove it',
+        }),
+      ),
+  ];
 }
 
 function notesOf({ experiments }: Ruleset, previous: Ruleset | null): readonly string[] {
@@ -608,19 +707,39 @@ async function readiness({ journal, journalWatch, rules }: Parts, draining: bool
     detail: {
       journal: writable ? (failing ?? 'writable') : 'not writable: nothing is sent until it is',
       draining,
-      ruleset: {
-        version: status.version,
-        content_hash: status.contentHash,
-        loaded_at: new Date(status.loadedAtMs).toISOString(),
-        rejected:
-          status.rejected === null
-            ? null
-            : {
-                at: new Date(status.rejected.atMs).toISOString(),
-                errors: status.rejected.errors.map(formatRulesetError),
-              },
-      },
+      ruleset: shownStatus(status),
     },
+  };
+}
+
+/** Which ruleset this process goes by, and what stands beside it. Needs no key: names nobody. */
+function shownStatus({ version, contentHash, loadedAtMs, ...status }: RulesetStatus) {
+  const { activation, active, rejected, waiting, behind } = status;
+  return {
+    version,
+    content_hash: contentHash,
+    loaded_at: new Date(loadedAtMs).toISOString(),
+    activation,
+    cause: active.cause,
+    active_since: new Date(active.atMs).toISOString(),
+    rejected:
+      rejected === null
+        ? null
+        : {
+            at: new Date(rejected.atMs).toISOString(),
+            errors: rejected.errors.map(formatRulesetError),
+          },
+    waiting:
+      waiting === null
+        ? null
+        : {
+            kind: waiting.kind,
+            content_hash: waiting.contentHash,
+            version: waiting.kind === 'candidate' ? waiting.version : null,
+            why: WHY_WAITING[waiting.kind],
+          },
+    behind:
+      behind === null ? null : { version: behind.version, errors: behind.errors.map(formatRulesetError) },
   };
 }
 

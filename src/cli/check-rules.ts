@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRecord, itemsOf } from '../config/check-shape.ts';
 import { readSecretFile } from '../config/credentials.ts';
 import { loadDeclineTables } from '../config/decline-tables.ts';
 import {
@@ -9,12 +8,11 @@ import {
   missingText,
   PLACEHOLDER,
 } from '../config/missing-credentials.ts';
+import { providerPlaces, type WhereIs } from '../config/provider-places.ts';
 import { formatRulesetError, type RulesetError } from '../config/ruleset-error.ts';
 import { readRulesetFolder } from '../config/ruleset-folder.ts';
-import { PROVIDERS_MAX } from '../config/ruleset-schemas.ts';
 import { loadSchemeRules } from '../config/scheme-limits.ts';
 import { validateRulesetFiles } from '../config/validate-ruleset-files.ts';
-import { readYamlFile } from '../config/yaml-file.ts';
 import type { DeclineTables } from '../core/declines/decline-tables.ts';
 import { eventsRefused } from '../core/rules/account-names.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
@@ -89,24 +87,6 @@ async function findingsIn(folder: string): Promise<Findings> {
 }
 
 type Providers = Ruleset['providers'];
-/** Puts something at a member of a provider. */
-type WhereIs = (provider: string, member: string, words: Words) => RulesetError;
-type Words = Pick<RulesetError, 'what' | 'expected' | 'remedy'>;
-
-function providerPlaces(text: string): WhereIs {
-  const yaml = readYamlFile('providers.yaml', text);
-  if (yaml.kind === 'refused') return (_provider, _member, words) => nowhere(words);
-  const ids = itemsOf(yaml.file.value, 'providers', PROVIDERS_MAX).map((item) =>
-    isRecord(item) ? item['id'] : null,
-  );
-  return (provider, member, words) =>
-    yaml.file.locate({ path: ['providers', ids.indexOf(provider), member], ...words });
-}
-
-function nowhere(words: Words): RulesetError {
-  return { file: 'providers.yaml', line: 1, column: 1, ...words };
-}
-
 /** Providers that no account can be built for, but for secrets that are not there. */
 function setupErrors(providers: Providers, whereIs: WhereIs, tables: DeclineTables): readonly RulesetError[] {
   const missing = missingCredentials({ providers });

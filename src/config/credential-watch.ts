@@ -85,7 +85,8 @@ export class CredentialWatch {
 
 type References = ReadonlyMap<string, Readonly<Record<string, string>>>;
 
-function referencesIn(text: string): References {
+/** References to secrets by account and name, in the text of `providers.yaml`; none in one that has not its shape. */
+export function referencesIn(text: string): References {
   const reading = readYamlFile('providers.yaml', text);
   const shape = reading.kind === 'read' ? checkShape(providersFileSchema, reading.file.value) : null;
   if (shape?.kind !== 'good') return new Map();

@@ -21,6 +21,8 @@ export interface Settings {
   readonly drainTimeoutMs: number;
   readonly logLevel: LogLevel;
   readonly binTables: readonly string[];
+  /** Whether a good rules folder is in force at once, or once somebody activates it. */
+  readonly rulesActivation: 'auto' | 'manual';
   /** Delays before the first, second … inquiry about an unknown outcome, milliseconds; afterwards daily. */
   readonly resolverSchedule: readonly number[];
   /** Days after which settled authorizations are purged; null: never. */
@@ -55,6 +57,7 @@ const schema = z.object({
     .default('127.0.0.1'),
   DATA_DIR: path.default('./data'),
   RULES_DIR: path.default('./routing-rules'),
+  RULES_ACTIVATION: z.enum(['auto', 'manual'], 'auto | manual').default('auto'),
   SANDBOX: z.enum(['on', 'off'], 'on | off').optional(),
   SANDBOX_PORT: port.default(8090),
   API_KEYS_FILE: path.optional(),
@@ -88,11 +91,8 @@ const schema = z.object({
 const NOT_AVAILABLE: Readonly<Record<string, string>> = {
   DATABASE_URL: 'the journal is the SQLite file in DATA_DIR',
   REDIS_URL: 'shared state is kept in the process',
-  RULES_ACTIVATION: 'a good folder is activated at once',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'there are no traces',
 };
-/** Values of those variables that ask for what this version does anyway. */
-const AVAILABLE_VALUES: Readonly<Record<string, string>> = { RULES_ACTIVATION: 'auto' };
 
 const SECRETS: ReadonlySet<string> = new Set(['DEV_API_KEY', 'DATABASE_URL', 'REDIS_URL']);
 
@@ -108,7 +108,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
 } {
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value));
   const errors = Object.entries(NOT_AVAILABLE)
-    .filter(([name]) => given[name] !== undefined && given[name] !== AVAILABLE_VALUES[name])
+    .filter(([name]) => given[name] !== undefined)
     .map(([name, instead]) => `${name}${shown(name, given)}: not available in this version: ${instead}`);
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
@@ -132,6 +132,7 @@ function settingsOf(values: z.infer<typeof schema>): Settings {
     host: values.HOST,
     dataDir: values.DATA_DIR,
     rulesDir: values.RULES_DIR,
+    rulesActivation: values.RULES_ACTIVATION,
     sandbox: values.SANDBOX ?? null,
     sandboxPort: values.SANDBOX_PORT,
     apiKeysFile: values.API_KEYS_FILE ?? null,

@@ -49,7 +49,7 @@ export function readProviders(
     }
     contracts.set(provider.id, contractOf(provider, readCredentials(provider, index, credentials, problems)));
   }
-  problems.push(...mixtureProblems(raw, contracts));
+  problems.push(...mixtureProblems(raw, contracts, credentials.placeholder));
   return contracts;
 }
 
@@ -77,12 +77,20 @@ function brandFees({ brands, ...others }: RawFees): ReadonlyMap<CardBrand, Fees>
   );
 }
 
-/** Accounts at test systems among live ones: an approval without money would pass for a real one. */
+/**
+ * Accounts at test systems among live ones: an approval without money would pass for a real one.
+ * @param placeholder stands for secrets that are not there: what such an account is cannot be told
+ */
 function mixtureProblems(
   raw: readonly (RawProvider | null)[],
   contracts: ReadonlyMap<string, ProviderContract>,
+  placeholder: string | undefined,
 ): readonly RuleProblem[] {
-  const real = [...contracts.values()].filter(({ adapter }) => adapter !== 'sandbox');
+  const real = [...contracts.values()].filter(
+    ({ adapter, credentials }) =>
+      adapter !== 'sandbox' &&
+      (placeholder === undefined || !Object.values(credentials).includes(placeholder)),
+  );
   if (!real.some(({ live }) => live)) return [];
   return real
     .filter(({ live }) => !live)

@@ -1,41 +1,50 @@
-import { type FSWatcher, watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { invariant } from '../core/invariant.ts';
-import type { ProviderContract, Ruleset } from '../core/rules/ruleset.ts';
-import type { Clock, Rulesets } from '../gateway/ports.ts';
+import type { Ruleset } from '../core/rules/ruleset.ts';
+import type { ActiveRuleset, Clock, Journal, NewActivation, Rulesets } from '../gateway/ports.ts';
+import type { ReleaseCommand, ReleaseResult } from '../gateway/ruleset-release.ts';
 import type { CredentialSources } from './credentials.ts';
+import { FolderWatch } from './folder-watch.ts';
+import { type LoadedSet, moneyLeftBehind, openMoneyErrors } from './open-money.ts';
 import type { RulesetError } from './ruleset-error.ts';
-import { readRulesetFolder } from './ruleset-folder.ts';
+import { type FolderReading, readRulesetFolder } from './ruleset-folder.ts';
 import { validateRulesetFiles } from './validate-ruleset-files.ts';
-import { readYamlFile } from './yaml-file.ts';
+
+/** `auto`: a good folder is in force at once. `manual`: it is registered, and in force once somebody activates it. */
+export type ActivationMode = 'auto' | 'manual';
 
 export interface RulesetStoreOptions {
   readonly folder: string;
   readonly credentials: CredentialSources;
   readonly clock: Clock;
-  /** Gives the content its number in the journal. A set becomes current only after this. */
-  readonly register: (contentHash: string, files: Readonly<Record<string, string>>) => Promise<number>;
-  /** Whether a provider has money that is open or can be refunded. */
-  readonly hasOpenMoney: (provider: string) => Promise<boolean>;
-  /** The content that was in force last, in this process or an earlier one; null before the first. */
-  readonly lastGood?: () => Promise<{
-    readonly number: number;
-    readonly files: Readonly<Record<string, string>>;
-  } | null>;
+  /** `auto` when left out. */
+  readonly activation?: ActivationMode;
+  /** Keeps the contents, and the pointer to the one in force. */
+  readonly journal: Pick<
+    Journal,
+    'registerRuleset' | 'findRuleset' | 'activeRuleset' | 'activateRuleset' | 'hasOpenMoney'
+  >;
   /** Makes ready what the first set needs, before it becomes current; what it rejects with ends the opening. */
   readonly prepare?: (ruleset: Ruleset) => Promise<void>;
-  /** Called just before a set becomes current; when it throws, the set does not. */
-  readonly onActivated?: (ruleset: Ruleset, previous: Ruleset | null) => void;
+  /** What else keeps this process from going over to a set, such as accounts that cannot be built. */
+  readonly check?: (set: LoadedSet) => readonly RulesetError[];
+  /** Has the process go by a set; when it throws, the set does not become current. */
+  readonly apply?: (ruleset: Ruleset) => void;
+  /** Called when a set has become current. */
+  readonly onActivated?: (ruleset: Ruleset, previous: Ruleset | null, activation: ActiveRuleset) => void;
   /**
    * Called when a set leaves the sandbox or test accounts behind, with those of its providers that hold money of theirs:
    * nothing can be captured, refunded or asked about there any more.
    */
   readonly onLeftBehind?: (providers: readonly string[]) => void;
-  /** Called once for each different refusal; the last good set stays. */
+  /** Called once for each different refusal of the folder; the set in force stays. */
   readonly onRejected?: (errors: readonly RulesetError[]) => void;
-  /** Called when a refused edit was taken back: the folder holds the set in force again. */
+  /** Called when the folder is not refused any more. */
   readonly onTakenBack?: () => void;
-  /** Time between looks at the folder when nothing is notified, milliseconds; 10000 when left out. */
+  /** Called when a good folder begins to wait, waits for another reason, or waits no longer. */
+  readonly onWaiting?: (waiting: WaitingFolder | null) => void;
+  /** Called when this process cannot go by the version in force, and when it can again (null). */
+  readonly onBehind?: (behind: RulesetStatus['behind']) => void;
+  /** Time between looks at folder and pointer when nothing is notified, milliseconds; 10000 when left out. */
   readonly pollMs?: number;
   /**
    * Time from a notice to the reload, milliseconds, so that several files count as one edit; 100 when left
@@ -44,293 +53,494 @@ export interface RulesetStoreOptions {
   readonly debounceMs?: number;
 }
 
+/** Why the content of a good folder is not in force. */
+export type WaitingFolder =
+  /** Registered; to be activated by a person. */
+  | { readonly kind: 'candidate'; readonly contentHash: string; readonly version: number }
+  /** A person has gone away from it: it is not followed before it changes. */
+  | { readonly kind: 'rolled_back'; readonly contentHash: string }
+  /** It was in force or looked at before, and another process's folder came after it. */
+  | { readonly kind: 'superseded'; readonly contentHash: string };
+
 /** For `/readyz` and operators. */
 export interface RulesetStatus {
   readonly version: number;
   readonly contentHash: string;
   /** Wall clock, milliseconds since 1970. */
   readonly loadedAtMs: number;
+  readonly activation: ActivationMode;
+  /** The pointer, as it was read last. */
+  readonly active: ActiveRuleset;
   /** The newest content of the folder, when it is not in force because of these errors. */
   readonly rejected: { readonly atMs: number; readonly errors: readonly RulesetError[] } | null;
+  readonly waiting: WaitingFolder | null;
+  /** The version in force, when this process goes by another because of these errors. */
+  readonly behind: { readonly version: number; readonly errors: readonly RulesetError[] } | null;
 }
 
 export type RulesetStoreOpening =
   | { readonly kind: 'opened'; readonly store: RulesetStore }
-  | { readonly kind: 'refused'; readonly errors: readonly RulesetError[] };
+  | {
+      readonly kind: 'refused';
+      /** The registered version that is refused; null: the folder. */
+      readonly version: number | null;
+      readonly errors: readonly RulesetError[];
+    };
+
+const FOLDER_MOVE = { cause: 'folder', author: 'folder', reason: 'the folder holds it' } as const;
 
 /**
- * Loads the folder and begins to watch it. A folder that is bad, or that drops a provider with money, does not keep a
- * process from starting that has run before: the set that was in force last is taken, and the refusal told.
+ * Takes up the set in force and begins to watch the folder. In `auto` mode a good folder comes into force at once, unless a
+ * person has gone away from its content; an empty journal starts with the folder in both. A folder that is bad, or that
+ * drops a provider with money, does not keep a process from starting that has run before.
  * @returns what is wrong, when there is no good set to start with
- * @throws what `register`, `lastGood`, `hasOpenMoney`, `prepare` or `onActivated` throw or reject with
+ * @throws what the journal, `prepare`, `apply` or `onActivated` throw or reject with
  */
 export async function openRulesetStore(options: RulesetStoreOptions): Promise<RulesetStoreOpening> {
-  const before = await lastGoodSet(options);
-  const reading = await readFolder(options, before);
-  if (reading.kind === 'refused' && before === null) return reading;
-  const refused = reading.kind === 'refused' ? reading.errors : null;
-  const first = reading.kind === 'good' ? await numbered(reading.set, options) : before;
-  invariant(first !== null, 'a refused folder without a set before was answered above');
-  await options.prepare?.(first.ruleset);
-  options.onActivated?.(first.ruleset, null);
-  if (before !== null) await tellLeftBehind(before, first, options);
-  const store = new RulesetStore(options, first);
-  if (refused !== null) store.refuse(refused);
+  const active = await options.journal.activeRuleset();
+  const before = active === null ? null : await loadVersion(active.version, options);
+  const choice = await chooseFirst(active, before, options);
+  if (choice.kind === 'refused') return choice;
+  const { set, isNew } = choice;
+  await options.prepare?.(set.ruleset);
+  // Nobody is served yet: what cannot be applied must not have moved the pointer.
+  options.apply?.(set.ruleset);
+  let now = active;
+  let isMine = true;
+  if (isNew) {
+    const expected = active?.sequence ?? null;
+    const { version } = set.ruleset;
+    const move = { ...FOLDER_MOVE, version, atMs: options.clock.wallMs(), expected };
+    const moved = await options.journal.activateRuleset(move);
+    now = moved.active;
+    isMine = moved.kind === 'activated';
+  }
+  invariant(now !== null, 'after an activation there is one');
+  // Where another process was quicker, the first look goes over to its choice.
+  if (now.version === set.ruleset.version) options.onActivated?.(set.ruleset, null, now);
+  if (before?.kind === 'good') await tellLeftBehind(before.set, set, options);
+  const store = new RulesetStore(options, set, now, isMine);
+  await store.reload();
   await store.watch();
   return { kind: 'opened', store };
 }
 
-/** A ruleset with the files that it was read from. */
-interface LoadedSet {
-  readonly ruleset: Ruleset;
-  readonly files: Readonly<Record<string, string>>;
-}
-
-type FolderSet =
+type LoadedVersion =
   | { readonly kind: 'good'; readonly set: LoadedSet }
-  /** The very content of the set before: nothing to check or to do. */
-  | { readonly kind: 'unchanged' }
   | { readonly kind: 'refused'; readonly errors: readonly RulesetError[] };
 
-/** The set that was in force last, as this version and these secrets read it; null when they refuse it. */
-async function lastGoodSet(options: RulesetStoreOptions): Promise<LoadedSet | null> {
-  const last = (await options.lastGood?.()) ?? null;
-  if (last === null) return null;
-  const reading = validateRulesetFiles(last.files, options.credentials);
-  if (reading.kind === 'refused') return null;
-  return { ruleset: { ...reading.ruleset, version: last.number }, files: last.files };
-}
-
-/** Reads and checks the folder, also against the money of the set that is or was in force. */
-async function readFolder(options: RulesetStoreOptions, before: LoadedSet | null): Promise<FolderSet> {
-  const folder = await readRulesetFolder(options.folder);
-  if (folder.kind === 'refused') return folder;
-  // Asked first: every look at the folder comes by here, and nearly all find what they know.
-  if (folder.contentHash === before?.ruleset.contentHash) return { kind: 'unchanged' };
-  const reading = validateRulesetFiles(folder.files, options.credentials);
+/** A registered version, as this version of the program and these secrets read it; null when it is not registered. */
+async function loadVersion(version: number, options: RulesetStoreOptions): Promise<LoadedVersion | null> {
+  const found = await options.journal.findRuleset(version);
+  if (found === null) return null;
+  const reading = validateRulesetFiles(found.files, options.credentials);
   if (reading.kind === 'refused') return reading;
-  const set = { ruleset: reading.ruleset, files: folder.files };
-  const cut = before === null ? [] : await openMoneyErrors(before, set, options);
-  return cut.length > 0 ? { kind: 'refused', errors: cut } : { kind: 'good', set };
+  return { kind: 'good', set: { ruleset: { ...reading.ruleset, version }, files: found.files } };
 }
 
-/** The set under the number that the journal gives it. */
+type FirstSet =
+  | { readonly kind: 'chosen'; readonly set: LoadedSet; readonly isNew: boolean }
+  | Extract<RulesetStoreOpening, { readonly kind: 'refused' }>;
+
+/** Between the set that the pointer stands at and the folder. */
+async function chooseFirst(
+  active: ActiveRuleset | null,
+  before: LoadedVersion | null,
+  options: RulesetStoreOptions,
+): Promise<FirstSet> {
+  const inForce = (): FirstSet => {
+    invariant(active !== null && before !== null, 'the pointer stands at a registered version');
+    if (before.kind === 'refused') return { ...before, version: active.version };
+    return { kind: 'chosen', set: before.set, isNew: false };
+  };
+  if (active !== null && options.activation === 'manual') return inForce();
+  const known = before?.kind === 'good' ? before.set : null;
+  const refused = (errors: readonly RulesetError[]): FirstSet =>
+    known === null ? { kind: 'refused', version: null, errors } : inForce();
+  const folder = await readRulesetFolder(options.folder);
+  if (folder.kind === 'refused') return refused(folder.errors);
+  if (active?.leftByPersons.includes(folder.contentHash) === true) return inForce();
+  if (known?.ruleset.contentHash === folder.contentHash) return inForce();
+  const reading = validateRulesetFiles(folder.files, options.credentials);
+  if (reading.kind === 'refused') return refused(reading.errors);
+  const set = { ruleset: reading.ruleset, files: folder.files };
+  const hasOpenMoney = options.journal.hasOpenMoney.bind(options.journal);
+  if (known !== null && (await openMoneyErrors(known, set, hasOpenMoney)).length > 0) return inForce();
+  return { kind: 'chosen', set: await numbered(set, options), isNew: true };
+}
+
+/** The set under the version that the journal gives it. */
 async function numbered({ ruleset, files }: LoadedSet, options: RulesetStoreOptions): Promise<LoadedSet> {
-  const version = await options.register(ruleset.contentHash, files);
+  const atMs = options.clock.wallMs();
+  const version = await options.journal.registerRuleset(ruleset.contentHash, files, atMs);
   return { ruleset: { ...ruleset, version }, files };
 }
 
-/** The active ruleset of a folder, reloaded when the folder changes. A bad edit keeps the last good set. */
+/**
+ * The ruleset in force: follows the pointer in the journal, and has good content of the folder activated or registered. A
+ * bad edit keeps the set in force.
+ */
 export class RulesetStore implements Rulesets {
   readonly #options: RulesetStoreOptions;
+  readonly #watch: FolderWatch;
   #current: LoadedSet;
+  /** The pointer, as it was read last. */
+  #active: ActiveRuleset;
+  /** Sequence of the activation by which the current set is current; 0: of none. */
+  #followed: number;
   #loadedAtMs: number;
   #rejected: RulesetStatus['rejected'] = null;
-  #running: Promise<void> = Promise.resolve();
-  #waiting: Promise<void> | null = null;
-  #watcher: FSWatcher | null = null;
-  /** Device and inode of the watched folder, to notice that another was put in its place. */
-  #watched = '';
-  #cancelPoll: () => void = () => {};
-  #cancelDebounce: (() => void) | null = null;
+  #waiting: WaitingFolder | null = null;
+  #behind: RulesetStatus['behind'] = null;
+  /** Hash of the folder's content at the last look; null: not looked at, or not readable. */
+  #folder: string | null = null;
+  /** Hash of the folder's content that was in force last, or taken to be so: it is followed only once. */
+  #dealtWith: string | null = null;
+  /** Gone over to, without an answer whether money stands at what went. */
+  #unproven: { readonly before: LoadedSet; readonly active: ActiveRuleset } | null = null;
+  /** What reads or moves the pointer, one after the other. */
+  #running: Promise<unknown> = Promise.resolve();
+  #looks: Promise<void> = Promise.resolve();
+  #waitingLook: Promise<void> | null = null;
   #closed = false;
 
-  constructor(options: RulesetStoreOptions, set: LoadedSet) {
+  /** @param isFollowed whether `active` is the activation by which the set is current */
+  constructor(options: RulesetStoreOptions, set: LoadedSet, active: ActiveRuleset, isFollowed: boolean) {
     this.#options = options;
     this.#current = set;
+    this.#active = active;
+    this.#followed = isFollowed ? active.sequence : 0;
     this.#loadedAtMs = options.clock.wallMs();
+    this.#watch = new FolderWatch({
+      folder: options.folder,
+      clock: options.clock,
+      look: () => this.reload(),
+      pollMs: options.pollMs ?? 10_000,
+      debounceMs: options.debounceMs ?? 100,
+    });
   }
 
   current(): Ruleset {
     return this.#current.ruleset;
   }
 
-  /** Content by name of the files in force. */
+  /** Content by name of the files that this process goes by. */
   files(): Readonly<Record<string, string>> {
     return this.#current.files;
   }
 
   status(): RulesetStatus {
     const { version, contentHash } = this.#current.ruleset;
-    return { version, contentHash, loadedAtMs: this.#loadedAtMs, rejected: this.#rejected };
+    return {
+      version,
+      contentHash,
+      loadedAtMs: this.#loadedAtMs,
+      activation: this.#options.activation ?? 'auto',
+      active: this.#active,
+      rejected: this.#rejected,
+      waiting: this.#waiting,
+      behind: this.#behind,
+    };
   }
 
   /**
-   * Looks at the folder now. Reloads run one after the other; a call while one waits joins it. Never rejects:
-   * what goes wrong is in `status()` and goes to `onRejected`.
+   * Looks at pointer and folder now. Looks run one after the other; a call while one waits joins it. Never rejects: what
+   * goes wrong is in `status()` and goes to `onRejected`.
    */
   reload(): Promise<void> {
-    if (this.#waiting !== null) return this.#waiting;
-    const next = this.#running.then(() => {
-      this.#waiting = null;
-      return this.#closed ? undefined : this.#load();
+    if (this.#waitingLook !== null) return this.#waitingLook;
+    const next = this.#looks.then(async () => {
+      this.#waitingLook = null;
+      if (this.#closed) return;
+      // Not in turn: a folder that does not answer must not keep anybody from rolling back.
+      const folder = await readRulesetFolder(this.#options.folder);
+      if (!this.#closed) await this.#inTurn(() => this.#look(folder));
     });
-    this.#waiting = next;
-    this.#running = next;
+    this.#waitingLook = next;
+    this.#looks = next;
     return next;
   }
 
-  /** Begins to watch; called once, by `openRulesetStore`. */
-  async watch(): Promise<void> {
-    await this.#watchFolder();
-    this.#schedulePoll();
+  /**
+   * Has another registered version in force, in this process at once.
+   * @throws JournalError when the journal fails: whether it is in force is then not known, and a repeat tells
+   */
+  release(command: ReleaseCommand): Promise<ReleaseResult> {
+    return this.#inTurn(() => this.#release(command));
   }
 
-  /** Stops watching, and waits for a reload under way. */
+  /** Begins to watch; called once, by `openRulesetStore`. */
+  watch(): Promise<void> {
+    return this.#watch.begin();
+  }
+
+  /** Stops watching, and waits for what is under way. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#cancelPoll();
-    this.#cancelDebounce?.();
-    this.#watcher?.close();
+    this.#watch.close();
+    await this.#looks;
     await this.#running;
   }
 
-  async #load(): Promise<void> {
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const next = this.#running.then(task);
+    this.#running = next.catch(() => {});
+    return next;
+  }
+
+  async #look(folder: FolderReading): Promise<void> {
     try {
-      const before = this.#current;
-      const reading = await readFolder(this.#options, before);
-      if (reading.kind === 'refused') return this.#reject(reading.errors);
-      if (reading.kind === 'unchanged') {
-        if (this.#rejected !== null) this.#options.onTakenBack?.();
-        this.#rejected = null;
-        return;
-      }
-      this.#activate(await numbered(reading.set, this.#options));
-      // An attempt may have begun at a provider that goes, between the question and the activation: then the
-      // set before comes back, under a number of its own, and is also what the next start begins with.
-      const cut = await openMoneyErrors(before, reading.set, this.#options);
-      if (cut.length === 0) return await tellLeftBehind(before, reading.set, this.#options);
-      this.#activate(await numbered(before, this.#options));
-      this.#reject(cut);
+      await this.#prove();
+      await this.#follow();
+      await this.#lookAtFolder(folder);
     } catch (error) {
-      // The journal or an observer failed: the set in force stays, and the next look at the folder tries
-      // again.
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#reject([
-        {
-          file: '.',
-          line: 1,
-          column: 1,
-          what: `the ruleset could not be activated: ${reason}`,
-          expected: 'a journal that records it',
-          remedy: 'it is tried again by itself',
-        },
-      ]);
+      // The journal or an observer failed: the set in force stays, and the next look tries again.
+      this.#reject([notActivated(error)]);
     }
   }
 
-  #activate(set: LoadedSet): void {
-    if (this.#closed) return;
-    this.#options.onActivated?.(set.ruleset, this.#current.ruleset);
-    this.#current = set;
-    this.#loadedAtMs = this.#options.clock.wallMs();
-    this.#rejected = null;
+  /** Goes over to the set that the pointer stands at, whoever has moved it there. */
+  async #follow(): Promise<void> {
+    const active = await this.#options.journal.activeRuleset();
+    // Only where the journal was taken away: then the set in force is still the best that is known.
+    if (active === null) return;
+    this.#active = active;
+    if (active.sequence === this.#followed) return;
+    const before = this.#current;
+    if (active.version === before.ruleset.version) {
+      this.#followed = active.sequence;
+      return this.#setBehind(null);
+    }
+    const loaded = await loadVersion(active.version, this.#options);
+    invariant(loaded !== null, 'the pointer stands at a registered version');
+    const errors = loaded.kind === 'refused' ? loaded.errors : (this.#options.check?.(loaded.set) ?? []);
+    if (loaded.kind === 'refused' || errors.length > 0) {
+      return this.#setBehind({ version: active.version, errors });
+    }
+    try {
+      this.#take(loaded.set, active);
+    } catch (error) {
+      return this.#setBehind({ version: active.version, errors: [notActivated(error)] });
+    }
+    const cut = await this.#lookBack(before, active);
+    if (cut.length > 0) this.#reject(cut);
   }
 
-  /** Tells that the folder's content is not in force; called by the opening for what it found. */
-  refuse(errors: readonly RulesetError[]): void {
-    this.#reject(errors);
+  async #lookAtFolder(folder: FolderReading): Promise<void> {
+    if (folder.kind === 'refused') {
+      this.#folder = null;
+      return this.#reject(folder.errors);
+    }
+    const hasChanged = folder.contentHash !== this.#folder;
+    this.#folder = folder.contentHash;
+    if (this.#settleFolder()) {
+      if (this.#inStep() && hasChanged) await this.#confirm();
+      return;
+    }
+    const reading = validateRulesetFiles(folder.files, this.#options.credentials);
+    if (reading.kind === 'refused') return this.#reject(reading.errors);
+    const set = { ruleset: reading.ruleset, files: folder.files };
+    const faults = this.#options.check?.(set) ?? [];
+    if (faults.length > 0) return this.#reject(faults);
+    if (this.#options.activation === 'manual') {
+      const { version, contentHash } = (await numbered(set, this.#options)).ruleset;
+      this.#takenBack();
+      return this.#setWaiting({ kind: 'candidate', contentHash, version });
+    }
+    const cut = await openMoneyErrors(this.#current, set, this.#hasOpenMoney);
+    if (cut.length > 0) return this.#reject(cut);
+    const next = await numbered(set, this.#options);
+    const came = await this.#goOver(next, FOLDER_MOVE);
+    if (came.kind === 'refused') return this.#reject(came.errors);
+    // Where somebody else was quicker, the next look goes on from there.
+    if (came.kind === 'stale') return;
+    this.#dealtWith = folder.contentHash;
+    this.#settleFolder();
   }
+
+  #inStep(): boolean {
+    return this.#folder !== null && this.#folder === this.#current.ruleset.contentHash;
+  }
+
+  /**
+   * Says why the content of the folder is not to come into force, from what is known of it.
+   * @returns false when it may be: it must be looked into
+   */
+  #settleFolder(): boolean {
+    const contentHash = this.#folder;
+    if (contentHash === null) return false;
+    const isAuto = this.#options.activation !== 'manual';
+    let waiting: WaitingFolder | null = null;
+    if (this.#inStep()) this.#dealtWith = contentHash;
+    else if (isAuto && this.#active.leftByPersons.includes(contentHash)) {
+      waiting = { kind: 'rolled_back', contentHash };
+    } else if (isAuto && this.#dealtWith === contentHash) waiting = { kind: 'superseded', contentHash };
+    else if (!isAuto && this.#waiting?.contentHash === contentHash) waiting = this.#waiting;
+    else return false;
+    this.#takenBack();
+    this.#setWaiting(waiting);
+    return true;
+  }
+
+  /** The folder was brought to what persons have chosen: what they went away from may come back through it. */
+  async #confirm(): Promise<void> {
+    if (this.#options.activation === 'manual' || this.#active.leftByPersons.length === 0) return;
+    if (this.#active.sequence !== this.#followed) return;
+    const { version } = this.#current.ruleset;
+    const moved = await this.#move({ ...FOLDER_MOVE, version });
+    if (moved.kind === 'activated') this.#followed = moved.active.sequence;
+  }
+
+  async #release(command: ReleaseCommand): Promise<ReleaseResult> {
+    await this.#prove();
+    await this.#follow();
+    const active = this.#active;
+    const { expectedActive, author, reason } = command;
+    if (isInForce(command, active)) {
+      return this.#behind === null
+        ? { kind: 'active', active, changed: false }
+        : { kind: 'refused', errors: this.#behind.errors };
+    }
+    if (active.version !== expectedActive) return { kind: 'other_active', active: active.version };
+    const isRollback = command.version === 'previous';
+    const version = command.version === 'previous' ? active.previous : command.version;
+    if (version === null) return { kind: 'nothing_before', active: active.version };
+    const loaded = await loadVersion(version, this.#options);
+    if (loaded === null) return { kind: 'not_found' };
+    if (loaded.kind === 'refused') return loaded;
+    const { set } = loaded;
+    const faults = this.#options.check?.(set) ?? [];
+    if (faults.length > 0) return { kind: 'refused', errors: faults };
+    const cut = await openMoneyErrors(this.#current, set, this.#hasOpenMoney);
+    if (cut.length > 0) return { kind: 'refused', errors: cut };
+    const came = await this.#goOver(set, { cause: isRollback ? 'rollback' : 'activation', author, reason });
+    if (came.kind === 'stale') return { kind: 'other_active', active: this.#active.version };
+    if (came.kind === 'refused') return came;
+    if (!this.#settleFolder()) void this.reload();
+    return { kind: 'active', active: came.active, changed: true };
+  }
+
+  /** Moves the pointer to a set that was checked, and goes by it. */
+  async #goOver(set: LoadedSet, move: Pick<NewActivation, 'cause' | 'author' | 'reason'>) {
+    const before = this.#current;
+    const moved = await this.#move({ ...move, version: set.ruleset.version });
+    if (moved.kind === 'stale') return { kind: 'stale' } as const;
+    const { active } = moved;
+    try {
+      this.#take(set, active);
+    } catch (error) {
+      const fault = notActivated(error);
+      await this.#goBack(before, active, fault.what);
+      return { kind: 'refused', errors: [fault] } as const;
+    }
+    const cut = await this.#lookBack(before, active);
+    return cut.length > 0
+      ? ({ kind: 'refused', errors: cut } as const)
+      : ({ kind: 'in_force', active } as const);
+  }
+
+  async #move(move: Omit<NewActivation, 'atMs' | 'expected'>) {
+    const atMs = this.#options.clock.wallMs();
+    const expected = this.#active.sequence;
+    const moved = await this.#options.journal.activateRuleset({ ...move, atMs, expected });
+    if (moved.active !== null) this.#active = moved.active;
+    return moved;
+  }
+
+  #take(set: LoadedSet, active: ActiveRuleset): void {
+    const before = this.#current;
+    this.#options.apply?.(set.ruleset);
+    this.#current = set;
+    this.#followed = active.sequence;
+    this.#loadedAtMs = this.#options.clock.wallMs();
+    this.#setBehind(null);
+    if (active.cause === 'folder') this.#takenBack();
+    this.#options.onActivated?.(set.ruleset, before.ruleset, active);
+  }
+
+  /**
+   * An attempt may have begun at a provider that goes, between the question for its money and the going: then the set
+   * before comes back.
+   * @returns why it does
+   */
+  async #lookBack(before: LoadedSet, active: ActiveRuleset): Promise<readonly RulesetError[]> {
+    this.#unproven = { before, active };
+    const cut = await openMoneyErrors(before, this.#current, this.#hasOpenMoney);
+    if (cut.length > 0) await this.#goBack(before, active, cut.map(({ what }) => what).join('; '));
+    else await tellLeftBehind(before, this.#current, this.#options);
+    this.#unproven = null;
+    return cut;
+  }
+
+  /** The journal did not say whether money stands at what went: it is asked again. */
+  async #prove(): Promise<void> {
+    if (this.#unproven === null) return;
+    const { before, active } = this.#unproven;
+    if (active.sequence !== this.#followed) this.#unproven = null;
+    else {
+      const cut = await this.#lookBack(before, active);
+      if (cut.length > 0) this.#reject(cut);
+    }
+  }
+
+  async #goBack(before: LoadedSet, active: ActiveRuleset, why: string): Promise<void> {
+    this.#active = active;
+    const { version } = before.ruleset;
+    const reason = `ruleset ${active.version} may not stay: ${why}`;
+    const moved = await this.#move({ version, cause: 'restored', author: 'gateway', reason });
+    if (moved.kind === 'activated') this.#take(before, moved.active);
+    // Somebody else has moved it on: the next look goes there.
+    else this.#followed = 0;
+  }
+
+  readonly #hasOpenMoney = (provider: string) => this.#options.journal.hasOpenMoney(provider);
 
   #reject(errors: readonly RulesetError[]): void {
+    this.#setWaiting(null);
     const known = this.#rejected !== null && JSON.stringify(this.#rejected.errors) === JSON.stringify(errors);
     if (known) return;
     this.#rejected = { atMs: this.#options.clock.wallMs(), errors };
     this.#options.onRejected?.(errors);
   }
 
-  #notice(): void {
-    if (this.#closed || this.#cancelDebounce !== null) return;
-    this.#cancelDebounce = this.#options.clock.after(this.#options.debounceMs ?? 100, () => {
-      this.#cancelDebounce = null;
-      void this.reload();
-    });
+  #takenBack(): void {
+    if (this.#rejected === null) return;
+    this.#rejected = null;
+    this.#options.onTakenBack?.();
   }
 
-  #schedulePoll(): void {
-    if (this.#closed) return;
-    this.#cancelPoll = this.#options.clock.after(this.#options.pollMs ?? 10_000, () => {
-      void this.#poll();
-    });
+  #setWaiting(waiting: WaitingFolder | null): void {
+    if (JSON.stringify(waiting) === JSON.stringify(this.#waiting)) return;
+    this.#waiting = waiting;
+    this.#options.onWaiting?.(waiting);
   }
 
-  /** What no notice tells: lost notices, network file systems, a folder put in the place of this one. */
-  async #poll(): Promise<void> {
-    await this.#watchFolder();
-    await this.reload();
-    this.#schedulePoll();
-  }
-
-  async #watchFolder(): Promise<void> {
-    let found = '';
-    try {
-      const { dev, ino } = await stat(this.#options.folder);
-      found = `${dev}:${ino}`;
-      if (this.#closed || (this.#watcher !== null && found === this.#watched)) return;
-      this.#watcher?.close();
-      this.#watcher = watch(this.#options.folder, { persistent: false }, () => this.#notice());
-      this.#watcher.on('error', () => this.#unwatch());
-      this.#watched = found;
-    } catch {
-      // Without notices the poll still looks, and says through `reload` what is wrong with the folder.
-      this.#unwatch();
-    }
-  }
-
-  #unwatch(): void {
-    this.#watcher?.close();
-    this.#watcher = null;
+  #setBehind(behind: RulesetStatus['behind']): void {
+    if (JSON.stringify(behind) === JSON.stringify(this.#behind)) return;
+    this.#behind = behind;
+    this.#options.onBehind?.(behind);
   }
 }
 
-/** A provider with open or refundable money may be disabled, never removed or pointed elsewhere. */
-async function openMoneyErrors(
-  current: LoadedSet,
-  next: LoadedSet,
-  options: Pick<RulesetStoreOptions, 'hasOpenMoney'>,
-): Promise<readonly RulesetError[]> {
-  // Sandbox money is none: from the sandbox to real providers nothing is lost.
-  if (leavesPlayMoney(current, next)) return [];
-  const errors: RulesetError[] = [];
-  const file = readYamlFile('providers.yaml', next.files['providers.yaml'] ?? '');
-  for (const { before, change } of await cutOff(current, next, options)) {
-    if (file.kind === 'refused') continue;
-    const index = [...next.ruleset.providers.keys()].indexOf(before.id);
-    errors.push(
-      file.file.locate({
-        path: change === 'removed' ? ['providers'] : ['providers', index, change],
-        what:
-          change === 'removed'
-            ? `provider "${before.id}" is gone, but has open or refundable money`
-            : `${change} of "${before.id}" is another, but it has open or refundable money`,
-        expected: 'the provider as it was, so that captures, refunds and inquiries reach it',
-        remedy: 'put it back with enabled: false; give a new account a new id',
-      }),
-    );
-  }
-  return errors;
+/** Whether what a person asks for is in force, by the person's own command or somebody else's. */
+function isInForce({ version, expectedActive }: ReleaseCommand, active: ActiveRuleset): boolean {
+  if (version !== 'previous') return version === active.version;
+  return (
+    active.cause === 'rollback' && active.replaced === expectedActive && active.version !== expectedActive
+  );
 }
 
-/** From accounts without real money to live ones, or from the sandbox to any others: they cannot stand in one file. */
-function leavesPlayMoney({ ruleset: from }: LoadedSet, { ruleset: to }: LoadedSet): boolean {
-  const isSandbox = ({ providers }: Ruleset) =>
-    [...providers.values()].every(({ adapter }) => adapter === 'sandbox');
-  return !from.live && (to.live || (isSandbox(from) && !isSandbox(to)));
-}
-
-/** Providers with money of theirs to which the next set has no way any more. */
-async function cutOff(
-  current: LoadedSet,
-  next: LoadedSet,
-  options: Pick<RulesetStoreOptions, 'hasOpenMoney'>,
-) {
-  const found: { readonly before: ProviderContract; readonly change: 'removed' | 'adapter' | 'base_url' }[] =
-    [];
-  for (const before of current.ruleset.providers.values()) {
-    const change = changeOf(before, next.ruleset.providers.get(before.id));
-    if (change !== null && (await options.hasOpenMoney(before.id))) found.push({ before, change });
-  }
-  return found;
+/** The journal or an observer failed, which a look later may be over. */
+function notActivated(error: unknown): RulesetError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return {
+    file: '.',
+    line: 1,
+    column: 1,
+    what: `the ruleset could not be activated: ${reason}`,
+    expected: 'a journal that records it',
+    remedy: 'it is tried again by itself',
+  };
 }
 
 async function tellLeftBehind(
@@ -338,17 +548,8 @@ async function tellLeftBehind(
   next: LoadedSet,
   options: RulesetStoreOptions,
 ): Promise<void> {
-  if (options.onLeftBehind === undefined || !leavesPlayMoney(before, next)) return;
-  const left = await cutOff(before, next, options);
-  if (left.length > 0) options.onLeftBehind(left.map(({ before: { id } }) => id));
-}
-
-/** What would cut the way to a provider's money, or null. */
-function changeOf(
-  before: ProviderContract,
-  after: ProviderContract | undefined,
-): 'removed' | 'adapter' | 'base_url' | null {
-  if (after === undefined) return 'removed';
-  if (after.adapter !== before.adapter) return 'adapter';
-  return after.baseUrl === before.baseUrl ? null : 'base_url';
+  if (options.onLeftBehind === undefined) return;
+  const hasOpenMoney = options.journal.hasOpenMoney.bind(options.journal);
+  const left = await moneyLeftBehind(before, next, hasOpenMoney);
+  if (left.length > 0) options.onLeftBehind(left);
 }

@@ -11,6 +11,7 @@ import { ENDPOINT_STATES } from '../gateway/deliver-events.ts';
 import { DELIVERY_STATES, DISPUTE_STAGES, OVERRIDE_MODES } from '../gateway/ports.ts';
 import { OPERATION_NOT_OPEN } from '../gateway/resolve-operation-by-person.ts';
 import { amountSchema } from './authorization-body.ts';
+import { rulesetFaultSchema } from './ruleset-schemas.ts';
 
 const nullableText = z.string().nullable();
 const share = z.number().min(0).max(1);
@@ -422,9 +423,18 @@ export const problemSchema = z
     trace_id: z.string(),
     remedy: z.string(),
     errors: z
-      .array(z.strictObject({ path: z.string(), message: z.string(), expected: z.string() }))
+      .array(
+        z.union([
+          z.strictObject({ path: z.string(), message: z.string(), expected: z.string() }),
+          rulesetFaultSchema,
+        ]),
+      )
       .optional()
-      .openapi({ description: 'Every field that does not match, for invalid-request.' }),
+      .openapi({
+        description:
+          'Every field that does not match, for invalid-request; what is wrong in which file, for ruleset-refused.',
+      }),
+    active: z.int().optional().openapi({ description: 'The version of the ruleset in force.' }),
     sent: z.boolean().optional().openapi({ description: 'False: no provider was sent anything.' }),
     authorization_id: z.string().optional(),
     reason: z

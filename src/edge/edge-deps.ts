@@ -21,6 +21,7 @@ import type {
   ResolveOperationResult,
 } from '../gateway/resolve-operation-by-person.ts';
 import type { AuthorizeCommand, AuthorizeResult } from '../gateway/road-results.ts';
+import type { ReleaseCommand, ReleaseResult, RulesetReleases } from '../gateway/ruleset-release.ts';
 
 /** Experiments as the edge needs them. */
 export interface EdgeExperiments {
@@ -120,6 +121,13 @@ export interface EdgeDeps {
   readonly findCaller: (presentedKey: string) => Caller | null;
   readonly providers: () => readonly ProviderSnapshot[];
   readonly experiments: EdgeExperiments;
+  readonly rulesets: RulesetReleases;
+  /** Told of everything that people wanted in force, and what came of it, for the audit; must not throw. */
+  readonly rulesetReleased: (release: {
+    readonly command: ReleaseCommand;
+    readonly result: ReleaseResult;
+    readonly traceId: string;
+  }) => void;
   readonly setOverride: (override: ProviderOverride) => Promise<void>;
   readonly readiness: () => Promise<{ readonly ready: boolean; readonly detail: Record<string, unknown> }>;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;

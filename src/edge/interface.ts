@@ -39,6 +39,24 @@ import { HISTORY, historyQuerySchema } from './history-routes.ts';
 import { operationResolutionBodySchema, RESOLUTIONS_OF_OPERATION } from './operation-resolution-routes.ts';
 import type { ProblemName } from './problems.ts';
 import { overrideBodySchema, PROVIDER, PROVIDER_OVERRIDE, PROVIDERS } from './provider-routes.ts';
+import {
+  checkBodySchema,
+  RULESET,
+  RULESET_ACTIVATE,
+  RULESET_ACTIVATIONS,
+  RULESET_CHECK,
+  RULESET_ROLLBACK,
+  RULESETS,
+  releaseBodySchema,
+  rulesetQuerySchema,
+} from './ruleset-routes.ts';
+import {
+  activationPageSchema,
+  releaseAnswerSchema,
+  rulesetCheckSchema,
+  rulesetPageSchema,
+  rulesetSchema,
+} from './ruleset-schemas.ts';
 import { WEBHOOKS, webhookAnswerSchema, webhookBodySchema } from './webhook-routes.ts';
 
 /** One answer that is no error. */
@@ -264,6 +282,71 @@ const HISTORY_EXAMPLE = {
     },
   ],
   next_after: 3,
+};
+
+const RULESET_HASH = '5be0f6c1a1c94f6e8d1a1a1f0b3d0f0b5d0f4d6b5a0e7c2d9b8a7c6d5e4f3a2b';
+
+/** A ruleset that somebody went back from. */
+const RULESET_EXAMPLE = {
+  version: 12,
+  content_hash: RULESET_HASH,
+  registered_at: '2026-11-23T14:20:00.000Z',
+  active: false,
+  active_since: '2026-11-23T14:20:00.012Z',
+  active_until: '2026-11-23T15:02:11.480Z',
+  cause: 'folder',
+  by: 'folder',
+  reason: 'the folder holds it',
+};
+
+/** What follows on that. */
+const ROLLBACK_EXAMPLE = {
+  version: 11,
+  content_hash: RULESET_HASH.split('').reverse().join(''),
+  cause: 'rollback',
+  by: 'acme',
+  reason: 'ticket 4714: approvals at sandbox-b fell',
+};
+
+const RELEASE_BODY_EXAMPLE = { reason: ROLLBACK_EXAMPLE.reason, expected_active: 12 };
+
+/** Both ways to have another ruleset in force. */
+const releasing = (
+  what: Pick<Operation, 'path' | 'operationId' | 'summary'> & {
+    readonly description: string;
+    readonly cause: 'activation' | 'rollback';
+    readonly problems: readonly ProblemName[];
+  },
+): Operation => {
+  const { cause, problems, description, ...rest } = what;
+  const answer = {
+    ...ROLLBACK_EXAMPLE,
+    cause,
+    active_since: '2026-11-23T15:02:11.480Z',
+    previous: 10,
+    changed: true,
+  };
+  return {
+    ...rest,
+    method: 'post',
+    description:
+      `${description} Checked as the rules folder is: with this version of the gateway, its secrets and the money that is ` +
+      'open now. Kept in the journal with its author, and in force in this process when it is answered; a repeat changes ' +
+      'nothing more. For keys that cover all merchants.',
+    scopes: ['rules'],
+    body: { schema: releaseBodySchema, example: RELEASE_BODY_EXAMPLE },
+    answers: {
+      200: { meaning: 'It is durable and in force.', schema: releaseAnswerSchema, example: answer },
+    },
+    problems: [
+      ...KEYED,
+      ...BODIED,
+      ...problems,
+      'other-ruleset-active',
+      'ruleset-refused',
+      'journal-unavailable',
+    ],
+  };
 };
 
 /** Capture, void and refund have all in common but their body. */
@@ -663,6 +746,129 @@ export const OPERATIONS: readonly Operation[] = [
     answers: { 200: { meaning: 'It is durable and in force.', schema: armAnswerSchema } },
     problems: [...KEYED, ...BODIED, 'not-found', 'journal-unavailable'],
   },
+  {
+    method: 'get',
+    path: RULESETS,
+    operationId: 'listRulesets',
+    summary: 'List the rulesets that were registered, newest first',
+    description: 'With when each was in force last, by whom and why. For keys that cover all merchants.',
+    scopes: ['rules', 'ops'],
+    query: rulesetQuerySchema,
+    answers: {
+      200: {
+        meaning: 'A page; next_cursor is null on the last.',
+        schema: rulesetPageSchema,
+        example: { data: [RULESET_EXAMPLE], next_cursor: null },
+      },
+    },
+    problems: [...KEYED, 'invalid-request', 'journal-unavailable'],
+  },
+  {
+    method: 'get',
+    path: RULESET_ACTIVATIONS,
+    operationId: 'listRulesetActivations',
+    summary: 'Which ruleset was in force when, newest first',
+    description: 'Append-only. For keys that cover all merchants.',
+    scopes: ['rules', 'ops'],
+    query: rulesetQuerySchema,
+    answers: {
+      200: {
+        meaning: 'A page; next_cursor is null on the last.',
+        schema: activationPageSchema,
+        example: {
+          data: [{ sequence: 14, ...ROLLBACK_EXAMPLE, at: '2026-11-23T15:02:11.480Z', until: null }],
+          next_cursor: null,
+        },
+      },
+    },
+    problems: [...KEYED, 'invalid-request', 'journal-unavailable'],
+  },
+  {
+    method: 'get',
+    path: RULESET,
+    operationId: 'getRuleset',
+    summary: 'Read a ruleset with its files, and what it has other than the one in force',
+    description: 'For keys that cover all merchants.',
+    scopes: ['rules', 'ops'],
+    answers: {
+      200: {
+        meaning: 'The ruleset.',
+        schema: rulesetSchema,
+        example: {
+          ...RULESET_EXAMPLE,
+          files: { 'rules.yaml': 'rules:\n  - name: all\n    then: { priority: [sandbox-b, sandbox-a] }\n' },
+          compared: {
+            active: 11,
+            files: ['rules.yaml'],
+            rules: [{ name: 'all', change: 'changed' }],
+            providers: [],
+            experiments: [],
+          },
+        },
+      },
+    },
+    problems: [...KEYED, 'not-found', 'journal-unavailable'],
+  },
+  {
+    method: 'post',
+    path: RULESET_CHECK,
+    operationId: 'validateRuleset',
+    summary: 'Check files of a ruleset, or the rules folder as it is',
+    description:
+      'Nothing is stored and nothing changes. Of files in the body, only secrets that the ruleset in force refers to are ' +
+      'looked up; outcomes/ and scheme-limits.yaml are not checked. Files too large for a body are checked in the folder. ' +
+      'For keys that cover all merchants.',
+    scopes: ['rules'],
+    body: {
+      schema: checkBodySchema,
+      example: {
+        files: {
+          'providers.yaml': 'providers: [{ id: sandbox-a, adapter: sandbox, merchants: all }]\n',
+          'rules.yaml': 'rules: [{ name: all, then: { only: [sandbox-z] } }]\n',
+        },
+      },
+      optional: true,
+    },
+    answers: {
+      200: {
+        meaning: 'What was found: whether it could come into force now, and why not.',
+        schema: rulesetCheckSchema,
+        example: {
+          valid: false,
+          errors: [
+            {
+              file: 'rules.yaml',
+              line: 1,
+              column: 37,
+              what: 'unknown provider "sandbox-z"',
+              expected: 'an id of providers.yaml: sandbox-a',
+              remedy: 'did you mean sandbox-a?',
+            },
+          ],
+          notes: [],
+        },
+      },
+    },
+    problems: [...KEYED, ...BODIED, 'journal-unavailable'],
+  },
+  releasing({
+    path: RULESET_ACTIVATE,
+    operationId: 'activateRuleset',
+    summary: 'Have a registered ruleset in force',
+    description: 'A candidate of RULES_ACTIVATION=manual, or any earlier version.',
+    cause: 'activation',
+    problems: ['not-found'],
+  }),
+  releasing({
+    path: RULESET_ROLLBACK,
+    operationId: 'rollBackRuleset',
+    summary: 'Go back to the ruleset that was in force before',
+    description:
+      'A further rollback goes on to the one before that. What was gone back from is not followed again before the rules ' +
+      'folder changes.',
+    cause: 'rollback',
+    problems: ['no-earlier-ruleset'],
+  }),
   {
     method: 'get',
     path: '/metrics',

@@ -33,6 +33,7 @@ const PATH_PARAMETERS: Readonly<Record<string, { readonly description: string; r
       example: 'eea-order',
     },
     arms: { description: 'Id of an arm: its name in experiments.yaml.', example: 'treatment' },
+    rulesets: { description: 'Id of a ruleset: its version.', example: '12' },
     webhooks: {
       description: 'Id of the provider that sends it, as in providers.yaml.',
       example: 'sandbox-a',
@@ -75,6 +76,20 @@ const EXAMPLE_MEMBERS: Partial<Record<ProblemName, object>> = {
       next: 'stop',
       reason: 'approved',
     },
+  },
+  'other-ruleset-active': { detail: 'Ruleset 13 is in force.', active: 13 },
+  'no-earlier-ruleset': { detail: 'Nothing was in force before ruleset 1.', active: 1 },
+  'ruleset-refused': {
+    errors: [
+      {
+        file: 'providers.yaml',
+        line: 1,
+        column: 1,
+        what: 'provider "sandbox-c" is gone, but has open or refundable money',
+        expected: 'the provider as it was, so that captures, refunds and inquiries reach it',
+        remedy: 'put it back with enabled: false; give a new account a new id',
+      },
+    ],
   },
   'operation-not-open': {
     detail: 'Its end is known, succeeded, and the authorization is captured: there is nothing to resolve.',
@@ -146,6 +161,7 @@ export function openApiDocument(version: string): object {
       'webhooks',
       'events',
       'experiments',
+      'rulesets',
       'providers',
       'service',
     ].map((name) => ({

@@ -116,6 +116,25 @@ export const PROBLEMS = {
       'Change its entry in EVENT_ENDPOINTS_FILE once it takes events again (GET /v1/events/endpoints shows its state); ' +
       'then have the event sent anew.',
   },
+  'other-ruleset-active': {
+    title: 'Another ruleset is in force than was expected',
+    status: 409,
+    remedy:
+      'Nothing was changed. See who activated it and why (GET /v1/rulesets/activations), then ask again with the version ' +
+      'in active as expected_active.',
+  },
+  'no-earlier-ruleset': {
+    title: 'There is nothing to go back to',
+    status: 409,
+    remedy: 'Choose a version of GET /v1/rulesets and activate it.',
+  },
+  'ruleset-refused': {
+    title: 'This ruleset may not come into force',
+    status: 422,
+    remedy:
+      'Mend what is in errors, each with file, line, column and remedy; the ruleset before stays in force. A registered ' +
+      'version never changes: mended files are another one.',
+  },
   'body-too-large': {
     title: 'The body is too large',
     status: 413,

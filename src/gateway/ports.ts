@@ -377,14 +377,29 @@ export interface Journal {
   settleNotice(sequence: number, result: string): Promise<void>;
   /** How much is unsettled, for metrics. */
   countWork(nowMs: number): Promise<WorkCounts>;
-  /** The content that was registered last, with its number; null before the first. */
-  newestRuleset(): Promise<RegisteredRuleset | null>;
-  /** The number of this ruleset content: a new one when it is not the newest known. */
+  /**
+   * The version of this ruleset content: a new one when it is not the newest known. It is not in force before it is
+   * activated.
+   */
   registerRuleset(
     contentHash: string,
     files: Readonly<Record<string, string>>,
     atMs: number,
   ): Promise<number>;
+  /** A registered content with its files; null when no such version is registered. */
+  findRuleset(version: number): Promise<RegisteredRuleset | null>;
+  /** The pointer: the newest activation; null before the first. */
+  activeRuleset(): Promise<ActiveRuleset | null>;
+  /**
+   * Moves the pointer to a registered version, if it still stands where the caller has read it. What it stood at before
+   * stays known for ever. A `rollback` goes only to {@link ActiveRuleset.previous}, and `restored` only to what was
+   * {@link ActiveRuleset.replaced}. Rejects for a version that is not registered.
+   */
+  activateRuleset(activation: NewActivation): Promise<ActivationResult>;
+  /** Registered versions, newest first. */
+  listRulesets(query: RulesetPageQuery): Promise<Page<ListedRuleset>>;
+  /** Which version was in force when: every activation, newest first. */
+  listRulesetActivations(query: RulesetPageQuery): Promise<Page<RulesetActivation>>;
   saveOverride(override: ProviderOverride): Promise<void>;
   /** Newest override of each (provider, brand, merchant); `auto` and expired ones included. */
   listOverrides(): Promise<readonly ProviderOverride[]>;
@@ -530,12 +545,85 @@ export interface ExperimentLook {
   readonly data: string;
 }
 
-/** A ruleset as the journal keeps it. */
-export interface RegisteredRuleset {
-  readonly number: number;
+/**
+ * `folder`: the rules folder held it. `activation`: a person chose it. `rollback`: a person went back to what was in force
+ * before. `restored`: the gateway itself went back, because what was activated may not stay.
+ */
+export const ACTIVATION_CAUSES = ['folder', 'activation', 'rollback', 'restored'] as const;
+export type ActivationCause = (typeof ACTIVATION_CAUSES)[number];
+
+/** A move of the pointer to the ruleset in force. */
+export interface RulesetActivation {
+  /** 1, 2, … without gaps; of two, the higher one came later, whatever the clocks say. */
+  readonly sequence: number;
+  readonly version: number;
   readonly contentHash: string;
+  readonly cause: ActivationCause;
+  /** `folder`, `gateway`, or the account of a person. */
+  readonly author: string;
+  readonly reason: string;
+  /** Wall clock from which it was in force. */
+  readonly atMs: number;
+  /** Wall clock of the next activation; null for the newest. */
+  readonly untilMs: number | null;
+}
+
+/** The activation that is in force. */
+export interface ActiveRuleset extends RulesetActivation {
+  /**
+   * The version to which a rollback goes: what was in force before this one, and not what was rolled back from; null when
+   * there is none.
+   */
+  readonly previous: number | null;
+  /** The version that was in force until this activation; null for the first. */
+  readonly replaced: number | null;
+  /**
+   * Hashes of contents that persons have gone away from since the folder was followed last, without that in force: a
+   * folder that holds one of them is not followed.
+   */
+  readonly leftByPersons: readonly string[];
+}
+
+/** A move of the pointer that somebody asks for. */
+export interface NewActivation
+  extends Pick<RulesetActivation, 'version' | 'cause' | 'author' | 'reason' | 'atMs'> {
+  /** Sequence of the activation that the caller takes to be in force; null: none. */
+  readonly expected: number | null;
+}
+
+export type ActivationResult =
+  | { readonly kind: 'activated'; readonly active: ActiveRuleset }
+  /** The pointer stands elsewhere, or the way back leads elsewhere; nothing was written. */
+  | { readonly kind: 'stale'; readonly active: ActiveRuleset | null };
+
+/** A registered ruleset in a list. */
+export interface ListedRuleset {
+  readonly version: number;
+  readonly contentHash: string;
+  /** Wall clock. */
+  readonly registeredAtMs: number;
+  readonly active: boolean;
+  /** When it was in force last, from the activation that began that time; null: never. */
+  readonly last: RulesetActivation | null;
+}
+
+/** A ruleset as the journal keeps it. */
+export interface RegisteredRuleset extends ListedRuleset {
   /** Content by file name. */
   readonly files: Readonly<Record<string, string>>;
+}
+
+export interface RulesetPageQuery {
+  /** A `nextCursor` of the same list; left out: from its beginning. */
+  readonly cursor?: string;
+  /** 1 to 200. */
+  readonly limit: number;
+}
+
+export interface Page<Item> {
+  readonly data: readonly Item[];
+  /** Null on the last page. */
+  readonly nextCursor: string | null;
 }
 
 /** An authorization whose road was left. */

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { scrub } from '../core/cards/card-number.ts';
 import type { BreakerState } from '../core/decision.ts';
-import type { DeliveryCounts, Observer, WorkCounts } from '../gateway/ports.ts';
+import type { ActivationCause, DeliveryCounts, Observer, WorkCounts } from '../gateway/ports.ts';
 import { LabelCache } from './label-cache.ts';
 
 /** Series of one metric at most; labels come from configuration, so that this is a safety net. */
@@ -65,10 +65,15 @@ export interface Metrics {
   deliveriesShown(counts: readonly DeliveryCounts[], nowMs: number): void;
   /** An account goes on with other credentials. */
   credentialsRotated(provider: string): void;
-  rulesetActivated(version: number): void;
+  /** The process goes by this version from now on; null: as before its start. */
+  rulesetActivated(version: number, cause: ActivationCause | null): void;
   rulesetRejected(): void;
-  /** The folder holds the active ruleset again. */
+  /** The folder is not refused any more. */
   rulesetTakenBack(): void;
+  /** The folder holds something good that is not in force: its version, where it has one. Null: it does not. */
+  rulesetWaiting(waiting: { readonly kind: string; readonly version?: number } | null): void;
+  /** Whether another version is in force than this process can go by. */
+  rulesetBehind(isBehind: boolean): void;
   requestEnded(event: {
     readonly route: string;
     readonly method: string;
@@ -400,35 +405,52 @@ function rotationMetric(registry: Registry): Metrics['credentialsRotated'] {
   return (provider) => rotations.get(provider).inc();
 }
 
-function rulesetMetrics(
-  registry: Registry,
-): Pick<Metrics, 'rulesetActivated' | 'rulesetRejected' | 'rulesetTakenBack'> {
+type RulesetMetrics = Pick<
+  Metrics,
+  'rulesetActivated' | 'rulesetRejected' | 'rulesetTakenBack' | 'rulesetWaiting' | 'rulesetBehind'
+>;
+
+function rulesetMetrics(registry: Registry): RulesetMetrics {
   const registers = [registry];
-  const version = new Gauge({
-    name: 'pointsman_ruleset_version',
-    help: 'Number of the active ruleset.',
-    registers,
-  });
-  const rejected = new Gauge({
-    name: 'pointsman_ruleset_rejected',
-    help: '1 while the rules folder holds a ruleset that was refused; the last good one stays active.',
-    registers,
-  });
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `pointsman_ruleset_${name}`, help, registers });
+  const version = gauge('version', 'Number of the active ruleset.');
+  const rejected = gauge(
+    'rejected',
+    '1 while the rules folder holds a ruleset that was refused; the last good one stays active.',
+  );
+  const candidate = gauge('candidate', 'Number of the ruleset that waits to be activated; 0: none.');
+  const rolledBack = gauge(
+    'rolled_back',
+    '1 while the rules folder holds a ruleset that somebody went back from; it is not followed before it changes.',
+  );
+  const behind = gauge('behind', '1 while another ruleset is active than this process can go by.');
   const rejections = new Counter({
     name: 'pointsman_ruleset_rejections_total',
     help: 'Rulesets that were refused.',
     registers,
   });
+  const activations = counter(
+    registry,
+    'ruleset_activations_total',
+    'Rulesets that this process went over to while it ran, by what brought it about.',
+    ['cause'],
+  );
   return {
-    rulesetActivated(number) {
+    rulesetActivated(number, cause) {
       version.set(number);
-      rejected.set(0);
+      if (cause !== null) activations.get(cause).inc();
     },
     rulesetRejected() {
       rejected.set(1);
       rejections.inc();
     },
     rulesetTakenBack: () => rejected.set(0),
+    rulesetWaiting(waiting) {
+      candidate.set(waiting?.version ?? 0);
+      rolledBack.set(waiting?.kind === 'rolled_back' ? 1 : 0);
+    },
+    rulesetBehind: (isBehind) => behind.set(isBehind ? 1 : 0),
   };
 }
 

@@ -399,6 +399,12 @@ const TAMPERING: readonly (readonly [what: string, sql: string, where: RegExp, f
   ['the secret', 'DELETE FROM secrets', /^secrets$/, /the secret of the keyed hashes is gone/],
   ['a notice that cannot be read', "UPDATE notices SET data = '{'", /^notices, row 1$/, /cannot be read/],
   ['a ruleset is gone', 'DELETE FROM rulesets WHERE number = 1', /^rulesets, row 1$/, /is missing/],
+  [
+    'an activation of a ruleset is gone',
+    'DELETE FROM ruleset_activations WHERE sequence = 1',
+    /^ruleset_activations, row 1$/,
+    /is missing/,
+  ],
   ['an override is gone', 'DELETE FROM overrides WHERE sequence = 1', /^overrides, row 1$/, /is missing/],
   [
     'a trigger of somebody else',

@@ -19,6 +19,7 @@ describe('readEnvironment', () => {
       host: '127.0.0.1',
       dataDir: './data',
       rulesDir: './routing-rules',
+      rulesActivation: 'auto',
       sandbox: null,
       sandboxPort: 8090,
       apiKeysFile: null,
@@ -52,7 +53,7 @@ describe('readEnvironment', () => {
       LOG_LEVEL: 'debug',
       BIN_TABLES: 'a.csv, b.csv',
       NODE_ENV: 'development',
-      RULES_ACTIVATION: 'auto',
+      RULES_ACTIVATION: 'manual',
     });
     expect(settings).toMatchObject({
       port: 0,
@@ -63,6 +64,7 @@ describe('readEnvironment', () => {
       drainTimeoutMs: 0,
       logLevel: 'debug',
       binTables: ['a.csv', 'b.csv'],
+      rulesActivation: 'manual',
     });
     expect(readEnvironment({ NODE_ENV: 'production' }).settings.production).toBe(true);
   });
@@ -85,7 +87,7 @@ describe('readEnvironment', () => {
     [{ DEV_API_KEY: `${'a'.repeat(24)}!` }, /^DEV_API_KEY: expected/],
     [{ DATABASE_URL: 'postgres://user:secret@host/db' }, /^DATABASE_URL: not available in this version/],
     [{ REDIS_URL: 'redis://:secret@host' }, /^REDIS_URL: not available/],
-    [{ RULES_ACTIVATION: 'manual' }, /^RULES_ACTIVATION="manual": not available/],
+    [{ RULES_ACTIVATION: 'never' }, /^RULES_ACTIVATION="never": expected auto \| manual$/],
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x' }, /^OTEL_EXPORTER_OTLP_ENDPOINT="http:\/\/x": not available/],
     [{ RESOLVER_SCHEDULE_MS: '1,x' }, /RESOLVER_SCHEDULE_MS/],
     [

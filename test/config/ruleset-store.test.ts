@@ -9,7 +9,9 @@ import {
   type RulesetStoreOptions,
 } from '../../src/config/ruleset-store.ts';
 import type { Ruleset } from '../../src/core/rules/ruleset.ts';
+import type { Journal } from '../../src/gateway/ports.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
+import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { SOME_CREDENTIALS, shippedFiles } from './ruleset-files.ts';
 
@@ -25,6 +27,7 @@ const WITHOUT_C = {
 let folder: string;
 let clock: FakeClock;
 let stores: RulesetStore[];
+let journal: Journal;
 let registered: string[];
 let activated: number[];
 let rejected: (readonly RulesetError[])[];
@@ -33,6 +36,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pointsman-rules-'));
   clock = new FakeClock();
   stores = [];
+  journal = openInProcessJournal(':memory:');
   registered = [];
   activated = [];
   rejected = [];
@@ -40,6 +44,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const store of stores) await store.close();
+  await journal.close();
   await rm(folder, { recursive: true });
 });
 
@@ -47,20 +52,43 @@ async function write(files: Record<string, string>, into = folder): Promise<void
   for (const [name, text] of Object.entries(files)) await writeFile(join(into, name), text);
 }
 
-async function open(options: Partial<RulesetStoreOptions> = {}): Promise<RulesetStore> {
+interface OpenOptions extends Partial<Omit<RulesetStoreOptions, 'journal'>> {
+  readonly journal?: Partial<RulesetStoreOptions['journal']>;
+}
+
+async function open({ journal: over = {}, ...options }: OpenOptions = {}): Promise<RulesetStore> {
   const opening = await openRulesetStore({
     folder,
     credentials: SOME_CREDENTIALS,
     clock,
-    register: (contentHash) => Promise.resolve(registered.push(contentHash)),
-    hasOpenMoney: () => Promise.resolve(false),
+    journal: {
+      registerRuleset(contentHash, files, atMs) {
+        registered.push(contentHash);
+        return journal.registerRuleset(contentHash, files, atMs);
+      },
+      findRuleset: (version) => journal.findRuleset(version),
+      activeRuleset: () => journal.activeRuleset(),
+      activateRuleset: (move) => journal.activateRuleset(move),
+      hasOpenMoney: () => Promise.resolve(false),
+      ...over,
+    },
     onActivated: (ruleset) => activated.push(ruleset.version),
     onRejected: (errors) => rejected.push(errors),
     ...options,
   });
-  if (opening.kind === 'refused') throw new Error(JSON.stringify(opening.errors));
+  if (opening.kind === 'refused') throw new Error(JSON.stringify(opening));
   stores.push(opening.store);
   return opening.store;
+}
+
+/** An earlier process has had these in force, one after the other. */
+async function before(...contents: readonly Record<string, string>[]): Promise<void> {
+  for (const files of contents) {
+    await write(files);
+    await (await open()).close();
+  }
+  registered = [];
+  activated = [];
 }
 
 const attemptsOf = (ruleset: Ruleset) => ruleset.rules[0]?.action.attemptsMax;
@@ -76,8 +104,13 @@ describe('opening', () => {
       version: 1,
       contentHash: registered[0],
       loadedAtMs: clock.wallMs(),
+      activation: 'auto',
+      active: await journal.activeRuleset(),
       rejected: null,
+      waiting: null,
+      behind: null,
     });
+    expect(store.status().active).toMatchObject({ cause: 'folder', author: 'folder', sequence: 1 });
   });
 
   it('refuses a bad folder with places, and registers nothing', async () => {
@@ -93,20 +126,21 @@ describe('opening', () => {
 
   it('passes on that the journal failed', async () => {
     await write(GOOD);
-    await expect(open({ register: () => Promise.reject(new Error('disk full')) })).rejects.toThrow(
-      'disk full',
-    );
+    const registerRuleset = () => Promise.reject(new Error('disk full'));
+    await expect(open({ journal: { registerRuleset } })).rejects.toThrow('disk full');
   });
 });
 
 describe('opening after an earlier process', () => {
-  const lastGood = () => Promise.resolve({ number: 7, files: GOOD });
+  /** Version 2 was in force last. */
+  beforeEach(() => before(WITHOUT_C, GOOD));
 
   it('takes a good folder, whatever was in force before', async () => {
     await write(EDITED);
-    const store = await open({ lastGood });
+    const store = await open();
     expect(attemptsOf(store.current())).toBe(4);
-    expect(store.current().version).toBe(1);
+    expect(store.current().version).toBe(3);
+    expect(await journal.activeRuleset()).toMatchObject({ version: 3, cause: 'folder', replaced: 2 });
     expect(rejected).toEqual([]);
   });
 
@@ -115,10 +149,11 @@ describe('opening after an earlier process', () => {
     ['empty', { ...GOOD, 'rules.yaml': '' }, /the file is empty/],
     ['without files', {}, /the file is missing/],
   ])('starts with the set that was last in force when the folder is %s', async (_what, files, told) => {
+    for (const name of Object.keys(GOOD)) await rm(join(folder, name));
     await write(files);
-    const store = await open({ lastGood });
-    expect(store.current().version).toBe(7);
-    expect(activated).toEqual([7]);
+    const store = await open();
+    expect(store.current().version).toBe(2);
+    expect(activated).toEqual([2]);
     expect(registered).toEqual([]);
     expect(rejected).toHaveLength(1);
     expect(rejected[0]?.[0]?.what).toMatch(told);
@@ -126,62 +161,86 @@ describe('opening after an earlier process', () => {
     await write(GOOD);
     await store.reload();
     expect(store.status().rejected).toBeNull();
-    expect(store.current().version).toBe(7);
+    expect(store.current().version).toBe(2);
   });
 
   it.each([
-    [true, 7, /"sandbox-c" is gone, but has open or refundable money/],
-    [false, 1, null],
+    [true, 2, /"sandbox-c" is gone, but has open or refundable money/],
+    [false, 3, null],
   ])('asks for the money of a provider that was removed meanwhile: %s', async (money, version, told) => {
     await write(WITHOUT_C);
-    const store = await open({
-      lastGood,
-      hasOpenMoney: (id) => Promise.resolve(money && id === 'sandbox-c'),
-    });
+    const hasOpenMoney = (id: string) => Promise.resolve(money && id === 'sandbox-c');
+    const store = await open({ journal: { hasOpenMoney } });
     expect(store.current().version).toBe(version);
     expect(store.current().providers.has('sandbox-c')).toBe(money);
     if (told === null) expect(rejected).toEqual([]);
     else expect(rejected[0]?.[0]?.what).toMatch(told);
   });
 
-  it('refuses a bad folder when nothing was in force, or this version refuses what was', async () => {
+  it('refuses a bad folder when this version of the program refuses what was in force', async () => {
     await write(BROKEN);
-    await expect(open({ lastGood: () => Promise.resolve(null) })).rejects.toThrow(/sandbox-x/);
-    const worse = () => Promise.resolve({ number: 7, files: { ...GOOD, 'rules.yaml': 'rules: []' } });
-    await expect(open({ lastGood: worse })).rejects.toThrow(/sandbox-x/);
+    const findRuleset = async (version: number) => {
+      const found = await journal.findRuleset(version);
+      return found === null ? null : { ...found, files: { ...GOOD, 'rules.yaml': 'rules: []' } };
+    };
+    await expect(open({ journal: { findRuleset } })).rejects.toThrow(/"version":null.*sandbox-x/);
     expect(activated).toEqual([]);
+    // And a good one takes its place.
+    await write(EDITED);
+    expect((await open({ journal: { findRuleset } })).current().version).toBe(3);
   });
 
-  it('passes on that the last set cannot be looked up', async () => {
-    await write(GOOD);
-    await expect(open({ lastGood: () => Promise.reject(new Error('no journal')) })).rejects.toThrow(
-      'no journal',
-    );
+  it('passes on that the pointer cannot be read', async () => {
+    const activeRuleset = () => Promise.reject(new Error('no journal'));
+    await expect(open({ journal: { activeRuleset } })).rejects.toThrow('no journal');
   });
 
-  it('prepares the set that it starts with, before it is current', async () => {
+  it('prepares the set that it starts with, and applies it, before it is current', async () => {
     await write(BROKEN);
     const steps: string[] = [];
     await open({
-      lastGood,
       prepare: async (ruleset) => {
         await Promise.resolve();
         steps.push(`prepare ${ruleset.version}`);
       },
-      onActivated: (ruleset) => steps.push(`activate ${ruleset.version}`),
+      apply: (ruleset) => steps.push(`apply ${ruleset.version}`),
+      onActivated: (ruleset) => steps.push(`activated ${ruleset.version}`),
     });
-    expect(steps).toEqual(['prepare 7', 'activate 7']);
+    expect(steps).toEqual(['prepare 2', 'apply 2', 'activated 2']);
   });
 
-  it('ends with what the preparation rejects with, and activates nothing', async () => {
-    await write(GOOD);
-    const prepare = () => Promise.reject(new Error('no sandbox'));
-    await expect(open({ prepare })).rejects.toThrow('no sandbox');
+  it.each(['prepare', 'apply'])('ends with what %s throws, and moves no pointer', async (step) => {
+    await write(EDITED);
+    const failing = () => {
+      throw new Error('no sandbox');
+    };
+    await expect(open({ [step]: failing })).rejects.toThrow('no sandbox');
     expect(activated).toEqual([]);
+    expect(await journal.activeRuleset()).toMatchObject({ version: 2 });
+  });
+
+  it('goes by what another process chose while this one started', async () => {
+    await write(EDITED);
+    const store = await open({
+      prepare: async () => {
+        const active = await journal.activeRuleset();
+        const move = { version: 1, cause: 'activation', author: 'acme', reason: 'r', atMs: 1 } as const;
+        await journal.activateRuleset({ ...move, expected: active?.sequence ?? null });
+      },
+    });
+    expect(store.status()).toMatchObject({ active: { version: 3, cause: 'folder', replaced: 1 } });
+    // The folder is new: it comes after that choice, which the history has.
+    expect(activated).toEqual([1, 3]);
+    const { data } = await journal.listRulesetActivations({ limit: 10 });
+    expect(data.map(({ version, cause }) => `${version} ${cause}`)).toEqual([
+      '3 folder',
+      '1 activation',
+      '2 folder',
+      '1 folder',
+    ]);
   });
 
   it('prepares the first set only', async () => {
-    await write(GOOD);
     let prepared = 0;
     const store = await open({
       prepare: () => {
@@ -191,7 +250,7 @@ describe('opening after an earlier process', () => {
     });
     await write(EDITED);
     await store.reload();
-    expect(store.current().version).toBe(2);
+    expect(store.current().version).toBe(3);
     expect(prepared).toBe(1);
   });
 });
@@ -255,16 +314,19 @@ describe('reload', () => {
 
   it('is not current before it is registered, and tries again when the journal failed', async () => {
     await write(GOOD);
-    let answer: Promise<number> = Promise.resolve(1);
     let asked = 0;
+    let until: Promise<unknown> = Promise.resolve();
     const store = await open({
-      register: () => {
-        asked += 1;
-        return answer;
+      journal: {
+        async activateRuleset(move) {
+          asked += 1;
+          await until;
+          return journal.activateRuleset(move);
+        },
       },
     });
-    const waiting = Promise.withResolvers<number>();
-    answer = waiting.promise;
+    const waiting = Promise.withResolvers<never>();
+    until = waiting.promise;
     await write(EDITED);
     const reload = store.reload();
     await vi.waitFor(() => expect(asked).toBe(2));
@@ -273,23 +335,48 @@ describe('reload', () => {
     await reload;
     expect(store.current().version).toBe(1);
     expect(rejected[0]?.[0]?.what).toContain('disk full');
-    answer = Promise.resolve(2);
+    until = Promise.resolve();
     await store.reload();
     expect(store.current().version).toBe(2);
     expect(store.status().rejected).toBeNull();
   });
 
-  it('stays when its observer refuses', async () => {
+  it('goes back, and says so, when the new set cannot be applied', async () => {
     await write(GOOD);
     const store = await open({
-      onActivated: (_ruleset, previous) => {
-        if (previous !== null) throw new Error('no adapter');
+      apply: (ruleset) => {
+        if (attemptsOf(ruleset) === 4) throw new Error('no adapter');
       },
     });
     await write(EDITED);
     await store.reload();
     expect(store.current().version).toBe(1);
     expect(store.status().rejected?.errors[0]?.what).toContain('no adapter');
+    expect(await journal.activeRuleset()).toMatchObject({
+      version: 1,
+      cause: 'restored',
+      author: 'gateway',
+      reason: 'ruleset 2 may not stay: the ruleset could not be activated: no adapter',
+      leftByPersons: [],
+    });
+  });
+
+  it('moves no pointer to a set that this process cannot use', async () => {
+    await write(GOOD);
+    const fault = {
+      file: 'providers.yaml',
+      line: 2,
+      column: 5,
+      what: 'no key',
+      expected: 'one',
+      remedy: 'add it',
+    };
+    const store = await open({ check: ({ ruleset }) => (attemptsOf(ruleset) === 4 ? [fault] : []) });
+    await write(EDITED);
+    await store.reload();
+    expect(store.status()).toMatchObject({ version: 1, rejected: { errors: [fault] } });
+    expect(registered).toHaveLength(1);
+    expect(await journal.activeRuleset()).toMatchObject({ version: 1, sequence: 1 });
   });
 
   it('runs one after the other and joins those that wait', async () => {
@@ -297,12 +384,15 @@ describe('reload', () => {
     let running = 0;
     let most = 0;
     const store = await open({
-      register: async () => {
-        running += 1;
-        most = Math.max(most, running);
-        await new Promise((resolve) => setImmediate(resolve));
-        running -= 1;
-        return registered.push('');
+      journal: {
+        async registerRuleset(contentHash, files, atMs) {
+          registered.push(contentHash);
+          running += 1;
+          most = Math.max(most, running);
+          await new Promise((resolve) => setImmediate(resolve));
+          running -= 1;
+          return journal.registerRuleset(contentHash, files, atMs);
+        },
       },
     });
     await write(EDITED);
@@ -342,7 +432,8 @@ describe('a provider with open money', () => {
     ['may be pointed elsewhere when its money is settled', elsewhere, false, 2, null, 0],
   ] as const)('%s', async (_name, files, openMoney, version, what, line) => {
     await write(GOOD);
-    const store = await open({ hasOpenMoney: (id) => Promise.resolve(openMoney && id === 'sandbox-c') });
+    const hasOpenMoney = (id: string) => Promise.resolve(openMoney && id === 'sandbox-c');
+    const store = await open({ journal: { hasOpenMoney } });
     await write(files);
     await store.reload();
     expect(store.current().version).toBe(version);
@@ -369,7 +460,8 @@ describe('a provider with open money', () => {
         await write(GOOD);
         const left: (readonly string[])[] = [];
         const hasOpenMoney = (id: string) => Promise.resolve(id !== 'sandbox-b');
-        const store = await open({ credentials, hasOpenMoney, onLeftBehind: (ids) => left.push(ids) });
+        const onLeftBehind = (ids: readonly string[]) => left.push(ids);
+        const store = await open({ credentials, journal: { hasOpenMoney }, onLeftBehind });
         expect(left).toEqual([]);
         await write(real);
         await store.reload();
@@ -377,12 +469,12 @@ describe('a provider with open money', () => {
       });
 
       it('is told at a start too', async () => {
+        await before(GOOD);
         await write(real);
         const left: (readonly string[])[] = [];
         await open({
           credentials,
-          hasOpenMoney: () => Promise.resolve(true),
-          lastGood: () => Promise.resolve({ number: 1, files: GOOD }),
+          journal: { hasOpenMoney: () => Promise.resolve(true) },
           onLeftBehind: (ids) => left.push(ids),
         });
         expect(left).toEqual([['sandbox-a', 'sandbox-b', 'sandbox-c']]);
@@ -392,7 +484,8 @@ describe('a provider with open money', () => {
 
   it('blocks the edit when nobody can tell', async () => {
     await write(GOOD);
-    const store = await open({ hasOpenMoney: () => Promise.reject(new Error('no journal')) });
+    const hasOpenMoney = () => Promise.reject(new Error('no journal'));
+    const store = await open({ journal: { hasOpenMoney } });
     await write(WITHOUT_C);
     await store.reload();
     expect(store.current().version).toBe(1);
@@ -406,40 +499,75 @@ describe('roll-back', () => {
     let asked = 0;
     const inForce: { readonly version: number; readonly has: boolean }[] = [];
     const store = await open({
-      // Nothing stands there when the edit is checked; something does when it is in force.
-      hasOpenMoney: (id) => {
-        asked += 1;
-        return Promise.resolve(id === 'sandbox-c' && asked > 1);
+      journal: {
+        // Nothing stands there when the edit is checked; something does when it is in force.
+        hasOpenMoney(id) {
+          asked += 1;
+          return Promise.resolve(id === 'sandbox-c' && asked > 1);
+        },
       },
       onActivated: ({ version, providers }) => inForce.push({ version, has: providers.has('sandbox-c') }),
     });
-    const before = store.current();
+    const first = store.current();
     await write(WITHOUT_C);
     await store.reload();
     expect(inForce).toEqual([
       { version: 1, has: true },
       { version: 2, has: false },
-      { version: 3, has: true },
+      { version: 1, has: true },
     ]);
-    expect(store.current().version).toBe(3);
-    expect(store.current().contentHash).toBe(before.contentHash);
-    // The newest in the journal is the one in force: the next start begins with it.
-    expect(registered.at(-1)).toBe(before.contentHash);
+    expect(store.current().contentHash).toBe(first.contentHash);
+    // The history tells it, and the next start begins with it.
+    expect(await journal.activeRuleset()).toMatchObject({
+      version: 1,
+      replaced: 2,
+      cause: 'restored',
+      author: 'gateway',
+      reason: expect.stringMatching(/^ruleset 2 may not stay: provider "sandbox-c" is gone/),
+    });
     expect(rejected).toHaveLength(1);
     expect(store.status().rejected?.errors[0]?.what).toMatch(/"sandbox-c" is gone, but has open/);
     // And it does not go back and forth.
     await store.reload();
-    expect(store.current().version).toBe(3);
+    expect(store.current().version).toBe(1);
     expect(rejected).toHaveLength(1);
+    // Once the money is settled, the edit is followed: nobody went away from it.
+    asked = -10;
+    await store.reload();
+    expect(store.current().version).toBe(2);
+  });
+
+  it('asks again when the journal did not say whether money stands at what went', async () => {
+    await write(GOOD);
+    const answers = [false, null, true];
+    const store = await open({
+      journal: {
+        async hasOpenMoney() {
+          const answer = answers.shift();
+          if (answer === null) throw new Error('no answer');
+          return answer ?? true;
+        },
+      },
+    });
+    await write(WITHOUT_C);
+    await store.reload();
+    expect(store.current().version).toBe(2);
+    expect(store.status().rejected?.errors[0]?.what).toContain('no answer');
+    await store.reload();
+    expect(store.current().version).toBe(1);
+    expect(answers).toEqual([]);
+    expect(store.status().rejected?.errors[0]?.what).toMatch(/"sandbox-c" is gone, but has open/);
   });
 
   it('asks twice, and stays with the edit when there is no money', async () => {
     await write(GOOD);
     let asked = 0;
     const store = await open({
-      hasOpenMoney: () => {
-        asked += 1;
-        return Promise.resolve(false);
+      journal: {
+        hasOpenMoney() {
+          asked += 1;
+          return Promise.resolve(false);
+        },
       },
     });
     await write(WITHOUT_C);

@@ -7,6 +7,7 @@ import { deliveryContract } from './journal-deliveries.ts';
 import { keepingContract } from './journal-keeping.ts';
 import { openingContract } from './journal-opening.ts';
 import { readingContract } from './journal-reading.ts';
+import { rulesetContract } from './journal-rulesets.ts';
 import { workContract } from './journal-work.ts';
 
 /** A store that the contract runs on. Each call of `open` after a `close` sees what was written before. */
@@ -37,10 +38,12 @@ export function journalContract(name: string, makeStore: () => Promise<JournalUn
     keepingContract(get);
     deliveryContract(get);
     decisionContract(get);
-    readingContract(get, async () => {
+    const reopen = async () => {
       await journal.close();
       journal = await store.open();
       return journal;
-    });
+    };
+    rulesetContract(get, reopen);
+    readingContract(get, reopen);
   });
 }

@@ -25,7 +25,7 @@ import {
   written,
 } from './journal-fixtures.ts';
 
-/** What is read, what is kept of rulesets and overrides, and what a restart leaves. */
+/** What is read, what is kept of overrides, and what a restart leaves. */
 export function readingContract(journal: () => Journal, reopen: () => Promise<Journal>): void {
   findingContract(journal);
   historyPageContract(journal);
@@ -46,7 +46,7 @@ function findingContract(journal: () => Journal): void {
     expect(await journal().listLapsed(T0, 10)).toEqual([]);
     expect(await journal().listExpired(T0, 10)).toEqual([]);
     expect(await journal().purge(T0, 10)).toBe(0);
-    expect(await journal().newestRuleset()).toBeNull();
+    expect(await journal().activeRuleset()).toBeNull();
   });
 
   test('a claim is found only in its own scope', async () => {
@@ -292,19 +292,6 @@ function listingContract(journal: () => Journal): void {
 }
 
 function adminContract(journal: () => Journal): void {
-  test('a ruleset gets a new number when it is not the newest known', async () => {
-    const numbers: number[] = [];
-    for (const hash of ['h1', 'h1', 'h2', 'h1', 'h1']) {
-      numbers.push(await journal().registerRuleset(hash, { 'rules.yaml': `# ${hash}` }, T0));
-    }
-    expect(numbers).toEqual([1, 1, 2, 3, 3]);
-    expect(await journal().newestRuleset()).toEqual({
-      number: 3,
-      contentHash: 'h1',
-      files: { 'rules.yaml': '# h1' },
-    });
-  });
-
   test('the newest override of each provider, brand and merchant counts', async () => {
     const override = (over: Partial<ProviderOverride>) =>
       sampleOverride({ provider: 'sandbox-a', createdAtMs: T0, expiresAtMs: T0 + 60_000, ...over });

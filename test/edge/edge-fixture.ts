@@ -9,7 +9,14 @@ import { renderOperation } from '../../src/edge/operation-answer.ts';
 import { type EdgeServer, type ServerSettings, startServer } from '../../src/edge/server.ts';
 import type { DecideCommand, DecideResult } from '../../src/gateway/decide-for-caller.ts';
 import type { OperateCommand, OperateResult } from '../../src/gateway/operate.ts';
-import type { Clock, Delivery, PastEvent, ProviderOverride } from '../../src/gateway/ports.ts';
+import type {
+  ActiveRuleset,
+  Clock,
+  Delivery,
+  ListedRuleset,
+  PastEvent,
+  ProviderOverride,
+} from '../../src/gateway/ports.ts';
 import type { ReportCommand, ReportResult } from '../../src/gateway/report-outcome.ts';
 import type { ResolveCommand, ResolveResult } from '../../src/gateway/resolve-by-person.ts';
 import type {
@@ -17,6 +24,7 @@ import type {
   ResolveOperationResult,
 } from '../../src/gateway/resolve-operation-by-person.ts';
 import type { AuthorizeCommand, AuthorizeResult } from '../../src/gateway/road-results.ts';
+import type { ReleaseCommand, ReleaseResult } from '../../src/gateway/ruleset-release.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
 import { systemRandomness } from '../../src/guards/system-randomness.ts';
 import { sampleDecision } from '../support/sample-decision.ts';
@@ -75,6 +83,61 @@ const ONE_EXPERIMENT: EdgeDeps['experiments'] = {
     command.experiment === 'checkout'
       ? { kind: 'set', state: { ...command, createdAtMs: SAMPLE_NOW } }
       : { kind: 'not_found' },
+};
+
+/** Ruleset 11 is in force again, after 12 was. */
+export const ACTIVE_RULESET: ActiveRuleset = {
+  sequence: 14,
+  version: 11,
+  contentHash: 'ab'.repeat(32),
+  cause: 'rollback',
+  author: 'acme',
+  reason: 'ticket 4714',
+  atMs: Date.UTC(2026, 10, 23, 15),
+  untilMs: null,
+  previous: 10,
+  replaced: 12,
+  leftByPersons: ['cd'.repeat(32)],
+};
+
+export const LISTED_RULESET: ListedRuleset = {
+  version: 12,
+  contentHash: 'cd'.repeat(32),
+  registeredAtMs: Date.UTC(2026, 10, 23, 14),
+  active: false,
+  last: {
+    sequence: 13,
+    version: 12,
+    contentHash: 'cd'.repeat(32),
+    cause: 'folder',
+    author: 'folder',
+    reason: 'the folder holds it',
+    atMs: Date.UTC(2026, 10, 23, 14, 0, 1),
+    untilMs: ACTIVE_RULESET.atMs,
+  },
+};
+
+const SOME_RULESETS: EdgeDeps['rulesets'] = {
+  list: async () => ({ data: [LISTED_RULESET], nextCursor: null }),
+  activations: async () => ({ data: [ACTIVE_RULESET], nextCursor: null }),
+  find: async (version) =>
+    version === LISTED_RULESET.version
+      ? {
+          ...LISTED_RULESET,
+          files: { 'rules.yaml': 'rules: []' },
+          against: {
+            active: 11,
+            changes: {
+              files: ['rules.yaml'],
+              rules: [{ name: 'all', change: 'removed' }],
+              providers: [],
+              experiments: [],
+            },
+          },
+        }
+      : null,
+  check: async () => ({ valid: true, errors: [], notes: [] }),
+  release: async () => ({ kind: 'active', active: ACTIVE_RULESET, changed: true }),
 };
 
 /** An event that its endpoint did not take. */
@@ -229,6 +292,7 @@ export interface EdgeFixture {
   readonly resolutions: ResolveCommand[];
   readonly operationResolutions: ResolveOperationCommand[];
   readonly overrides: ProviderOverride[];
+  readonly releases: { readonly command: ReleaseCommand; readonly result: ReleaseResult }[];
   readonly replays: { readonly delivery: Delivery; readonly account: string; readonly traceId: string }[];
   readonly faults: { readonly traceId: string; readonly route: string; readonly error: unknown }[];
   /** Everything handed to log and metrics sinks. */
@@ -279,6 +343,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
     resolutions: [],
     operationResolutions: [],
     overrides: [],
+    releases: [],
     replays: [],
     faults: [],
     told: [],
@@ -330,6 +395,8 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
       findCaller: (key) => KEYS[key] ?? null,
       providers: () => [PROVIDER],
       experiments: ONE_EXPERIMENT,
+      rulesets: SOME_RULESETS,
+      rulesetReleased: ({ command, result }) => fixture.releases.push({ command, result }),
       setOverride: async (override) => {
         fixture.overrides.push(override);
       },

@@ -11,6 +11,7 @@ import type { DecideResult } from '../../src/gateway/decide-for-caller.ts';
 import type { OperateResult } from '../../src/gateway/operate.ts';
 import { JournalError } from '../../src/gateway/ports.ts';
 import type { AuthorizeResult } from '../../src/gateway/road-results.ts';
+import type { ReleaseResult } from '../../src/gateway/ruleset-release.ts';
 import { readSandboxNotices } from '../../src/providers/sandbox/notices.ts';
 import { sampleOffer } from '../support/sample-decision.ts';
 import { signedAs } from '../support/webhook-trap.ts';
@@ -109,7 +110,7 @@ describe('/openapi.json', () => {
         if (where !== 'path') continue;
         expect([path, schema?.example, schema?.description ?? description]).toEqual([
           path,
-          expect.stringMatching(/^[a-z]+([-_]\w+)?$/),
+          expect.stringMatching(/^([a-z]+([-_]\w+)?|\d+)$/),
           expect.stringMatching(/^Id of .+\.$/),
         ]);
         examples.set(path, (examples.get(path) ?? path).replace(`{${name}}`, String(schema?.example)));
@@ -198,6 +199,9 @@ const deciding = (result: DecideResult): Case => ({ deps: { decide: async () => 
 const both = (result: AuthorizeResult & DecideResult): Case => ({
   deps: { authorize: async () => result, decide: async () => result },
 });
+const releasing = (result: ReleaseResult): Case => ({
+  deps: { rulesets: { ...edgeFixture().deps.rulesets, release: async () => result } },
+});
 const operating = (result: OperateResult): Case => ({ deps: { operate: async () => result } });
 const header = (name: string, value: string | null): Case => ({
   init: (init) => {
@@ -282,6 +286,12 @@ const CASES: Record<ProblemName, Case> = {
   'event-endpoint-paused': {
     deps: { eventEndpoints: () => [{ id: 'orders', account: 'acme', types: 'all', state: 'paused' }] },
   },
+  'other-ruleset-active': releasing({ kind: 'other_active', active: 13 }),
+  'no-earlier-ruleset': releasing({ kind: 'nothing_before', active: 1 }),
+  'ruleset-refused': releasing({
+    kind: 'refused',
+    errors: [{ file: 'rules.yaml', line: 3, column: 5, what: 'w', expected: 'e', remedy: 'r' }],
+  }),
   'card-testing': both({ kind: 'card_testing', retryAfterMs: 30_000 }),
   'no-route': both({
     kind: 'no_route',
@@ -302,6 +312,7 @@ const CASES: Record<ProblemName, Case> = {
       takeNotices: bug,
       providers: bug,
       experiments: { current: bug, stateOf: bug, results: bug, setArm: bug },
+      rulesets: { list: bug, activations: bug, find: bug, check: bug, release: bug },
       deliveries: { listDeliveries: bug, replayDelivery: bug },
       eventEndpoints: bug,
       journal: { findAuthorization: bug, listAuthorizations: bug, historyPage: bug },
@@ -318,6 +329,7 @@ const CASES: Record<ProblemName, Case> = {
       resolveOperation: async () => ({ kind: 'journal_unavailable' }),
       setOverride: broken,
       experiments: { ...edgeFixture().deps.experiments, results: broken, setArm: broken },
+      rulesets: { list: broken, activations: broken, find: broken, check: broken, release: broken },
       deliveries: { listDeliveries: broken, replayDelivery: broken },
       journal: { findAuthorization: broken, listAuthorizations: broken, historyPage: broken },
     },
@@ -365,6 +377,15 @@ function requestOf(operationId: string, id: string): [path: string, init: Reques
       `/v1/experiments/${id || 'checkout'}/arms/treatment`,
       { ...post({ state: 'stopped', reason: 'ticket 4713' }), method: 'PUT' },
     ],
+    listRulesets: ['/v1/rulesets', get],
+    listRulesetActivations: ['/v1/rulesets/activations', get],
+    getRuleset: [`/v1/rulesets/${id || '12'}`, get],
+    validateRuleset: ['/v1/rulesets/validate', post({ files: {} })],
+    activateRuleset: [
+      `/v1/rulesets/${id || '11'}/activate`,
+      post({ reason: 'ticket 4714', expected_active: 12 }),
+    ],
+    rollBackRuleset: ['/v1/rulesets/rollback', post({ reason: 'ticket 4714', expected_active: 12 })],
     listEventDeliveries: ['/v1/events/deliveries', get],
     replayEventDelivery: [`/v1/events/deliveries/${id || DELIVERY.id}/replay`, { ...get, method: 'POST' }],
     getMetrics: ['/metrics', {}],

@@ -27,8 +27,11 @@ describe('the metrics', () => {
     observer.alert({ kind: 'journal_failed', detail: 'd', authorizationId: null });
     metrics.breakerChanged({ provider: 'a', brand: 'visa', state: 'open' });
     metrics.breakerChanged({ provider: 'a', brand: 'visa', state: 'half_open' });
-    metrics.rulesetActivated(12);
+    metrics.rulesetActivated(11, null);
+    metrics.rulesetActivated(12, 'rollback');
     metrics.rulesetRejected();
+    metrics.rulesetWaiting({ kind: 'candidate', version: 13 });
+    metrics.rulesetBehind(true);
     metrics.requestEnded({ route: '/v1/authorizations', method: 'POST', status: 201, durationMs: 90 });
     const text = await scraped(metrics);
     const expected = [
@@ -52,6 +55,10 @@ describe('the metrics', () => {
       'pointsman_ruleset_version 12',
       'pointsman_ruleset_rejected 1',
       'pointsman_ruleset_rejections_total 1',
+      'pointsman_ruleset_activations_total{cause="rollback"} 1',
+      'pointsman_ruleset_candidate 13',
+      'pointsman_ruleset_rolled_back 0',
+      'pointsman_ruleset_behind 1',
       'pointsman_http_requests_total{method="POST",route="/v1/authorizations",status="201"} 1',
       'pointsman_http_request_duration_seconds_count{route="/v1/authorizations"} 1',
       `pointsman_build_info{version="0.1.0",node="${process.version}"} 1`,
@@ -60,14 +67,23 @@ describe('the metrics', () => {
     expect(text).not.toContain('limit_refusals_total{provider="a",reason="breaker_open"}');
   });
 
-  it('show a refused ruleset until a good one is active', async () => {
+  it('show what stands in the folder, until it does not', async () => {
     const metrics = createMetrics('0.1.0');
     metrics.rulesetRejected();
-    metrics.rulesetActivated(2);
-    expect(await scraped(metrics)).toContain('pointsman_ruleset_rejected 0\n');
-    metrics.rulesetRejected();
+    metrics.rulesetWaiting({ kind: 'rolled_back' });
+    metrics.rulesetBehind(true);
+    const shown = await scraped(metrics);
+    for (const name of ['rejected', 'rolled_back', 'behind']) {
+      expect(shown).toContain(`pointsman_ruleset_${name} 1\n`);
+    }
+    expect(shown).toContain('pointsman_ruleset_candidate 0\n');
     metrics.rulesetTakenBack();
-    expect(await scraped(metrics)).toContain('pointsman_ruleset_rejected 0\n');
+    metrics.rulesetWaiting(null);
+    metrics.rulesetBehind(false);
+    const over = await scraped(metrics);
+    for (const name of ['rejected', 'rolled_back', 'behind']) {
+      expect(over).toContain(`pointsman_ruleset_${name} 0\n`);
+    }
   });
 
   it('stay bounded whatever labels come', async () => {

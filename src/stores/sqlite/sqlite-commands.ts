@@ -39,18 +39,21 @@ import {
   type ListReply,
   SqliteReads,
 } from './sqlite-reads.ts';
+import {
+  type ActivateCommand,
+  type ActivateReply,
+  type ActivationRow,
+  type ActiveReply,
+  type ListedRulesetRow,
+  type RulesetListReply,
+  type RulesetRow,
+  SqliteRulesets,
+} from './sqlite-rulesets.ts';
 import { SqliteSeals } from './sqlite-seals.ts';
 import { type FoundWork, SqliteWork } from './sqlite-work.ts';
 import { type AdvanceReply, type OpenReply, SqliteWrites } from './sqlite-writes.ts';
 import { type SqlValues, Statements } from './statements.ts';
 import type { AdvanceCommand, OpenCommand, WorkValues } from './write-commands.ts';
-
-export interface RulesetRow {
-  readonly number: number;
-  readonly content_hash: string;
-  /** JSON: content by file name. */
-  readonly files: string;
-}
 
 export interface OverrideRow {
   readonly provider: string;
@@ -84,9 +87,6 @@ const SQL = {
     SELECT sequence, provider, event_id, type, attempt_id, operation_id, provider_reference, data, received_at_ms
     FROM notices INDEXED BY notices_open WHERE result IS NULL AND json_valid(data) ORDER BY sequence LIMIT ?`,
   settleNotice: 'UPDATE notices SET result = ?2 WHERE sequence = ?1 AND result IS NULL',
-  newestRuleset: 'SELECT number, content_hash, files FROM rulesets ORDER BY number DESC LIMIT 1',
-  insertRuleset: `
-    INSERT INTO rulesets (content_hash, files, registered_at_ms) VALUES (?, ?, ?) RETURNING number`,
   insertOverride: `
     INSERT INTO overrides (provider, brand, merchant, mode, reason, author, created_at_ms, expires_at_ms)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -116,6 +116,7 @@ export class SqliteCommands {
   readonly #seals: SqliteSeals;
   readonly #purge: SqlitePurge;
   readonly #experiments: SqliteExperiments;
+  readonly #rulesets: SqliteRulesets;
 
   constructor(database: DatabaseSync) {
     this.#statements = new Statements(database);
@@ -127,6 +128,7 @@ export class SqliteCommands {
     this.#seals = new SqliteSeals(this.#statements);
     this.#purge = new SqlitePurge(this.#statements);
     this.#experiments = new SqliteExperiments(this.#statements);
+    this.#rulesets = new SqliteRulesets(this.#statements);
   }
 
   open(command: OpenCommand): OpenReply {
@@ -214,14 +216,28 @@ export class SqliteCommands {
     this.#statements.run(SQL.settleNotice, sequence, result);
   }
 
-  newestRuleset(): RulesetRow | null {
-    return this.#statements.one<RulesetRow>(SQL.newestRuleset);
+  registerRuleset(contentHash: string, files: string, atMs: number): number {
+    return this.#rulesets.register(contentHash, files, atMs);
   }
 
-  registerRuleset(contentHash: string, files: string, atMs: number): number {
-    const newest = this.newestRuleset();
-    if (newest?.content_hash === contentHash) return newest.number;
-    return this.#statements.prepare(SQL.insertRuleset).get(contentHash, files, atMs)?.['number'] as number;
+  findRuleset(version: number): RulesetRow | null {
+    return this.#rulesets.find(version);
+  }
+
+  activeRuleset(): ActiveReply | null {
+    return this.#rulesets.active();
+  }
+
+  activateRuleset(command: ActivateCommand): ActivateReply {
+    return this.#rulesets.activate(command);
+  }
+
+  listRulesets(before: number, limit: number): RulesetListReply<ListedRulesetRow> {
+    return this.#rulesets.list(before, limit);
+  }
+
+  listRulesetActivations(before: number, limit: number): RulesetListReply<ActivationRow> {
+    return this.#rulesets.activations(before, limit);
   }
 
   saveOverride(override: SqlValues): void {

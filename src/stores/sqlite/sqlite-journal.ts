@@ -2,6 +2,8 @@ import type { Authorization } from '../../core/authorization.ts';
 import type { CallerDecision } from '../../core/caller-decision.ts';
 import { invariant } from '../../core/invariant.ts';
 import type {
+  ActivationResult,
+  ActiveRuleset,
   ArmState,
   AttemptName,
   AuthorizationFilter,
@@ -28,11 +30,16 @@ import type {
   Journal,
   KeptNotice,
   Lapsed,
+  ListedRuleset,
+  NewActivation,
   Notice,
   Opening,
   OpeningResult,
+  Page,
   ProviderOverride,
   RegisteredRuleset,
+  RulesetActivation,
+  RulesetPageQuery,
   Seal,
   Step,
   StepResult,
@@ -53,6 +60,7 @@ import type { DecisionClaimRow } from './sqlite-decisions.ts';
 import type { DeliveryQuery, DeliveryRow, SettleValues } from './sqlite-deliveries.ts';
 import type { ListQuery } from './sqlite-listing.ts';
 import type { ClaimRow } from './sqlite-reads.ts';
+import type { ActivationRow, ActiveReply, ListedRulesetRow } from './sqlite-rulesets.ts';
 import { advanceCommand, openCommand, planValues, scopeValues } from './write-commands.ts';
 
 /** The journal over SQLite: turns what the road says into commands of plain values, and rows back again. */
@@ -205,19 +213,46 @@ export class SqliteJournal implements Journal {
     return this.#runner.run('settleNotice', [sequence, result]);
   }
 
-  async newestRuleset(): Promise<RegisteredRuleset | null> {
-    const row = await this.#runner.run('newestRuleset', []);
-    if (row === null) return null;
-    const files = JSON.parse(row.files) as Readonly<Record<string, string>>;
-    return { number: row.number, contentHash: row.content_hash, files };
-  }
-
   registerRuleset(
     contentHash: string,
     files: Readonly<Record<string, string>>,
     atMs: number,
   ): Promise<number> {
     return this.#runner.run('registerRuleset', [contentHash, JSON.stringify(files), Math.floor(atMs)]);
+  }
+
+  async findRuleset(version: number): Promise<RegisteredRuleset | null> {
+    const row = await this.#runner.run('findRuleset', [version]);
+    if (row === null) return null;
+    return { ...listedFrom(row), files: JSON.parse(row.files) as RegisteredRuleset['files'] };
+  }
+
+  async activeRuleset(): Promise<ActiveRuleset | null> {
+    return activeFrom(await this.#runner.run('activeRuleset', []));
+  }
+
+  async activateRuleset(activation: NewActivation): Promise<ActivationResult> {
+    const { version, cause, author, reason, atMs, expected } = activation;
+    const command = { version, cause, author, reason, atMs: Math.floor(atMs), expected };
+    const reply = await this.#runner.run('activateRuleset', [command]);
+    const active = activeFrom(reply.active);
+    return reply.done && active !== null ? { kind: 'activated', active } : { kind: 'stale', active };
+  }
+
+  async listRulesets({ cursor, limit }: RulesetPageQuery): Promise<Page<ListedRuleset>> {
+    invariant(limit >= 1 && limit <= 200, 'a page has 1 to 200 rulesets');
+    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : sequenceOf(cursor);
+    if (before === null) return { data: [], nextCursor: null };
+    const { rows, next } = await this.#runner.run('listRulesets', [before, limit]);
+    return { data: rows.map(listedFrom), nextCursor: next === null ? null : cursorOf(next) };
+  }
+
+  async listRulesetActivations({ cursor, limit }: RulesetPageQuery): Promise<Page<RulesetActivation>> {
+    invariant(limit >= 1 && limit <= 200, 'a page has 1 to 200 activations');
+    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : sequenceOf(cursor);
+    if (before === null) return { data: [], nextCursor: null };
+    const { rows, next } = await this.#runner.run('listRulesetActivations', [before, limit]);
+    return { data: rows.map(activationFrom), nextCursor: next === null ? null : cursorOf(next) };
   }
 
   async saveOverride(override: ProviderOverride): Promise<void> {
@@ -418,6 +453,40 @@ function claimFrom(row: ClaimRow): ClaimRecord {
 function decisionClaimFrom(row: DecisionClaimRow): DecisionClaim {
   const { id, body_fingerprint: bodyFingerprint, answer_status: httpStatus, answer_body: body } = row;
   return { decisionId: id, bodyFingerprint, answer: { httpStatus, body } };
+}
+
+function activationFrom(row: ActivationRow): RulesetActivation {
+  const { sequence, version, cause, author, reason } = row;
+  return {
+    sequence,
+    version,
+    contentHash: row.content_hash,
+    cause,
+    author,
+    reason,
+    atMs: row.at_ms,
+    untilMs: row.until_ms,
+  };
+}
+
+function activeFrom(reply: ActiveReply | null): ActiveRuleset | null {
+  if (reply === null) return null;
+  const { row, previous, replaced, left } = reply;
+  return { ...activationFrom(row), previous, replaced, leftByPersons: left };
+}
+
+function listedFrom(row: ListedRulesetRow): ListedRuleset {
+  const { number: version, content_hash: contentHash, registered_at_ms: registeredAtMs } = row;
+  const { sequence, cause, author, reason, at_ms: atMs, until_ms: untilMs } = row;
+  const wasActive =
+    sequence !== null && cause !== null && author !== null && reason !== null && atMs !== null;
+  return {
+    version,
+    contentHash,
+    registeredAtMs,
+    active: row.active === 1,
+    last: wasActive ? { sequence, version, contentHash, cause, author, reason, atMs, untilMs } : null,
+  };
 }
 
 function listOrNull(merchants: 'all' | readonly string[]): string | null {

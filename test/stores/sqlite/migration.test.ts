@@ -191,3 +191,36 @@ test('is upgraded once', async () => {
   journal = openInProcessJournal(path);
   expect((await read('auth_partial')).operations).toHaveLength(1);
 });
+
+test('every ruleset that was there had been in force from its registration to the next', async () => {
+  const old = join(folder.path, 'rulesets.sqlite');
+  writeFirstDatabase(old, []);
+  const database = new DatabaseSync(old);
+  const insert = database.prepare('INSERT INTO rulesets VALUES (?, ?, ?, ?)');
+  // As a damaged journal has them: a number is missing.
+  for (const number of [1, 3, 4]) insert.run(number, `h${number}`, '{}', T0 + number);
+  database.close();
+  const upgraded = openInProcessJournal(old);
+  const { data } = await upgraded.listRulesetActivations({ limit: 10 });
+  expect(data.map(({ sequence, version, atMs, untilMs }) => [sequence, version, atMs, untilMs])).toEqual([
+    [3, 4, T0 + 4, null],
+    [2, 3, T0 + 3, T0 + 4],
+    [1, 1, T0 + 1, T0 + 3],
+  ]);
+  expect(await upgraded.activeRuleset()).toMatchObject({
+    version: 4,
+    cause: 'folder',
+    previous: 3,
+    leftByPersons: [],
+  });
+  const back = {
+    version: 3,
+    cause: 'rollback',
+    author: 'acme',
+    reason: 'r',
+    atMs: T0 + 9,
+    expected: 3,
+  } as const;
+  expect(await upgraded.activateRuleset(back)).toMatchObject({ kind: 'activated', active: { previous: 1 } });
+  await upgraded.close();
+});

@@ -100,6 +100,10 @@ export async function writeSampleJournal(path: string): Promise<void> {
   await written(journal, sampleFinding(unknown, 1, OUTCOMES.approved, { work: null }));
   await journal.registerRuleset('h1', { 'rules.yaml': 'rules: []' }, T0);
   await journal.registerRuleset('h2', {}, T0);
+  for (const [index, version] of [1, 2, 1].entries()) {
+    const move = { version, cause: 'activation', author: 'acme', reason: 'tests', atMs: T0 } as const;
+    await journal.activateRuleset({ ...move, expected: index === 0 ? null : index });
+  }
   await journal.keepNotice('psp', { eventId: 'e1', type: 't', attemptId: null, data: { note: 'é' } }, T0);
   for (const mode of ['drain', 'auto'] as const) {
     await journal.saveOverride({

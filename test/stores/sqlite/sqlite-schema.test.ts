@@ -101,6 +101,9 @@ async function fill(path: string): Promise<void> {
   const state = { experiment: 'x', arm: 'a', state: 'stopped', reason: 'r', author: 'acme' } as const;
   await journal.saveArmState({ ...state, createdAtMs: T0 });
   await journal.saveExperimentLook('x', { atMs: T0, planned: null, data: '[]' });
+  await journal.registerRuleset('h1', {}, T0);
+  const activation = { version: 1, cause: 'folder', author: 'folder', reason: 'r', atMs: T0 } as const;
+  await journal.activateRuleset({ ...activation, expected: null });
   await journal.seal(T0, 100);
   await journal.secret();
   await journal.close();
@@ -367,6 +370,35 @@ const OTHER_CASES: readonly Case[] = [
   ['changing who stopped an arm', "UPDATE arm_states SET author = 'x'", /append-only/],
   ['deleting that an arm was stopped', 'DELETE FROM arm_states', /append-only/],
   ['changing a look', "UPDATE experiment_looks SET data = 'x'", /append-only/],
+  ['changing a ruleset', "UPDATE rulesets SET files = '{}'", /append-only/],
+  ['deleting a ruleset', 'DELETE FROM rulesets', /append-only/],
+  ['changing who activated a ruleset', "UPDATE ruleset_activations SET author = 'x'", /append-only/],
+  ['deleting that a ruleset was activated', 'DELETE FROM ruleset_activations', /append-only/],
+  [
+    'replacing an activation',
+    'REPLACE INTO ruleset_activations SELECT * FROM ruleset_activations',
+    /numbered 1, 2|append-only/,
+  ],
+  [
+    'an activation after one that is not there',
+    `INSERT INTO ruleset_activations VALUES (3, 1, 'folder', 'folder', 'r', 1, 1)`,
+    /numbered 1, 2/,
+  ],
+  [
+    'an activation of a cause that is none',
+    `INSERT INTO ruleset_activations VALUES (2, 1, 'chance', 'x', 'r', 1, 1)`,
+    /CHECK/,
+  ],
+  [
+    'an activation of a ruleset that is not registered',
+    `INSERT INTO ruleset_activations VALUES (2, 9, 'folder', 'x', 'r', 1, 1)`,
+    /FOREIGN KEY/,
+  ],
+  [
+    'a way back that leads forward',
+    `INSERT INTO ruleset_activations VALUES (2, 1, 'folder', 'x', 'r', 1, 2)`,
+    /CHECK/,
+  ],
   ['deleting a look', 'DELETE FROM experiment_looks', /append-only/],
   ['changing what a notice names', "UPDATE notices SET operation_id = 'x'", /never changes/],
 ];

@@ -37,6 +37,7 @@ const TEXTS = [
 /** Tables to which rows are only added, numbered without gaps. */
 const NUMBERED = [
   { table: 'rulesets', key: 'number' },
+  { table: 'ruleset_activations', key: 'sequence' },
   { table: 'overrides', key: 'sequence' },
 ] as const;
 

@@ -1,0 +1,243 @@
+import { z } from '@hono/zod-openapi';
+import type { Hono } from 'hono';
+import type { ListedRuleset, RulesetActivation, RulesetPageQuery } from '../gateway/ports.ts';
+import type { ReleaseCommand, ReleaseResult, ShownRuleset } from '../gateway/ruleset-release.ts';
+import type { EdgeDeps } from './edge-deps.ts';
+import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
+import { invalidRequest, PARSING } from './field-errors.ts';
+import { fromJournal } from './from-journal.ts';
+import { jsonResponse } from './json-response.ts';
+import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
+import { isProblem, type Problem, problem } from './problems.ts';
+import { readJson } from './read-json.ts';
+import { memberNamesOf } from './schema-members.ts';
+import { plainText } from './text-schemas.ts';
+
+export const RULESETS = '/v1/rulesets';
+export const RULESET_ACTIVATIONS = '/v1/rulesets/activations';
+export const RULESET = '/v1/rulesets/{version}';
+export const RULESET_CHECK = '/v1/rulesets/validate';
+export const RULESET_ACTIVATE = '/v1/rulesets/{version}/activate';
+export const RULESET_ROLLBACK = '/v1/rulesets/rollback';
+
+/** Query of `GET /v1/rulesets` and `GET /v1/rulesets/activations`. */
+export const rulesetQuerySchema = z.strictObject(pageQueryMembers);
+
+/** `POST /v1/rulesets/{version}/activate` and `POST /v1/rulesets/rollback`. */
+export const releaseBodySchema = z
+  .strictObject({
+    reason: plainText(500).openapi({ example: 'ticket 4714: approvals at sandbox-b fell' }),
+    expected_active: z
+      .int('the version that is in force, an integer from 1')
+      .min(1, 'the version that is in force, an integer from 1')
+      .openapi({
+        description: 'The version that you take to be in force: nothing is changed when it is another.',
+      }),
+  })
+  .openapi('RulesetRelease');
+
+const fileText = z.string().optional();
+
+/** `POST /v1/rulesets/validate`. */
+export const checkBodySchema = z
+  .strictObject({
+    files: z
+      .strictObject({
+        'providers.yaml': fileText,
+        'rules.yaml': fileText,
+        'fx.yaml': fileText,
+        'experiments.yaml': fileText,
+      })
+      .optional()
+      .openapi({ description: 'Content by file name. Left out: the rules folder as it is.' }),
+  })
+  .openapi('RulesetFiles');
+
+/** Versions of the rules: what is in force, what was, what could be, and the way from one to another. */
+export function rulesetRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
+  const reading = ['rules', 'ops'] as const;
+  app.get(
+    '/v1/rulesets',
+    endpoint(deps, { route: RULESETS, scopes: reading }, (exchange) =>
+      list(exchange, (query) => deps.rulesets.list(query), shownListed),
+    ),
+  );
+  app.get(
+    '/v1/rulesets/activations',
+    endpoint(deps, { route: RULESET_ACTIVATIONS, scopes: reading }, (exchange) =>
+      list(exchange, (query) => deps.rulesets.activations(query), shownActivation),
+    ),
+  );
+  app.get(
+    '/v1/rulesets/:version',
+    endpoint(deps, { route: RULESET, scopes: reading }, (exchange) => find(exchange, deps)),
+  );
+  app.post(
+    '/v1/rulesets/validate',
+    endpoint(deps, { route: RULESET_CHECK, scopes: ['rules'] }, (exchange) => check(exchange, deps)),
+  );
+  app.post(
+    '/v1/rulesets/rollback',
+    endpoint(deps, { route: RULESET_ROLLBACK, scopes: ['rules'] }, (exchange) =>
+      release(exchange, 'previous', deps),
+    ),
+  );
+  app.post(
+    '/v1/rulesets/:version/activate',
+    endpoint(deps, { route: RULESET_ACTIVATE, scopes: ['rules'] }, (exchange) =>
+      release(exchange, versionIn(exchange), deps),
+    ),
+  );
+}
+
+async function list<Item>(
+  { caller, context }: Exchange,
+  page: (query: RulesetPageQuery) => Promise<{
+    readonly data: readonly Item[];
+    readonly nextCursor: string | null;
+  }>,
+  shown: (item: Item) => object,
+): Promise<Reply> {
+  const query = singleQuery(new URL(context.req.url).searchParams);
+  if (isProblem(query)) return query;
+  const parsed = rulesetQuerySchema.safeParse(query, PARSING);
+  if (!parsed.success) return invalidRequest(parsed.error, () => Object.keys(rulesetQuerySchema.shape));
+  if (caller.merchants !== 'all') return notAllMerchants();
+  const { cursor, limit } = parsed.data;
+  const found = await fromJournal(() =>
+    page({ limit: limitOf(limit), ...(cursor === undefined ? {} : { cursor }) }),
+  );
+  if (isProblem(found)) return found;
+  return jsonResponse(JSON.stringify({ data: found.data.map(shown), next_cursor: found.nextCursor }));
+}
+
+async function find(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
+  if (exchange.caller.merchants !== 'all') return notAllMerchants();
+  const version = versionIn(exchange);
+  const found = version === null ? null : await fromJournal(() => deps.rulesets.find(version));
+  if (isProblem(found)) return found;
+  return found === null ? noSuchRuleset() : jsonResponse(JSON.stringify(shownRuleset(found)));
+}
+
+const checkNames = memberNamesOf(checkBodySchema);
+
+async function check(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
+  const body = await readJson(exchange, { optional: true });
+  if (isProblem(body)) return body;
+  if (exchange.caller.merchants !== 'all') return notAllMerchants();
+  const parsed = checkBodySchema.safeParse(body, PARSING);
+  if (!parsed.success) return invalidRequest(parsed.error, checkNames);
+  const { files } = parsed.data;
+  const given =
+    files === undefined
+      ? null
+      : Object.fromEntries(
+          Object.entries(files).filter((entry): entry is [string, string] => entry[1] !== undefined),
+        );
+  const result = await fromJournal(() => deps.rulesets.check(given));
+  return isProblem(result) ? result : jsonResponse(JSON.stringify(result));
+}
+
+const releaseNames = memberNamesOf(releaseBodySchema);
+
+/** @param version null: the path names none that could be */
+async function release(
+  exchange: Exchange,
+  version: ReleaseCommand['version'] | null,
+  deps: EdgeDeps,
+): Promise<Reply> {
+  const { caller, trace } = exchange;
+  const body = await readJson(exchange);
+  if (isProblem(body)) return body;
+  if (caller.merchants !== 'all') return notAllMerchants();
+  if (version === null) return noSuchRuleset();
+  const parsed = releaseBodySchema.safeParse(body, PARSING);
+  if (!parsed.success) return invalidRequest(parsed.error, releaseNames);
+  const { reason, expected_active: expectedActive } = parsed.data;
+  const command = { version, expectedActive, reason, author: caller.account };
+  const result = await fromJournal(() => deps.rulesets.release(command));
+  if (isProblem(result)) return result;
+  deps.rulesetReleased({ command, result, traceId: trace.traceId });
+  return answered(result);
+}
+
+function answered(result: ReleaseResult): Reply {
+  switch (result.kind) {
+    case 'active': {
+      const { active, changed } = result;
+      const { version, contentHash, cause, author: by, reason, previous } = active;
+      const since = iso(active.atMs);
+      return jsonResponse(
+        JSON.stringify({
+          version,
+          content_hash: contentHash,
+          active_since: since,
+          cause,
+          by,
+          reason,
+          previous,
+          changed,
+        }),
+      );
+    }
+    case 'not_found':
+      return noSuchRuleset();
+    case 'other_active':
+      return problem(
+        'other-ruleset-active',
+        `Ruleset ${result.active} is in force, or the journal was changed just now.`,
+        { members: { active: result.active } },
+      );
+    case 'nothing_before':
+      return problem('no-earlier-ruleset', `Nothing was in force before ruleset ${result.active}.`, {
+        members: { active: result.active },
+      });
+    case 'refused':
+      return problem('ruleset-refused', 'It may not come into force as things are: errors says why.', {
+        members: { errors: result.errors },
+      });
+  }
+}
+
+function versionIn({ context }: Exchange): number | null {
+  const text = context.req.param('version') ?? '';
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : null;
+}
+
+function shownListed({ version, contentHash, registeredAtMs, active, last }: ListedRuleset) {
+  return {
+    version,
+    content_hash: contentHash,
+    registered_at: iso(registeredAtMs),
+    active,
+    active_since: last === null ? null : iso(last.atMs),
+    active_until: last?.untilMs == null ? null : iso(last.untilMs),
+    cause: last?.cause ?? null,
+    by: last?.author ?? null,
+    reason: last?.reason ?? null,
+  };
+}
+
+function shownRuleset(ruleset: ShownRuleset) {
+  const { files, against } = ruleset;
+  return { ...shownListed(ruleset), files, compared: { active: against.active, ...against.changes } };
+}
+
+function shownActivation(activation: RulesetActivation) {
+  const { sequence, version, contentHash, cause, author: by, reason, atMs, untilMs } = activation;
+  const until = untilMs === null ? null : iso(untilMs);
+  return { sequence, version, content_hash: contentHash, at: iso(atMs), until, cause, by, reason };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** Rules are over the payments of all merchants. */
+function notAllMerchants(): Problem {
+  return problem('out-of-scope', 'Rulesets are over all merchants, and the API key does not cover all.');
+}
+
+function noSuchRuleset(): Problem {
+  return problem('not-found', 'There is no ruleset of this version.');
+}
