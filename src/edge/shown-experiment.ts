@@ -76,6 +76,7 @@ export function shownResults({ experiment, report }: ExperimentResults, stateOf:
     },
     units: report.units,
     redirected: report.redirected,
+    reported: report.reported,
     arms: report.arms.map((arm) => ({ ...shownArm(arm), ...shownArmState(stateOf(id, arm.arm)) })),
     comparisons: report.comparisons.map(shownComparison),
     guardrails: report.guardrails.map(({ arm, metric: guarded, margin, state, low, high }) => ({
@@ -97,6 +98,7 @@ function shownArm(arm: ArmReport) {
     arm: arm.arm,
     assigned: arm.assigned,
     payments: arm.payments,
+    reported: arm.reported,
     maturing: arm.maturing,
     unresolved: arm.unresolved,
     approved: arm.approved,
@@ -106,6 +108,7 @@ function shownArm(arm: ArmReport) {
     attempts_per_payment: roundedOrNull(arm.attemptsPerPayment),
     cost_per_approval: costOf(arm),
     cost_currency: arm.costCurrency,
+    cost_reason: arm.costReason,
     cost_per_approval_bps: roundedOrNull(arm.costPerApprovalBasisPoints),
     latency_p95_ms: arm.latencyP95Ms === null ? null : Math.round(arm.latencyP95Ms),
     technical_error_rate: roundedOrNull(arm.technicalErrorRate),
@@ -120,7 +123,7 @@ function costOf({ costPerApproval, costCurrency }: ArmReport): number | null {
 
 function shownComparison(comparison: Comparison) {
   const { arm, baseline, metric, method, difference, low, high, pValue } = comparison;
-  const { chanceToWin, riskOfArm, riskOfBaseline, look } = comparison;
+  const { chanceToWin, riskOfArm, riskOfBaseline, look, restsOn } = comparison;
   return {
     arm,
     baseline,
@@ -130,6 +133,7 @@ function shownComparison(comparison: Comparison) {
     low: rounded(low),
     high: rounded(high),
     p_value: roundedOrNull(pValue),
+    ...(restsOn !== undefined && { rests_on: restsOn }),
     ...(chanceToWin !== undefined && {
       chance_to_win: rounded(chanceToWin),
       risk_of_arm: rounded(riskOfArm ?? 0),

@@ -1,5 +1,5 @@
 import type { PhasePlan } from '../core/experiments/assign.ts';
-import { pooledArms } from '../core/experiments/compare.ts';
+import { banditShares } from '../core/experiments/bandit-shares.ts';
 import {
   type Experiment,
   type ExperimentMetric,
@@ -17,9 +17,8 @@ import {
   lookedAt,
   type PastLook,
 } from '../core/experiments/results.ts';
-import { bestProbabilities } from '../core/statistics/best-probabilities.ts';
-import { withExploration } from '../core/statistics/propensities.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import { learnedShares } from './live-arms.ts';
 import type { ArmState, ExposureCursor } from './ports.ts';
 
 /** Exposures that are read at once: a few milliseconds of the journal's thread. */
@@ -28,8 +27,6 @@ const PAGE = 100;
 const BUSY_SHARE = 0.05;
 /** A look is kept when so many more units are in than at the last one that was. */
 const KEPT_GROWTH = 1.1;
-/** Units of each arm from which a bandit moves its shares. */
-const BANDIT_UNITS_MIN = 100;
 /** Change of a share that is worth a new phase. */
 const SHARE_STEP = 0.01;
 /** Who stops arms by itself. */
@@ -65,8 +62,8 @@ type WatchDeps = Pick<GatewayDeps, 'arms' | 'clock' | 'journal' | 'observer' | '
 export class ExperimentWatch {
   readonly #deps: WatchDeps;
   readonly #reading = new Map<string, Promise<ExperimentResults | null>>();
-  /** Guardrails that a person has overruled and that were told of. */
-  readonly #overruled = new Set<string>();
+  /** Alerts of guardrails that stop nothing: each is told once. */
+  readonly #told = new Set<string>();
   #notBeforeMs = 0;
   #stopped = false;
 
@@ -109,7 +106,8 @@ export class ExperimentWatch {
   }
 
   async #tally(experiment: Experiment): Promise<ExperimentTally> {
-    const tally = new ExposureTally(experiment, this.#deps.clock.wallMs());
+    const { clock, rulesets } = this.#deps;
+    const tally = new ExposureTally(experiment, clock.wallMs(), rulesets.current().exchangeRates);
     let after: ExposureCursor | null = null;
     do {
       const page = await this.#deps.journal.exposurePage(experiment.id, after, PAGE);
@@ -141,8 +139,9 @@ export class ExperimentWatch {
     if (tally.units === 0 || this.#stopped) return;
     for (const reading of readGuardrails(experiment, tally)) {
       if (reading.state === 'breached') await this.#breached(experiment, reading);
+      if (reading.state === 'reported') this.#reported(experiment, reading);
     }
-    if (experiment.mode === 'bandit') this.#moveShares(experiment, tally);
+    if (experiment.mode === 'bandit') await this.#moveShares(experiment, tally);
     await this.#keepLook(experiment, lookedAt(experiment, tally));
   }
 
@@ -153,10 +152,8 @@ export class ExperimentWatch {
     const reason = `guardrail ${metric}: worse than ${experiment.baseline} by more than ${amountText(metric, margin)} (at least ${amountText(metric, -(high ?? 0))})`;
     const detail = `experiment ${experiment.id}, arm ${arm}: ${reason}`;
     if (state !== null) {
-      // A person has let it run again: that stands, and is told once.
-      if (this.#overruled.has(detail)) return;
-      this.#overruled.add(detail);
-      observer.alert({ kind: 'experiment_guardrail_overruled', detail, authorizationId: null });
+      // A person has let it run again: that stands.
+      this.#tellOnce('experiment_guardrail_overruled', experiment, { arm, metric }, detail);
       return;
     }
     await this.#set({ experiment: experiment.id, arm, state: 'stopped', reason, author: GUARDRAIL });
@@ -182,25 +179,38 @@ export class ExperimentWatch {
     return state;
   }
 
-  /** Each arm's share: the chance that it is the best, mixed with the floor. */
-  #moveShares(experiment: Experiment, tally: ExperimentTally): void {
-    const pooled = pooledArms(tally);
-    const arms = experiment.arms.map(({ name }) => pooled.find(({ arm }) => arm === name));
-    const posteriors = arms.flatMap((arm) => {
-      if (arm === undefined || arm.assigned < BANDIT_UNITS_MIN) return [];
-      const failures = arm.payments - arm.maturing - arm.approved;
-      return [{ alpha: 1 + arm.approved, beta: 1 + failures }];
-    });
-    if (posteriors.length < arms.length) return;
-    const shares = withExploration(bestProbabilities(posteriors), experiment.explorationShare);
-    const before = this.#deps.arms.shares(experiment) ?? experiment.plan.shares;
+  /** One account says so, and nobody else: whoever reads it may stop the arm. */
+  #reported(experiment: Experiment, { arm, metric, margin }: GuardrailReading): void {
+    if (this.#deps.arms.state(experiment.id, arm)?.state === 'stopped') return;
+    const detail = `experiment ${experiment.id}, arm ${arm}: guardrail ${metric}: worse than ${experiment.baseline} by more than ${amountText(metric, margin)}, but only by what one account reports of payments that it sends itself; nothing is stopped`;
+    this.#tellOnce('experiment_guardrail_reported', experiment, { arm, metric }, detail);
+  }
+
+  /** However often it is seen, and however its figures change. */
+  #tellOnce(
+    kind: string,
+    { id, seed }: Experiment,
+    { arm, metric }: Pick<GuardrailReading, 'arm' | 'metric'>,
+    detail: string,
+  ): void {
+    const key = `${kind} ${id} ${seed} ${arm} ${metric}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.#deps.observer.alert({ kind, detail, authorizationId: null });
+  }
+
+  async #moveShares(experiment: Experiment, tally: ExperimentTally): Promise<void> {
+    const { arms, clock, journal } = this.#deps;
+    const shares = banditShares(experiment, tally);
+    if (shares === null) return;
+    const before = arms.shares(experiment) ?? experiment.plan.shares;
     if (shares.every((share, index) => Math.abs(share - (before[index] ?? 0)) < SHARE_STEP)) return;
     const rounding = shares.map((share) => Math.max(0.001, Math.round(share * 1000) / 1000));
     const sum = rounding.reduce((total, share) => total + share, 0);
-    this.#deps.arms.setShares(
-      experiment,
-      rounding.map((share) => share / sum),
-    );
+    const moved = rounding.map((share) => share / sum);
+    // First, so that a start after this one goes on from here.
+    await journal.saveBanditShares({ ...learnedShares(experiment, moved), atMs: clock.wallMs() });
+    arms.setShares(experiment, moved);
   }
 
   /** Keeps what was seen: at each planned look, and where much has come in since. */

@@ -234,7 +234,9 @@ function eventMetric(registry: Registry): Pick<Observer, 'eventSent'> {
 }
 
 /** Decisions for callers that send themselves: the share of those that are never reported is `unreported` by `made`. */
-function callerDecisionMetrics(registry: Registry): Pick<Observer, 'callerDecisions' | 'outcomeReported'> {
+function callerDecisionMetrics(
+  registry: Registry,
+): Pick<Observer, 'callerDecided' | 'callerDecisions' | 'outcomeReported'> {
   const decisions = counter(
     registry,
     'caller_decisions_total',
@@ -248,6 +250,8 @@ function callerDecisionMetrics(registry: Registry): Pick<Observer, 'callerDecisi
     ['provider', 'outcome', 'next'],
   );
   return {
+    // Its lines are the log's: what is made is counted below, and what is refused as an answer over HTTP.
+    callerDecided: () => {},
     callerDecisions: ({ what, count }) => decisions.get(what).inc(count),
     outcomeReported: ({ provider, outcome, next }) => reports.get(provider, outcome, next).inc(),
   };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { OutcomeReport } from '../../src/core/caller-decision.ts';
+import { sampleOffer, TAKEN_APPROVAL } from '../support/sample-decision.ts';
 import { BODY, DECIDED, edgeFixture, post, startEdge } from './edge-fixture.ts';
 
 const ID = 'dec_bcdfghjkmnpqrstvwxyzB';
@@ -151,14 +152,13 @@ describe('POST /v1/decisions/{id}/outcomes', () => {
   });
 
   it('a contradiction shows what is recorded, a wrong attempt who was offered', async () => {
-    const answer = { next: 'stop', reason: 'approved' } as const;
-    const recorded = { outcome: 'approved', code: null, networkCode: null, advice: null, answer } as const;
+    const recorded = TAKEN_APPROVAL;
     fixture.reported = async () => ({ kind: 'contradiction', recorded });
     expect(await problemIn(await report(keyless(REPORT)), 409, 'outcome-contradicted')).toMatchObject({
       recorded: { outcome: 'approved', next: 'stop', reason: 'approved' },
     });
-    const offer = { number: 1, provider: 'adyen-eu', propensity: 1, offeredAtMs: 0, outcome: null };
-    fixture.reported = async () => ({ kind: 'not_offered', offered: [{ ...offer, reports: [recorded] }] });
+    const offered = [sampleOffer(1, { provider: 'adyen-eu', reports: [recorded] })];
+    fixture.reported = async () => ({ kind: 'not_offered', offered });
     expect(await problemIn(await report(keyless(REPORT)), 422, 'outcome-not-offered')).toMatchObject({
       offered: [{ attempt: 1, provider: 'adyen-eu', outcome: 'approved' }],
     });

@@ -9,7 +9,7 @@ import { renderOperation } from '../../src/edge/operation-answer.ts';
 import { type EdgeServer, type ServerSettings, startServer } from '../../src/edge/server.ts';
 import type { DecideCommand, DecideResult } from '../../src/gateway/decide-for-caller.ts';
 import type { OperateCommand, OperateResult } from '../../src/gateway/operate.ts';
-import type { Clock, Delivery, PastEvent, ProviderOverride } from '../../src/gateway/ports.ts';
+import type { Clock, Delivery, KeptDecision, PastEvent, ProviderOverride } from '../../src/gateway/ports.ts';
 import type { ReportCommand, ReportResult } from '../../src/gateway/report-outcome.ts';
 import type { ResolveCommand, ResolveResult } from '../../src/gateway/resolve-by-person.ts';
 import type {
@@ -19,7 +19,7 @@ import type {
 import type { AuthorizeCommand, AuthorizeResult } from '../../src/gateway/road-results.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
 import { systemRandomness } from '../../src/guards/system-randomness.ts';
-import { sampleDecision } from '../support/sample-decision.ts';
+import { sampleDecision, sampleOffer, TAKEN_APPROVAL } from '../support/sample-decision.ts';
 import { emptyResults, SAMPLE_NOW, sampleExperiment } from '../support/sample-experiment.ts';
 import { sampleRequest } from '../support/sample-request.ts';
 
@@ -262,6 +262,22 @@ export const DECIDED: Extract<DecideResult, { readonly kind: 'answered' }> = {
   replayed: false,
 };
 
+/** {@link DECIDED} with a failover and an approval reported. */
+export const KEPT_DECISION: KeptDecision = {
+  decision: sampleDecision({
+    id: 'dec_bcdfghjkmnpqrstvwxyzB',
+    attempts: [
+      sampleOffer(1, {
+        reports: [
+          { ...TAKEN_APPROVAL, outcome: 'rejected', answer: { next: 'sandbox-b', reason: 'rejected' } },
+        ],
+      }),
+      sampleOffer(2, { reports: [TAKEN_APPROVAL], routing: AUTHORIZATION.routing }),
+    ],
+  }),
+  answer: { httpStatus: DECIDED.httpStatus, body: DECIDED.body },
+};
+
 export const OPERATED: Extract<OperateResult, { readonly kind: 'answered' }> = {
   kind: 'answered',
   ...renderOperation(withOperations(CAPTURE), CAPTURE),
@@ -320,6 +336,8 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
         findAuthorization: async (id) => (id === AUTHORIZATION.id ? AUTHORIZATION : null),
         listAuthorizations: async () => ({ data: [AUTHORIZATION], nextCursor: null }),
         historyPage: async () => ({ data: [OPENED], nextAfter: null }),
+        readDecision: async (id) => (id === KEPT_DECISION.decision.id ? KEPT_DECISION : null),
+        listDecisions: async () => ({ data: [KEPT_DECISION], nextCursor: null }),
       },
       deliveries: {
         listDeliveries: async () => ({ data: [DELIVERY], nextCursor: null }),

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { TakenReport } from '../../src/core/caller-decision.ts';
 import { problemSchema } from '../../src/edge/answer-schemas.ts';
 import { createApp } from '../../src/edge/app.ts';
 import type { EdgeDeps, Scope } from '../../src/edge/edge-deps.ts';
@@ -12,7 +11,7 @@ import type { OperateResult } from '../../src/gateway/operate.ts';
 import { JournalError } from '../../src/gateway/ports.ts';
 import type { AuthorizeResult } from '../../src/gateway/road-results.ts';
 import { readSandboxNotices } from '../../src/providers/sandbox/notices.ts';
-import { sampleOffer } from '../support/sample-decision.ts';
+import { sampleOffer, TAKEN_APPROVAL } from '../support/sample-decision.ts';
 import { signedAs } from '../support/webhook-trap.ts';
 import { AUTHORIZATION, BODY, CAPTURE, DELIVERY, edgeFixture, post, withOperations } from './edge-fixture.ts';
 
@@ -193,6 +192,13 @@ const broken = async () => {
 const bug = () => {
   throw new Error('bug');
 };
+const journalThat = (fails: () => never | Promise<never>): EdgeDeps['journal'] => ({
+  findAuthorization: fails,
+  listAuthorizations: fails,
+  historyPage: fails,
+  readDecision: fails,
+  listDecisions: fails,
+});
 const road = (result: AuthorizeResult): Case => ({ deps: { authorize: async () => result } });
 const deciding = (result: DecideResult): Case => ({ deps: { decide: async () => result } });
 const both = (result: AuthorizeResult & DecideResult): Case => ({
@@ -209,13 +215,6 @@ const header = (name: string, value: string | null): Case => ({
 });
 const body = (text: string): Case => ({ init: (init) => ({ ...init, body: text }) });
 const authorizationId = AUTHORIZATION.id;
-const RECORDED: TakenReport = {
-  outcome: 'approved',
-  code: null,
-  networkCode: null,
-  advice: null,
-  answer: { next: 'stop', reason: 'approved' },
-};
 
 const CASES: Record<ProblemName, Case> = {
   'malformed-request': { socketOnly: 'server.test.ts' },
@@ -272,11 +271,11 @@ const CASES: Record<ProblemName, Case> = {
   },
   'decision-in-flight': deciding({ kind: 'in_flight', retryAfterMs: 1 }),
   'outcome-contradicted': {
-    deps: { report: async () => ({ kind: 'contradiction', recorded: RECORDED }) },
+    deps: { report: async () => ({ kind: 'contradiction', recorded: TAKEN_APPROVAL }) },
   },
   'outcome-not-offered': {
     deps: {
-      report: async () => ({ kind: 'not_offered', offered: [sampleOffer(1, { reports: [RECORDED] })] }),
+      report: async () => ({ kind: 'not_offered', offered: [sampleOffer(1, { reports: [TAKEN_APPROVAL] })] }),
     },
   },
   'event-endpoint-paused': {
@@ -304,7 +303,7 @@ const CASES: Record<ProblemName, Case> = {
       experiments: { current: bug, stateOf: bug, results: bug, setArm: bug },
       deliveries: { listDeliveries: bug, replayDelivery: bug },
       eventEndpoints: bug,
-      journal: { findAuthorization: bug, listAuthorizations: bug, historyPage: bug },
+      journal: journalThat(bug),
     },
   },
   'journal-unavailable': {
@@ -319,7 +318,7 @@ const CASES: Record<ProblemName, Case> = {
       setOverride: broken,
       experiments: { ...edgeFixture().deps.experiments, results: broken, setArm: broken },
       deliveries: { listDeliveries: broken, replayDelivery: broken },
-      journal: { findAuthorization: broken, listAuthorizations: broken, historyPage: broken },
+      journal: journalThat(broken),
     },
   },
   'webhook-refused': { deps: { takeNotices: async () => ({ kind: 'refused', reason: 'signature' }) } },
@@ -340,6 +339,8 @@ function requestOf(operationId: string, id: string): [path: string, init: Reques
       post({ provider: 'sandbox-a', attempt: 1, outcome: 'approved' }),
     ],
     listAuthorizations: ['/v1/authorizations', get],
+    listDecisions: ['/v1/decisions?merchant=acme-eu&reference=order-7790', get],
+    getDecision: [`/v1/decisions/${id || 'dec_bcdfghjkmnpqrstvwxyzB'}`, get],
     getAuthorization: [`/v1/authorizations/${id || AUTHORIZATION.id}`, get],
     listHistory: [`/v1/authorizations/${id || AUTHORIZATION.id}/events`, get],
     captureAuthorization: [`/v1/authorizations/${id || AUTHORIZATION.id}/captures`, post({})],
@@ -415,7 +416,7 @@ describe('every documented answer can be had', () => {
     const [path, init] = requestOf(operationId, id);
     const isQueryError = operationId.startsWith('list') && name === 'invalid-request';
     const response = await createApp(edgeFixture(deps).deps).request(
-      isQueryError ? `${path}?limit=0` : path,
+      isQueryError ? `${path}${path.includes('?') ? '&' : '?'}limit=0` : path,
       isQueryError ? init : change(init),
     );
     const problem: unknown = await response.json();
