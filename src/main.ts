@@ -203,11 +203,7 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     await openLearnerFile(settings, 'learner-state', learner, log),
     await openLearnerFile(settings, 'account-state', accounts, log),
   ];
-  const arms = new LiveArms();
-  const states = await journal.listArmStates();
-  arms.setStates(states);
-  arms.restoreShares(await journal.listBanditShares());
-  for (const state of states) metrics.observer.armChanged(state);
+  const arms = await openArms(journal, metrics);
   return {
     settings,
     log,
@@ -230,6 +226,16 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     schemeRules,
     cardKey: createCardKey(await journal.secret()),
   };
+}
+
+/** Takes up what is known of the arms of experiments: who stopped them, and what bandits had learned. */
+async function openArms(journal: Journal, metrics: Metrics): Promise<LiveArms> {
+  const arms = new LiveArms();
+  const states = await journal.listArmStates();
+  arms.setStates(states);
+  arms.restoreShares(await journal.listBanditShares());
+  for (const state of states) metrics.observer.armChanged(state);
+  return arms;
 }
 
 /** Takes up what was learned before. */

@@ -2,7 +2,7 @@ import { bestProbabilities } from '../statistics/best-probabilities.ts';
 import { withExploration } from '../statistics/propensities.ts';
 import { pooledArms } from './compare.ts';
 import type { Experiment } from './experiment.ts';
-import { type ExperimentTally, withoutEachAccount } from './exposure-tally.ts';
+import type { ExperimentTally } from './exposure-tally.ts';
 
 /** Units of each arm from which a bandit moves its shares. */
 const UNITS_MIN = 100;
@@ -14,7 +14,7 @@ const UNITS_MIN = 100;
  * @returns null while there are too few units
  */
 export function banditShares(experiment: Experiment, tally: ExperimentTally): readonly number[] | null {
-  const without = withoutEachAccount(tally);
+  const { without } = tally;
   if (without.length === 0) return sharesBy(experiment, tally);
   const planned = experiment.plan.shares;
   const all = without.map((units) => sharesBy(experiment, units) ?? planned);

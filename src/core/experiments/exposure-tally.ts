@@ -14,9 +14,10 @@ export interface PhaseTally {
   readonly arms: readonly ArmTally[];
 }
 
-/** What one account's reports make of the units that rest on them. */
-export interface AccountTally {
-  readonly account: string;
+/** The tally without what one account reports, and without what cannot be told apart by account. */
+export interface TallyWithout {
+  /** Null where no account reports alone. */
+  readonly account: string | null;
   readonly phases: readonly PhaseTally[];
 }
 
@@ -25,10 +26,14 @@ export interface ExperimentTally {
   readonly phases: readonly PhaseTally[];
   /** Those that only our own attempts say something of. */
   readonly own: readonly PhaseTally[];
-  /** Those that rest on what one account reports, by account, the one with the most units first. */
-  readonly accounts: readonly AccountTally[];
-  /** Those that rest on the reports of several accounts, or of one that is not told apart. */
-  readonly mixed: readonly PhaseTally[];
+  /**
+   * All units without those that rest on the reports of one account, for each account in turn, the one with the most units
+   * first; those that rest on several accounts are in none. What all of these show, no single account can have made up.
+   * None where nobody reports.
+   */
+  readonly without: readonly TallyWithout[];
+  /** Accounts that report; those that are not told apart are one. */
+  readonly accounts: number;
   /** Units that met any arm. */
   readonly units: number;
   /** Units that met more than one arm: in none of the arms' figures. */
@@ -87,15 +92,18 @@ export class ExposureTally {
   end(): ExperimentTally {
     this.#closeUnit();
     const sources = new Map([...this.#sources].map(([source, growing]) => [source, phasesOf(growing)]));
+    const own = sources.get(OWN) ?? [];
     const accounts = [...sources]
       .filter(([source]) => source !== OWN && source !== MIXED)
       .map(([account, phases]) => ({ account, phases }))
       .sort((one, other) => unitsOf(other.phases) - unitsOf(one.phases));
+    const mixed = sources.has(MIXED) ? 1 : 0;
     return {
       phases: mergedPhases([...sources.values()]),
-      own: sources.get(OWN) ?? [],
-      accounts,
-      mixed: sources.get(MIXED) ?? [],
+      own,
+      without:
+        accounts.length === 0 && mixed === 1 ? [{ account: null, phases: own }] : withoutEach(own, accounts),
+      accounts: accounts.length + mixed,
       units: this.#units,
       multiple: this.#multiple,
       redirected: this.#redirected,
@@ -197,26 +205,19 @@ function byFirstTeller(all: readonly ExposedRequest[]): ToldPayment {
   return { teller, requests };
 }
 
-/** The tally without what one account reports. */
-export interface TallyWithout {
-  /** Null: without what accounts report together, where none reports alone. */
-  readonly account: string | null;
-  readonly phases: readonly PhaseTally[];
-}
-
-/**
- * The tally without the reports of each account in turn, and always without those that cannot be told apart: what all of
- * these show, no single account can have made up. None where nobody reports.
- */
-export function withoutEachAccount({ own, accounts, mixed }: ExperimentTally): readonly TallyWithout[] {
-  if (accounts.length === 0) return mixed.length === 0 ? [] : [{ account: null, phases: own }];
-  return accounts.map(({ account }) => ({
-    account,
-    phases: mergedPhases([
-      own,
-      ...accounts.filter((other) => other.account !== account).map(({ phases }) => phases),
-    ]),
-  }));
+/** What each account reports is added up with all others from both ends, so that it takes no longer than that. */
+function withoutEach(
+  own: readonly PhaseTally[],
+  accounts: readonly { readonly account: string; readonly phases: readonly PhaseTally[] }[],
+): readonly TallyWithout[] {
+  const after: (readonly PhaseTally[])[] = [[]];
+  for (const { phases } of accounts.toReversed()) after.unshift(mergedPhases([phases, after[0] ?? []]));
+  let before = own;
+  return accounts.map(({ account, phases }, index) => {
+    const without = mergedPhases([before, after[index + 1] ?? []]);
+    before = mergedPhases([before, phases]);
+    return { account, phases: without };
+  });
 }
 
 /** Tallies of the same phases together. */

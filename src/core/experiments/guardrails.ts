@@ -2,7 +2,7 @@ import { confidenceSequenceBounds } from '../statistics/confidence-sequence.ts';
 import type { Sample } from '../statistics/sample.ts';
 import { compareArms, pooledArms } from './compare.ts';
 import { type Experiment, type ExperimentMetric, type Guardrail, isGain, isShare } from './experiment.ts';
-import { type ExperimentTally, withoutEachAccount } from './exposure-tally.ts';
+import type { ExperimentTally } from './exposure-tally.ts';
 
 /** Chance that any guardrail of an arm ever stops it wrongly, however often it is looked at. */
 const ALPHA = 0.05;
@@ -39,7 +39,7 @@ type Units = Pick<ExperimentTally, 'phases'>;
  */
 export function readGuardrails(experiment: Experiment, tally: ExperimentTally): readonly GuardrailReading[] {
   const { arms, baseline, guardrails } = experiment;
-  const without = withoutEachAccount(tally);
+  const { without } = tally;
   const alpha = ALPHA / Math.max(1, guardrails.length) / (without.length === 0 ? 1 : 2);
   return arms
     .filter(({ name }) => name !== baseline)

@@ -9,7 +9,7 @@ import type { ArmTally, CostTally } from './arm-tally.ts';
 import type { PhasePlan } from './assign.ts';
 import { compareArms, metricSample, pooledArms } from './compare.ts';
 import { EXPERIMENT_METRICS, type Experiment, type ExperimentMetric } from './experiment.ts';
-import { type ExperimentTally, type PhaseTally, withoutEachAccount } from './exposure-tally.ts';
+import type { ExperimentTally, PhaseTally } from './exposure-tally.ts';
 import { type GuardrailReading, readGuardrails } from './guardrails.ts';
 import { verdictOf } from './verdict.ts';
 
@@ -155,7 +155,7 @@ export function experimentReport(input: ResultsInput): ExperimentReport {
     redirected: tally.redirected,
     reported: {
       payments: arms.reduce((sum, { reported }) => sum + reported, 0),
-      accounts: tally.accounts.length + (tally.mixed.length > 0 ? 1 : 0),
+      accounts: tally.accounts,
     },
     units: tally.units,
     arms,
@@ -279,7 +279,7 @@ function comparisonsOf({ experiment, tally, looks }: ResultsInput): readonly Com
 function restingOn(experiment: Experiment, tally: ExperimentTally, shown: Comparison): Comparison {
   const direction = directionOf(shown);
   if (direction === 0) return shown;
-  const needed = withoutEachAccount(tally).find((units) => {
+  const needed = tally.without.find((units) => {
     const effect = compareArms(experiment, units, shown.metric, shown);
     return effect === null || directionOf(anytime(shown, effect, experiment.expectedSample)) !== direction;
   });

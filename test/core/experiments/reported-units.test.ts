@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { banditShares } from '../../../src/core/experiments/bandit-shares.ts';
 import type { ExposedRequest } from '../../../src/core/experiments/exposed.ts';
-import { ExposureTally, withoutEachAccount } from '../../../src/core/experiments/exposure-tally.ts';
+import { ExposureTally } from '../../../src/core/experiments/exposure-tally.ts';
 import { readGuardrails } from '../../../src/core/experiments/guardrails.ts';
 import { experimentReport } from '../../../src/core/experiments/results.ts';
 import type { ExchangeRates } from '../../../src/core/scoring/exchange-rates.ts';
@@ -91,7 +91,7 @@ describe('units that rest on reports', () => {
       exposed('one', 'control', ['approved'], { reportedBy: 'evil', atMs: EXPOSED_AT + 1 }),
     ];
     expect(reportOf(rows).arms[0]).toMatchObject({ payments: 1, approved: 0 });
-    expect(tallyOf(rows).accounts.map(({ account }) => account)).toEqual(['acme']);
+    expect(tallyOf(rows).without).toEqual([{ account: 'acme', phases: [] }]);
   });
 
   it('a customer whose payments two accounts report is left out with either of them', () => {
@@ -99,8 +99,8 @@ describe('units that rest on reports', () => {
       exposed('customer', 'control', ['approved'], { payment: name, reportedBy });
     const byCustomer = sampleExperiment({ unit: 'customer' });
     const tally = tallyOf([payment('p1', 'one'), payment('p2', 'two')], byCustomer);
-    expect(tally.mixed[0]?.arms[0]).toMatchObject({ assigned: 1, payments: 2, approved: 2 });
-    expect(withoutEachAccount(tally)).toEqual([{ account: null, phases: [] }]);
+    expect(tally.phases[0]?.arms[0]).toMatchObject({ assigned: 1, payments: 2, approved: 2 });
+    expect(tally).toMatchObject({ without: [{ account: null, phases: [] }], accounts: 1 });
   });
 
   it('tells how much rests on reports, and by how many accounts', () => {
@@ -117,13 +117,34 @@ describe('units that rest on reports', () => {
     ]);
   });
 
+  it('leaves each account out in turn, the largest first, over all phases', () => {
+    const rows = [
+      ...payments('control', 5, 5),
+      ...payments('control', 2, 1, 'two'),
+      ...payments('treatment', 3, 0, 'three').map((row) => ({ ...row, phase: 2 })),
+      ...payments('control', 4, 4, 'four'),
+    ];
+    const shown = tallyOf(rows).without.map(({ account, phases }) => [
+      account,
+      phases.map(({ phase, arms }) => [
+        phase,
+        arms.map(({ arm, assigned, approved }) => [arm, assigned, approved]),
+      ]),
+    ]);
+    const treated = [2, [['treatment', 3, 0]]];
+    expect(shown).toEqual([
+      ['four', [[1, [['control', 7, 6]]], treated]],
+      ['three', [[1, [['control', 11, 10]]]]],
+      ['two', [[1, [['control', 9, 9]]], treated]],
+    ]);
+  });
+
   it('tells many accounts apart up to a bound, and believes the others only together with none', () => {
     const rows = Array.from({ length: 80 }, (_, index) => payments('control', 1, 1, `account-${index}`)[0]);
     const tally = tallyOf(rows.flatMap((row) => row ?? []));
-    expect(tally.accounts.length).toBe(50);
-    expect(tally.mixed[0]?.arms[0]?.assigned).toBe(30);
+    expect(tally.accounts).toBe(51);
     expect(tally.phases[0]?.arms[0]?.assigned).toBe(80);
-    expect(withoutEachAccount(tally)[0]?.phases[0]?.arms[0]?.assigned).toBe(49);
+    expect(tally.without.map(({ phases }) => phases[0]?.arms[0]?.assigned)).toEqual(Array(50).fill(49));
   });
 });
 
