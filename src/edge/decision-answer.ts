@@ -1,6 +1,7 @@
 import type { OfferedAttempt, TakenReport } from '../core/caller-decision.ts';
 import type { KeptDecision, RenderDecision } from '../gateway/ports.ts';
 import { declineAnswer, routingAnswer } from './answer.ts';
+import { rounded } from './rounded.ts';
 
 /** The answer to a decision: the body that is frozen under its key. */
 export const renderDecision: RenderDecision = (decision, { live, ranking, routing, decline }) => ({
@@ -50,9 +51,4 @@ function shownAttempt(attempt: OfferedAttempt) {
 /** A report as its caller told it, and what was answered. */
 export function reportAnswer({ outcome, code, networkCode, advice, answer }: TakenReport) {
   return { outcome, code, network_code: networkCode, advice, next: answer.next, reason: answer.reason };
-}
-
-/** Six decimals. */
-function rounded(value: number): number {
-  return Math.round(value * 1e6) / 1e6;
 }

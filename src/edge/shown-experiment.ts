@@ -5,6 +5,7 @@ import { currencyExponent } from '../core/money.ts';
 import type { SampleRatio } from '../core/statistics/sample-ratio.ts';
 import type { ExperimentResults } from '../gateway/experiment-watch.ts';
 import type { ArmState } from '../gateway/ports.ts';
+import { rounded, roundedOrNull } from './rounded.ts';
 
 /** Who changed an arm last; null when nobody has. */
 export type StateOf = (experiment: string, arm: string) => ArmState | null;
@@ -172,13 +173,4 @@ function shownPlan(plan: SamplePlan) {
     detectable_pp: plan.detectableRise === null ? null : rounded(plan.detectableRise * 100),
     needed_for_one_pp: plan.sampleForOnePoint,
   };
-}
-
-/** Six decimals. */
-function rounded(value: number): number {
-  return Math.round(value * 1e6) / 1e6;
-}
-
-function roundedOrNull(value: number | null): number | null {
-  return value === null ? null : rounded(value);
 }
