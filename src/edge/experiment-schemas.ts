@@ -89,6 +89,9 @@ const armResultSchema = z
     latency_p95_ms: z.number().nullable(),
     technical_error_rate: z.number().nullable(),
     ...armStateMembers,
+    stopped_for: z.array(z.string()).openapi({
+      description: 'Accounts for whose payments alone it is stopped, by what they report themselves.',
+    }),
   })
   .openapi('ArmResult');
 
@@ -147,7 +150,7 @@ export const experimentResultsSchema = z
         ...marginMembers,
         state: z.enum(GUARDRAIL_STATES).openapi({
           description:
-            'reported: breached only by the word of one account; it is alerted, and nothing is stopped.',
+            'reported: breached only by the word of one account, which stops nothing for others.',
         }),
         low: z.number().nullable().openapi({ description: 'How much better than the baseline, at least.' }),
         high: z.number().nullable().openapi({ description: 'The same, at most.' }),

@@ -60,7 +60,7 @@ function shownMargin(metric: GuardrailReading['metric'], margin: number) {
 }
 
 /** The results of an experiment as answers show them. */
-export function shownResults({ experiment, report }: ExperimentResults, stateOf: StateOf) {
+export function shownResults({ experiment, report, stoppedFor }: ExperimentResults, stateOf: StateOf) {
   const { id, status, unit, baseline, metric } = experiment;
   return {
     experiment: id,
@@ -78,7 +78,11 @@ export function shownResults({ experiment, report }: ExperimentResults, stateOf:
     units: report.units,
     redirected: report.redirected,
     reported: report.reported,
-    arms: report.arms.map((arm) => ({ ...shownArm(arm), ...shownArmState(stateOf(id, arm.arm)) })),
+    arms: report.arms.map((arm) => ({
+      ...shownArm(arm),
+      ...shownArmState(stateOf(id, arm.arm)),
+      stopped_for: stoppedFor.get(arm.arm) ?? [],
+    })),
     comparisons: report.comparisons.map(shownComparison),
     guardrails: report.guardrails.map(({ arm, metric: guarded, margin, state, low, high }) => ({
       arm,

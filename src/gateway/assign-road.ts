@@ -10,19 +10,20 @@ import type { AuthorizeCommand } from './road-results.ts';
  * arm that the journal has of it. When that cannot be read, it is drawn as if it were new.
  */
 export function assignRoad(
-  { request }: Pick<AuthorizeCommand, 'request'>,
+  { account, request }: Pick<AuthorizeCommand, 'account' | 'request'>,
   facts: RoutingFacts,
   { experiments }: Ruleset,
   rule: Rule,
   deps: Pick<GatewayDeps, 'arms' | 'clock' | 'journal' | 'observer'>,
 ): Assignment | Promise<Assignment> {
   const payment = { facts, customer: request.shopper.id, rule, nowMs: deps.clock.wallMs() };
-  const assigned = assignArm(experiments, payment, deps.arms);
+  const book = deps.arms.of(account);
+  const assigned = assignArm(experiments, payment, book);
   if (assigned.drawnFrom === null) return assigned;
   const { experiment, unit } = assigned.drawnFrom;
   return callJournal('arm_of_unit', deps, () => deps.journal.armOfUnit(experiment, unit)).then((earlier) =>
     !earlier.ok || earlier.value === null || earlier.value === assigned.shown?.arm
       ? assigned
-      : assignArm(experiments, payment, deps.arms, { experiment, arm: earlier.value }),
+      : assignArm(experiments, payment, book, { experiment, arm: earlier.value }),
   );
 }

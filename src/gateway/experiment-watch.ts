@@ -9,7 +9,11 @@ import {
   isShare,
 } from '../core/experiments/experiment.ts';
 import { type ExperimentTally, ExposureTally } from '../core/experiments/exposure-tally.ts';
-import { type GuardrailReading, readGuardrails } from '../core/experiments/guardrails.ts';
+import {
+  type GuardrailReading,
+  readAccountGuardrails,
+  readGuardrails,
+} from '../core/experiments/guardrails.ts';
 import {
   type ExperimentReport,
   experimentReport,
@@ -37,6 +41,8 @@ export interface ExperimentResults {
   readonly experiment: Experiment;
   readonly report: ExperimentReport;
   readonly looks: readonly PastLook[];
+  /** Accounts for whose payments alone an arm is stopped, by arm. */
+  readonly stoppedFor: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface ArmCommand {
@@ -62,8 +68,8 @@ type WatchDeps = Pick<GatewayDeps, 'arms' | 'clock' | 'journal' | 'observer' | '
 export class ExperimentWatch {
   readonly #deps: WatchDeps;
   readonly #reading = new Map<string, Promise<ExperimentResults | null>>();
-  /** Alerts of guardrails that stop nothing: each is told once. */
-  readonly #told = new Set<string>();
+  /** Guardrails that a person has overruled and that were told of. */
+  readonly #overruled = new Set<string>();
   #notBeforeMs = 0;
   #stopped = false;
 
@@ -102,7 +108,8 @@ export class ExperimentWatch {
         plan: JSON.parse(plan) as PhasePlan,
       })),
     });
-    return { experiment, report, looks };
+    const stoppedFor = new Map(experiment.arms.map(({ name }) => [name, arms.stoppedFor(id, name)]));
+    return { experiment, report, looks, stoppedFor };
   }
 
   async #tally(experiment: Experiment): Promise<ExperimentTally> {
@@ -139,25 +146,41 @@ export class ExperimentWatch {
     if (tally.units === 0 || this.#stopped) return;
     for (const reading of readGuardrails(experiment, tally)) {
       if (reading.state === 'breached') await this.#breached(experiment, reading);
-      if (reading.state === 'reported') this.#reported(experiment, reading);
+    }
+    for (const { account, ...reading } of readAccountGuardrails(experiment, tally)) {
+      await this.#breached(experiment, reading, account);
     }
     if (experiment.mode === 'bandit') await this.#moveShares(experiment, tally);
     await this.#keepLook(experiment, lookedAt(experiment, tally));
   }
 
-  async #breached(experiment: Experiment, { arm, metric, margin, high }: GuardrailReading): Promise<void> {
+  /** @param account by whose own reports, and for whose payments alone; left out: for everybody */
+  async #breached(
+    experiment: Experiment,
+    { arm, metric, margin, high }: GuardrailReading,
+    account?: string,
+  ): Promise<void> {
     const { arms, observer } = this.#deps;
-    const state = arms.state(experiment.id, arm);
-    if (state?.state === 'stopped') return;
-    const reason = `guardrail ${metric}: worse than ${experiment.baseline} by more than ${amountText(metric, margin)} (at least ${amountText(metric, -(high ?? 0))})`;
-    const detail = `experiment ${experiment.id}, arm ${arm}: ${reason}`;
-    if (state !== null) {
+    const { id, baseline } = experiment;
+    if (arms.isStopped(id, arm, account)) return;
+    const whose = account === undefined ? '' : `, by what ${account} reports and for its payments alone`;
+    const reason = `guardrail ${metric}${whose}: worse than ${baseline} by more than ${amountText(metric, margin)} (at least ${amountText(metric, -(high ?? 0))})`;
+    const detail = `experiment ${id}, arm ${arm}: ${reason}`;
+    if (arms.stateFor(id, arm, account) !== null) {
       // A person has let it run again: that stands.
-      this.#tellOnce('experiment_guardrail_overruled', experiment, { arm, metric }, detail);
+      this.#tellOverruled(`${id} ${experiment.seed} ${arm} ${metric}${whose}`, detail);
       return;
     }
-    await this.#set({ experiment: experiment.id, arm, state: 'stopped', reason, author: GUARDRAIL });
+    const named = account === undefined ? {} : { account };
+    await this.#set({ experiment: id, arm, state: 'stopped', reason, author: GUARDRAIL, ...named });
     observer.alert({ kind: 'experiment_arm_stopped', detail, authorizationId: null });
+  }
+
+  /** Once, however often it is seen, and however its figures change. */
+  #tellOverruled(what: string, detail: string): void {
+    if (this.#overruled.has(what)) return;
+    this.#overruled.add(what);
+    this.#deps.observer.alert({ kind: 'experiment_guardrail_overruled', detail, authorizationId: null });
   }
 
   /** A person stops an arm, or lets it run again. @throws JournalError */
@@ -170,7 +193,7 @@ export class ExperimentWatch {
     return { kind: 'set', state: await this.#set(command) };
   }
 
-  async #set(command: ArmCommand): Promise<ArmState> {
+  async #set(command: Omit<ArmState, 'createdAtMs'>): Promise<ArmState> {
     const { arms, clock, journal, observer } = this.#deps;
     const state: ArmState = { ...command, createdAtMs: clock.wallMs() };
     await journal.saveArmState(state);
@@ -179,26 +202,7 @@ export class ExperimentWatch {
     return state;
   }
 
-  /** One account says so, and nobody else: whoever reads it may stop the arm. */
-  #reported(experiment: Experiment, { arm, metric, margin }: GuardrailReading): void {
-    if (this.#deps.arms.state(experiment.id, arm)?.state === 'stopped') return;
-    const detail = `experiment ${experiment.id}, arm ${arm}: guardrail ${metric}: worse than ${experiment.baseline} by more than ${amountText(metric, margin)}, but only by what one account reports of payments that it sends itself; nothing is stopped`;
-    this.#tellOnce('experiment_guardrail_reported', experiment, { arm, metric }, detail);
-  }
-
-  /** However often it is seen, and however its figures change. */
-  #tellOnce(
-    kind: string,
-    { id, seed }: Experiment,
-    { arm, metric }: Pick<GuardrailReading, 'arm' | 'metric'>,
-    detail: string,
-  ): void {
-    const key = `${kind} ${id} ${seed} ${arm} ${metric}`;
-    if (this.#told.has(key)) return;
-    this.#told.add(key);
-    this.#deps.observer.alert({ kind, detail, authorizationId: null });
-  }
-
+  /** Moves the shares of a bandit, durably. */
   async #moveShares(experiment: Experiment, tally: ExperimentTally): Promise<void> {
     const { arms, clock, journal } = this.#deps;
     const shares = banditShares(experiment, tally);

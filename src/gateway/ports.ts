@@ -550,6 +550,8 @@ export interface ArmState {
   readonly author: string;
   /** Wall clock. */
   readonly createdAtMs: number;
+  /** Whose payments it is about, by what the account itself reports of them. Left out: everybody's. */
+  readonly account?: string;
 }
 
 /** What a bandit divides its units by. */

@@ -260,12 +260,14 @@ function callerDecisionMetrics(
 function armMetric(registry: Registry): Pick<Observer, 'armChanged'> {
   const stopped = new Gauge({
     name: 'pointsman_experiment_arm_stopped',
-    help: '1 for an arm of an experiment that was stopped: its units go to the baseline. 0 once it runs again.',
+    help: '1 for an arm of an experiment that was stopped for everybody: its units go to the baseline. 0 once it runs again.',
     labelNames: ['experiment', 'arm'],
     registers: [registry],
   });
   return {
-    armChanged: ({ experiment, arm, state }) => stopped.set({ experiment, arm }, state === 'stopped' ? 1 : 0),
+    armChanged({ experiment, arm, state, account }) {
+      if (account === undefined) stopped.set({ experiment, arm }, state === 'stopped' ? 1 : 0);
+    },
   };
 }
 

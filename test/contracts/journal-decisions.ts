@@ -296,6 +296,27 @@ export function decisionContract(journal: () => Journal): void {
       expect((await all(10)).map(({ unit }) => unit)).toEqual(['unit-2']);
     });
 
+    test('an arm is stopped for everybody, or for an account alone: the newest of each is told', async () => {
+      const state = {
+        experiment: 'checkout',
+        arm: 'a',
+        state: 'stopped',
+        reason: 'r',
+        author: 'guardrail',
+        createdAtMs: T0,
+      } as const;
+      await journal().saveArmState({ ...state, account: 'one' });
+      await journal().saveArmState(state);
+      await journal().saveArmState({ ...state, account: 'two' });
+      await journal().saveArmState({ ...state, state: 'running', author: 'acme', createdAtMs: T0 + 1 });
+      const newest = await journal().listArmStates();
+      expect(newest).toEqual([
+        { ...state, state: 'running', author: 'acme', createdAtMs: T0 + 1 },
+        { ...state, account: 'one' },
+        { ...state, account: 'two' },
+      ]);
+    });
+
     test('shares of a bandit are kept, the newest of each', async () => {
       const shares = { experiment: 'checkout', arms: 'seed a,b', shares: [0.25, 0.75], atMs: T0 };
       await journal().saveBanditShares(shares);

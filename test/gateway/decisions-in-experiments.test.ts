@@ -242,27 +242,59 @@ describe('what one account reports', () => {
     }
   };
 
-  it('stops no arm and moves nobody’s routing; that it would is alerted once; a second account stops it', async () => {
+  it('stops an arm for its own payments alone, at once and over a restart; a second account that agrees, for all', async () => {
     const scene = running(guarded);
     const { world, arm } = scene;
+    const { arms } = world.deps;
     const watch = new ExperimentWatch(world.deps);
     await claim(scene, 'evil', 'control', 300);
-    const before = await arm('honest-0', 'honest');
+    const references = Array.from({ length: 12 }, (_, index) => `later-${index}`);
+    const before = await Promise.all(references.map((reference) => arm(reference, 'honest')));
+    expect(new Set(before.map(({ arm: name }) => name))).toEqual(new Set(['control', 'treatment']));
     await watch.look();
     await world.clock.advance(3_600_000);
     await watch.look();
-    expect(world.deps.arms.isStopped('checkout', 'treatment')).toBe(false);
-    expect(world.alerts).toEqual(['experiment_guardrail_reported']);
-    expect((await arm('honest-0', 'honest')).provider).toBe(before.provider);
-    const { report } = (await watch.results('checkout')) ?? {};
+    expect(world.alerts).toEqual(['experiment_arm_stopped']);
+    expect([arms.isStopped('checkout', 'treatment'), arms.stoppedFor('checkout', 'treatment')]).toEqual([
+      false,
+      ['evil'],
+    ]);
+    const after = await Promise.all(references.map((reference) => arm(reference, 'honest')));
+    expect(after.map(({ provider }) => provider)).toEqual(before.map(({ provider }) => provider));
+    for (const reference of references) expect((await arm(`evil ${reference}`, 'evil')).arm).toBe('control');
+    const { report, stoppedFor } = (await watch.results('checkout')) ?? {};
     expect(report?.comparisons[0]).toMatchObject({ restsOn: 'evil' });
-    expect(report?.reported).toEqual({ payments: 301, accounts: 2 });
+    expect(report?.guardrails).toMatchObject([{ arm: 'treatment', state: 'reported' }]);
+    expect(stoppedFor?.get('treatment')).toEqual(['evil']);
+
+    const next = new LiveArms();
+    next.setStates(await world.journal.listArmStates());
+    expect([
+      next.isStopped('checkout', 'treatment', 'evil'),
+      next.isStopped('checkout', 'treatment', 'honest'),
+    ]).toEqual([true, false]);
 
     await claim(scene, 'honest', 'control', 300);
     await world.clock.advance(3_600_000);
     await watch.look();
-    expect(world.deps.arms.isStopped('checkout', 'treatment')).toBe(true);
-    expect(world.alerts).toEqual(['experiment_guardrail_reported', 'experiment_arm_stopped']);
+    expect(arms.isStopped('checkout', 'treatment')).toBe(true);
+    expect(world.alerts[1]).toBe('experiment_arm_stopped');
+  }, 30_000);
+
+  it('is overruled by a person who lets the arm run again, for that account too', async () => {
+    const scene = running(guarded);
+    const { world, arm } = scene;
+    const watch = new ExperimentWatch(world.deps);
+    await claim(scene, 'evil', 'control', 300);
+    await watch.look();
+    await world.clock.advance(3_600_000);
+    const command = { experiment: 'checkout', arm: 'treatment', reason: 'its own fault', author: 'ops' };
+    await watch.setArm({ ...command, state: 'running' });
+    await watch.look();
+    expect(world.deps.arms.stoppedFor('checkout', 'treatment')).toEqual([]);
+    expect(world.alerts).toEqual(['experiment_arm_stopped', 'experiment_guardrail_overruled']);
+    const arms = await Promise.all(Array.from({ length: 12 }, (_, index) => arm(`again-${index}`, 'evil')));
+    expect(new Set(arms.map(({ arm: name }) => name))).toEqual(new Set(['control', 'treatment']));
   }, 30_000);
 
   it('draws no bandit to an arm; what two say does, and outlives the process', async () => {

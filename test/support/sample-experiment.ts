@@ -73,5 +73,5 @@ export function exposed(
 export function emptyResults(experiment: Experiment): ExperimentResults {
   const tally = new ExposureTally(experiment, SAMPLE_NOW).end();
   const report = experimentReport({ experiment, tally, phases: [], looks: [], stopped: new Map() });
-  return { experiment, report, looks: [] };
+  return { experiment, report, looks: [], stoppedFor: new Map() };
 }

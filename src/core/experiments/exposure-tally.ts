@@ -14,6 +14,12 @@ export interface PhaseTally {
   readonly arms: readonly ArmTally[];
 }
 
+/** The units that rest on what one account reports. */
+export interface AccountTally {
+  readonly account: string;
+  readonly phases: readonly PhaseTally[];
+}
+
 /** The tally without what one account reports, and without what cannot be told apart by account. */
 export interface TallyWithout {
   /** Null where no account reports alone. */
@@ -32,6 +38,8 @@ export interface ExperimentTally {
    * None where nobody reports.
    */
   readonly without: readonly TallyWithout[];
+  /** Units that rest on the reports of one account, by account, the one with the most units first. */
+  readonly reporting: readonly AccountTally[];
   /** Accounts that report; those that are not told apart are one. */
   readonly accounts: number;
   /** Units that met any arm. */
@@ -103,6 +111,7 @@ export class ExposureTally {
       own,
       without:
         accounts.length === 0 && mixed === 1 ? [{ account: null, phases: own }] : withoutEach(own, accounts),
+      reporting: accounts,
       accounts: accounts.length + mixed,
       units: this.#units,
       multiple: this.#multiple,
@@ -206,10 +215,7 @@ function byFirstTeller(all: readonly ExposedRequest[]): ToldPayment {
 }
 
 /** What each account reports is added up with all others from both ends, so that it takes no longer than that. */
-function withoutEach(
-  own: readonly PhaseTally[],
-  accounts: readonly { readonly account: string; readonly phases: readonly PhaseTally[] }[],
-): readonly TallyWithout[] {
+function withoutEach(own: readonly PhaseTally[], accounts: readonly AccountTally[]): readonly TallyWithout[] {
   const after: (readonly PhaseTally[])[] = [[]];
   for (const { phases } of accounts.toReversed()) after.unshift(mergedPhases([phases, after[0] ?? []]));
   let before = own;

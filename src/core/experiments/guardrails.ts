@@ -58,6 +58,32 @@ export function readGuardrails(experiment: Experiment, tally: ExperimentTally): 
     );
 }
 
+/** A guardrail that one account's own reports breach. */
+export interface AccountReading extends GuardrailReading {
+  readonly account: string;
+}
+
+/**
+ * Guardrails that are breached by what one account reports, read by its units alone: enough to stop the arm for its own
+ * payments, whatever others see.
+ */
+export function readAccountGuardrails(
+  experiment: Experiment,
+  { reporting }: Pick<ExperimentTally, 'reporting'>,
+): readonly AccountReading[] {
+  const { arms, baseline, guardrails } = experiment;
+  const alpha = ALPHA / Math.max(1, guardrails.length);
+  return reporting.flatMap((units) =>
+    arms
+      .filter(({ name }) => name !== baseline)
+      .flatMap(({ name }) =>
+        guardrails.map((guardrail) => readGuardrail(experiment, units, name, guardrail, alpha)),
+      )
+      .filter(({ state }) => state === 'breached')
+      .map((reading) => ({ ...reading, account: units.account })),
+  );
+}
+
 function readGuardrail(
   experiment: Experiment,
   units: Units,

@@ -85,11 +85,11 @@ const SQL = {
     ORDER BY at_ms LIMIT 1`,
   phases: 'SELECT number, plan, first_at_ms FROM experiment_phases WHERE experiment = ? ORDER BY number',
   insertState: `
-    INSERT INTO arm_states (experiment, arm, state, reason, author, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)`,
+    INSERT INTO arm_states (experiment, arm, state, reason, author, created_at_ms, account) VALUES (?, ?, ?, ?, ?, ?, ?)`,
   // SQLite takes the other columns from the row that has the maximum.
   newestStates: `
-    SELECT max(sequence), experiment, arm, state, reason, author, created_at_ms AS createdAtMs
-    FROM arm_states GROUP BY experiment, arm ORDER BY experiment, arm`,
+    SELECT max(sequence), experiment, arm, state, reason, author, created_at_ms AS createdAtMs, account
+    FROM arm_states GROUP BY experiment, arm, account ORDER BY experiment, arm, account`,
   insertLook: `
     INSERT INTO experiment_looks (experiment, number, at_ms, planned, data)
     SELECT ?1, 1 + coalesce(max(number), 0), ?2, ?3, ?4 FROM experiment_looks WHERE experiment = ?1`,
@@ -135,20 +135,22 @@ export class SqliteExperiments {
     return this.#statements.all<PhaseRow>(SQL.phases, experiment);
   }
 
-  saveState({ experiment, arm, state, reason, author, createdAtMs }: ArmState): void {
-    this.#statements.run(SQL.insertState, experiment, arm, state, reason, author, Math.floor(createdAtMs));
+  saveState({ experiment, arm, state, reason, author, createdAtMs, account }: ArmState): void {
+    const values = [experiment, arm, state, reason, author, Math.floor(createdAtMs), account ?? null];
+    this.#statements.run(SQL.insertState, ...values);
   }
 
   states(): readonly ArmState[] {
     return this.#statements
-      .all<ArmState>(SQL.newestStates)
-      .map(({ experiment, arm, state, reason, author, createdAtMs }) => ({
+      .all<ArmState & { readonly account: string | null }>(SQL.newestStates)
+      .map(({ experiment, arm, state, reason, author, createdAtMs, account }) => ({
         experiment,
         arm,
         state,
         reason,
         author,
         createdAtMs,
+        ...(account !== null && { account }),
       }));
   }
 

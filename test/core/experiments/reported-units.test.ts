@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { banditShares } from '../../../src/core/experiments/bandit-shares.ts';
 import type { ExposedRequest } from '../../../src/core/experiments/exposed.ts';
 import { ExposureTally } from '../../../src/core/experiments/exposure-tally.ts';
-import { readGuardrails } from '../../../src/core/experiments/guardrails.ts';
+import { readAccountGuardrails, readGuardrails } from '../../../src/core/experiments/guardrails.ts';
 import { experimentReport } from '../../../src/core/experiments/results.ts';
 import type { ExchangeRates } from '../../../src/core/scoring/exchange-rates.ts';
 import { EXPOSED_AT, exposed, SAMPLE_NOW, sampleExperiment } from '../../support/sample-experiment.ts';
@@ -174,6 +174,15 @@ describe('guardrails over reports', () => {
     const honest = [...payments('control', ...GOOD, 'one'), ...payments('treatment', ...GOOD, 'one')];
     expect(stateOf([...honest, ...lies])).toBe('reported');
     expect(stateOf([...fine, ...honest, ...lies])).toBe('reported');
+  });
+
+  it('they stop what is the account’s own: by its own word, whatever others say, and nobody else’s', () => {
+    const lies = [...payments('control', ...GOOD, 'evil'), ...payments('treatment', ...BAD, 'evil')];
+    const fine = [...payments('control', ...GOOD, 'one'), ...payments('treatment', ...GOOD, 'one')];
+    const few = [...payments('control', 90, 90, 'two'), ...payments('treatment', 90, 0, 'two')];
+    const own = [...payments('control', ...GOOD), ...payments('treatment', ...BAD)];
+    const stops = readAccountGuardrails(GUARDED, tallyOf([...lies, ...fine, ...few, ...own]));
+    expect(stops).toMatchObject([{ account: 'evil', arm: 'treatment', metric: 'approval_rate' }]);
   });
 
   it('nor do they hide what our own attempts prove', () => {

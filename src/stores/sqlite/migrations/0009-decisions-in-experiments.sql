@@ -56,3 +56,6 @@ CREATE TABLE bandit_shares (
   shares TEXT NOT NULL,
   at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Whose payments the arm is stopped for, by what the account itself reports of them; null: everybody's.
+ALTER TABLE arm_states ADD COLUMN account TEXT;
