@@ -116,7 +116,9 @@ interface Parts {
   readonly journalWatch: JournalWatch;
   readonly registry: ProviderRegistry;
   readonly learner: OutcomeLearner;
-  readonly learnerFile: LearnerFile;
+  readonly accounts: ReportingAccounts;
+  /** What outlives the process of what was learned: by our own attempts, and by what accounts report. */
+  readonly learnerFiles: readonly LearnerFile[];
   readonly lanes: Lanes;
   readonly rules: RulesetStore;
   readonly releases: RulesetTrain;
@@ -145,7 +147,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
   await parts.keys.keep();
   announce(server, parts);
   const endLooking = lookAgain(parts);
-  parts.learnerFile.keep(LEARNER_SAVE_MS);
+  for (const file of parts.learnerFiles) file.keep(LEARNER_SAVE_MS);
 
   endOnSignal(async (signal) => {
     draining = true;
@@ -157,7 +159,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
     // Callers are answered. What is asked beside them is asked again by whoever comes next.
     stop.abort();
     await gateway.close();
-    await parts.learnerFile.close();
+    for (const file of parts.learnerFiles) await file.close();
     await parts.journal.close();
     parts.registry.close();
     parts.eventSender.close();
@@ -197,11 +199,12 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const { rules, releases } = await openRules(settings, journal, log, steps, metrics, declineTables);
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
-  const learnerFile = await openLearnerFile(settings, learner, log);
-  const arms = new LiveArms();
-  const states = await journal.listArmStates();
-  arms.setStates(states);
-  for (const state of states) metrics.observer.armChanged(state);
+  const accounts = new ReportingAccounts(clock, lanes, learner);
+  const learnerFiles = [
+    await openLearnerFile(settings, 'learner-state', learner, log),
+    await openLearnerFile(settings, 'account-state', accounts, log),
+  ];
+  const arms = await openArms(journal, metrics);
   return {
     settings,
     log,
@@ -213,7 +216,8 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     journalWatch,
     registry,
     learner,
-    learnerFile,
+    accounts,
+    learnerFiles,
     lanes,
     rules,
     releases,
@@ -251,24 +255,39 @@ function rulesetSteps(
 
 type RulesetSteps = Required<Pick<RulesetStoreOptions, 'prepare' | 'apply' | 'check'>>;
 
+/** Takes up what is known of the arms of experiments: who stopped them, and what bandits had learned. */
+async function openArms(journal: Journal, metrics: Metrics): Promise<LiveArms> {
+  const arms = new LiveArms();
+  const states = await journal.listArmStates();
+  arms.setStates(states);
+  arms.restoreShares(await journal.listBanditShares());
+  for (const state of states) metrics.observer.armChanged(state);
+  return arms;
+}
+
 /** Takes up what was learned before. */
-async function openLearnerFile(settings: Settings, learner: OutcomeLearner, log: Log): Promise<LearnerFile> {
+async function openLearnerFile(
+  settings: Settings,
+  name: 'learner-state' | 'account-state',
+  learner: OutcomeLearner | ReportingAccounts,
+  log: Log,
+): Promise<LearnerFile> {
   const file = new LearnerFile({
-    path: join(settings.dataDir, 'learner-state'),
+    path: join(settings.dataDir, name),
     clock,
     learner,
-    onFailed: (error) => log.fault('learner_state_not_saved', error),
+    onFailed: (error) => log.fault('learner_state_not_saved', error, { file: name }),
   });
-  tellRestored(await file.restore(), log);
+  tellRestored(name, await file.restore(), log);
   return file;
 }
 
 /** Says with what approval is learned on. */
-function tellRestored(restored: Restored, log: Log): void {
+function tellRestored(file: string, restored: Restored, log: Log): void {
   const age = restored.kind === 'restored' ? { age_s: Math.round(restored.ageMs / 1000) } : {};
   const tallies = restored.kind === 'restored' ? restored.tallies : 0;
-  if (restored.kind === 'refused') log.warn('learner_state_refused', { problem: restored.problem });
-  log.info('learner_state', { restored: tallies, ...age });
+  if (restored.kind === 'refused') log.warn('learner_state_refused', { file, problem: restored.problem });
+  log.info('learner_state', { file, restored: tallies, ...age });
 }
 
 /** @throws EventEndpointsError when the file is bad */
@@ -362,7 +381,7 @@ function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
     // At most a tenth (payments reference, invariant 37); what is over is left to the resolver.
     quickBudget: new SlidingRetryBudget(clock, { ratio: 0.1, floor: 50 }),
     learner: parts.learner,
-    accounts: new ReportingAccounts(clock, parts.lanes, parts.learner),
+    accounts: parts.accounts,
     rulesets: rules,
     arms: parts.arms,
     cards: parts.cards,

@@ -1,6 +1,7 @@
 import type { AttemptOutcome, OutcomeKind } from './attempt.ts';
 import type { AuthorizationRequest } from './authorization.ts';
 import type { CardBrand } from './card.ts';
+import type { ExperimentDecision, RoutingDecision } from './decision.ts';
 import {
   type BudgetStop,
   type FailOverReason,
@@ -65,7 +66,9 @@ export interface NextStep {
 }
 
 /** A report as it was taken, and what was answered to it. */
-export interface TakenReport extends Omit<OutcomeReport, 'provider' | 'attempt' | 'latencyMs'> {
+export interface TakenReport extends Omit<OutcomeReport, 'provider' | 'attempt'> {
+  /** Wall clock; null for one from before that was kept. */
+  readonly atMs: number | null;
   readonly answer: NextStep;
 }
 
@@ -78,6 +81,10 @@ export interface OfferedAttempt {
   readonly propensity: number;
   /** Wall clock. */
   readonly offeredAtMs: number;
+  /** Fees of an approval as expected when it was offered, basis points of the amount; null: not known. */
+  readonly costBasisPoints: number | null;
+  /** Why it was offered; null for the first, which the decision's answer explains. */
+  readonly routing: RoutingDecision | null;
   /** None, one, or two: one that left the outcome open, and the one that settled it. */
   readonly reports: readonly TakenReport[];
   /** The last report as the provider's own tables read it; null before the first. */
@@ -97,6 +104,8 @@ export interface CallerDecision {
   readonly scaRegion: boolean;
   readonly ruleset: number;
   readonly rule: string;
+  /** The arm that decides how it is routed, first and later attempts; null for the rule itself. */
+  readonly experiment: ExperimentDecision | null;
   /** Attempts at most, the first included. */
   readonly attemptsMax: number;
   readonly threeDsReuse: ThreeDsReuse;
@@ -194,18 +203,21 @@ function over(next: 'stop' | 'wait', reason: StepReason): StepVerdict {
   return { kind: 'over', step: { next, reason } };
 }
 
-/** The decision with one more report taken. */
+/** The decision with one more report taken. @param atMs wall clock */
 export function withReport(
   decision: CallerDecision,
   report: OutcomeReport,
   outcome: AttemptOutcome,
   answer: NextStep,
+  atMs: number,
 ): CallerDecision {
   const taken: TakenReport = {
     outcome: report.outcome,
     code: report.code,
     networkCode: report.networkCode,
     advice: report.advice,
+    latencyMs: report.latencyMs,
+    atMs,
     answer,
   };
   return {
@@ -216,4 +228,19 @@ export function withReport(
         : attempt,
     ),
   };
+}
+
+/**
+ * How long an attempt of the caller's took, milliseconds: as it says; where it does not, from the offer to its first
+ * report, and no longer than the decision was good for. Null before a report whose time is known.
+ */
+export function attemptDurationMs(
+  { expiresAtMs }: Pick<CallerDecision, 'expiresAtMs'>,
+  { offeredAtMs, reports }: Pick<OfferedAttempt, 'offeredAtMs' | 'reports'>,
+): number | null {
+  const told = reports.findLast(({ latencyMs }) => latencyMs !== null)?.latencyMs ?? null;
+  if (told !== null) return told;
+  const reportedAtMs = reports[0]?.atMs ?? null;
+  if (reportedAtMs === null) return null;
+  return Math.max(0, Math.min(reportedAtMs, expiresAtMs) - offeredAtMs);
 }

@@ -1,3 +1,4 @@
+import type { AttemptOutcome } from './attempt.ts';
 import type { Authorization } from './authorization.ts';
 import type { DeclineCategory } from './declines/decline.ts';
 
@@ -51,5 +52,22 @@ export function testingSign(authorization: Pick<Authorization, 'status' | 'decli
         : null;
     default:
       return 'other';
+  }
+}
+
+/** The same of the outcome with which a payment ended that its caller has sent itself. */
+export function testingSignOf(outcome: AttemptOutcome): TestingSign | null {
+  switch (outcome.kind) {
+    case 'approved':
+    case 'partially_approved':
+    case 'authentication_required':
+      return 'other';
+    case 'declined':
+      return ABOUT_THE_CARD[outcome.decline.category] ? 'declined' : null;
+    case 'pending':
+    case 'rejected':
+    case 'not_sent':
+    case 'unknown':
+      return null;
   }
 }

@@ -208,6 +208,53 @@ export const decisionAnswerSchema = z
   })
   .openapi('Decision');
 
+const keptReportSchema = z
+  .strictObject({
+    outcome: z.enum(OUTCOME_KINDS),
+    code: nullableText,
+    network_code: nullableText,
+    advice: nullableText,
+    next: z.string(),
+    reason: z.enum(STEP_REASONS),
+    latency_ms: z.number().min(0).nullable(),
+    reported_at: z.iso.datetime().nullable().openapi({
+      description: 'When it was taken; null for one from before that was kept.',
+    }),
+  })
+  .openapi('TakenReport', { description: 'A report as its caller told it, and what was answered.' });
+
+/** A decision with what came of it. */
+export const keptDecisionSchema = decisionAnswerSchema
+  .extend({
+    reference: z.string(),
+    merchant: z.string(),
+    amount: amountSchema,
+    attempts: z.array(
+      z.strictObject({
+        attempt: z.int().min(1),
+        provider: z.string(),
+        outcome: z.enum(OUTCOME_KINDS).nullable().openapi({
+          description: 'As it was reported last; null: nothing was reported.',
+        }),
+        propensity: share,
+        cost_bps: z.number().nullable().openapi({ description: 'Expected fees of an approval.' }),
+        offered_at: z.iso.datetime(),
+        reports: z.array(keptReportSchema),
+        routing: routingSchema.nullable().openapi({
+          description: 'Why it was offered; null for the first, which the routing of the decision explains.',
+        }),
+      }),
+    ),
+    created_at: z.iso.datetime(),
+  })
+  .openapi('DecisionRecord', {
+    description: 'A decision as it was answered, with who was offered and what was reported since.',
+  });
+
+export const decisionPageSchema = z
+  .strictObject({ data: z.array(keptDecisionSchema), next_cursor: nullableText })
+  .openapi('DecisionPage');
+
 /** The answer to a report. */
 export const nextStepSchema = z
   .strictObject({

@@ -3,6 +3,7 @@ import type { Authorization } from '../core/authorization.ts';
 import type { CandidateExplanation, RoutingDecision } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import { maskDecline } from '../core/declines/mask-decline.ts';
+import { rounded, roundedOrNull } from './rounded.ts';
 import { shownAmounts } from './shown-amounts.ts';
 import { shownOperation } from './shown-operation.ts';
 
@@ -133,13 +134,4 @@ export function candidateAnswer(candidate: CandidateExplanation) {
     cost_bps: candidate.costBasisPoints === null ? null : Math.round(candidate.costBasisPoints * 100) / 100,
     reason: candidate.reason,
   };
-}
-
-/** Six decimals: enough to replay a decision, without the noise of floating point. */
-function rounded(value: number): number {
-  return Math.round(value * 1e6) / 1e6;
-}
-
-function roundedOrNull(value: number | null): number | null {
-  return value === null ? null : rounded(value);
 }

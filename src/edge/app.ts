@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { attemptRoutes } from './attempt-routes.ts';
 import { authorizationRoutes } from './authorization-routes.ts';
+import { decisionReadRoutes } from './decision-reads.ts';
 import { decisionRoutes } from './decision-routes.ts';
 import { documentRoutes } from './document-routes.ts';
 import type { EdgeDeps } from './edge-deps.ts';
@@ -25,6 +26,7 @@ export function createApp(deps: EdgeDeps): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>();
   authorizationRoutes(app, deps);
   decisionRoutes(app, deps);
+  decisionReadRoutes(app, deps);
   historyRoutes(app, deps);
   followOnRoutes(app, deps);
   attemptRoutes(app, deps);

@@ -1,10 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
 import { OUTCOME_KINDS } from '../core/attempt.ts';
-import type { OfferedAttempt, TakenReport } from '../core/caller-decision.ts';
+import type { OfferedAttempt } from '../core/caller-decision.ts';
 import type { DecideResult } from '../gateway/decide-for-caller.ts';
 import { seconds } from './about-authorization.ts';
 import { cardTesting, noRoute } from './authorization-routes.ts';
+import { reportAnswer } from './decision-answer.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import { askerOf, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
@@ -124,7 +125,7 @@ async function report(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   const parsed = reportBodySchema.safeParse(body, PARSING);
   if (!parsed.success) return invalidRequest(parsed.error, memberNames);
   const decisionId = exchange.context.req.param('id') ?? '';
-  if (!DECISION_ID.test(decisionId)) return noSuchDecision();
+  if (!isDecisionId(decisionId)) return noSuchDecision();
   const { provider, attempt, outcome, code, network_code, advice, latency_ms } = parsed.data;
   const result = await deps.report({
     ...askerOf(exchange.caller),
@@ -152,7 +153,7 @@ async function report(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
       return problem(
         'outcome-contradicted',
         `This attempt was reported as ${result.recorded.outcome}, which is definite.`,
-        { members: { recorded: shownReport(result.recorded) } },
+        { members: { recorded: reportAnswer(result.recorded) } },
       );
     case 'journal_unavailable':
       return problem('journal-unavailable', 'The report is not known to be written: repeat it.', {
@@ -161,16 +162,16 @@ async function report(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   }
 }
 
+/** Whether a text can be the id of a decision. */
+export function isDecisionId(text: string): boolean {
+  return DECISION_ID.test(text);
+}
+
 /** The same for an id that is malformed, unknown or of others. */
-function noSuchDecision(): Problem {
+export function noSuchDecision(): Problem {
   return problem('not-found', 'There is no such decision for this key.');
 }
 
 function shownOffer({ number, provider, reports }: OfferedAttempt) {
   return { attempt: number, provider, outcome: reports.at(-1)?.outcome ?? null };
-}
-
-/** As its caller told it. */
-function shownReport({ outcome, code, networkCode, advice, answer }: TakenReport) {
-  return { outcome, code, network_code: networkCode, advice, next: answer.next, reason: answer.reason };
 }

@@ -101,7 +101,10 @@ export interface EdgeDeps {
   readonly resolve: (command: ResolveCommand) => Promise<ResolveResult>;
   /** The same for a capture, void or refund. */
   readonly resolveOperation: (command: ResolveOperationCommand) => Promise<ResolveOperationResult>;
-  readonly journal: Pick<Journal, 'findAuthorization' | 'historyPage' | 'listAuthorizations'>;
+  readonly journal: Pick<
+    Journal,
+    'findAuthorization' | 'historyPage' | 'listAuthorizations' | 'readDecision' | 'listDecisions'
+  >;
   readonly deliveries: Pick<Journal, 'listDeliveries' | 'replayDelivery'>;
   /** Where events are told, of all accounts. */
   readonly eventEndpoints: () => readonly (Pick<EventEndpoint, 'id' | 'account' | 'types'> & {

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { EXPERIMENT_METRICS, EXPERIMENT_STATUSES, EXPERIMENT_UNITS } from '../core/experiments/experiment.ts';
+import { GUARDRAIL_STATES } from '../core/experiments/guardrails.ts';
 import { COMPARISON_METHODS } from '../core/experiments/results.ts';
 import { ARM_STATES } from '../gateway/ports.ts';
 
@@ -59,9 +60,13 @@ const armResultSchema = z
     arm: z.string(),
     assigned: count.openapi({ description: 'Units that met it, whatever became of them.' }),
     payments: count,
+    reported: count.openapi({
+      description: 'Payments that rest on what callers report that send them themselves: their word.',
+    }),
     maturing: count.openapi({ description: 'Payments whose outcome is open still: not counted yet.' }),
     unresolved: count.openapi({
-      description: 'Payments whose outcome was open when their time was over: not approved.',
+      description:
+        'Payments whose outcome was open, or never reported, when their time was over: counted as not approved.',
     }),
     approved: count.openapi({ description: 'Payments approved by any attempt within the maturity time.' }),
     approval_rate: z.number().nullable(),
@@ -70,14 +75,23 @@ const armResultSchema = z
     }),
     first_attempt_approval_rate: z.number().nullable(),
     attempts_per_payment: z.number().nullable(),
-    cost_per_approval: z.number().nullable().openapi({
-      description: 'Fees, major units of cost_currency; null when approvals are in several currencies.',
-    }),
+    cost_per_approval: z
+      .number()
+      .nullable()
+      .openapi({
+        description:
+          'Fees, major units of cost_currency; those of several currencies by the exchange rates of fx.yaml. Null: see ' +
+          'cost_reason.',
+      }),
     cost_currency: z.string().nullable(),
+    cost_reason: z.string().nullable().openapi({ description: 'Why the cost cannot be told.' }),
     cost_per_approval_bps: z.number().nullable(),
     latency_p95_ms: z.number().nullable(),
     technical_error_rate: z.number().nullable(),
     ...armStateMembers,
+    stopped_for: z.array(z.string()).openapi({
+      description: 'Accounts for whose payments alone it is stopped, by what they report themselves.',
+    }),
   })
   .openapi('ArmResult');
 
@@ -95,6 +109,10 @@ const comparisonSchema = z
     low: z.number(),
     high: z.number(),
     p_value: rate,
+    rests_on: z.string().optional().openapi({
+      description:
+        'The account without whose reports no difference would be shown: believe it if you trust it.',
+    }),
     chance_to_win: share.optional(),
     risk_of_arm: z.number().optional(),
     risk_of_baseline: z.number().optional(),
@@ -120,6 +138,9 @@ export const experimentResultsSchema = z
     redirected: count.openapi({
       description: 'Units that the baseline took from a stopped arm; in no figure.',
     }),
+    reported: z.strictObject({ payments: count, accounts: count }).openapi({
+      description: 'Payments that rest on reports, and how many accounts report them.',
+    }),
     arms: z.array(armResultSchema),
     comparisons: z.array(comparisonSchema),
     guardrails: z.array(
@@ -127,7 +148,9 @@ export const experimentResultsSchema = z
         arm: z.string(),
         metric,
         ...marginMembers,
-        state: z.enum(['too_few', 'watching', 'safe', 'breached']),
+        state: z.enum(GUARDRAIL_STATES).openapi({
+          description: 'reported: breached only by the word of one account, which stops nothing for others.',
+        }),
         low: z.number().nullable().openapi({ description: 'How much better than the baseline, at least.' }),
         high: z.number().nullable().openapi({ description: 'The same, at most.' }),
       }),

@@ -4,10 +4,12 @@ import {
   authorizationAnswerSchema,
   authorizationPageSchema,
   decisionAnswerSchema,
+  decisionPageSchema,
   deliveryPageSchema,
   deliverySchema,
   endpointListSchema,
   historyPageSchema,
+  keptDecisionSchema,
   nextStepSchema,
   operationAnswerSchema,
   overrideAnswerSchema,
@@ -17,6 +19,7 @@ import {
 import { RESOLUTIONS_OF_ATTEMPT, resolutionBodySchema } from './attempt-routes.ts';
 import { authorizationBodySchema } from './authorization-body.ts';
 import { AUTHORIZATION, AUTHORIZATIONS, listQuerySchema } from './authorization-routes.ts';
+import { DECISION, decisionQuerySchema } from './decision-reads.ts';
 import { DECISIONS, OUTCOMES, reportBodySchema } from './decision-routes.ts';
 import { DELIVERIES, DELIVERY_REPLAY, deliveryQuerySchema, ENDPOINTS } from './event-routes.ts';
 import {
@@ -235,6 +238,37 @@ const DECISION_EXAMPLE = {
     notes: [],
   },
   expires_at: '2026-11-23T14:22:00.160Z',
+};
+
+const KEPT_DECISION_EXAMPLE = {
+  ...DECISION_EXAMPLE,
+  reference: 'order-7790',
+  merchant: 'acme-eu',
+  amount: { value: 4999, currency: 'EUR' },
+  attempts: [
+    {
+      attempt: 1,
+      provider: 'sandbox-a',
+      outcome: 'approved',
+      propensity: 0.94,
+      cost_bps: 32,
+      offered_at: '2026-11-23T14:21:52.160Z',
+      reports: [
+        {
+          outcome: 'approved',
+          code: null,
+          network_code: null,
+          advice: null,
+          next: 'stop',
+          reason: 'approved',
+          latency_ms: 212,
+          reported_at: '2026-11-23T14:21:52.391Z',
+        },
+      ],
+      routing: null,
+    },
+  ],
+  created_at: '2026-11-23T14:21:52.160Z',
 };
 
 const REPORT_EXAMPLE = {
@@ -467,6 +501,30 @@ export const OPERATIONS: readonly Operation[] = [
       'outcome-contradicted',
       'journal-unavailable',
     ],
+  },
+  {
+    method: 'get',
+    path: DECISIONS,
+    operationId: 'listDecisions',
+    summary: 'List the decisions about a payment, newest first',
+    description: "The account's own, of one merchant's reference.",
+    scopes: ['read', 'authorize'],
+    query: decisionQuerySchema,
+    answers: {
+      200: { meaning: 'A page; next_cursor is null on the last.', schema: decisionPageSchema },
+    },
+    problems: [...KEYED, 'invalid-request', 'journal-unavailable'],
+  },
+  {
+    method: 'get',
+    path: DECISION,
+    operationId: 'getDecision',
+    summary: 'Read a decision with its explanation, who was offered and what was reported',
+    scopes: ['read', 'authorize'],
+    answers: {
+      200: { meaning: 'The decision.', schema: keptDecisionSchema, example: KEPT_DECISION_EXAMPLE },
+    },
+    problems: [...KEYED, 'not-found', 'journal-unavailable'],
   },
   {
     method: 'get',

@@ -5,6 +5,7 @@ import { currencyExponent } from '../core/money.ts';
 import type { SampleRatio } from '../core/statistics/sample-ratio.ts';
 import type { ExperimentResults } from '../gateway/experiment-watch.ts';
 import type { ArmState } from '../gateway/ports.ts';
+import { rounded, roundedOrNull } from './rounded.ts';
 
 /** Who changed an arm last; null when nobody has. */
 export type StateOf = (experiment: string, arm: string) => ArmState | null;
@@ -59,7 +60,7 @@ function shownMargin(metric: GuardrailReading['metric'], margin: number) {
 }
 
 /** The results of an experiment as answers show them. */
-export function shownResults({ experiment, report }: ExperimentResults, stateOf: StateOf) {
+export function shownResults({ experiment, report, stoppedFor }: ExperimentResults, stateOf: StateOf) {
   const { id, status, unit, baseline, metric } = experiment;
   return {
     experiment: id,
@@ -76,7 +77,12 @@ export function shownResults({ experiment, report }: ExperimentResults, stateOf:
     },
     units: report.units,
     redirected: report.redirected,
-    arms: report.arms.map((arm) => ({ ...shownArm(arm), ...shownArmState(stateOf(id, arm.arm)) })),
+    reported: report.reported,
+    arms: report.arms.map((arm) => ({
+      ...shownArm(arm),
+      ...shownArmState(stateOf(id, arm.arm)),
+      stopped_for: stoppedFor.get(arm.arm) ?? [],
+    })),
     comparisons: report.comparisons.map(shownComparison),
     guardrails: report.guardrails.map(({ arm, metric: guarded, margin, state, low, high }) => ({
       arm,
@@ -97,6 +103,7 @@ function shownArm(arm: ArmReport) {
     arm: arm.arm,
     assigned: arm.assigned,
     payments: arm.payments,
+    reported: arm.reported,
     maturing: arm.maturing,
     unresolved: arm.unresolved,
     approved: arm.approved,
@@ -106,6 +113,7 @@ function shownArm(arm: ArmReport) {
     attempts_per_payment: roundedOrNull(arm.attemptsPerPayment),
     cost_per_approval: costOf(arm),
     cost_currency: arm.costCurrency,
+    cost_reason: arm.costReason,
     cost_per_approval_bps: roundedOrNull(arm.costPerApprovalBasisPoints),
     latency_p95_ms: arm.latencyP95Ms === null ? null : Math.round(arm.latencyP95Ms),
     technical_error_rate: roundedOrNull(arm.technicalErrorRate),
@@ -120,7 +128,7 @@ function costOf({ costPerApproval, costCurrency }: ArmReport): number | null {
 
 function shownComparison(comparison: Comparison) {
   const { arm, baseline, metric, method, difference, low, high, pValue } = comparison;
-  const { chanceToWin, riskOfArm, riskOfBaseline, look } = comparison;
+  const { chanceToWin, riskOfArm, riskOfBaseline, look, restsOn } = comparison;
   return {
     arm,
     baseline,
@@ -130,6 +138,7 @@ function shownComparison(comparison: Comparison) {
     low: rounded(low),
     high: rounded(high),
     p_value: roundedOrNull(pValue),
+    ...(restsOn !== undefined && { rests_on: restsOn }),
     ...(chanceToWin !== undefined && {
       chance_to_win: rounded(chanceToWin),
       risk_of_arm: rounded(riskOfArm ?? 0),
@@ -168,13 +177,4 @@ function shownPlan(plan: SamplePlan) {
     detectable_pp: plan.detectableRise === null ? null : rounded(plan.detectableRise * 100),
     needed_for_one_pp: plan.sampleForOnePoint,
   };
-}
-
-/** Six decimals. */
-function rounded(value: number): number {
-  return Math.round(value * 1e6) / 1e6;
-}
-
-function roundedOrNull(value: number | null): number | null {
-  return value === null ? null : rounded(value);
 }

@@ -3,13 +3,14 @@ import type { CallerDecision, OfferedAttempt } from '../core/caller-decision.ts'
 import type { CandidateExplanation } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import { matchRule } from '../core/rules/ruleset.ts';
-import { outsideOfExperiments } from './assign-road.ts';
+import { assignRoad } from './assign-road.ts';
 import type { Candidate } from './candidates.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { offerOf, rankForCaller } from './offer-next.ts';
 import type {
   AccountScope,
+  CallerDecided,
   ClaimScope,
   DecisionClaim,
   DecisionOpening,
@@ -18,7 +19,7 @@ import type {
 } from './ports.ts';
 import { schemeCheck, schemeDecline } from './record.ts';
 import { beginRoad, type Road, routingOf } from './road.ts';
-import type { AuthorizeCommand } from './road-results.ts';
+import type { AuthorizeCommand, Unanswered } from './road-results.ts';
 import { routingFacts } from './routing-facts.ts';
 import { refusedAsCardTestingForMs } from './watch-card-testing.ts';
 
@@ -36,22 +37,12 @@ export type DecideResult =
   | { readonly kind: 'in_flight'; readonly retryAfterMs: number }
   /** The key was used with another body. */
   | { readonly kind: 'other_body' }
-  /** No provider could be tried; the key is not used up. */
-  | {
-      readonly kind: 'no_route';
-      readonly rule: string | null;
-      readonly reasons: readonly CandidateExplanation[];
-      readonly retryAfterMs: number;
-    }
-  /** Payments like this one look like card testing; the key is not used up. */
-  | { readonly kind: 'card_testing'; readonly retryAfterMs: number }
-  /** The journal could not be written: nothing is promised. */
-  | { readonly kind: 'journal_unavailable'; readonly retryAfterMs: number };
+  | Unanswered;
 
 /**
- * Decides for a caller that sends the payment itself, by the same rule, eligibility, ranking and ceilings as the road.
- * Nothing is sent and no place is taken at a provider; what is offered is durable before it is told. Never throws for a
- * failing journal.
+ * Decides for a caller that sends the payment itself, by the same rule, arm, eligibility, ranking and ceilings as the
+ * road. Nothing is sent and no place is taken at a provider; what is offered is durable before it is told. Never throws
+ * for a failing journal.
  */
 export async function decideForCaller(command: DecideCommand, deps: GatewayDeps): Promise<DecideResult> {
   const ruleset = deps.rulesets.current();
@@ -60,18 +51,20 @@ export async function decideForCaller(command: DecideCommand, deps: GatewayDeps)
   const asRoad = { ...command, idempotencyKey: command.idempotencyKey ?? '' };
   const refusedForMs = refusedAsCardTestingForMs(asRoad, card, deps);
   if (refusedForMs > 0) {
-    return (await earlier(command, deps)) ?? { kind: 'card_testing', retryAfterMs: refusedForMs };
+    return unanswered(command, null, { kind: 'card_testing', retryAfterMs: refusedForMs }, deps);
   }
   const rule = matchRule(ruleset, facts);
-  if (rule === null) return noRoute(command, null, [], UNAVAILABLE_RETRY_MS, deps);
+  if (rule === null) return unanswered(command, null, noRoute(null, [], UNAVAILABLE_RETRY_MS), deps);
 
   const scope = deps.accounts.of(command.account);
-  const road = beginRoad(asRoad, card, facts, ruleset, outsideOfExperiments(asRoad, facts, rule, deps), deps);
+  const assigning = assignRoad(command, facts, ruleset, rule, deps);
+  const assignment = assigning instanceof Promise ? await assigning : assigning;
+  const road = beginRoad(asRoad, card, facts, ruleset, assignment, deps);
   const candidates = rankForCaller(road, scope, deps);
   const [first] = candidates;
   if (first === undefined) {
     const retryAfterMs = road.decision.retryAfterMs() ?? UNAVAILABLE_RETRY_MS;
-    return noRoute(command, rule.name, road.decision.explain(), retryAfterMs, deps);
+    return unanswered(command, road, noRoute(rule.name, road.decision.explain(), retryAfterMs), deps);
   }
   return openDecision(command, road, candidates, first, scope, deps);
 }
@@ -96,7 +89,7 @@ async function openDecision(
   }
   if (opened === null || opened.kind === 'scheme_stop') {
     // It may have been written: then the key shows it when it is repeated. Nobody was told, so that nothing is promised.
-    return (await earlier(command, deps)) ?? unavailable();
+    return unanswered(command, road, unavailable(), deps);
   }
   if (opened.kind === 'claimed') return answerClaim(opened.claim, command);
   scope.retryBudget.deposit();
@@ -108,6 +101,12 @@ async function openDecision(
     provider: offered?.provider ?? null,
   });
   deps.observer.callerDecisions({ what: 'made', count: 1 });
+  tellDecided(
+    command,
+    road,
+    { decision: opening.decision, result: offered === undefined ? 'declined' : 'offered' },
+    deps,
+  );
   return { kind: 'answered', ...opening.answer, replayed: false };
 }
 
@@ -124,22 +123,27 @@ function newDecision(road: Road, first: Candidate, deps: GatewayDeps): CallerDec
     scaRegion: current.scaRegion,
     ruleset: road.ruleset.version,
     rule: rule.name,
+    experiment: road.assignment.shown,
     attemptsMax: rule.action.attemptsMax,
     threeDsReuse: rule.action.threeDsReuse,
     traceId: command.traceId,
     createdAtMs: nowMs,
     expiresAtMs: nowMs + Math.max(0, Math.ceil(road.deadlineMs - deps.clock.monotonicMs())),
-    attempts: [offerFor(first, 1, nowMs)],
+    attempts: [offerFor(first, 1, nowMs, road)],
   };
 }
 
-/** A candidate as it is offered. */
-export function offerFor(candidate: Candidate, number: number, nowMs: number): OfferedAttempt {
+/** A candidate as it is offered, with why; of the first, the answer says that. */
+export function offerFor(candidate: Candidate, number: number, nowMs: number, road: Road): OfferedAttempt {
+  const { id } = candidate.contract;
+  const explained = road.decision.explain().find(({ provider }) => provider === id);
   return {
     number,
-    provider: candidate.contract.id,
+    provider: id,
     propensity: candidate.propensity,
     offeredAtMs: nowMs,
+    costBasisPoints: explained?.costBasisPoints ?? null,
+    routing: number === 1 ? null : routingOf(road, candidate.propensity),
     reports: [],
     outcome: null,
   };
@@ -160,6 +164,7 @@ function openingOf(
     decision,
     scheme: decision.attempts.length === 0 ? null : schemeCheck(road, deps),
     answer: deps.renderDecision(decision, { live: road.ruleset.live, ranking, routing, decline }),
+    exposures: road.assignment.exposures,
   };
 }
 
@@ -190,17 +195,52 @@ function answerClaim(claim: DecisionClaim, command: DecideCommand): DecideResult
   return { kind: 'answered', ...claim.answer, replayed: true };
 }
 
-/** Nobody can be tried. A key that was used before still gives its earlier answer; otherwise it is not used up. */
-async function noRoute(
+/**
+ * Nobody is offered. A key that was used before still gives its earlier answer; otherwise it is not used up.
+ * @param road null: nothing was ranked
+ */
+async function unanswered(
   command: DecideCommand,
+  road: Road | null,
+  result: Unanswered,
+  deps: GatewayDeps,
+): Promise<DecideResult> {
+  const before = await earlier(command, deps);
+  if (before !== null) return before;
+  tellDecided(command, road, { decision: null, result: result.kind }, deps);
+  return result;
+}
+
+function noRoute(
   rule: string | null,
   reasons: readonly CandidateExplanation[],
   retryAfterMs: number,
-  deps: GatewayDeps,
-): Promise<DecideResult> {
-  return (await earlier(command, deps)) ?? { kind: 'no_route', rule, reasons, retryAfterMs };
+): Unanswered {
+  return { kind: 'no_route', rule, reasons, retryAfterMs };
 }
 
-function unavailable(): DecideResult {
+function unavailable(): Unanswered {
   return { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
+}
+
+function tellDecided(
+  { account, request, traceId, receivedAtMs }: DecideCommand,
+  road: Road | null,
+  { decision, result }: Pick<CallerDecided, 'result'> & { readonly decision: CallerDecision | null },
+  deps: GatewayDeps,
+): void {
+  deps.observer.callerDecided({
+    decisionId: decision?.id ?? null,
+    account,
+    merchant: request.merchant,
+    reference: request.reference,
+    result,
+    provider: decision?.attempts[0]?.provider ?? null,
+    rule: road?.rule.name ?? null,
+    ruleset: deps.rulesets.current().version,
+    experiment: decision?.experiment ?? null,
+    amount: request.amount,
+    durationMs: deps.clock.monotonicMs() - receivedAtMs,
+    traceId,
+  });
 }

@@ -1,5 +1,5 @@
 import type { PhasePlan } from '../core/experiments/assign.ts';
-import { pooledArms } from '../core/experiments/compare.ts';
+import { banditShares } from '../core/experiments/bandit-shares.ts';
 import {
   type Experiment,
   type ExperimentMetric,
@@ -9,7 +9,11 @@ import {
   isShare,
 } from '../core/experiments/experiment.ts';
 import { type ExperimentTally, ExposureTally } from '../core/experiments/exposure-tally.ts';
-import { type GuardrailReading, readGuardrails } from '../core/experiments/guardrails.ts';
+import {
+  type GuardrailReading,
+  readAccountGuardrails,
+  readGuardrails,
+} from '../core/experiments/guardrails.ts';
 import {
   type ExperimentReport,
   experimentReport,
@@ -17,9 +21,8 @@ import {
   lookedAt,
   type PastLook,
 } from '../core/experiments/results.ts';
-import { bestProbabilities } from '../core/statistics/best-probabilities.ts';
-import { withExploration } from '../core/statistics/propensities.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import { learnedShares } from './live-arms.ts';
 import type { ArmState, ExposureCursor } from './ports.ts';
 
 /** Exposures that are read at once: a few milliseconds of the journal's thread. */
@@ -28,8 +31,6 @@ const PAGE = 100;
 const BUSY_SHARE = 0.05;
 /** A look is kept when so many more units are in than at the last one that was. */
 const KEPT_GROWTH = 1.1;
-/** Units of each arm from which a bandit moves its shares. */
-const BANDIT_UNITS_MIN = 100;
 /** Change of a share that is worth a new phase. */
 const SHARE_STEP = 0.01;
 /** Who stops arms by itself. */
@@ -40,6 +41,8 @@ export interface ExperimentResults {
   readonly experiment: Experiment;
   readonly report: ExperimentReport;
   readonly looks: readonly PastLook[];
+  /** Accounts for whose payments alone an arm is stopped, by arm. */
+  readonly stoppedFor: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface ArmCommand {
@@ -105,11 +108,13 @@ export class ExperimentWatch {
         plan: JSON.parse(plan) as PhasePlan,
       })),
     });
-    return { experiment, report, looks };
+    const stoppedFor = new Map(experiment.arms.map(({ name }) => [name, arms.stoppedFor(id, name)]));
+    return { experiment, report, looks, stoppedFor };
   }
 
   async #tally(experiment: Experiment): Promise<ExperimentTally> {
-    const tally = new ExposureTally(experiment, this.#deps.clock.wallMs());
+    const { clock, rulesets } = this.#deps;
+    const tally = new ExposureTally(experiment, clock.wallMs(), rulesets.current().exchangeRates);
     let after: ExposureCursor | null = null;
     do {
       const page = await this.#deps.journal.exposurePage(experiment.id, after, PAGE);
@@ -142,25 +147,40 @@ export class ExperimentWatch {
     for (const reading of readGuardrails(experiment, tally)) {
       if (reading.state === 'breached') await this.#breached(experiment, reading);
     }
-    if (experiment.mode === 'bandit') this.#moveShares(experiment, tally);
+    for (const { account, ...reading } of readAccountGuardrails(experiment, tally)) {
+      await this.#breached(experiment, reading, account);
+    }
+    if (experiment.mode === 'bandit') await this.#moveShares(experiment, tally);
     await this.#keepLook(experiment, lookedAt(experiment, tally));
   }
 
-  async #breached(experiment: Experiment, { arm, metric, margin, high }: GuardrailReading): Promise<void> {
+  /** @param account by whose own reports, and for whose payments alone; left out: for everybody */
+  async #breached(
+    experiment: Experiment,
+    { arm, metric, margin, high }: GuardrailReading,
+    account?: string,
+  ): Promise<void> {
     const { arms, observer } = this.#deps;
-    const state = arms.state(experiment.id, arm);
-    if (state?.state === 'stopped') return;
-    const reason = `guardrail ${metric}: worse than ${experiment.baseline} by more than ${amountText(metric, margin)} (at least ${amountText(metric, -(high ?? 0))})`;
-    const detail = `experiment ${experiment.id}, arm ${arm}: ${reason}`;
-    if (state !== null) {
-      // A person has let it run again: that stands, and is told once.
-      if (this.#overruled.has(detail)) return;
-      this.#overruled.add(detail);
-      observer.alert({ kind: 'experiment_guardrail_overruled', detail, authorizationId: null });
+    const { id, baseline } = experiment;
+    if (arms.isStopped(id, arm, account)) return;
+    const whose = account === undefined ? '' : `, by what ${account} reports and for its payments alone`;
+    const reason = `guardrail ${metric}${whose}: worse than ${baseline} by more than ${amountText(metric, margin)} (at least ${amountText(metric, -(high ?? 0))})`;
+    const detail = `experiment ${id}, arm ${arm}: ${reason}`;
+    if (arms.stateFor(id, arm, account) !== null) {
+      // A person has let it run again: that stands.
+      this.#tellOverruled(`${id} ${experiment.seed} ${arm} ${metric}${whose}`, detail);
       return;
     }
-    await this.#set({ experiment: experiment.id, arm, state: 'stopped', reason, author: GUARDRAIL });
+    const named = account === undefined ? {} : { account };
+    await this.#set({ experiment: id, arm, state: 'stopped', reason, author: GUARDRAIL, ...named });
     observer.alert({ kind: 'experiment_arm_stopped', detail, authorizationId: null });
+  }
+
+  /** Once, however often it is seen, and however its figures change. */
+  #tellOverruled(what: string, detail: string): void {
+    if (this.#overruled.has(what)) return;
+    this.#overruled.add(what);
+    this.#deps.observer.alert({ kind: 'experiment_guardrail_overruled', detail, authorizationId: null });
   }
 
   /** A person stops an arm, or lets it run again. @throws JournalError */
@@ -173,7 +193,7 @@ export class ExperimentWatch {
     return { kind: 'set', state: await this.#set(command) };
   }
 
-  async #set(command: ArmCommand): Promise<ArmState> {
+  async #set(command: Omit<ArmState, 'createdAtMs'>): Promise<ArmState> {
     const { arms, clock, journal, observer } = this.#deps;
     const state: ArmState = { ...command, createdAtMs: clock.wallMs() };
     await journal.saveArmState(state);
@@ -182,25 +202,19 @@ export class ExperimentWatch {
     return state;
   }
 
-  /** Each arm's share: the chance that it is the best, mixed with the floor. */
-  #moveShares(experiment: Experiment, tally: ExperimentTally): void {
-    const pooled = pooledArms(tally);
-    const arms = experiment.arms.map(({ name }) => pooled.find(({ arm }) => arm === name));
-    const posteriors = arms.flatMap((arm) => {
-      if (arm === undefined || arm.assigned < BANDIT_UNITS_MIN) return [];
-      const failures = arm.payments - arm.maturing - arm.approved;
-      return [{ alpha: 1 + arm.approved, beta: 1 + failures }];
-    });
-    if (posteriors.length < arms.length) return;
-    const shares = withExploration(bestProbabilities(posteriors), experiment.explorationShare);
-    const before = this.#deps.arms.shares(experiment) ?? experiment.plan.shares;
+  /** Moves the shares of a bandit, durably. */
+  async #moveShares(experiment: Experiment, tally: ExperimentTally): Promise<void> {
+    const { arms, clock, journal } = this.#deps;
+    const shares = banditShares(experiment, tally);
+    if (shares === null) return;
+    const before = arms.shares(experiment) ?? experiment.plan.shares;
     if (shares.every((share, index) => Math.abs(share - (before[index] ?? 0)) < SHARE_STEP)) return;
     const rounding = shares.map((share) => Math.max(0.001, Math.round(share * 1000) / 1000));
     const sum = rounding.reduce((total, share) => total + share, 0);
-    this.#deps.arms.setShares(
-      experiment,
-      rounding.map((share) => share / sum),
-    );
+    const moved = rounding.map((share) => share / sum);
+    // First, so that a start after this one goes on from here.
+    await journal.saveBanditShares({ ...learnedShares(experiment, moved), atMs: clock.wallMs() });
+    arms.setShares(experiment, moved);
   }
 
   /** Keeps what was seen: at each planned look, and where much has come in since. */

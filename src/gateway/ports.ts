@@ -5,13 +5,13 @@ import type {
   AuthorizationStatus,
   CardDetails,
 } from '../core/authorization.ts';
-import type { CallerDecision } from '../core/caller-decision.ts';
+import type { CallerDecision, StepReason } from '../core/caller-decision.ts';
 import type { CardBrand, CardFacts } from '../core/card.ts';
 import type { TestingSign } from '../core/card-testing.ts';
 import type { BreakerState, RoutingDecision } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import type { Exposure } from '../core/experiments/assign.ts';
-import type { ExposedAuthorization } from '../core/experiments/exposed.ts';
+import type { ExposedRequest } from '../core/experiments/exposed.ts';
 import type { RoutingFacts } from '../core/facts.ts';
 import type { FailOverReason } from '../core/failover.ts';
 import type { Remark } from '../core/lifecycle.ts';
@@ -231,6 +231,30 @@ export interface DecisionOpening {
   /** Null when nothing is offered. */
   readonly scheme: SchemeCheck | null;
   readonly answer: FrozenAnswer;
+  /** Arms of experiments that the payment met. */
+  readonly exposures: readonly Exposure[];
+}
+
+/** A decision as the journal keeps it. */
+export interface KeptDecision {
+  readonly decision: CallerDecision;
+  /** As it was given. */
+  readonly answer: FrozenAnswer;
+}
+
+/** Which decisions about one payment. */
+export interface DecisionFilter {
+  readonly account: string;
+  readonly merchant: string;
+  readonly reference: string;
+  /** 1 to 200. */
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export interface DecisionPage {
+  readonly data: readonly KeptDecision[];
+  readonly nextCursor: string | null;
 }
 
 /** What an idempotency key of a decision was used for before. */
@@ -404,7 +428,7 @@ export interface Journal {
   /** Newest override of each (provider, brand, merchant); `auto` and expired ones included. */
   listOverrides(): Promise<readonly ProviderOverride[]>;
   /**
-   * Authorizations that met an experiment's arms, all of a unit together and oldest first: a page of at most `limit`.
+   * Authorizations and decisions that met an experiment's arms, all of a unit together: a page of at most `limit`.
    * What was purged is not among them.
    * @param after where the page before ended; null: from the beginning
    * @param limit 1 to 1000
@@ -420,6 +444,9 @@ export interface Journal {
   saveExperimentLook(experiment: string, look: ExperimentLook): Promise<void>;
   /** Oldest first. */
   listExperimentLooks(experiment: string): Promise<readonly ExperimentLook[]>;
+  /** Takes the place of what was kept of the experiment before. */
+  saveBanditShares(shares: BanditShares): Promise<void>;
+  listBanditShares(): Promise<readonly BanditShares[]>;
   /**
    * Whether money may stand at this provider: an attempt in flight, pending or unknown, or an authorization that
    * rests on it and is not wholly undone. Such a provider may be disabled, but not removed or pointed elsewhere.
@@ -486,6 +513,10 @@ export interface Journal {
   purgeDeliveries(beforeMs: number, limit: number): Promise<number>;
   openDecision(opening: DecisionOpening): Promise<DecisionOpeningResult>;
   findDecision(id: string): Promise<CallerDecision | null>;
+  /** The same with what was answered; null when there is none. */
+  readDecision(id: string): Promise<KeptDecision | null>;
+  /** Newest first. */
+  listDecisions(filter: DecisionFilter): Promise<DecisionPage>;
   findDecisionClaim(scope: ClaimScope): Promise<DecisionClaim | null>;
   advanceDecision(step: DecisionStep): Promise<DecisionStepResult>;
   /**
@@ -504,10 +535,10 @@ export interface Journal {
 }
 
 /** Where a page of exposures ended. */
-export type ExposureCursor = readonly [unit: string, authorization: number];
+export type ExposureCursor = readonly [unit: string, source: 'authorization' | 'decision', sequence: number];
 
 export interface ExposurePage {
-  readonly data: readonly ExposedAuthorization[];
+  readonly data: readonly ExposedRequest[];
   /** Null on the last page. */
   readonly next: ExposureCursor | null;
 }
@@ -534,6 +565,19 @@ export interface ArmState {
   readonly author: string;
   /** Wall clock. */
   readonly createdAtMs: number;
+  /** Whose payments it is about, by what the account itself reports of them. Left out: everybody's. */
+  readonly account?: string;
+}
+
+/** What a bandit divides its units by. */
+export interface BanditShares {
+  readonly experiment: string;
+  /** Names of the arms that they are of, with the seed: of others they say nothing. */
+  readonly arms: string;
+  /** One an arm, in their order; they add up to 1. */
+  readonly shares: readonly number[];
+  /** Wall clock from which they hold. */
+  readonly atMs: number;
 }
 
 /** What an experiment looked like at a moment. */
@@ -1182,6 +1226,24 @@ export interface CardTable {
   factsOf(card: AuthorizationRequest['card']): CardFacts;
 }
 
+/** A decision for a caller that sends itself, as the log tells it. */
+export interface CallerDecided {
+  /** Null where none was made. */
+  readonly decisionId: string | null;
+  readonly account: string;
+  readonly merchant: string;
+  readonly reference: string;
+  /** `declined`: a ceiling of the scheme leaves nobody to try. */
+  readonly result: 'offered' | 'declined' | 'no_route' | 'card_testing' | 'journal_unavailable';
+  readonly provider: string | null;
+  readonly rule: string | null;
+  readonly ruleset: number;
+  readonly experiment: { readonly id: string; readonly arm: string } | null;
+  readonly amount: Amount;
+  readonly durationMs: number;
+  readonly traceId: string;
+}
+
 /** What telemetry is told by the road. Must not throw and must not block. */
 export interface Observer {
   attemptEnded(event: {
@@ -1212,11 +1274,27 @@ export interface Observer {
    * ago that none is expected any more.
    */
   callerDecisions(event: { readonly what: 'made' | 'reported' | 'unreported'; readonly count: number }): void;
+  /** One line for each such decision, or why there is none. */
+  callerDecided(event: CallerDecided): void;
   /** What such a caller reported, and what it was told to do next. */
   outcomeReported(event: {
+    readonly decisionId: string;
+    readonly account: string;
+    readonly merchant: string;
+    readonly reference: string;
+    /** 1, 2, … within its decision. */
+    readonly attempt: number;
     readonly provider: string;
     readonly outcome: OutcomeKind;
+    /** The provider's own word, as the caller tells it. */
+    readonly code: string | null;
     readonly next: 'provider' | 'stop' | 'wait';
+    /** Whom to try; null: nobody. */
+    readonly nextProvider: string | null;
+    readonly reason: StepReason;
+    /** Since it was offered, milliseconds. */
+    readonly ageMs: number;
+    readonly traceId: string;
   }): void;
   /** One line and one count for each authorization that the road ended. */
   authorizationEnded(event: {

@@ -9,10 +9,11 @@ import {
   type TakenReport,
   withReport,
 } from '../core/caller-decision.ts';
+import { keepArm } from '../core/experiments/assign.ts';
+import { armScope } from '../core/experiments/experiment.ts';
 import type { RoutingFacts } from '../core/facts.ts';
 import { matchRule } from '../core/rules/ruleset.ts';
-import type { Asker } from './asker.ts';
-import { outsideOfExperiments } from './assign-road.ts';
+import { type Asker, isTheirs } from './asker.ts';
 import { offerFor } from './decide-for-caller.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
@@ -24,6 +25,7 @@ import { outcomeOfReport } from './reported-outcome.ts';
 import { beginRoad, type Road } from './road.ts';
 import { routingFacts } from './routing-facts.ts';
 import { tellUnmapped } from './unmapped.ts';
+import { watchReported } from './watch-card-testing.ts';
 
 /** Times that a report is judged anew against what others report meanwhile. */
 const TRIES_MAX = 8;
@@ -81,22 +83,17 @@ export async function reportOutcome(command: ReportCommand, deps: GatewayDeps): 
     const provider = deps.provider(report.provider);
     const outcome = outcomeOfReport(report, decision, facts.threeDsPresent, provider);
     const following = follow({ decision, report, outcome, facts, stop, withdraw }, scope, deps);
-    const step = stepOf(decision, report, outcome, following, deps);
+    const step = stepOf({ decision, report, outcome, facts }, following, deps);
     const written = await callJournal('report_outcome', deps, () => deps.journal.advanceDecision(step));
     if (!written.ok) return { kind: 'journal_unavailable' };
     if (written.value.kind === 'scheme_stop') stop = 'scheme_limit';
     if (written.value.kind !== 'written') continue;
     learn({ decision, report, outcome, facts, settles: verdict.settles }, scope, deps);
     if (following.offer !== null) scope.offered(offerOf(decision, following.offer.attempt));
-    tell(decision, report, outcome, following, deps);
+    tell({ decision, report, outcome, facts }, following, deps);
     return { kind: 'taken', step: following.step };
   }
   return { kind: 'journal_unavailable' };
-}
-
-/** What is of others does not exist. */
-function isTheirs({ account, request }: CallerDecision, asker: Asker): boolean {
-  return account === asker.account && asker.covers(request.merchant);
 }
 
 /** The facts that it was decided by. */
@@ -131,7 +128,7 @@ function follow(
   return {
     step: { next: next.contract.id, reason: verdict.reason },
     offer: {
-      attempt: offerFor(next, decision.attempts.length + 1, nowMs),
+      attempt: offerFor(next, decision.attempts.length + 1, nowMs, road),
       scheme: schemeCheck(road, deps),
     },
   };
@@ -143,7 +140,7 @@ function stopped(reason: 'scheme_limit' | 'no_candidate_left' | 'retry_budget'):
 
 /**
  * The road as it would stand after the attempts that were reported, by the rules that are in force now: a provider that
- * was taken out meanwhile is offered to nobody. How many attempts and how long is what the decision said.
+ * was taken out meanwhile is offered to nobody. The arm, how many attempts and how long is what the decision said.
  */
 function roadAgain({ decision, facts }: Judged, deps: GatewayDeps): Road | null {
   const ruleset = deps.rulesets.current();
@@ -160,8 +157,10 @@ function roadAgain({ decision, facts }: Judged, deps: GatewayDeps): Road | null 
     traceparent: null,
     receivedAtMs: nowMs,
   };
-  const bounded = { ...rule, action: { ...rule.action, attemptsMax: decision.attemptsMax } };
-  const assignment = outsideOfExperiments(command, facts, bounded, deps);
+  const kept = keepArm(ruleset.experiments, rule, decision.experiment);
+  const { action } = kept.rule;
+  const bounded = { ...kept.rule, action: { ...action, attemptsMax: decision.attemptsMax } };
+  const assignment = { ...kept, rule: bounded };
   const road = beginRoad(command, deps.cards.factsOf(request.card), facts, ruleset, assignment, deps);
   const attempts = decision.attempts.map((attempt) => attemptOf(decision, attempt));
   return {
@@ -189,13 +188,11 @@ function attemptOf(decision: CallerDecision, offered: OfferedAttempt): Attempt {
 }
 
 function stepOf(
-  decision: CallerDecision,
-  report: OutcomeReport,
-  outcome: AttemptOutcome,
+  { decision, report, outcome }: Judged,
   { step, offer }: Following,
   deps: GatewayDeps,
 ): DecisionStep {
-  const told = withReport(decision, report, outcome, step);
+  const told = withReport(decision, report, outcome, step, deps.clock.wallMs());
   return {
     before: decision,
     after: offer === null ? told : { ...told, attempts: [...told.attempts, offer.attempt] },
@@ -216,7 +213,7 @@ function learn(
   const nowMs = deps.clock.wallMs();
   const offered = decision.attempts.find(({ number }) => number === report.attempt);
   const elapsedMs = Math.max(0, nowMs - (offered?.offeredAtMs ?? nowMs));
-  const isFresh = !settles && nowMs < decision.expiresAtMs + STALE_MS;
+  const isFresh = !settles && isRecent(decision, nowMs);
   scope.learner.observe({
     provider: report.provider,
     facts,
@@ -224,20 +221,44 @@ function learn(
     outcome,
     durationMs: report.latencyMs ?? elapsedMs,
     resolvedLater: !isFresh,
+    ...(decision.experiment !== null && { scope: armScope(decision.experiment) }),
   });
   const offer = offerOf(decision, { number: report.attempt, provider: report.provider });
   if (isFresh) scope.reported(offer, breakerSignal(outcome));
 }
 
+/** Whether a report still says something about how things are now. @param nowMs wall clock */
+function isRecent({ expiresAtMs }: CallerDecision, nowMs: number): boolean {
+  return nowMs < expiresAtMs + STALE_MS;
+}
+
 function tell(
-  decision: CallerDecision,
-  report: OutcomeReport,
-  outcome: AttemptOutcome,
+  { decision, report, outcome, facts }: Judged,
   { step, offer }: Following,
   deps: GatewayDeps,
 ): void {
+  const { id, account, request, traceId } = decision;
+  const nowMs = deps.clock.wallMs();
+  const offered = decision.attempts.find(({ number }) => number === report.attempt);
   if (decision.version === 1) deps.observer.callerDecisions({ what: 'reported', count: 1 });
-  const next = offer !== null ? 'provider' : step.next === 'wait' ? 'wait' : 'stop';
-  deps.observer.outcomeReported({ provider: report.provider, outcome: report.outcome, next });
-  tellUnmapped(outcome, { provider: report.provider, authorizationId: decision.id }, deps);
+  deps.observer.outcomeReported({
+    decisionId: id,
+    account,
+    merchant: request.merchant,
+    reference: request.reference,
+    attempt: report.attempt,
+    provider: report.provider,
+    outcome: report.outcome,
+    code: report.code,
+    next: offer !== null ? 'provider' : step.next === 'wait' ? 'wait' : 'stop',
+    nextProvider: offer?.attempt.provider ?? null,
+    reason: step.reason,
+    ageMs: Math.max(0, nowMs - (offered?.offeredAtMs ?? nowMs)),
+    traceId,
+  });
+  tellUnmapped(outcome, { provider: report.provider, authorizationId: id }, deps);
+  // Nobody is tried any more: that is how the payment ended.
+  if (step.next === 'stop' && isRecent(decision, nowMs)) {
+    watchReported(decision, outcome, facts.cardBin, deps);
+  }
 }

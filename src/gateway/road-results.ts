@@ -34,14 +34,18 @@ export type AuthorizeResult =
   | { readonly kind: 'payment_live'; readonly authorizationId: string }
   /** The same, and the other authorization is another account's; nothing was sent. */
   | { readonly kind: 'payment_held' }
-  /** No provider could be tried; no intent was made, nothing was sent and the key is not used up. */
+  | Unanswered;
+
+/** Why nothing was begun: nothing was sent, nobody is to send, and the key is not used up. */
+export type Unanswered =
+  /** No provider could be tried. */
   | {
       readonly kind: 'no_route';
       readonly rule: string | null;
       readonly reasons: readonly CandidateExplanation[];
       readonly retryAfterMs: number;
     }
-  /** Payments like this one look like card testing; nothing was sent and the key is not used up. */
+  /** Payments like this one look like card testing. */
   | { readonly kind: 'card_testing'; readonly retryAfterMs: number }
-  /** The journal could not be written; nothing was sent. */
+  /** The journal could not be written: of a decision, nothing is promised. */
   | { readonly kind: 'journal_unavailable'; readonly retryAfterMs: number };

@@ -1,12 +1,15 @@
+import type { AttemptOutcome } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
+import type { CallerDecision } from '../core/caller-decision.ts';
 import type { CardFacts } from '../core/card.ts';
-import { testingSign } from '../core/card-testing.ts';
+import { type TestingSign, testingSign, testingSignOf } from '../core/card-testing.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import type { WatchedCard } from './ports.ts';
 import type { AuthorizeCommand } from './road-results.ts';
 
 /** How long payments like this one are still refused, milliseconds; 0 when they are not, or the BIN is not known. */
 export function refusedAsCardTestingForMs(
-  { account, request: { merchant } }: AuthorizeCommand,
+  { account, request: { merchant } }: Pick<AuthorizeCommand, 'account' | 'request'>,
   { bin }: CardFacts,
   deps: Pick<GatewayDeps, 'cardTesting'>,
 ): number {
@@ -19,14 +22,35 @@ export function watchCardTesting(
   { bin }: CardFacts,
   deps: Pick<GatewayDeps, 'cardTesting' | 'observer'>,
 ): void {
-  const sign = testingSign(authorization);
-  if (bin === null || sign === null) return;
   const { account, request, id } = authorization;
   const { merchant } = request;
-  if (deps.cardTesting.ended({ account, merchant, bin }, sign) === 'counted') return;
+  if (bin !== null) watch({ account, merchant, bin }, testingSign(authorization), id, deps);
+}
+
+/**
+ * The same for a payment that its caller has sent itself, and that ended with this outcome by its report. It counts for
+ * the account and merchant that report it: nobody can have the payments of another account refused by it.
+ */
+export function watchReported(
+  { account, request, id }: Pick<CallerDecision, 'account' | 'request' | 'id'>,
+  outcome: AttemptOutcome,
+  bin: string | null,
+  deps: Pick<GatewayDeps, 'cardTesting' | 'observer'>,
+): void {
+  const { merchant } = request;
+  if (bin !== null) watch({ account, merchant, bin }, testingSignOf(outcome), id, deps);
+}
+
+function watch(
+  card: WatchedCard,
+  sign: TestingSign | null,
+  paymentId: string,
+  deps: Pick<GatewayDeps, 'cardTesting' | 'observer'>,
+): void {
+  if (sign === null || deps.cardTesting.ended(card, sign) === 'counted') return;
   deps.observer.alert({
     kind: 'card_testing',
-    detail: `nearly all of many payments of ${merchant} with BIN ${bin} were declined within a minute; the next are refused for a minute`,
-    authorizationId: id,
+    detail: `nearly all of many payments of ${card.merchant} with BIN ${card.bin} were declined within a minute; the next are refused for a minute`,
+    authorizationId: paymentId,
   });
 }

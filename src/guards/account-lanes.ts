@@ -4,6 +4,7 @@ import type { BreakerSettings } from '../core/rules/ruleset.ts';
 import { LeastRecentMap } from '../core/scoring/least-recent-map.ts';
 import type { Clock, LaneView } from '../gateway/ports.ts';
 import { type BreakerTicket, LaneBreaker } from './lane-breaker.ts';
+import type { SavedLane } from './saved-accounts.ts';
 
 /** Lanes of all accounts that are kept at a time; the one that was used longest ago is forgotten first. */
 const LANES_MAX = 2_000;
@@ -46,7 +47,7 @@ interface AccountLane {
 /**
  * Breakers by account, fed by what accounts report that send themselves. They are the accounts' own: one opens for its
  * account alone, at once. What the others may take from them is only how many accounts stand against a lane
- * ({@link votes}). Bounded, and forgotten when unused; nothing of it outlives the process.
+ * ({@link votes}). Bounded, and forgotten when unused. Of what is closed, a restart knows by {@link saved}.
  */
 export class AccountLanes {
   readonly #clock: Clock;
@@ -129,6 +130,39 @@ export class AccountLanes {
       if (nowMs - lane.failedAtMs < (lane.waitResets + VOTE_RESETS) * lane.resetMs) votes += 1;
     }
     return votes;
+  }
+
+  /** Lanes that accounts' own reports keep from them, for the next start. */
+  saved(): readonly SavedLane[] {
+    const nowMs = this.#clock.monotonicMs();
+    return [...this.#lanes.values()]
+      .filter(({ breaker }) => breaker.state !== 'closed')
+      .map(({ account, provider, brand, waitResets, openedAtMs, failedAtMs }) => ({
+        account,
+        provider,
+        brand,
+        wait_resets: waitResets,
+        open_for_ms: Math.min(nowMs - openedAtMs, LANE_KEPT_MS),
+        failed_ago_ms: Math.min(nowMs - failedAtMs, LANE_KEPT_MS),
+      }));
+  }
+
+  /**
+   * Shuts a lane to an account as it was before a restart. Its probe comes no sooner than it would have come; what is too
+   * old to say anything is forgotten.
+   * @param ageMs since it was saved
+   */
+  restore(saved: SavedLane, settings: BreakerSettings, ageMs: number): void {
+    const { account, provider, brand, wait_resets: waitResets } = saved;
+    const openForMs = saved.open_for_ms + ageMs;
+    if (openForMs >= LANE_KEPT_MS || this.#lanes.size >= LANES_MAX) return;
+    const longer = { ...settings, windowMs: settings.windowMs * WINDOW_TIMES };
+    const lane = this.#touch(account, provider, brand, longer);
+    lane.breaker.reopen();
+    const nowMs = this.#clock.monotonicMs();
+    lane.waitResets = Math.min(WAIT_RESETS_MAX, waitResets);
+    lane.openedAtMs = nowMs - openForMs;
+    lane.failedAtMs = nowMs - saved.failed_ago_ms - ageMs;
   }
 
   /** Forgets what is known of a provider that is gone. */

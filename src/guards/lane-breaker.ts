@@ -150,6 +150,11 @@ export class LaneBreaker {
     if (ticket.probe && ticket.generation === this.#generation) this.#probing = false;
   }
 
+  /** Opens a new one as it was before a restart: its next probe waits for `resetMs` from now on. */
+  reopen(): void {
+    if (this.#state === 'closed') this.#circuit.open();
+  }
+
   /** Applies changed settings. The state and the window's counts stay; an open breaker waits anew. */
   configure(settings: BreakerSettings): void {
     const { failureRatio, unknownRatio, volume, windowMs, resetMs } = this.#settings;

@@ -16,6 +16,7 @@ import { AccountLanes } from './account-lanes.ts';
 import { effectiveOverride } from './effective-override.ts';
 import { type BreakerCounts, type BreakerTicket, type CircuitState, LaneBreaker } from './lane-breaker.ts';
 import { type LimitRefusal, ProviderLimit } from './provider-limit.ts';
+import type { SavedLane } from './saved-accounts.ts';
 import { type Turn, WaitQueue } from './wait-queue.ts';
 
 /** A change of a lane's breaker, told after it happened. */
@@ -168,6 +169,22 @@ export class Lanes implements Guards {
     this.#breaker(guard, brand);
     this.#accounts.report(account, provider, brand, name, signal, guard.contract.breaker);
     this.#tellAgreement(guard, brand);
+  }
+
+  /** Lanes that accounts' own reports keep from them, for the next start. */
+  savedAccountLanes(): readonly SavedLane[] {
+    return this.#accounts.saved();
+  }
+
+  /** Takes them up again, of providers that there are. @param ageMs since they were saved */
+  restoreAccountLanes(all: readonly SavedLane[], ageMs: number): void {
+    for (const saved of all) {
+      const guard = this.#guards.get(saved.provider);
+      if (guard === undefined) continue;
+      this.#breaker(guard, saved.brand);
+      this.#accounts.restore(saved, guard.contract.breaker, ageMs);
+      this.#tellAgreement(guard, saved.brand);
+    }
   }
 
   #view(lane: LaneKey, account: string | null): LaneView {

@@ -18,6 +18,8 @@ const headerSchema = z.strictObject({
   cell_names: z.literal(CELL_NAMES),
   saved_at_ms: z.number(),
   providers: z.array(z.string()),
+  /** JSON of what else is kept; left out: nothing is. */
+  beside: z.string().optional(),
   sha256: z.string(),
 });
 
@@ -25,6 +27,10 @@ const headerSchema = z.strictObject({
 interface Restorable {
   saved(): SavedApprovals;
   restore(tally: SavedTally, providers: readonly string[], trust: number): void;
+  /** What is kept beside the tallies, as plain values. Left out: nothing is. */
+  savedBeside?(): object;
+  /** @returns false for what it cannot read: then nothing is taken up at all */
+  restoreBeside?(value: unknown, ageMs: number, trust: number): boolean;
 }
 
 export interface LearnerFileDeps {
@@ -69,6 +75,8 @@ export class LearnerFile {
     if (typeof read === 'string') return { kind: 'refused', problem: read };
     const ageMs = Math.max(0, this.#deps.clock.wallMs() - read.savedAtMs);
     const trust = 2 ** (-ageMs / HALF_LIFE_MS);
+    const isTaken = this.#deps.learner.restoreBeside?.(read.beside, ageMs, trust) ?? true;
+    if (!isTaken) return { kind: 'refused', problem: 'what is kept beside the tallies is of another form' };
     const count = read.body.length / TALLY;
     for (let index = 0; index < count; index += 1) {
       this.#deps.learner.restore(tallyAt(read.body, index * TALLY), read.providers, trust);
@@ -99,9 +107,10 @@ export class LearnerFile {
   async #write(): Promise<void> {
     const { learner, clock, path } = this.#deps;
     const { providers, tallies } = learner.saved();
+    const beside = learner.savedBeside === undefined ? undefined : JSON.stringify(learner.savedBeside());
     const savedAtMs = clock.wallMs();
     const chunks: Buffer[] = [];
-    const hash = createHash('sha256');
+    const hash = createHash('sha256').update(beside ?? '');
     let chunk: SavedTally[] = [];
     const take = () => {
       const bytes = encoded(chunk);
@@ -121,6 +130,7 @@ export class LearnerFile {
       cell_names: CELL_NAMES,
       saved_at_ms: savedAtMs,
       providers,
+      ...(beside !== undefined && { beside }),
       sha256: hash.digest('hex'),
     };
     const file = await open(`${path}.new`, 'w', 0o600);
@@ -137,6 +147,8 @@ export class LearnerFile {
 interface Read {
   readonly savedAtMs: number;
   readonly providers: readonly string[];
+  /** Null: nothing was kept beside. */
+  readonly beside: unknown;
   readonly body: Buffer;
 }
 
@@ -153,10 +165,14 @@ function readHeader(bytes: Buffer): Read | string {
   const parsed = headerSchema.safeParse(header);
   if (!parsed.success) return `the first line is not that of ${FORMAT} with cell names ${CELL_NAMES}`;
   const body = bytes.subarray(end + 1);
-  const { saved_at_ms: savedAtMs, providers, sha256 } = parsed.data;
-  const isWhole = createHash('sha256').update(body).digest('hex') === sha256;
+  const { saved_at_ms: savedAtMs, providers, beside, sha256 } = parsed.data;
+  const found = createHash('sha256')
+    .update(beside ?? '')
+    .update(body);
+  const isWhole = found.digest('hex') === sha256;
   if (!isWhole || body.length % TALLY !== 0) return 'the content is not what its checksum says';
-  return { savedAtMs, providers, body };
+  // It is what was written, by its checksum.
+  return { savedAtMs, providers, beside: beside === undefined ? null : JSON.parse(beside), body };
 }
 
 function encoded(tallies: readonly SavedTally[]): Buffer {

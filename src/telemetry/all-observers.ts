@@ -9,6 +9,11 @@ export function allObservers(metrics: Observer, log: LogObserver): Observer {
       metrics.authorizationEnded(event);
       log.authorizationEnded(event);
     },
+    callerDecided: log.callerDecided,
+    outcomeReported(event) {
+      metrics.outcomeReported(event);
+      log.outcomeReported(event);
+    },
     unmappedCode(event) {
       metrics.unmappedCode(event);
       log.unmappedCode(event);

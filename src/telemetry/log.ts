@@ -12,6 +12,8 @@ type LogFields = Readonly<Record<string, string | number | boolean | null | unde
 export type LogObserver = Pick<
   Observer,
   | 'authorizationEnded'
+  | 'callerDecided'
+  | 'outcomeReported'
   | 'unmappedCode'
   | 'alert'
   | 'resolved'
@@ -29,7 +31,7 @@ export interface Log {
   error(event: string, fields?: LogFields): void;
   /** An exception: its message and stack, scrubbed. */
   fault(event: string, error: unknown, fields?: LogFields): void;
-  /** Tells each authorization that ended in one line, each look at what was unsettled, each unmapped code and alert. */
+  /** Tells each authorization that ended, each decision and each report in one line, each look at what was unsettled, each unmapped code and alert. */
   readonly observer: LogObserver;
   /** Writes what is buffered; before the process ends. */
   flush(): void;
@@ -101,56 +103,71 @@ export function createLog(settings: LogSettings): Log {
     warn: (event, fields) => logger.warn({ event, ...scrubbed(fields) }),
     error: (event, fields) => logger.error({ event, ...scrubbed(fields) }),
     fault: (event, error, fields) => logger.error({ event, ...scrubbed(fields), ...faultFields(error) }),
-    observer: {
-      authorizationEnded: (ended) => logger.info(authorizationLine(ended)),
-      unmappedCode: ({ provider, authorizationId, code, networkCode, advice }) =>
-        logger.warn({
-          event: 'unmapped_code',
-          authorization_id: authorizationId,
-          provider,
-          code: scrub(code),
-          network_code: scrubbedOrNull(networkCode),
-          advice: scrubbedOrNull(advice),
-        }),
-      resolved: ({ authorizationId, provider, subject, by, result, ageMs }) =>
-        logger.info({
-          event: 'resolution',
-          authorization_id: authorizationId,
-          provider,
-          subject,
-          by,
-          result: scrub(result),
-          age_ms: Math.round(ageMs),
-        }),
-      // A log that is kept elsewhere can vouch for the journal by these lines.
-      sealed: ({ number, throughEvent, digest }) =>
-        logger.info({ event: 'seal', number, through_event: throughEvent, digest }),
-      eventSent: ({ endpoint, delivery, type, authorizationId, result, detail, ageMs }) =>
-        logger[result === 'delivered' ? 'info' : 'warn']({
-          event: 'event_sent',
-          authorization_id: authorizationId,
-          endpoint,
-          delivery,
-          type,
-          result,
-          detail: scrub(detail),
-          age_ms: Math.round(ageMs),
-        }),
-      noticeTaken: refusedWebhooks(settings.clock, (fields) => logger.warn(fields)),
-      purged: (count) => logger.info({ event: 'purged', authorizations: count }),
-      armChanged: ({ experiment, arm, state, reason, author }) =>
-        logger.warn({ event: 'experiment_arm', experiment, arm, state, reason: scrub(reason), author }),
-      alert: ({ kind, detail, authorizationId }) =>
-        logger.error({
-          event: 'alert',
-          kind,
-          detail: scrub(detail),
-          authorization_id: authorizationId,
-        }),
-    },
+    observer: linesOf(logger, settings.clock),
     flush() {
       own?.flush();
     },
+  };
+}
+
+/** The lines about the road. */
+function linesOf(logger: pino.Logger, clock: Clock): LogObserver {
+  return {
+    authorizationEnded: (ended) => logger.info(authorizationLine(ended)),
+    callerDecided: (decided) => logger.info(decisionLine(decided)),
+    outcomeReported: (reported) => logger.info(reportLine(reported)),
+    unmappedCode: ({ provider, authorizationId, code, networkCode, advice }) =>
+      logger.warn({
+        event: 'unmapped_code',
+        authorization_id: authorizationId,
+        provider,
+        code: scrub(code),
+        network_code: scrubbedOrNull(networkCode),
+        advice: scrubbedOrNull(advice),
+      }),
+    resolved: ({ authorizationId, provider, subject, by, result, ageMs }) =>
+      logger.info({
+        event: 'resolution',
+        authorization_id: authorizationId,
+        provider,
+        subject,
+        by,
+        result: scrub(result),
+        age_ms: Math.round(ageMs),
+      }),
+    // A log that is kept elsewhere can vouch for the journal by these lines.
+    sealed: ({ number, throughEvent, digest }) =>
+      logger.info({ event: 'seal', number, through_event: throughEvent, digest }),
+    eventSent: ({ endpoint, delivery, type, authorizationId, result, detail, ageMs }) =>
+      logger[result === 'delivered' ? 'info' : 'warn']({
+        event: 'event_sent',
+        authorization_id: authorizationId,
+        endpoint,
+        delivery,
+        type,
+        result,
+        detail: scrub(detail),
+        age_ms: Math.round(ageMs),
+      }),
+    noticeTaken: refusedWebhooks(clock, (fields) => logger.warn(fields)),
+    purged: (count) => logger.info({ event: 'purged', authorizations: count }),
+    armChanged: ({ experiment, arm, state, reason, author, account }) =>
+      logger.warn({
+        event: 'experiment_arm',
+        experiment,
+        arm,
+        state,
+        reason: scrub(reason),
+        author,
+        account,
+      }),
+    alert: ({ kind, detail, authorizationId }) =>
+      logger.error({
+        event: 'alert',
+        kind,
+        detail: scrub(detail),
+        authorization_id: authorizationId,
+      }),
   };
 }
 
@@ -226,6 +243,46 @@ function authorizationLine(ended: Parameters<Observer['authorizationEnded']>[0])
     currency: ended.amount.currency,
     brand: ended.brand,
     duration_ms: Math.round(ended.durationMs * 10) / 10,
+  };
+}
+
+/** The one line of a decision for a caller that sends itself, made or refused. */
+function decisionLine(decided: Parameters<Observer['callerDecided']>[0]) {
+  return {
+    event: 'decision',
+    trace_id: decided.traceId,
+    decision_id: decided.decisionId,
+    account: decided.account,
+    merchant: scrub(decided.merchant),
+    reference: scrub(decided.reference),
+    result: decided.result,
+    provider: decided.provider,
+    rule: decided.rule,
+    ruleset: decided.ruleset,
+    experiment: decided.experiment?.id,
+    arm: decided.experiment?.arm,
+    amount: decided.amount.value,
+    currency: decided.amount.currency,
+    duration_ms: Math.round(decided.durationMs * 10) / 10,
+  };
+}
+
+/** The line of each report that was taken; repeats have none. */
+function reportLine(reported: Parameters<Observer['outcomeReported']>[0]) {
+  return {
+    event: 'decision_reported',
+    trace_id: reported.traceId,
+    decision_id: reported.decisionId,
+    account: reported.account,
+    merchant: scrub(reported.merchant),
+    reference: scrub(reported.reference),
+    attempt: reported.attempt,
+    provider: reported.provider,
+    outcome: reported.outcome,
+    code: scrubbedOrNull(reported.code),
+    next: reported.nextProvider ?? reported.next,
+    reason: reported.reason,
+    age_ms: Math.round(reported.ageMs),
   };
 }
 

@@ -239,7 +239,9 @@ function eventMetric(registry: Registry): Pick<Observer, 'eventSent'> {
 }
 
 /** Decisions for callers that send themselves: the share of those that are never reported is `unreported` by `made`. */
-function callerDecisionMetrics(registry: Registry): Pick<Observer, 'callerDecisions' | 'outcomeReported'> {
+function callerDecisionMetrics(
+  registry: Registry,
+): Pick<Observer, 'callerDecided' | 'callerDecisions' | 'outcomeReported'> {
   const decisions = counter(
     registry,
     'caller_decisions_total',
@@ -253,6 +255,8 @@ function callerDecisionMetrics(registry: Registry): Pick<Observer, 'callerDecisi
     ['provider', 'outcome', 'next'],
   );
   return {
+    // Its lines are the log's: what is made is counted below, and what is refused as an answer over HTTP.
+    callerDecided: () => {},
     callerDecisions: ({ what, count }) => decisions.get(what).inc(count),
     outcomeReported: ({ provider, outcome, next }) => reports.get(provider, outcome, next).inc(),
   };
@@ -261,12 +265,14 @@ function callerDecisionMetrics(registry: Registry): Pick<Observer, 'callerDecisi
 function armMetric(registry: Registry): Pick<Observer, 'armChanged'> {
   const stopped = new Gauge({
     name: 'pointsman_experiment_arm_stopped',
-    help: '1 for an arm of an experiment that was stopped: its units go to the baseline. 0 once it runs again.',
+    help: '1 for an arm of an experiment that was stopped for everybody: its units go to the baseline. 0 once it runs again.',
     labelNames: ['experiment', 'arm'],
     registers: [registry],
   });
   return {
-    armChanged: ({ experiment, arm, state }) => stopped.set({ experiment, arm }, state === 'stopped' ? 1 : 0),
+    armChanged({ experiment, arm, state, account }) {
+      if (account === undefined) stopped.set({ experiment, arm }, state === 'stopped' ? 1 : 0);
+    },
   };
 }
 

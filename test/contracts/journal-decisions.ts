@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { CallerDecision } from '../../src/core/caller-decision.ts';
-import type { DecisionStep, Journal, SchemeCheck } from '../../src/gateway/ports.ts';
+import type { Exposure } from '../../src/core/experiments/assign.ts';
+import type { ExposedRequest } from '../../src/core/experiments/exposed.ts';
+import type {
+  DecisionStep,
+  ExposureCursor,
+  ExposurePage,
+  Journal,
+  SchemeCheck,
+} from '../../src/gateway/ports.ts';
 import {
   NO_CEILING,
   sampleDecision,
@@ -9,7 +17,7 @@ import {
   sampleOffer,
 } from '../support/sample-decision.ts';
 import { sampleRequest } from '../support/sample-request.ts';
-import { OUTCOMES, opened, sampleOpening, sampleScope, T0 } from './journal-fixtures.ts';
+import { OUTCOMES, opened, ROUTING, sampleOpening, sampleScope, T0 } from './journal-fixtures.ts';
 
 const HOUR_MS = 3_600_000;
 const KEY = sampleScope('auth_one', { operation: 'decide', key: 'k' });
@@ -163,6 +171,160 @@ export function decisionContract(journal: () => Journal): void {
         stop: blocked,
       });
       expect(await decided('dec_two', check(T0 + 2 * HOUR_MS))).toEqual({ kind: 'opened' });
+    });
+  });
+
+  describe('decisions as they are read', () => {
+    test('come with their answer, and are listed by account and payment, newest first, page by page', async () => {
+      const request = sampleRequest({ reference: 'order-1' });
+      for (const id of ['dec_a', 'dec_b', 'dec_c']) await begun({ id, request });
+      await begun({ id: 'dec_other', request: sampleRequest({ reference: 'order-2' }) });
+      await begun({ id: 'dec_foreign', account: 'other', request });
+      await begun({ id: 'dec_elsewhere', request: { ...request, merchant: 'acme-uk' } });
+      const moved = await advanced(
+        sampleDecisionStep(
+          await begun({ id: 'dec_d', request }),
+          OUTCOMES.rejected,
+          sampleOffer(2, { routing: ROUTING }),
+        ),
+      );
+      const answer = sampleDecisionOpening({ id: 'dec_d' }).answer;
+      expect(await journal().readDecision('dec_d')).toEqual({ decision: moved, answer });
+      expect(await journal().readDecision('dec_none')).toBeNull();
+      const filter = { account: 'acme', merchant: 'acme-eu', reference: 'order-1', limit: 3 };
+      const first = await journal().listDecisions(filter);
+      expect(first.data.map(({ decision }) => decision.id)).toEqual(['dec_d', 'dec_c', 'dec_b']);
+      expect(first.data[0]).toEqual({ decision: moved, answer });
+      const second = await journal().listDecisions({ ...filter, cursor: first.nextCursor ?? '' });
+      expect(second).toMatchObject({ data: [{ decision: { id: 'dec_a' } }], nextCursor: null });
+      const none = { data: [], nextCursor: null };
+      expect(await journal().listDecisions({ ...filter, cursor: 'never-given' })).toEqual(none);
+      expect(await journal().listDecisions({ ...filter, account: 'nobody' })).toEqual(none);
+    });
+  });
+
+  describe('decisions in experiments', () => {
+    const exposure = (unit: string, arm = 'control'): Exposure => ({
+      experiment: 'checkout',
+      arm,
+      unit,
+      phase: '{"shares":{}}',
+      propensity: 0.5,
+      redirectedFrom: null,
+    });
+    const decided = (id: string, unit: string, over: Partial<CallerDecision> = {}, arm?: string) =>
+      journal().openDecision(sampleDecisionOpening({ id, ...over }, { exposures: [exposure(unit, arm)] }));
+    const authorized = (id: string, unit: string) =>
+      journal().open({ ...sampleOpening(id), exposures: [exposure(unit)] });
+    const all = async (limit: number) => {
+      const found: ExposedRequest[] = [];
+      for (let after: ExposureCursor | null = null; ; ) {
+        const page: ExposurePage = await journal().exposurePage('checkout', after, limit);
+        expect(page.data.length).toBeLessThanOrEqual(limit);
+        found.push(...page.data);
+        after = page.next;
+        if (after === null) return found;
+      }
+    };
+
+    test('are read beside authorizations, all of a unit together, whatever the pages', async () => {
+      await decided('dec_one', 'unit-2');
+      await authorized('auth_one', 'unit-2');
+      await authorized('auth_two', 'unit-1');
+      await decided('dec_two', 'unit-3');
+      await decided('dec_three', 'unit-2', { account: 'other' });
+      await authorized('auth_three', 'unit-2');
+      const whole = await all(1000);
+      expect(whole.map(({ unit, reportedBy }) => [unit, reportedBy])).toEqual([
+        ['unit-1', null],
+        ['unit-2', null],
+        ['unit-2', null],
+        ['unit-2', 'acme'],
+        ['unit-2', 'other'],
+        ['unit-3', 'acme'],
+      ]);
+      for (const limit of [1, 2, 3, 4]) expect(await all(limit)).toEqual(whole);
+      // One way to divide is one phase, whoever meets it first.
+      expect(await journal().experimentPhases('checkout')).toHaveLength(1);
+    });
+
+    test('show what is reported, when, how long it took and what it costs; nothing before that', async () => {
+      await decided('dec_one', 'unit-1');
+      const [before] = await all(10);
+      expect(before).toMatchObject({
+        payment: 'acme-eu order-7781',
+        arm: 'control',
+        redirected: false,
+        atMs: T0,
+        amount: 4999,
+        currency: 'EUR',
+        attempts: [{ outcome: null, atMs: T0, durationMs: null, costBasisPoints: 32 }],
+      });
+      const moved = await advanced(sampleDecisionStep(sampleDecision(), OUTCOMES.rejected, sampleOffer(2)));
+      await advanced(sampleDecisionStep(moved, OUTCOMES.approved));
+      expect((await all(10))[0]?.attempts).toEqual([
+        { outcome: 'rejected', atMs: T0 + 300, durationMs: 212, costBasisPoints: 32 },
+        { outcome: 'approved', atMs: T0 + 300, durationMs: 212, costBasisPoints: 32 },
+      ]);
+    });
+
+    test('are written with the decision, once, and only when it is', async () => {
+      const opening = (id: string) =>
+        sampleDecisionOpening({ id }, { claim: KEY, exposures: [exposure('unit-1')] });
+      await journal().openDecision(opening('dec_one'));
+      expect((await journal().openDecision(opening('dec_two'))).kind).toBe('claimed');
+      expect(await all(10)).toHaveLength(1);
+      const wrong = { ...exposure('unit-2'), propensity: 0 };
+      const bad = sampleDecisionOpening({ id: 'dec_three' }, { exposures: [wrong] });
+      await expect(journal().openDecision(bad)).rejects.toThrow();
+      expect(await journal().findDecision('dec_three')).toBeNull();
+      expect(await all(10)).toHaveLength(1);
+    });
+
+    test('give their unit its arm, whichever came first', async () => {
+      expect(await journal().armOfUnit('checkout', 'unit-1')).toBeNull();
+      await decided('dec_one', 'unit-1', { createdAtMs: T0 + 5 }, 'treatment');
+      expect(await journal().armOfUnit('checkout', 'unit-1')).toBe('treatment');
+      await authorized('auth_one', 'unit-1');
+      expect(await journal().armOfUnit('checkout', 'unit-1')).toBe('control');
+    });
+
+    test('leave with their decisions', async () => {
+      await decided('dec_one', 'unit-1');
+      await decided('dec_two', 'unit-2', { createdAtMs: T0 + 10, expiresAtMs: T0 + 20 });
+      expect(await journal().purgeDecisions(T0 + 5, 10)).toBe(1);
+      expect((await all(10)).map(({ unit }) => unit)).toEqual(['unit-2']);
+    });
+
+    test('an arm is stopped for everybody, or for an account alone: the newest of each is told', async () => {
+      const state = {
+        experiment: 'checkout',
+        arm: 'a',
+        state: 'stopped',
+        reason: 'r',
+        author: 'guardrail',
+        createdAtMs: T0,
+      } as const;
+      await journal().saveArmState({ ...state, account: 'one' });
+      await journal().saveArmState(state);
+      await journal().saveArmState({ ...state, account: 'two' });
+      await journal().saveArmState({ ...state, state: 'running', author: 'acme', createdAtMs: T0 + 1 });
+      const newest = await journal().listArmStates();
+      expect(newest).toEqual([
+        { ...state, state: 'running', author: 'acme', createdAtMs: T0 + 1 },
+        { ...state, account: 'one' },
+        { ...state, account: 'two' },
+      ]);
+    });
+
+    test('shares of a bandit are kept, the newest of each', async () => {
+      const shares = { experiment: 'checkout', arms: 'seed a,b', shares: [0.25, 0.75], atMs: T0 };
+      await journal().saveBanditShares(shares);
+      const newer = { ...shares, arms: 'seed a,c', shares: [0.1, 0.9], atMs: T0 + 1 };
+      await journal().saveBanditShares(newer);
+      const other = { ...shares, experiment: 'another' };
+      await journal().saveBanditShares(other);
+      expect(await journal().listBanditShares()).toEqual([other, newer]);
     });
   });
 

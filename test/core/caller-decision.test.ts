@@ -69,12 +69,13 @@ describe('what a report is to what is recorded', () => {
   const wait = { next: 'wait', reason: 'unknown' } as const;
   const stop = { next: 'stop', reason: 'approved' } as const;
   const unknown: AttemptOutcome = { kind: 'unknown', code: 'timeout', providerReference: null };
-  const open = withReport(DECISION, sampleReport({ outcome: 'unknown' }), unknown, wait);
+  const open = withReport(DECISION, sampleReport({ outcome: 'unknown' }), unknown, wait, NOW);
   const settled = withReport(
     open,
     sampleReport({ outcome: 'approved' }),
     { kind: 'approved', providerReference: 'r', networkTransaction: null },
     stop,
+    NOW,
   );
   const judged = (decision = DECISION, over: Parameters<typeof sampleReport>[0] = {}) =>
     judgeReport(decision, sampleReport(over));
@@ -116,7 +117,8 @@ describe('what a report is to what is recorded', () => {
   it('of two declines the codes decide whether they are one', () => {
     const report = sampleReport({ outcome: 'declined', code: 'do_not_honor', networkCode: '05' });
     const declined: AttemptOutcome = { kind: 'declined', decline: sampleDecline(), providerReference: null };
-    const decision = withReport(DECISION, report, declined, { next: 'stop', reason: 'decline_is_final' });
+    const answer = { next: 'stop', reason: 'decline_is_final' } as const;
+    const decision = withReport(DECISION, report, declined, answer, NOW);
     expect(judgeReport(decision, { ...report, latencyMs: null })).toMatchObject({ kind: 'repeat' });
     for (const over of [{ code: 'fraud' }, { networkCode: '51' }, { advice: '03' }]) {
       expect(judgeReport(decision, { ...report, ...over })).toMatchObject({ kind: 'contradiction' });

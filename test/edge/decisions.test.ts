@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { OutcomeReport } from '../../src/core/caller-decision.ts';
-import { BODY, DECIDED, edgeFixture, post, startEdge } from './edge-fixture.ts';
+import { decisionPageSchema, keptDecisionSchema } from '../../src/edge/answer-schemas.ts';
+import type { DecisionFilter, Journal, KeptDecision } from '../../src/gateway/ports.ts';
+import { sampleOffer, TAKEN_APPROVAL } from '../support/sample-decision.ts';
+import { BODY, DECIDED, edgeFixture, KEPT_DECISION, post, startEdge } from './edge-fixture.ts';
 
 const ID = 'dec_bcdfghjkmnpqrstvwxyzB';
 const REPORT = {
@@ -151,14 +154,13 @@ describe('POST /v1/decisions/{id}/outcomes', () => {
   });
 
   it('a contradiction shows what is recorded, a wrong attempt who was offered', async () => {
-    const answer = { next: 'stop', reason: 'approved' } as const;
-    const recorded = { outcome: 'approved', code: null, networkCode: null, advice: null, answer } as const;
+    const recorded = TAKEN_APPROVAL;
     fixture.reported = async () => ({ kind: 'contradiction', recorded });
     expect(await problemIn(await report(keyless(REPORT)), 409, 'outcome-contradicted')).toMatchObject({
       recorded: { outcome: 'approved', next: 'stop', reason: 'approved' },
     });
-    const offer = { number: 1, provider: 'adyen-eu', propensity: 1, offeredAtMs: 0, outcome: null };
-    fixture.reported = async () => ({ kind: 'not_offered', offered: [{ ...offer, reports: [recorded] }] });
+    const offered = [sampleOffer(1, { provider: 'adyen-eu', reports: [recorded] })];
+    fixture.reported = async () => ({ kind: 'not_offered', offered });
     expect(await problemIn(await report(keyless(REPORT)), 422, 'outcome-not-offered')).toMatchObject({
       offered: [{ attempt: 1, provider: 'adyen-eu', outcome: 'approved' }],
     });
@@ -205,5 +207,91 @@ describe('POST /v1/decisions/{id}/outcomes', () => {
     await problemIn(await report(keyless(REPORT), number), 400, 'card-number');
     expect(fixture.reports).toEqual([]);
     expect(JSON.stringify(fixture.told)).not.toContain(number);
+  });
+});
+
+describe('GET /v1/decisions', () => {
+  const read = (path: string, key = 'key-all') =>
+    fetch(`${edge.origin}${path}`, { headers: { authorization: `Bearer ${key}` } });
+  const found = (account: string, merchant = 'acme-eu'): KeptDecision => {
+    const { decision, answer } = KEPT_DECISION;
+    return { decision: { ...decision, account, request: { ...decision.request, merchant } }, answer };
+  };
+  const journal = fixture.deps.journal as { -readonly [Name in keyof Journal]: Journal[Name] };
+  beforeEach(() => {
+    journal.readDecision = async (id) => (id === ID ? KEPT_DECISION : null);
+    filters.length = 0;
+    journal.listDecisions = async (filter) => {
+      filters.push(filter);
+      return { data: [KEPT_DECISION], nextCursor: 'before_1' };
+    };
+  });
+  const filters: DecisionFilter[] = [];
+
+  it('shows what was answered, who was offered since, and each report with its answer', async () => {
+    const response = await read(`/v1/decisions/${ID}`);
+    const shown = (await response.json()) as Record<string, unknown>;
+    expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'no-store']);
+    expect(keptDecisionSchema.safeParse(shown).error).toBeUndefined();
+    expect(shown).toMatchObject(JSON.parse(DECIDED.body) as object);
+    expect(shown).toMatchObject({
+      reference: 'order-7781',
+      merchant: 'acme-eu',
+      amount: { value: 4999, currency: 'EUR' },
+      attempts: [
+        { attempt: 1, outcome: 'rejected', reports: [{ next: 'sandbox-b', latency_ms: 212 }], routing: null },
+        {
+          attempt: 2,
+          provider: 'sandbox-b',
+          outcome: 'approved',
+          cost_bps: 32,
+          reports: [{ reason: 'approved', reported_at: '2026-11-23T10:00:00.300Z' }],
+          routing: { rule: 'eu-debit' },
+        },
+      ],
+    });
+    expect(JSON.stringify(shown)).not.toMatch(/token|45717360|last4/);
+  });
+
+  it('a malformed, unknown or foreign one is the same 404', async () => {
+    const problems: string[] = [];
+    for (const [path, kept, key] of [
+      [ID, null, 'key-all'],
+      ['dec_1', null, 'key-all'],
+      [ID, found('other'), 'key-all'],
+      [ID, found('acme', 'acme-us'), 'key-eu'],
+    ] as const) {
+      journal.readDecision = async () => kept;
+      const problem = await problemIn(await read(`/v1/decisions/${path}`, key), 404, 'not-found');
+      problems.push(JSON.stringify([problem['detail'], problem['remedy']]));
+    }
+    expect(new Set(problems).size).toBe(1);
+  });
+
+  it('lists those about a payment of the account’s own', async () => {
+    const response = await read(
+      '/v1/decisions?merchant=acme-eu&reference=order-7781&limit=7&cursor=before_9',
+      'key-read',
+    );
+    expect(response.status).toBe(200);
+    const page = await response.json();
+    expect(decisionPageSchema.safeParse(page).error).toBeUndefined();
+    expect(page).toMatchObject({ data: [{ id: ID }], next_cursor: 'before_1' });
+    expect(filters).toEqual([
+      { account: 'acme', merchant: 'acme-eu', reference: 'order-7781', limit: 7, cursor: 'before_9' },
+    ]);
+  });
+
+  it.each([
+    ['no payment', '', 400, 'invalid-request'],
+    ['no reference', '?merchant=acme-eu', 400, 'invalid-request'],
+    ['a merchant twice', '?merchant=a&merchant=b&reference=r', 400, 'invalid-request'],
+    ['an unknown parameter', '?merchant=a&reference=r&status=x', 400, 'invalid-request'],
+    ['a page of nothing', '?merchant=a&reference=r&limit=0', 400, 'invalid-request'],
+    ['a card number', '?merchant=a&reference=4111111111111111', 400, 'card-number'],
+    ['a merchant that the key does not cover', '?merchant=acme-us&reference=r', 403, 'out-of-scope'],
+  ] as const)('refuses %s', async (_, query, status, name) => {
+    await problemIn(await read(`/v1/decisions${query}`, 'key-eu'), status, name);
+    expect(filters).toEqual([]);
   });
 });

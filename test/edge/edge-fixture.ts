@@ -13,6 +13,7 @@ import type {
   ActiveRuleset,
   Clock,
   Delivery,
+  KeptDecision,
   ListedRuleset,
   PastEvent,
   ProviderOverride,
@@ -27,7 +28,7 @@ import type { AuthorizeCommand, AuthorizeResult } from '../../src/gateway/road-r
 import type { ReleaseCommand, ReleaseResult } from '../../src/gateway/ruleset-release.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
 import { systemRandomness } from '../../src/guards/system-randomness.ts';
-import { sampleDecision } from '../support/sample-decision.ts';
+import { sampleDecision, sampleOffer, TAKEN_APPROVAL } from '../support/sample-decision.ts';
 import { emptyResults, SAMPLE_NOW, sampleExperiment } from '../support/sample-experiment.ts';
 import { sampleRequest } from '../support/sample-request.ts';
 
@@ -326,6 +327,22 @@ export const DECIDED: Extract<DecideResult, { readonly kind: 'answered' }> = {
   replayed: false,
 };
 
+/** {@link DECIDED} with a failover and an approval reported. */
+export const KEPT_DECISION: KeptDecision = {
+  decision: sampleDecision({
+    id: 'dec_bcdfghjkmnpqrstvwxyzB',
+    attempts: [
+      sampleOffer(1, {
+        reports: [
+          { ...TAKEN_APPROVAL, outcome: 'rejected', answer: { next: 'sandbox-b', reason: 'rejected' } },
+        ],
+      }),
+      sampleOffer(2, { reports: [TAKEN_APPROVAL], routing: AUTHORIZATION.routing }),
+    ],
+  }),
+  answer: { httpStatus: DECIDED.httpStatus, body: DECIDED.body },
+};
+
 export const OPERATED: Extract<OperateResult, { readonly kind: 'answered' }> = {
   kind: 'answered',
   ...renderOperation(withOperations(CAPTURE), CAPTURE),
@@ -385,6 +402,8 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
         findAuthorization: async (id) => (id === AUTHORIZATION.id ? AUTHORIZATION : null),
         listAuthorizations: async () => ({ data: [AUTHORIZATION], nextCursor: null }),
         historyPage: async () => ({ data: [OPENED], nextAfter: null }),
+        readDecision: async (id) => (id === KEPT_DECISION.decision.id ? KEPT_DECISION : null),
+        listDecisions: async () => ({ data: [KEPT_DECISION], nextCursor: null }),
       },
       deliveries: {
         listDeliveries: async () => ({ data: [DELIVERY], nextCursor: null }),

@@ -57,7 +57,7 @@ function resultsOf(): ExperimentResults {
     phases: [{ number: 1, plan, firstAtMs: SAMPLE_NOW }],
     stopped: new Map([['treatment', 'a <reason> & "more"']]),
   });
-  return { experiment: EXPERIMENT, report, looks };
+  return { experiment: EXPERIMENT, report, looks, stoppedFor: new Map([['treatment', ['other']]]) };
 }
 
 function app(over: Partial<EdgeDeps['experiments']> = {}) {

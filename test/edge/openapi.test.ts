@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { TakenReport } from '../../src/core/caller-decision.ts';
 import { problemSchema } from '../../src/edge/answer-schemas.ts';
 import { createApp } from '../../src/edge/app.ts';
 import type { EdgeDeps, Scope } from '../../src/edge/edge-deps.ts';
@@ -13,7 +12,7 @@ import { JournalError } from '../../src/gateway/ports.ts';
 import type { AuthorizeResult } from '../../src/gateway/road-results.ts';
 import type { ReleaseResult } from '../../src/gateway/ruleset-release.ts';
 import { readSandboxNotices } from '../../src/providers/sandbox/notices.ts';
-import { sampleOffer } from '../support/sample-decision.ts';
+import { sampleOffer, TAKEN_APPROVAL } from '../support/sample-decision.ts';
 import { signedAs } from '../support/webhook-trap.ts';
 import { AUTHORIZATION, BODY, CAPTURE, DELIVERY, edgeFixture, post, withOperations } from './edge-fixture.ts';
 
@@ -194,6 +193,13 @@ const broken = async () => {
 const bug = () => {
   throw new Error('bug');
 };
+const journalThat = (fails: () => never | Promise<never>): EdgeDeps['journal'] => ({
+  findAuthorization: fails,
+  listAuthorizations: fails,
+  historyPage: fails,
+  readDecision: fails,
+  listDecisions: fails,
+});
 const road = (result: AuthorizeResult): Case => ({ deps: { authorize: async () => result } });
 const deciding = (result: DecideResult): Case => ({ deps: { decide: async () => result } });
 const both = (result: AuthorizeResult & DecideResult): Case => ({
@@ -213,13 +219,6 @@ const header = (name: string, value: string | null): Case => ({
 });
 const body = (text: string): Case => ({ init: (init) => ({ ...init, body: text }) });
 const authorizationId = AUTHORIZATION.id;
-const RECORDED: TakenReport = {
-  outcome: 'approved',
-  code: null,
-  networkCode: null,
-  advice: null,
-  answer: { next: 'stop', reason: 'approved' },
-};
 
 const CASES: Record<ProblemName, Case> = {
   'malformed-request': { socketOnly: 'server.test.ts' },
@@ -276,11 +275,11 @@ const CASES: Record<ProblemName, Case> = {
   },
   'decision-in-flight': deciding({ kind: 'in_flight', retryAfterMs: 1 }),
   'outcome-contradicted': {
-    deps: { report: async () => ({ kind: 'contradiction', recorded: RECORDED }) },
+    deps: { report: async () => ({ kind: 'contradiction', recorded: TAKEN_APPROVAL }) },
   },
   'outcome-not-offered': {
     deps: {
-      report: async () => ({ kind: 'not_offered', offered: [sampleOffer(1, { reports: [RECORDED] })] }),
+      report: async () => ({ kind: 'not_offered', offered: [sampleOffer(1, { reports: [TAKEN_APPROVAL] })] }),
     },
   },
   'event-endpoint-paused': {
@@ -315,7 +314,7 @@ const CASES: Record<ProblemName, Case> = {
       rulesets: { list: bug, activations: bug, find: bug, check: bug, release: bug },
       deliveries: { listDeliveries: bug, replayDelivery: bug },
       eventEndpoints: bug,
-      journal: { findAuthorization: bug, listAuthorizations: bug, historyPage: bug },
+      journal: journalThat(bug),
     },
   },
   'journal-unavailable': {
@@ -331,7 +330,7 @@ const CASES: Record<ProblemName, Case> = {
       experiments: { ...edgeFixture().deps.experiments, results: broken, setArm: broken },
       rulesets: { list: broken, activations: broken, find: broken, check: broken, release: broken },
       deliveries: { listDeliveries: broken, replayDelivery: broken },
-      journal: { findAuthorization: broken, listAuthorizations: broken, historyPage: broken },
+      journal: journalThat(broken),
     },
   },
   'webhook-refused': { deps: { takeNotices: async () => ({ kind: 'refused', reason: 'signature' }) } },
@@ -352,6 +351,8 @@ function requestOf(operationId: string, id: string): [path: string, init: Reques
       post({ provider: 'sandbox-a', attempt: 1, outcome: 'approved' }),
     ],
     listAuthorizations: ['/v1/authorizations', get],
+    listDecisions: ['/v1/decisions?merchant=acme-eu&reference=order-7790', get],
+    getDecision: [`/v1/decisions/${id || 'dec_bcdfghjkmnpqrstvwxyzB'}`, get],
     getAuthorization: [`/v1/authorizations/${id || AUTHORIZATION.id}`, get],
     listHistory: [`/v1/authorizations/${id || AUTHORIZATION.id}/events`, get],
     captureAuthorization: [`/v1/authorizations/${id || AUTHORIZATION.id}/captures`, post({})],
@@ -436,7 +437,7 @@ describe('every documented answer can be had', () => {
     const [path, init] = requestOf(operationId, id);
     const isQueryError = operationId.startsWith('list') && name === 'invalid-request';
     const response = await createApp(edgeFixture(deps).deps).request(
-      isQueryError ? `${path}?limit=0` : path,
+      isQueryError ? `${path}${path.includes('?') ? '&' : '?'}limit=0` : path,
       isQueryError ? init : change(init),
     );
     const problem: unknown = await response.json();

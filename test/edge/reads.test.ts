@@ -19,6 +19,8 @@ function withJournal(found = AUTHORIZATION, nextCursor: string | null = null) {
           return { data: [found], nextCursor };
         },
         historyPage: async () => ({ data: [], nextAfter: null }),
+        readDecision: async () => null,
+        listDecisions: async () => ({ data: [], nextCursor: null }),
       },
     },
     clock,
@@ -130,9 +132,20 @@ describe('GET /v1/authorizations', () => {
       const failing = async () => {
         throw error;
       };
-      const journal = { findAuthorization: failing, listAuthorizations: failing, historyPage: failing };
+      const journal = {
+        findAuthorization: failing,
+        listAuthorizations: failing,
+        historyPage: failing,
+        readDecision: failing,
+        listDecisions: failing,
+      };
       const app = createApp(edgeFixture({ journal }).deps);
-      for (const path of ['/v1/authorizations', `/v1/authorizations/${AUTHORIZATION.id}`]) {
+      for (const path of [
+        '/v1/authorizations',
+        `/v1/authorizations/${AUTHORIZATION.id}`,
+        '/v1/decisions?merchant=acme-eu&reference=order-1',
+        '/v1/decisions/dec_bcdfghjkmnpqrstvwxyzB',
+      ]) {
         const response = await app.request(path, as('key-all'));
         expect(response.status).toBe(status);
         expect(await response.text()).not.toMatch(/disk full|undefined/);

@@ -2,9 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { OutcomeKind } from '../../src/core/attempt.ts';
 import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
 import { countUnreported, purgeDecisions } from '../../src/gateway/keep-history.ts';
+import { CardTestingGuard } from '../../src/guards/card-testing-guard.ts';
 import { DecisionWorld } from '../support/decision-world.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { routingFacts } from '../support/routing-facts.ts';
-import { sampleRequest } from '../support/sample-request.ts';
+import { sampleOverride } from '../support/sample-override.ts';
+import { sampleCommand, sampleRequest } from '../support/sample-request.ts';
 
 /** Facts of the payments that the world's card table tells. */
 const factsOf = () => routingFacts({ cardCountry: 'DK', cardIssuer: null });
@@ -265,6 +268,95 @@ describe('what reports teach', () => {
       later: false,
     });
     expect(known.n).toBeGreaterThan(10);
+  });
+});
+
+describe('reports and card testing', () => {
+  const declined = { outcome: 'declined', code: 'issuer_14' } as const;
+  /** Payments of an account that end with this report. */
+  const end = async (
+    world: DecisionWorld,
+    account: string,
+    count: number,
+    report: typeof declined | { outcome: 'approved' },
+  ) => {
+    for (let time = 0; time < count; time += 1) {
+      const { id, provider } = await world.decided({ account });
+      await world.reported(id, { provider: provider ?? '', ...report }, account);
+    }
+  };
+  const watching = () => {
+    const clock = new FakeClock();
+    return new DecisionWorld({ cardTesting: new CardTestingGuard(clock) });
+  };
+
+  it('reported declines of nearly all of many payments have the account’s next ones refused, and nobody else’s', async () => {
+    const world = watching();
+    await end(world, 'acme', 99, declined);
+    expect(world.alerts).toEqual([]);
+    await end(world, 'acme', 1, declined);
+    expect(world.alerts).toEqual(['card_testing']);
+    expect(await world.decide()).toMatchObject({ kind: 'card_testing' });
+    expect((await world.decide({ account: 'other' })).kind).toBe('answered');
+  });
+
+  it('a payment counts once, by how it ended, and what is reported late does not', async () => {
+    const world = watching();
+    await end(world, 'acme', 60, declined);
+    await end(world, 'acme', 40, { outcome: 'approved' });
+    // A decline after which another provider is offered is not its end.
+    const softly = { outcome: 'declined', code: 'issuer_05', networkCode: '05' } as const;
+    for (let time = 0; time < 60; time += 1) {
+      const { id } = await world.decided();
+      expect((await world.reported(id, { provider: 'sandbox-a', ...softly })).next).toBe('sandbox-b');
+    }
+    const late: string[] = [];
+    for (let time = 0; time < 120; time += 1) late.push((await world.decided({ account: 'late' })).id);
+    await world.clock.advance(120_000);
+    for (const id of late) await world.reported(id, { provider: 'sandbox-a', ...declined }, 'late');
+    expect(world.alerts).toEqual([]);
+  });
+});
+
+describe('what the log is told', () => {
+  it('each decision and each report once, and why there is none', async () => {
+    const world = new DecisionWorld();
+    const keyed = { ...sampleCommand({ receivedAtMs: world.clock.monotonicMs() }), idempotencyKey: 'key-1' };
+    const { id } = await world.decided(keyed);
+    await world.decided(keyed);
+    await world.clock.advance(250);
+    await world.reported(id, { provider: 'sandbox-a', outcome: 'rejected', code: '503' });
+    await world.reported(id, { provider: 'sandbox-a', outcome: 'rejected', code: '503' });
+    await world.reported(id, { provider: 'sandbox-b', attempt: 2, outcome: 'approved' });
+    const payment = { account: 'acme', merchant: 'acme-eu', reference: 'order-7781' };
+    expect(world.lines).toMatchObject([
+      { ...payment, decisionId: id, result: 'offered', provider: 'sandbox-a', rule: 'fallback', ruleset: 1 },
+      {
+        ...payment,
+        decisionId: id,
+        attempt: 1,
+        provider: 'sandbox-a',
+        outcome: 'rejected',
+        code: '503',
+        next: 'provider',
+        nextProvider: 'sandbox-b',
+        reason: 'rejected',
+        ageMs: 250,
+      },
+      { ...payment, attempt: 2, outcome: 'approved', next: 'stop', nextProvider: null, reason: 'approved' },
+    ]);
+  });
+
+  it('that nobody could be tried', async () => {
+    const world = new DecisionWorld();
+    const overrides = ['sandbox-a', 'sandbox-b', 'sandbox-c'].map((provider) =>
+      sampleOverride({ provider, mode: 'force_open' }),
+    );
+    world.lanes.setOverrides(overrides);
+    await world.decide();
+    expect(world.lines).toMatchObject([
+      { decisionId: null, result: 'no_route', provider: null, rule: 'fallback' },
+    ]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { decisionAnswerSchema } from '../../src/edge/answer-schemas.ts';
+import { decisionAnswerSchema, keptDecisionSchema } from '../../src/edge/answer-schemas.ts';
 import { runScript } from '../cli/run-script.ts';
 import { paymentBody, priorityRules } from '../support/gateway-files.ts';
 import { startGateway, type TestGateway } from '../support/start-gateway.ts';
@@ -96,6 +96,11 @@ it('one account’s reports move its own decisions, two accounts’ move everybo
       '{provider="sandbox-a",outcome="unknown",next="wait"}',
     ),
   ).toBe(20);
+
+  // A restart keeps what each account had found out.
+  await gateway.stop();
+  await gateway.restart();
+  expect((await one.decide()).ranking).toEqual(['sandbox-b', 'sandbox-c']);
 });
 
 it('a decision outlives its process: its key, its reports, and what they were answered', async () => {
@@ -121,6 +126,23 @@ it('a decision outlives its process: its key, its reports, and what they were an
     next: 'stop',
     reason: 'approved',
   });
+  const read = await gateway.get(`/v1/decisions/${id}`, { key });
+  expect(keptDecisionSchema.parse(read.json)).toMatchObject({
+    ...(first.json as object),
+    reference: 'kept',
+    attempts: [
+      { provider: 'sandbox-a', reports: [{ outcome: 'rejected', code: '503', next: 'sandbox-b' }] },
+      {
+        provider: 'sandbox-b',
+        reports: [{ outcome: 'approved', next: 'stop' }],
+        routing: { rule: 'in-order' },
+      },
+    ],
+  });
+  const query = `/v1/decisions?merchant=acme-eu&reference=kept`;
+  expect((await gateway.get(query, { key })).json).toEqual({ data: [read.json], next_cursor: null });
+  expect((await gateway.get(query, { key: keyOf('two') })).json).toEqual({ data: [], next_cursor: null });
+  expect((await gateway.get(`/v1/decisions/${id}`, { key: keyOf('two') })).status).toBe(404);
   await gateway.stop();
   const verified = await runScript('journal.ts', ['verify', gateway.folders.data]);
   expect([verified.code, verified.stderr]).toEqual([0, '']);

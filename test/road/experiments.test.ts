@@ -63,6 +63,22 @@ test('begins with the file, outlives a kill, obeys the hand brake, and adds up',
     expect(provider).toBe(PROVIDERS[routing.experiment.arm]);
   }
   expect(new Set(arms.values())).toEqual(new Set(['control', 'treatment', 'holdout']));
+  const decide = async (reference: string) => {
+    const answer = await gateway.call('POST', '/v1/decisions', { body: paymentBody(reference) });
+    expect(answer.status).toBe(201);
+    return answer.json as Shown & { readonly id: string };
+  };
+  for (let index = 0; index < 10; index += 1) {
+    const { id, provider, routing } = await decide(`sent-${index}`);
+    arms.set(`sent-${index}`, routing.experiment.arm);
+    expect(provider).toBe(PROVIDERS[routing.experiment.arm]);
+    const report = { body: { provider, attempt: 1, outcome: 'approved' } };
+    expect((await gateway.call('POST', `/v1/decisions/${id}/outcomes`, report)).status).toBe(200);
+  }
+  // The same payment is one unit, in its arm, and approved by what was authorized.
+  const [both = ''] = [...arms].find(([, arm]) => arm === 'control') ?? [];
+  expect((await decide(both)).routing.experiment.arm).toBe('control');
+  const reported = [...arms].filter(([name, arm]) => name.startsWith('sent') && arm !== 'holdout').length + 1;
 
   await gateway.kill9();
   await gateway.restart();
@@ -73,7 +89,11 @@ test('begins with the file, outlives a kill, obeys the hand brake, and adds up',
     assigned: counted(arm),
     approved: counted(arm),
   }));
-  expect((await results()).arms).toMatchObject(expected);
+  expect(await results()).toMatchObject({
+    arms: expected,
+    reported: { payments: reported, accounts: 1 },
+    multiple_exposures: { units: 0 },
+  });
 
   const brake = { state: 'stopped', reason: 'by hand' };
   const path = '/v1/experiments/order/arms/treatment';

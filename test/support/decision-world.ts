@@ -1,13 +1,21 @@
 import type { AuthorizationRequest } from '../../src/core/authorization.ts';
 import type { NextStep, OutcomeReport } from '../../src/core/caller-decision.ts';
 import type { CardBrand } from '../../src/core/card.ts';
+import { type Experiments, NO_EXPERIMENTS } from '../../src/core/experiments/experiment.ts';
 import type { RuleAction } from '../../src/core/rules/ruleset.ts';
 import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
 import { renderDecision } from '../../src/edge/decision-answer.ts';
 import { CallerDecisions } from '../../src/gateway/caller-decisions.ts';
 import type { DecideCommand, DecideResult } from '../../src/gateway/decide-for-caller.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
-import type { Journal, Observer, Provider, ProviderCode, ProviderOverride } from '../../src/gateway/ports.ts';
+import type {
+  CardTestingWatch,
+  Journal,
+  Observer,
+  Provider,
+  ProviderCode,
+  ProviderOverride,
+} from '../../src/gateway/ports.ts';
 import type { ReportResult } from '../../src/gateway/report-outcome.ts';
 import { Lanes } from '../../src/guards/lanes.ts';
 import { OutcomeLearner } from '../../src/guards/outcome-learner.ts';
@@ -32,6 +40,9 @@ export interface DecisionWorldOptions {
   /** Wraps the journal, for faults. */
   readonly journal?: (journal: Journal) => Journal;
   readonly seed?: number;
+  /** Those that run, over the only rule. */
+  readonly experiments?: Partial<Experiments>;
+  readonly cardTesting?: CardTestingWatch;
   /** Brand of a card; Visa when left out. */
   readonly brandOf?: (card: AuthorizationRequest['card']) => CardBrand;
 }
@@ -49,6 +60,7 @@ export interface DecisionView {
   readonly routing: {
     readonly rule: string;
     readonly propensity: number;
+    readonly experiment: { readonly id: string; readonly arm: string; readonly holdout: boolean } | null;
     readonly candidates: readonly { readonly provider: string; readonly reason: string | null }[];
   };
   readonly expires_at: string;
@@ -68,13 +80,15 @@ export class DecisionWorld {
   readonly counted: Record<string, number> = {};
   readonly alerts: string[] = [];
   readonly unmapped: string[] = [];
+  /** What the log is told of decisions and reports. */
+  readonly lines: object[] = [];
   #commands = 0;
 
   constructor(options: DecisionWorldOptions = {}) {
     const { clock } = this;
     const journal = openInProcessJournal(':memory:');
     this.journal = options.journal?.(journal) ?? journal;
-    const ruleset = sampleRuleset(
+    const rules = sampleRuleset(
       IDS.map((id) => sampleContract(id, { timeoutMs: 2_000 })),
       [
         {
@@ -88,14 +102,19 @@ export class DecisionWorld {
         },
       ],
     );
+    const ruleset = { ...rules, experiments: { ...NO_EXPERIMENTS, ...options.experiments } };
     this.lanes = new Lanes(ruleset.providers, { clock, onTransition: () => {} });
     this.learner = new OutcomeLearner(clock);
     const providers = new Map(IDS.map((id) => [id as string, this.#provider(id)]));
     const observer: Partial<Observer> = {
       alert: ({ kind }) => this.alerts.push(kind),
       unmappedCode: ({ code }) => this.unmapped.push(code),
+      callerDecided: (told) => this.lines.push(told),
       callerDecisions: ({ what, count }) => this.#count(what, count),
-      outcomeReported: ({ next }) => this.#count(`told ${next}`, 1),
+      outcomeReported: (told) => {
+        this.lines.push(told);
+        this.#count(`told ${told.next}`, 1);
+      },
     };
     this.deps = {
       ...roadDeps({
@@ -109,6 +128,7 @@ export class DecisionWorld {
         learner: this.learner,
         accounts: new ReportingAccounts(clock, this.lanes, this.learner),
         ...(options.schemeRules === undefined ? {} : { schemeRules: options.schemeRules }),
+        ...(options.cardTesting === undefined ? {} : { cardTesting: options.cardTesting }),
       }),
       cards: { factsOf: (card) => ({ ...VISA_FACTS, brand: options.brandOf?.(card) ?? 'visa' }) },
       renderDecision,

@@ -57,6 +57,7 @@ export const SILENT: Observer = {
   sealed: () => {},
   purged: () => {},
   eventSent: () => {},
+  callerDecided: () => {},
   callerDecisions: () => {},
   outcomeReported: () => {},
   authorizationEnded: () => {},

@@ -4,6 +4,7 @@ import {
   type NextStep,
   type OfferedAttempt,
   type OutcomeReport,
+  type TakenReport,
   withReport,
 } from '../../src/core/caller-decision.ts';
 import type { DecisionOpening, DecisionStep, SchemeCheck } from '../../src/gateway/ports.ts';
@@ -18,6 +19,8 @@ export function sampleOffer(number: number, over: Partial<OfferedAttempt> = {}):
     provider: `sandbox-${'abc'.charAt(number - 1)}`,
     propensity: 0.94,
     offeredAtMs: T0,
+    costBasisPoints: 32,
+    routing: null,
     reports: [],
     outcome: null,
     ...over,
@@ -36,6 +39,7 @@ export function sampleDecision(over: Partial<CallerDecision> = {}): CallerDecisi
     scaRegion: true,
     ruleset: 12,
     rule: 'eu-debit',
+    experiment: null,
     attemptsMax: 3,
     threeDsReuse: 'not_sent',
     traceId: '0af7651916cd43dd8448eb211c80319c',
@@ -59,6 +63,17 @@ export function sampleReport(over: Partial<OutcomeReport> = {}): OutcomeReport {
   };
 }
 
+/** An approval as it was reported and answered. */
+export const TAKEN_APPROVAL: TakenReport = {
+  outcome: 'approved',
+  code: null,
+  networkCode: null,
+  advice: null,
+  latencyMs: 212,
+  atMs: T0 + 300,
+  answer: { next: 'stop', reason: 'approved' },
+};
+
 export function sampleDecisionOpening(
   over: Partial<CallerDecision> = {},
   more: Partial<DecisionOpening> = {},
@@ -70,6 +85,7 @@ export function sampleDecisionOpening(
     decision,
     scheme: decision.attempts.length === 0 ? null : NO_CEILING,
     answer: { httpStatus: 201, body: `{"id":"${decision.id}","é":"✓"}` },
+    exposures: [],
     ...more,
   };
 }
@@ -85,7 +101,7 @@ export function sampleDecisionStep(
   const report = sampleReport({ attempt, outcome: outcome.kind });
   const answer: NextStep =
     next === null ? { next: 'stop', reason: 'approved' } : { next: next.provider, reason: 'rejected' };
-  const told = withReport(before, report, outcome, answer);
+  const told = withReport(before, report, outcome, answer, T0 + 300);
   return {
     before,
     after: next === null ? told : { ...told, attempts: [...told.attempts, next] },

@@ -1,5 +1,5 @@
 import { type Arm, type Experiment, learningApart } from '../../src/core/experiments/experiment.ts';
-import type { ExposedAttempt, ExposedAuthorization } from '../../src/core/experiments/exposed.ts';
+import type { ExposedAttempt, ExposedRequest } from '../../src/core/experiments/exposed.ts';
 import { ExposureTally } from '../../src/core/experiments/exposure-tally.ts';
 import { experimentReport } from '../../src/core/experiments/results.ts';
 import type { ExperimentResults } from '../../src/gateway/experiment-watch.ts';
@@ -45,8 +45,8 @@ export function exposed(
   unit: string,
   arm: string,
   outcomes: readonly (ExposedAttempt['outcome'] | Partial<ExposedAttempt>)[] = ['approved'],
-  over: Partial<ExposedAuthorization> = {},
-): ExposedAuthorization {
+  over: Partial<ExposedRequest> = {},
+): ExposedRequest {
   return {
     unit,
     payment: unit,
@@ -57,6 +57,7 @@ export function exposed(
     atMs: EXPOSED_AT,
     amount: 10_000,
     currency: 'EUR',
+    reportedBy: null,
     attempts: outcomes.map((outcome) => ({
       outcome: 'approved',
       atMs: EXPOSED_AT + 100,
@@ -72,5 +73,5 @@ export function exposed(
 export function emptyResults(experiment: Experiment): ExperimentResults {
   const tally = new ExposureTally(experiment, SAMPLE_NOW).end();
   const report = experimentReport({ experiment, tally, phases: [], looks: [], stopped: new Map() });
-  return { experiment, report, looks: [] };
+  return { experiment, report, looks: [], stoppedFor: new Map() };
 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { findCardNumber } from '../../src/core/cards/card-number.ts';
 import { createLog, type LogLevel } from '../../src/telemetry/log.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { ENDED } from './telemetry-fixture.ts';
+import { DECIDED, ENDED, REPORTED } from './telemetry-fixture.ts';
 
 const PAN = '4111111111111111';
 
@@ -78,6 +78,50 @@ describe('the log', () => {
     });
   });
 
+  it('tells a decision for a caller that sends itself, and each report of it, in one line', () => {
+    const { lines, log } = captured();
+    log.observer.callerDecided(DECIDED);
+    log.observer.callerDecided({ ...DECIDED, decisionId: null, result: 'no_route', experiment: null });
+    log.observer.outcomeReported(REPORTED);
+    log.observer.outcomeReported({ ...REPORTED, next: 'wait', nextProvider: null, reason: 'unknown' });
+    const payment = { account: 'acme', merchant: 'acme-eu', reference: 'order-7781' };
+    const [made, refused, told, waits] = lines.map((line) => JSON.parse(line) as object);
+    expect(made).toEqual({
+      level: 'info',
+      time: '2026-11-23T10:00:00.000Z',
+      event: 'decision',
+      trace_id: DECIDED.traceId,
+      decision_id: 'dec_b',
+      ...payment,
+      result: 'offered',
+      provider: 'a',
+      rule: 'eu-debit',
+      ruleset: 12,
+      experiment: 'checkout',
+      arm: 'treatment',
+      amount: 4999,
+      currency: 'EUR',
+      duration_ms: 1.3,
+    });
+    expect(refused).toMatchObject({ decision_id: null, result: 'no_route' });
+    expect(told).toEqual({
+      level: 'info',
+      time: '2026-11-23T10:00:00.000Z',
+      event: 'decision_reported',
+      trace_id: REPORTED.traceId,
+      decision_id: 'dec_b',
+      ...payment,
+      attempt: 1,
+      provider: 'a',
+      outcome: 'rejected',
+      code: '503',
+      next: 'b',
+      reason: 'rejected',
+      age_ms: 211,
+    });
+    expect(waits).toMatchObject({ next: 'wait', reason: 'unknown' });
+  });
+
   it('keeps to its level', () => {
     const { lines, log } = captured('warn');
     log.info('started');
@@ -114,6 +158,8 @@ describe('the log', () => {
         const outcome = { kind: 'unknown' as const, code: text, providerReference: text };
         const attempts = [{ ...attempt, outcome }];
         log.observer.authorizationEnded({ ...ENDED, merchant: text, reference: text, attempts });
+        log.observer.callerDecided({ ...DECIDED, merchant: text, reference: text });
+        log.observer.outcomeReported({ ...REPORTED, merchant: text, reference: text, code: text });
         log.observer.alert({ kind: 'k', detail: text, authorizationId: null });
         log.observer.unmappedCode({
           provider: 'a',
@@ -126,7 +172,7 @@ describe('the log', () => {
         log.warn('e', { text });
         log.error('e', { text });
         log.fault('e', new Error(text), { text });
-        expect(lines).toHaveLength(7);
+        expect(lines).toHaveLength(9);
         for (const line of lines) expect(findCardNumber(line.replace(/"stack":.*/, ''))).toBeNull();
         expect(lines.join('').replace(/[ -]/g, '')).not.toMatch(
           /4111111111111111|5555555555554444|378282246310005/,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { allObservers } from '../../src/telemetry/all-observers.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
-import { ENDED } from './telemetry-fixture.ts';
+import { DECIDED, ENDED, REPORTED } from './telemetry-fixture.ts';
 
 async function scraped(metrics: ReturnType<typeof createMetrics>): Promise<string> {
   return (await metrics.render()).body;
@@ -23,7 +23,7 @@ describe('the metrics', () => {
     observer.journalTook({ operation: 'open', durationMs: 3, failed: true });
     observer.callerDecisions({ what: 'made', count: 1 });
     observer.callerDecisions({ what: 'unreported', count: 7 });
-    observer.outcomeReported({ provider: 'a', outcome: 'rejected', next: 'provider' });
+    observer.outcomeReported(REPORTED);
     observer.alert({ kind: 'journal_failed', detail: 'd', authorizationId: null });
     metrics.breakerChanged({ provider: 'a', brand: 'visa', state: 'open' });
     metrics.breakerChanged({ provider: 'a', brand: 'visa', state: 'half_open' });
@@ -151,6 +151,8 @@ describe('the metrics', () => {
     const told: string[] = [];
     const log = {
       authorizationEnded: () => told.push('ended'),
+      callerDecided: () => told.push('decided'),
+      outcomeReported: () => told.push('reported'),
       unmappedCode: () => told.push('unmapped'),
       resolved: () => {},
       sealed: () => {},
@@ -166,7 +168,9 @@ describe('the metrics', () => {
     const code = { code: 'issuer_ZZ', networkCode: 'ZZ', advice: null };
     both.unmappedCode({ provider: 'a', authorizationId: 'auth_b', ...code });
     both.noticeTaken({ provider: 'a', result: 'signature' });
-    expect(told).toEqual(['ended', 'alert', 'unmapped', 'notice']);
+    both.outcomeReported(REPORTED);
+    both.callerDecided(DECIDED);
+    expect(told).toEqual(['ended', 'alert', 'unmapped', 'notice', 'reported', 'decided']);
     expect(await scraped(metrics)).toMatch(/webhooks_total\{provider="a",result="signature"\} 1/);
     expect(await scraped(metrics)).not.toMatch(/order-7781|acme|4999|auth_b/);
   });

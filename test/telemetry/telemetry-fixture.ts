@@ -42,3 +42,36 @@ export const ENDED: Parameters<Observer['authorizationEnded']>[0] = {
   durationMs: 91.26,
   traceId: '0af7651916cd43dd8448eb211c80319c',
 };
+
+/** A decision for a caller that sends itself, in an arm. */
+export const DECIDED: Parameters<Observer['callerDecided']>[0] = {
+  decisionId: 'dec_b',
+  account: 'acme',
+  merchant: 'acme-eu',
+  reference: 'order-7781',
+  result: 'offered',
+  provider: 'a',
+  rule: 'eu-debit',
+  ruleset: 12,
+  experiment: { id: 'checkout', arm: 'treatment' },
+  amount: { value: 4999, currency: 'EUR' },
+  durationMs: 1.26,
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+};
+
+/** A report on {@link DECIDED} that offers another provider. */
+export const REPORTED: Parameters<Observer['outcomeReported']>[0] = {
+  decisionId: 'dec_b',
+  account: 'acme',
+  merchant: 'acme-eu',
+  reference: 'order-7781',
+  attempt: 1,
+  provider: 'a',
+  outcome: 'rejected',
+  code: '503',
+  next: 'provider',
+  nextProvider: 'b',
+  reason: 'rejected',
+  ageMs: 211.4,
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+};

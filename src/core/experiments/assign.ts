@@ -11,6 +11,7 @@ import {
   type Experiment,
   type Experiments,
   type ExperimentUnit,
+  experimentOf,
   HOLDOUT_ARM,
   HOLDOUT_ID,
   type Holdout,
@@ -133,6 +134,25 @@ export function assignArm(
 export function unassigned(rule: Rule): Assignment {
   const unchanged = { rule, learning: SHARED_LEARNING, salt: rule.name };
   return { ...unchanged, exposures: [], notes: [], shown: null, drawnFrom: null };
+}
+
+/**
+ * The arm that a payment was given before, as it is defined now, whatever was stopped or divided anew since: for what
+ * comes after a first attempt. Nothing new is exposed. An arm that is gone, or no longer of the rule, changes nothing.
+ */
+export function keepArm(experiments: Experiments, rule: Rule, given: ExperimentDecision | null): Assignment {
+  const experiment = given === null ? null : experimentOf(experiments, given.id);
+  const arm = experiment?.arms.find(({ name }) => name === given?.arm);
+  if (given === null || arm === undefined || experiment?.rules.has(rule.name) !== true) {
+    return unassigned(rule);
+  }
+  return {
+    ...unassigned(rule),
+    shown: given,
+    rule: { ...rule, action: armAction(rule, arm.change) },
+    learning: arm.learning,
+    salt: armScope(given),
+  };
 }
 
 /** Names never hold blanks, so that two names with a blank between are one name only. */

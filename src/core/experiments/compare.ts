@@ -7,8 +7,9 @@ import {
   ratioSample,
   type Sample,
 } from '../statistics/sample.ts';
+import type { ArmTally } from './arm-tally.ts';
 import { type Experiment, type ExperimentMetric, isShare } from './experiment.ts';
-import type { ArmTally, ExperimentTally } from './exposure-tally.ts';
+import { type ExperimentTally, mergedByArm } from './exposure-tally.ts';
 
 type Read = Pick<Experiment, 'unit' | 'mode'>;
 
@@ -38,7 +39,7 @@ export function metricSample(
  */
 export function compareArms(
   experiment: Read,
-  tally: ExperimentTally,
+  tally: Pick<ExperimentTally, 'phases'>,
   metric: ExperimentMetric,
   { arm, baseline }: { readonly arm: string; readonly baseline: string },
   adjust: (sample: Sample) => Sample = (sample) => sample,
@@ -75,49 +76,6 @@ function combined(effects: readonly Effect[]): Effect {
 }
 
 /** The arms over all phases. */
-export function pooledArms({ phases }: ExperimentTally): readonly ArmTally[] {
-  const byArm = Map.groupBy(
-    phases.flatMap(({ arms }) => arms),
-    ({ arm }) => arm,
-  );
-  return [...byArm.values()].map((all) => all.reduce(merged));
-}
-
-function merged(one: ArmTally, other: ArmTally): ArmTally {
-  const sums = Object.fromEntries(
-    Object.entries(one.sums).map(([metric, own]) => [
-      metric,
-      addedSums(own, other.sums[metric as ExperimentMetric]),
-    ]),
-  ) as ArmTally['sums'];
-  const isOneCurrency = one.cost.currency === other.cost.currency || other.cost.approvals === 0;
-  return {
-    arm: one.arm,
-    assigned: one.assigned + other.assigned,
-    payments: one.payments + other.payments,
-    maturing: one.maturing + other.maturing,
-    unresolved: one.unresolved + other.unresolved,
-    approved: one.approved + other.approved,
-    sums,
-    cost: {
-      approvals: one.cost.approvals + other.cost.approvals,
-      total: one.cost.total + other.cost.total,
-      basisPoints: one.cost.basisPoints + other.cost.basisPoints,
-      currency: one.cost.approvals === 0 ? other.cost.currency : isOneCurrency ? one.cost.currency : null,
-    },
-    latency: one.latency.with(other.latency),
-  };
-}
-
-function addedSums(one: PairedSums, other: PairedSums): PairedSums {
-  const added = (key: 'first' | 'second') => ({
-    sum: one[key].sum + other[key].sum,
-    sumOfSquares: one[key].sumOfSquares + other[key].sumOfSquares,
-  });
-  return {
-    count: one.count + other.count,
-    first: added('first'),
-    second: added('second'),
-    sumOfProducts: one.sumOfProducts + other.sumOfProducts,
-  };
+export function pooledArms({ phases }: Pick<ExperimentTally, 'phases'>): readonly ArmTally[] {
+  return mergedByArm(phases.flatMap(({ arms }) => arms));
 }

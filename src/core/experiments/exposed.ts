@@ -2,7 +2,7 @@ import type { AttemptOutcome } from '../attempt.ts';
 
 /** An attempt as results need it. */
 export interface ExposedAttempt {
-  /** Null while the request may be on its way. */
+  /** Null while the request may be on its way, or nobody has reported it. */
   readonly outcome: AttemptOutcome['kind'] | null;
   /** Wall clock at which that came to be known; of one that is on its way, at which it began. */
   readonly atMs: number;
@@ -11,8 +11,8 @@ export interface ExposedAttempt {
   readonly costBasisPoints: number | null;
 }
 
-/** One authorization of a unit that met an arm. */
-export interface ExposedAuthorization {
+/** One request about a unit that met an arm: an authorization, or a decision for a caller that sends itself. */
+export interface ExposedRequest {
   readonly unit: string;
   /** The payment that it is about: merchant and reference. */
   readonly payment: string;
@@ -27,5 +27,7 @@ export interface ExposedAuthorization {
   /** Minor units. */
   readonly amount: number;
   readonly currency: string;
+  /** The account whose word its attempts are; null: they are our own. */
+  readonly reportedBy: string | null;
   readonly attempts: readonly ExposedAttempt[];
 }

@@ -1,104 +1,97 @@
-import type { PairedSums } from '../statistics/sample.ts';
-import type { Experiment, ExperimentMetric } from './experiment.ts';
-import { EXPERIMENT_METRICS } from './experiment.ts';
-import type { ExposedAttempt, ExposedAuthorization } from './exposed.ts';
-import { LatencyHistogram } from './latency-histogram.ts';
-
-/** What is known of the units of one arm, as sums: enough for every test, without the units. */
-export interface ArmTally {
-  readonly arm: string;
-  /** Units that met the arm. */
-  readonly assigned: number;
-  /** Their payments; as many as units where a payment is the unit. */
-  readonly payments: number;
-  /** Payments whose outcome is open, and whose time is not over: not counted yet. */
-  readonly maturing: number;
-  /** Payments whose outcome was open when their time was over: not approved. */
-  readonly unresolved: number;
-  /** Approved by any attempt in time. */
-  readonly approved: number;
-  /** Sums over the units that are counted: of the metric (first) and of payments (second), weighted in a bandit. */
-  readonly sums: Readonly<Record<ExperimentMetric, PairedSums>>;
-  readonly cost: CostTally;
-  /** Time in attempts of each payment. */
-  readonly latency: LatencyHistogram;
-}
-
-/** Fees of approvals, as far as they are known. */
-export interface CostTally {
-  readonly approvals: number;
-  /** Minor units of the currency. */
-  readonly total: number;
-  /** Sum over the approvals, basis points of their amounts. */
-  readonly basisPoints: number;
-  /** Null for none, or for more than one. */
-  readonly currency: string | null;
-}
+import { converted, type ExchangeRates } from '../scoring/exchange-rates.ts';
+import {
+  type ApprovalCost,
+  type ArmTally,
+  type CountedPayment,
+  GrowingArm,
+  mergedArms,
+} from './arm-tally.ts';
+import type { Experiment } from './experiment.ts';
+import type { ExposedAttempt, ExposedRequest } from './exposed.ts';
 
 export interface PhaseTally {
   readonly phase: number;
   readonly arms: readonly ArmTally[];
 }
 
-export interface ExperimentTally {
+/** The units that rest on what one account reports. */
+export interface AccountTally {
+  readonly account: string;
   readonly phases: readonly PhaseTally[];
+}
+
+/** The tally without what one account reports, and without what cannot be told apart by account. */
+export interface TallyWithout {
+  /** Null where no account reports alone. */
+  readonly account: string | null;
+  readonly phases: readonly PhaseTally[];
+}
+
+export interface ExperimentTally {
+  /** All units, by our own attempts and by reports. */
+  readonly phases: readonly PhaseTally[];
+  /** Those that only our own attempts say something of. */
+  readonly own: readonly PhaseTally[];
+  /**
+   * All units without those that rest on the reports of one account, for each account in turn, the one with the most units
+   * first; those that rest on several accounts are in none. What all of these show, no single account can have made up.
+   * None where nobody reports.
+   */
+  readonly without: readonly TallyWithout[];
+  /** Units that rest on the reports of one account, by account, the one with the most units first. */
+  readonly reporting: readonly AccountTally[];
+  /** Accounts that report; those that are not told apart are one. */
+  readonly accounts: number;
   /** Units that met any arm. */
   readonly units: number;
   /** Units that met more than one arm: in none of the arms' figures. */
   readonly multiple: number;
   /** Units that only met the baseline in the place of a stopped arm: in none of the figures. */
   readonly redirected: number;
+  /** In which all fees are added up; null: there are no rates. */
+  readonly costCurrency: string | null;
 }
 
-interface Payment {
-  readonly maturing: boolean;
-  readonly unresolved: boolean;
-  readonly values: Readonly<Record<ExperimentMetric, number>>;
-  readonly cost: { readonly total: number; readonly basisPoints: number; readonly currency: string } | null;
-}
+/** Accounts that are told apart; what the others report is one. */
+const ACCOUNTS_MAX = 50;
+/** Names of accounts are never these. */
+const OWN = '';
+const MIXED = '\n';
 
-/** {@link ArmTally} while it grows. */
-interface Growing {
-  assigned: number;
-  payments: number;
-  maturing: number;
-  unresolved: number;
-  approved: number;
-  readonly sums: Record<ExperimentMetric, GrowingSums>;
-  readonly cost: { approvals: number; total: number; basisPoints: number; readonly currencies: Set<string> };
-  readonly latency: LatencyHistogram;
-}
-
-interface GrowingSums {
-  count: number;
-  readonly first: { sum: number; sumOfSquares: number };
-  readonly second: { sum: number; sumOfSquares: number };
-  sumOfProducts: number;
-}
+type Growing = Map<number, Map<string, GrowingArm>>;
+type Read = Pick<Experiment, 'unit' | 'mode' | 'maturityMs'>;
 
 /**
- * Adds up exposures as they stream by, all of a unit together and oldest first. Only the unit under way is held.
+ * Adds up exposures as they stream by, all of a unit together. Only the unit under way is held.
  *
- * A payment counts once, by the arm that it was assigned to first, from its first exposure on. It is approved when any
- * attempt of any of its authorizations was, within the maturity time. What is open then counts as not approved; what is
- * open before is not counted yet.
+ * A payment counts once, by the arm that it was assigned to first, from its first exposure on, be it authorized, decided
+ * for a caller that sends itself, or both. It is approved when any attempt of any of its requests was, within the
+ * maturity time. What is open then, or was never reported, counts as not approved; what is open before is not counted
+ * yet. Of several accounts that were told about one payment only the word of the first counts.
  */
 export class ExposureTally {
-  readonly #experiment: Pick<Experiment, 'unit' | 'mode' | 'maturityMs'>;
+  readonly #experiment: Read;
   readonly #nowMs: number;
-  readonly #phases = new Map<number, Map<string, Growing>>();
-  #unit: ExposedAuthorization[] = [];
+  readonly #rates: ExchangeRates;
+  readonly #costCurrency: string | null;
+  readonly #sources = new Map<string, Growing>();
+  #unit: ExposedRequest[] = [];
   #units = 0;
   #multiple = 0;
   #redirected = 0;
 
-  /** @param nowMs wall clock */
-  constructor(experiment: Pick<Experiment, 'unit' | 'mode' | 'maturityMs'>, nowMs: number) {
+  /**
+   * @param nowMs wall clock
+   * @param rates by which fees of several currencies are added up, in the base of the newest ones
+   */
+  constructor(experiment: Read, nowMs: number, rates: ExchangeRates = []) {
     this.#experiment = experiment;
     this.#nowMs = nowMs;
+    this.#rates = rates;
+    this.#costCurrency = (rates.findLast(({ fromMs }) => fromMs <= nowMs) ?? rates[0])?.base ?? null;
   }
 
-  add(exposed: ExposedAuthorization): void {
+  add(exposed: ExposedRequest): void {
     if (this.#unit.length > 0 && this.#unit[0]?.unit !== exposed.unit) this.#closeUnit();
     this.#unit.push(exposed);
   }
@@ -106,136 +99,160 @@ export class ExposureTally {
   /** What was added so far, the unit under way included. */
   end(): ExperimentTally {
     this.#closeUnit();
-    const phases = [...this.#phases]
-      .sort(([left], [right]) => left - right)
-      .map(([phase, arms]) => ({
-        phase,
-        arms: [...arms].map(([arm, growing]) => tallyOf(arm, growing)),
-      }));
-    const [units, multiple, redirected] = [this.#units, this.#multiple, this.#redirected];
-    return { phases, units, multiple, redirected };
+    const sources = new Map([...this.#sources].map(([source, growing]) => [source, phasesOf(growing)]));
+    const own = sources.get(OWN) ?? [];
+    const accounts = [...sources]
+      .filter(([source]) => source !== OWN && source !== MIXED)
+      .map(([account, phases]) => ({ account, phases }))
+      .sort((one, other) => unitsOf(other.phases) - unitsOf(one.phases));
+    const mixed = sources.has(MIXED) ? 1 : 0;
+    return {
+      phases: mergedPhases([...sources.values()]),
+      own,
+      without:
+        accounts.length === 0 && mixed === 1 ? [{ account: null, phases: own }] : withoutEach(own, accounts),
+      reporting: accounts,
+      accounts: accounts.length + mixed,
+      units: this.#units,
+      multiple: this.#multiple,
+      redirected: this.#redirected,
+      costCurrency: this.#costCurrency,
+    };
   }
 
   #closeUnit(): void {
-    const own = this.#unit.filter(({ redirected }) => !redirected);
-    const [first] = own;
-    if (this.#unit.length > 0) this.#units += 1;
+    const unit = this.#unit.toSorted((one, other) => one.atMs - other.atMs);
+    const payments = [...Map.groupBy(unit, ({ payment }) => payment).values()].map(byFirstTeller);
+    const own = payments
+      .map(({ teller, requests }) => ({ teller, requests: requests.filter(({ redirected }) => !redirected) }))
+      .filter(({ requests }) => requests.length > 0);
+    const [first] = own.flatMap(({ requests }) => requests).toSorted((one, other) => one.atMs - other.atMs);
+    if (unit.length > 0) this.#units += 1;
     if (first === undefined) {
-      if (this.#unit.length > 0) this.#redirected += 1;
-    } else if (own.some(({ arm }) => arm !== first.arm)) this.#multiple += 1;
-    else this.#count(first, own);
+      if (unit.length > 0) this.#redirected += 1;
+    } else if (own.some(({ requests }) => requests.some(({ arm }) => arm !== first.arm))) {
+      this.#multiple += 1;
+    } else this.#count(first, own);
     this.#unit = [];
   }
 
-  #count(first: ExposedAuthorization, own: readonly ExposedAuthorization[]): void {
-    const growing = this.#growing(first.phase, first.arm);
-    const payments = [...Map.groupBy(own, ({ payment }) => payment).values()].map((each) =>
-      paymentOf(each, this.#experiment.maturityMs, this.#nowMs),
-    );
+  #count(first: ExposedRequest, own: readonly ToldPayment[]): void {
+    const tellers = new Set(own.flatMap(({ teller }) => teller ?? []));
+    const [teller = OWN] = tellers;
+    const payments = own.map(({ requests }) => this.#paymentOf(requests));
     const counted = payments.filter(({ maturing }) => !maturing);
-    growing.assigned += 1;
-    growing.payments += payments.length;
-    growing.maturing += payments.length - counted.length;
-    for (const { unresolved, values, cost } of counted) {
-      if (unresolved) growing.unresolved += 1;
-      growing.approved += values.approval_rate;
-      growing.latency.add(values.latency_ms);
-      if (cost === null) continue;
-      growing.cost.approvals += 1;
-      growing.cost.total += cost.total;
-      growing.cost.basisPoints += cost.basisPoints;
-      growing.cost.currencies.add(cost.currency);
-    }
-    if (counted.length === 0) return;
-    const weight = this.#experiment.mode === 'bandit' ? 1 / first.propensity : 1;
-    for (const metric of EXPERIMENT_METRICS) {
-      const value = counted.reduce((sum, payment) => sum + payment.values[metric], 0);
-      addPair(growing.sums[metric], weight * value, weight * counted.length);
-    }
+    this.#growing(tellers.size > 1 ? MIXED : teller, first.phase, first.arm).add({
+      payments: payments.length,
+      reported: own.filter((payment) => payment.teller !== null).length,
+      maturing: payments.length - counted.length,
+      counted,
+      weight: this.#experiment.mode === 'bandit' ? 1 / first.propensity : 1,
+    });
   }
 
-  #growing(phase: number, arm: string): Growing {
-    let arms = this.#phases.get(phase);
-    if (arms === undefined) {
-      arms = new Map();
-      this.#phases.set(phase, arms);
-    }
-    let growing = arms.get(arm);
-    if (growing === undefined) {
-      growing = newGrowing();
-      arms.set(arm, growing);
-    }
-    return growing;
+  #growing(source: string, phase: number, arm: string): GrowingArm {
+    const isOneTooMany = !this.#sources.has(source) && this.#sources.size >= ACCOUNTS_MAX && source !== OWN;
+    const known = isOneTooMany ? MIXED : source;
+    const phases = madeIn(this.#sources, known, () => new Map<number, Map<string, GrowingArm>>());
+    const arms = madeIn(phases, phase, () => new Map<string, GrowingArm>());
+    return madeIn(arms, arm, () => new GrowingArm(arm));
+  }
+
+  #paymentOf(all: readonly ExposedRequest[]): CountedPayment & { readonly maturing: boolean } {
+    const first = all[0] as ExposedRequest;
+    const cutoffMs = first.atMs + this.#experiment.maturityMs;
+    const inTime = all.filter(({ atMs }) => atMs <= cutoffMs);
+    const attempts = inTime.flatMap((request) => request.attempts);
+    const isApproved = ({ outcome, atMs }: ExposedAttempt) => outcome === 'approved' && atMs <= cutoffMs;
+    const approval = inTime.find((request) => request.attempts.some(isApproved));
+    const isOpen =
+      approval === undefined && attempts.some(({ outcome, atMs }) => OPEN.has(outcome) || atMs > cutoffMs);
+    const firstAttempt = first.attempts[0];
+    const basisPoints = approval?.attempts.find(isApproved)?.costBasisPoints ?? null;
+    return {
+      maturing: isOpen && this.#nowMs < cutoffMs,
+      unresolved: isOpen && this.#nowMs >= cutoffMs,
+      values: {
+        approval_rate: approval === undefined ? 0 : 1,
+        first_attempt_approval_rate: firstAttempt !== undefined && isApproved(firstAttempt) ? 1 : 0,
+        technical_error_rate: attempts.some(({ outcome }) => TECHNICAL.has(outcome)) ? 1 : 0,
+        attempts_per_payment: attempts.length,
+        latency_ms: attempts.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0),
+      },
+      cost: approval === undefined || basisPoints === null ? null : this.#costOf(approval, basisPoints),
+    };
+  }
+
+  #costOf({ amount, currency, atMs }: ExposedRequest, basisPoints: number): ApprovalCost {
+    const total = (amount * basisPoints) / 10_000;
+    // What is older than all rates goes by the first of them: fees are compared, no money is moved.
+    const ratedAtMs = Math.max(atMs, this.#rates[0]?.fromMs ?? atMs);
+    return {
+      basisPoints,
+      total,
+      currency,
+      converted:
+        this.#costCurrency === null
+          ? null
+          : converted(this.#rates, { value: total, currency }, this.#costCurrency, ratedAtMs),
+    };
   }
 }
 
 const TECHNICAL: ReadonlySet<ExposedAttempt['outcome']> = new Set(['rejected', 'not_sent', 'unknown']);
 const OPEN: ReadonlySet<ExposedAttempt['outcome']> = new Set([null, 'unknown', 'pending']);
 
-function paymentOf(all: readonly ExposedAuthorization[], maturityMs: number, nowMs: number): Payment {
-  const first = all[0] as ExposedAuthorization;
-  const cutoffMs = first.atMs + maturityMs;
-  const inTime = all.filter(({ atMs }) => atMs <= cutoffMs);
-  const attempts = inTime.flatMap((authorization) => authorization.attempts);
-  const isApproved = ({ outcome, atMs }: ExposedAttempt) => outcome === 'approved' && atMs <= cutoffMs;
-  const approval = inTime.find((authorization) => authorization.attempts.some(isApproved));
-  const isOpen =
-    approval === undefined && attempts.some(({ outcome, atMs }) => OPEN.has(outcome) || atMs > cutoffMs);
-  const firstAttempt = first.attempts[0];
-  const basisPoints = approval?.attempts.find(isApproved)?.costBasisPoints ?? null;
-  return {
-    maturing: isOpen && nowMs < cutoffMs,
-    unresolved: isOpen && nowMs >= cutoffMs,
-    values: {
-      approval_rate: approval === undefined ? 0 : 1,
-      first_attempt_approval_rate: firstAttempt !== undefined && isApproved(firstAttempt) ? 1 : 0,
-      technical_error_rate: attempts.some(({ outcome }) => TECHNICAL.has(outcome)) ? 1 : 0,
-      attempts_per_payment: attempts.length,
-      latency_ms: attempts.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0),
-    },
-    cost:
-      approval === undefined || basisPoints === null
-        ? null
-        : { total: (approval.amount * basisPoints) / 10_000, basisPoints, currency: approval.currency },
-  };
+/** The requests about one payment that count, and the account whose word some of them are; null: none is. */
+interface ToldPayment {
+  readonly teller: string | null;
+  readonly requests: readonly ExposedRequest[];
 }
 
-function newGrowing(): Growing {
-  const sums = (): GrowingSums => ({
-    count: 0,
-    first: { sum: 0, sumOfSquares: 0 },
-    second: { sum: 0, sumOfSquares: 0 },
-    sumOfProducts: 0,
+function byFirstTeller(all: readonly ExposedRequest[]): ToldPayment {
+  const teller = all.find(({ reportedBy }) => reportedBy !== null)?.reportedBy ?? null;
+  const requests = all.filter(({ reportedBy }) => reportedBy === null || reportedBy === teller);
+  return { teller, requests };
+}
+
+/** What each account reports is added up with all others from both ends, so that it takes no longer than that. */
+function withoutEach(own: readonly PhaseTally[], accounts: readonly AccountTally[]): readonly TallyWithout[] {
+  const after: (readonly PhaseTally[])[] = [[]];
+  for (const { phases } of accounts.toReversed()) after.unshift(mergedPhases([phases, after[0] ?? []]));
+  let before = own;
+  return accounts.map(({ account, phases }, index) => {
+    const without = mergedPhases([before, after[index + 1] ?? []]);
+    before = mergedPhases([before, phases]);
+    return { account, phases: without };
   });
-  return {
-    assigned: 0,
-    payments: 0,
-    maturing: 0,
-    unresolved: 0,
-    approved: 0,
-    sums: {
-      approval_rate: sums(),
-      first_attempt_approval_rate: sums(),
-      technical_error_rate: sums(),
-      attempts_per_payment: sums(),
-      latency_ms: sums(),
-    },
-    cost: { approvals: 0, total: 0, basisPoints: 0, currencies: new Set() },
-    latency: new LatencyHistogram(),
-  };
 }
 
-function addPair(sums: GrowingSums, first: number, second: number): void {
-  sums.count += 1;
-  sums.first.sum += first;
-  sums.first.sumOfSquares += first * first;
-  sums.second.sum += second;
-  sums.second.sumOfSquares += second * second;
-  sums.sumOfProducts += first * second;
+/** Tallies of the same phases together. */
+function mergedPhases(all: readonly (readonly PhaseTally[])[]): readonly PhaseTally[] {
+  const byPhase = Map.groupBy(all.flat(), ({ phase }) => phase);
+  return [...byPhase]
+    .sort(([left], [right]) => left - right)
+    .map(([phase, same]) => ({ phase, arms: mergedByArm(same.flatMap(({ arms }) => arms)) }));
 }
 
-function tallyOf(arm: string, growing: Growing): ArmTally {
-  const { currencies, ...cost } = growing.cost;
-  const [currency = null] = currencies;
-  return { ...growing, arm, cost: { ...cost, currency: currencies.size === 1 ? currency : null } };
+/** Tallies of the same arm together. */
+export function mergedByArm(all: readonly ArmTally[]): readonly ArmTally[] {
+  return [...Map.groupBy(all, ({ arm }) => arm).values()].map((same) => same.reduce(mergedArms));
+}
+
+function phasesOf(growing: Growing): readonly PhaseTally[] {
+  return [...growing]
+    .sort(([left], [right]) => left - right)
+    .map(([phase, arms]) => ({ phase, arms: [...arms.values()].map((arm) => arm.end()) }));
+}
+
+function unitsOf(phases: readonly PhaseTally[]): number {
+  return phases.reduce((sum, { arms }) => arms.reduce((all, { assigned }) => all + assigned, sum), 0);
+}
+
+function madeIn<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }

@@ -5,10 +5,11 @@ import { welchTest } from '../statistics/fixed-sample-tests.ts';
 import { spendingBoundaries } from '../statistics/group-sequential.ts';
 import { minimalDetectableChange, sampleSizePerArm } from '../statistics/power.ts';
 import { multipleExposures, type SampleRatio, sampleRatioMismatch } from '../statistics/sample-ratio.ts';
+import type { ArmTally, CostTally } from './arm-tally.ts';
 import type { PhasePlan } from './assign.ts';
 import { compareArms, metricSample, pooledArms } from './compare.ts';
 import { EXPERIMENT_METRICS, type Experiment, type ExperimentMetric } from './experiment.ts';
-import type { ArmTally, ExperimentTally, PhaseTally } from './exposure-tally.ts';
+import type { ExperimentTally, PhaseTally } from './exposure-tally.ts';
 import { type GuardrailReading, readGuardrails } from './guardrails.ts';
 import { verdictOf } from './verdict.ts';
 
@@ -30,6 +31,11 @@ export interface Comparison {
   readonly high: number;
   /** Null where the method has none. */
   readonly pValue: number | null;
+  /**
+   * Of `confidence_sequence` in the experiment's own metric, where it shows a difference: the account without whose reports
+   * none would be shown. Left out: there is no such account.
+   */
+  readonly restsOn?: string;
   /** Of `bayesian`: probability that the arm's metric is above the baseline's, and what either choice may cost. */
   readonly chanceToWin?: number;
   readonly riskOfArm?: number;
@@ -42,6 +48,8 @@ export interface ArmReport {
   readonly arm: string;
   readonly assigned: number;
   readonly payments: number;
+  /** Payments that rest on what callers report that send them themselves: their word, not our knowledge. */
+  readonly reported: number;
   readonly maturing: number;
   readonly unresolved: number;
   readonly approved: number;
@@ -50,9 +58,10 @@ export interface ArmReport {
   readonly bounds: { readonly low: number; readonly high: number } | null;
   readonly firstAttemptApprovalRate: number | null;
   readonly attemptsPerPayment: number | null;
-  /** Major units of its currency; null without approvals, or with several currencies. */
+  /** Minor units of its currency; null: not known, as the reason says. */
   readonly costPerApproval: number | null;
   readonly costCurrency: string | null;
+  readonly costReason: string | null;
   readonly costPerApprovalBasisPoints: number | null;
   readonly latencyP95Ms: number | null;
   readonly technicalErrorRate: number | null;
@@ -105,6 +114,8 @@ export interface ExperimentReport {
   readonly srm: SampleRatio;
   readonly multiple: { readonly units: number; readonly share: number; readonly tooMany: boolean };
   readonly redirected: number;
+  /** Payments that rest on reports, and how many accounts report them; those that are not told apart are one. */
+  readonly reported: { readonly payments: number; readonly accounts: number };
   readonly units: number;
   readonly arms: readonly ArmReport[];
   readonly comparisons: readonly Comparison[];
@@ -131,7 +142,8 @@ export interface ResultsInput {
 export function experimentReport(input: ResultsInput): ExperimentReport {
   const { experiment, tally } = input;
   const pooled = new Map(pooledArms(tally).map((arm) => [arm.arm, arm]));
-  const arms = experiment.arms.map(({ name }) => armReport(experiment, name, pooled.get(name)));
+  const costs = costsOf(tally, [...pooled.values()]);
+  const arms = experiment.arms.map(({ name }) => armReport(experiment, name, pooled.get(name), costs));
   const phases = input.phases.flatMap((phase) => {
     const found = tally.phases.find(({ phase: number }) => number === phase.number);
     return found === undefined ? [] : [phaseReport(experiment, phase, found)];
@@ -141,6 +153,10 @@ export function experimentReport(input: ResultsInput): ExperimentReport {
     srm,
     multiple: { units: tally.multiple, ...multipleExposures(tally.multiple, tally.units) },
     redirected: tally.redirected,
+    reported: {
+      payments: arms.reduce((sum, { reported }) => sum + reported, 0),
+      accounts: tally.accounts,
+    },
     units: tally.units,
     arms,
     comparisons: comparisonsOf(input),
@@ -151,16 +167,20 @@ export function experimentReport(input: ResultsInput): ExperimentReport {
   return { ...report, verdict: verdictOf(input, report) };
 }
 
-function armReport(experiment: Experiment, arm: string, tally: ArmTally | undefined): ArmReport {
+function armReport(
+  experiment: Experiment,
+  arm: string,
+  tally: ArmTally | undefined,
+  costs: CostReader,
+): ArmReport {
   const mean = (metric: ExperimentMetric) =>
     tally === undefined ? null : (metricSample(experiment, metric, tally.sums[metric])?.mean ?? null);
-  const cost = tally?.cost;
-  const costKnown = cost !== undefined && cost.approvals > 0;
-  const { payments = 0, maturing = 0, unresolved = 0, approved = 0 } = tally ?? {};
+  const { payments = 0, reported = 0, maturing = 0, unresolved = 0, approved = 0 } = tally ?? {};
   return {
     arm,
     assigned: tally?.assigned ?? 0,
     payments,
+    reported,
     maturing,
     unresolved,
     approved,
@@ -171,12 +191,50 @@ function armReport(experiment: Experiment, arm: string, tally: ArmTally | undefi
         : { low: approved / payments, high: (approved + unresolved + maturing) / payments },
     firstAttemptApprovalRate: mean('first_attempt_approval_rate'),
     attemptsPerPayment: mean('attempts_per_payment'),
-    costPerApproval: costKnown && cost.currency !== null ? cost.total / cost.approvals : null,
-    costCurrency: cost?.currency ?? null,
-    costPerApprovalBasisPoints: costKnown ? cost.basisPoints / cost.approvals : null,
+    ...costs(tally?.cost),
     latencyP95Ms: tally?.latency.quantile(0.95) ?? null,
     technicalErrorRate: mean('technical_error_rate'),
   };
+}
+
+type CostReport = Pick<
+  ArmReport,
+  'costPerApproval' | 'costCurrency' | 'costReason' | 'costPerApprovalBasisPoints'
+>;
+type CostReader = (cost: CostTally | undefined) => CostReport;
+
+/**
+ * Reads the fees of arms in one currency for all: the only one that there is, else the one that rates convert to. An arm
+ * whose fees cannot all be converted is read in its own currency, when it has but one.
+ */
+function costsOf({ costCurrency }: ExperimentTally, arms: readonly ArmTally[]): CostReader {
+  const currencies = new Set(arms.flatMap(({ cost }) => [...cost.byCurrency.keys()]));
+  return (cost) => {
+    if (cost === undefined || cost.approvals === 0) {
+      const nothing = { costPerApproval: null, costCurrency: null, costPerApprovalBasisPoints: null };
+      return { ...nothing, costReason: 'there is no approval yet whose fees are known' };
+    }
+    const { approvals, byCurrency, unconverted } = cost;
+    const costPerApprovalBasisPoints = cost.basisPoints / approvals;
+    const [[own, total] = ['', 0]] = byCurrency;
+    if (currencies.size > 1 && costCurrency !== null && unconverted.size === 0) {
+      const costPerApproval = cost.converted / approvals;
+      return { costPerApproval, costCurrency, costReason: null, costPerApprovalBasisPoints };
+    }
+    if (byCurrency.size === 1) {
+      const costPerApproval = total / approvals;
+      return { costPerApproval, costCurrency: own, costReason: null, costPerApprovalBasisPoints };
+    }
+    const costReason =
+      costCurrency === null
+        ? `approvals are in ${listed(byCurrency.keys())}, and there are no exchange rates to add them up`
+        : `there is no exchange rate for ${listed(unconverted)} to ${costCurrency}`;
+    return { costPerApproval: null, costCurrency: null, costReason, costPerApprovalBasisPoints };
+  };
+}
+
+function listed(names: Iterable<string>): string {
+  return [...names].sort().join(', ');
 }
 
 function phaseReport(
@@ -211,15 +269,34 @@ function comparisonsOf({ experiment, tally, looks }: ResultsInput): readonly Com
         const effect = compareArms(experiment, tally, other, named);
         return effect === null ? [] : [anytime({ ...named, metric: other }, effect, expectedSample)];
       });
-      return [...(primary === null ? [] : readOuts(named, primary, expectedSample)), ...looked, ...others];
+      const [shown, ...readings] = primary === null ? [] : readOuts(named, primary, expectedSample);
+      const first = shown === undefined ? [] : [restingOn(experiment, tally, shown)];
+      return [...first, ...readings, ...looked, ...others];
     });
+}
+
+/** Says of a difference whether it is shown only by what one account reports. */
+function restingOn(experiment: Experiment, tally: ExperimentTally, shown: Comparison): Comparison {
+  const direction = directionOf(shown);
+  if (direction === 0) return shown;
+  const needed = tally.without.find((units) => {
+    const effect = compareArms(experiment, units, shown.metric, shown);
+    return effect === null || directionOf(anytime(shown, effect, experiment.expectedSample)) !== direction;
+  });
+  return needed === undefined ? shown : { ...shown, restsOn: needed.account ?? 'several accounts together' };
+}
+
+/** 0 where no difference is shown. */
+function directionOf({ low, high }: Pick<Comparison, 'low' | 'high'>): -1 | 0 | 1 {
+  return low > 0 ? 1 : high < 0 ? -1 : 0;
 }
 
 type Named = Pick<Comparison, 'arm' | 'baseline' | 'metric'>;
 
 function anytime(named: Named, effect: Effect, expectedSample: number): Comparison {
   const { estimate, low, high, pValue } = confidenceSequence(effect, { alpha: ALPHA, expectedSample });
-  return { ...named, method: 'confidence_sequence', difference: estimate, low, high, pValue };
+  const { arm, baseline, metric } = named;
+  return { arm, baseline, metric, method: 'confidence_sequence', difference: estimate, low, high, pValue };
 }
 
 function readOuts(named: Named, effect: Effect, expectedSample: number): readonly Comparison[] {

@@ -46,7 +46,7 @@ function draftText({ plan }: Omit<ExperimentReport, 'verdict'>): string {
 
 function comparisonText(
   experiment: Experiment,
-  { arm, baseline, metric, difference, low, high }: Comparison,
+  { arm, baseline, metric, difference, low, high, restsOn }: Comparison,
   { plan }: Omit<ExperimentReport, 'verdict'>,
 ): string {
   const range = `between ${amount(metric, low)} and ${amount(metric, high)}`;
@@ -55,6 +55,9 @@ function comparisonText(
   }
   const word = difference > 0 === isGain(metric) ? 'better' : 'worse';
   const name = experiment.arms.length > 2 || arm !== 'treatment' ? arm : 'The treatment';
+  if (restsOn !== undefined) {
+    return `${name} looks ${word} than ${baseline} (its ${METRIC_WORDS[metric]} differs by ${range}), but only by what ${restsOn} reports of payments that it sends itself: without that, no difference is shown.`;
+  }
   return `${name} is ${word} than ${baseline}: its ${METRIC_WORDS[metric]} differs by ${amount(metric, difference)} (${range}, at all looks together 95 % sure).`;
 }
 

@@ -23,6 +23,12 @@ export class LeastRecentMap<K, V> {
     return this.#recent.get(key) ?? this.#older.get(key);
   }
 
+  /** All of them, roughly as they were touched: those that would be forgotten first come first. */
+  *entries(): Iterable<readonly [K, V]> {
+    yield* this.#older;
+    yield* this.#recent;
+  }
+
   /** Reads, or makes, an entry and counts it as just used. */
   touch(key: K, make: () => V): V {
     const recent = this.#recent.get(key);

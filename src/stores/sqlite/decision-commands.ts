@@ -1,7 +1,8 @@
-import type { OfferedAttempt } from '../../core/caller-decision.ts';
+import { attemptDurationMs, type OfferedAttempt } from '../../core/caller-decision.ts';
 import { invariant } from '../../core/invariant.ts';
 import type { DecisionOpening, DecisionStep, SchemeCheck } from '../../gateway/ports.ts';
 import { decisionData } from '../stored-decision.ts';
+import { type ExposureValues, exposureValues } from './record-exposures.ts';
 import type { SqlValues } from './statements.ts';
 import type { SchemeCommand } from './write-commands.ts';
 
@@ -10,17 +11,23 @@ import type { SchemeCommand } from './write-commands.ts';
 export interface OpenDecisionCommand {
   /** Account, merchant, key; null: no key was given. */
   readonly claim: SqlValues | null;
-  /** Id, account, merchant, key, fingerprint, amount, currency, created, expires, data, answer, whether it awaits a report. */
+  /**
+   * Id, account, merchant, reference, key, fingerprint, amount, currency, created, expires, data, answer, whether it awaits
+   * a report.
+   */
   readonly decision: SqlValues;
   readonly attempt: SqlValues | null;
   readonly scheme: SchemeCommand | null;
+  readonly exposures: readonly ExposureValues[];
+  /** Wall clock. */
+  readonly atMs: number;
 }
 
 export interface AdvanceDecisionCommand {
   readonly id: string;
   /** The version that the change is made on. */
   readonly version: number;
-  /** Number, kind, outcome, reports, counts, blocked until, reason. */
+  /** Number, kind, outcome, reports, counts, blocked until, reason, known at, duration. */
   readonly reported: SqlValues;
   readonly attempt: SqlValues | null;
   readonly scheme: SchemeCommand | null;
@@ -41,6 +48,7 @@ export function openDecisionCommand(opening: DecisionOpening): OpenDecisionComma
       decision.id,
       decision.account,
       request.merchant,
+      request.reference,
       claim?.key ?? null,
       opening.bodyFingerprint,
       request.amount.value,
@@ -54,6 +62,8 @@ export function openDecisionCommand(opening: DecisionOpening): OpenDecisionComma
     ],
     attempt: first === null ? null : offerValues(first, scheme),
     scheme: scheme === null ? null : { ...scheme, ...amountOf(decision), leaving: [], stop: null },
+    exposures: exposureValues(opening.exposures),
+    atMs: Math.floor(decision.createdAtMs),
   };
 }
 
@@ -65,6 +75,7 @@ export function advanceDecisionCommand(step: DecisionStep): AdvanceDecisionComma
   invariant(reported !== undefined && settled !== undefined, 'a report is about the last attempt');
   invariant(settled.reports.length === reported.reports.length + 1, 'a step takes one report');
   invariant(settled.outcome !== null, 'a report has an outcome');
+  const knownAt = settled.reports.at(-1)?.atMs ?? null;
   const offered = after.attempts[before.attempts.length] ?? null;
   invariant((offered === null) === (scheme === null), 'the ceilings are asked for what is offered');
   const { counts, blockedUntilMs, reason } = outcomeScheme;
@@ -81,6 +92,8 @@ export function advanceDecisionCommand(step: DecisionStep): AdvanceDecisionComma
       counts ? 1 : 0,
       blocked,
       blocked === null ? null : reason,
+      knownAt === null ? null : Math.floor(knownAt),
+      attemptDurationMs(after, settled),
     ],
     attempt: offered === null ? null : offerValues(offered, scheme),
     scheme:
@@ -97,9 +110,18 @@ function amountOf({ request }: DecisionStep['after']): {
   return { amount: request.amount.value, currency: request.amount.currency };
 }
 
-/** Number, provider, propensity, offered at, card key, counts. */
+/** Number, provider, propensity, offered at, card key, counts, cost, routing. */
 function offerValues(attempt: OfferedAttempt, scheme: SchemeCheck | null): SqlValues {
-  const { number, provider, propensity, offeredAtMs } = attempt;
+  const { number, provider, propensity, offeredAtMs, costBasisPoints, routing } = attempt;
   const cardKey = scheme?.cardKey ?? null;
-  return [number, provider, propensity, Math.floor(offeredAtMs), cardKey, cardKey === null ? 0 : 1];
+  return [
+    number,
+    provider,
+    propensity,
+    Math.floor(offeredAtMs),
+    cardKey,
+    cardKey === null ? 0 : 1,
+    costBasisPoints,
+    routing === null ? null : JSON.stringify(routing),
+  ];
 }

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type {
   ArmState,
   AttemptName,
+  BanditShares,
   DeliveryCounts,
   EventSubscription,
   ExperimentLook,
@@ -17,6 +18,8 @@ import type { AdvanceDecisionCommand, OpenDecisionCommand } from './decision-com
 import {
   type AdvanceDecisionReply,
   type DecisionClaimRow,
+  type DecisionListReply,
+  type KeptDecisionReply,
   type OpenDecisionReply,
   SqliteDecisions,
 } from './sqlite-decisions.ts';
@@ -272,6 +275,14 @@ export class SqliteCommands {
     this.#experiments.saveLook(experiment, look);
   }
 
+  saveBanditShares(shares: BanditShares): void {
+    this.#experiments.saveShares(shares);
+  }
+
+  listBanditShares(): readonly BanditShares[] {
+    return this.#experiments.shares();
+  }
+
   listExperimentLooks(experiment: string): readonly ExperimentLook[] {
     return this.#experiments.looks(experiment);
   }
@@ -319,6 +330,14 @@ export class SqliteCommands {
 
   findDecision(id: string): FoundDecision | null {
     return this.#decisions.find(id);
+  }
+
+  readDecision(id: string): KeptDecisionReply | null {
+    return this.#decisions.read(id);
+  }
+
+  listDecisions(payment: SqlValues, before: number, limit: number): DecisionListReply {
+    return this.#decisions.list(payment, before, limit);
   }
 
   findDecisionClaim(claim: SqlValues): DecisionClaimRow | null {

@@ -1,9 +1,9 @@
-import type { ExposedAttempt, ExposedAuthorization } from '../../core/experiments/exposed.ts';
-import type { ArmState, ExperimentLook, ExposureCursor } from '../../gateway/ports.ts';
+import type { ExposedAttempt, ExposedRequest } from '../../core/experiments/exposed.ts';
+import type { ArmState, BanditShares, ExperimentLook, ExposureCursor } from '../../gateway/ports.ts';
 import type { Statements } from './statements.ts';
 
 export interface ExposureReply {
-  readonly found: readonly ExposedAuthorization[];
+  readonly found: readonly ExposedRequest[];
   /** Null on the last page. */
   readonly next: ExposureCursor | null;
 }
@@ -15,13 +15,16 @@ export interface PhaseRow {
 }
 
 interface Row {
-  readonly authorization: number;
+  readonly source: ExposureCursor[1];
+  readonly sequence: number;
   readonly unit: string;
   readonly arm: string;
   readonly phase: number;
   readonly propensity: number;
   readonly redirected_from: string | null;
   readonly at_ms: number;
+  /** Whose word a decision's attempts are; null for an authorization. */
+  readonly account: string | null;
   readonly merchant: string;
   readonly reference: string;
   readonly amount: number;
@@ -35,34 +38,65 @@ interface Row {
   readonly cost: number | null;
 }
 
+interface ShareRow {
+  readonly experiment: string;
+  readonly arms: string;
+  readonly shares: string;
+  readonly at_ms: number;
+}
+
 const SQL = {
   // Bounded by its limit: pages of it stand between the commits of payments.
   page: `
-    SELECT x.authorization, x.unit, x.arm, x.phase, x.propensity, x.redirected_from, x.at_ms, a.merchant, a.reference,
-      a.amount, a.currency, t.number AS attempt, t.outcome_kind, t.outcome_at_ms, t.started_at_ms, t.duration_ms,
+    WITH page AS MATERIALIZED (
+      SELECT * FROM (SELECT 'authorization' AS source, authorization AS sequence, unit, arm, phase, propensity,
+            redirected_from, at_ms
+          FROM exposures INDEXED BY exposures_by_unit
+          WHERE experiment = ?1 AND (unit, authorization) > (?2, ?3) ORDER BY unit, authorization LIMIT ?5)
+        UNION ALL
+      SELECT * FROM (SELECT 'decision', decision, unit, arm, phase, propensity, redirected_from, at_ms
+          FROM decision_exposures INDEXED BY decision_exposures_by_unit
+          WHERE experiment = ?1 AND (unit, decision) > (?2, ?4) ORDER BY unit, decision LIMIT ?5)
+      ORDER BY unit, source, sequence LIMIT ?5)
+    SELECT x.*, NULL AS account, a.merchant, a.reference, a.amount, a.currency, t.number AS attempt, t.outcome_kind,
+      t.outcome_at_ms, t.started_at_ms, t.duration_ms,
       CASE t.outcome_kind WHEN 'approved' THEN (
         SELECT json_extract(c.value, '$.costBasisPoints')
         FROM events AS e, json_each(e.data, '$.routing.candidates') AS c
-        WHERE e.authorization = x.authorization AND e.number = 1
+        WHERE e.authorization = x.sequence AND e.number = 1
           AND json_extract(c.value, '$.provider') = t.provider) END AS cost
-    FROM (SELECT * FROM exposures INDEXED BY exposures_by_unit
-        WHERE experiment = ?1 AND (unit, authorization) > (?2, ?3) ORDER BY unit, authorization LIMIT ?4) AS x
-      JOIN authorizations AS a ON a.sequence = x.authorization
-      LEFT JOIN attempts AS t ON t.authorization = x.authorization
-    ORDER BY x.unit, x.authorization, t.number`,
+    FROM page AS x JOIN authorizations AS a ON a.sequence = x.sequence
+      LEFT JOIN attempts AS t ON t.authorization = x.sequence
+    WHERE x.source = 'authorization'
+      UNION ALL
+    SELECT x.*, d.account, d.merchant, d.reference, d.amount, d.currency, t.number, t.outcome_kind, t.outcome_at_ms,
+      t.offered_at_ms, t.duration_ms, t.cost_bps
+    FROM page AS x JOIN decisions AS d ON d.sequence = x.sequence
+      LEFT JOIN decision_attempts AS t ON t.decision = x.sequence
+    WHERE x.source = 'decision'
+    ORDER BY unit, source, sequence, attempt`,
   firstOfUnit: `
-    SELECT arm FROM exposures INDEXED BY exposures_by_unit
-    WHERE experiment = ?1 AND unit = ?2 AND redirected_from IS NULL ORDER BY authorization LIMIT 1`,
+    SELECT arm FROM (
+      SELECT * FROM (SELECT arm, at_ms FROM exposures INDEXED BY exposures_by_unit
+        WHERE experiment = ?1 AND unit = ?2 AND redirected_from IS NULL ORDER BY authorization LIMIT 1)
+        UNION ALL
+      SELECT * FROM (SELECT arm, at_ms FROM decision_exposures INDEXED BY decision_exposures_by_unit
+        WHERE experiment = ?1 AND unit = ?2 AND redirected_from IS NULL ORDER BY decision LIMIT 1))
+    ORDER BY at_ms LIMIT 1`,
   phases: 'SELECT number, plan, first_at_ms FROM experiment_phases WHERE experiment = ? ORDER BY number',
   insertState: `
-    INSERT INTO arm_states (experiment, arm, state, reason, author, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)`,
+    INSERT INTO arm_states (experiment, arm, state, reason, author, created_at_ms, account) VALUES (?, ?, ?, ?, ?, ?, ?)`,
   // SQLite takes the other columns from the row that has the maximum.
   newestStates: `
-    SELECT max(sequence), experiment, arm, state, reason, author, created_at_ms AS createdAtMs
-    FROM arm_states GROUP BY experiment, arm ORDER BY experiment, arm`,
+    SELECT max(sequence), experiment, arm, state, reason, author, created_at_ms AS createdAtMs, account
+    FROM arm_states GROUP BY experiment, arm, account ORDER BY experiment, arm, account`,
   insertLook: `
     INSERT INTO experiment_looks (experiment, number, at_ms, planned, data)
     SELECT ?1, 1 + coalesce(max(number), 0), ?2, ?3, ?4 FROM experiment_looks WHERE experiment = ?1`,
+  saveShares: `
+    INSERT INTO bandit_shares (experiment, arms, shares, at_ms) VALUES (?, ?, ?, ?)
+    ON CONFLICT (experiment) DO UPDATE SET arms = excluded.arms, shares = excluded.shares, at_ms = excluded.at_ms`,
+  shares: 'SELECT experiment, arms, shares, at_ms FROM bandit_shares ORDER BY experiment',
   looks: `
     SELECT at_ms AS atMs, planned, data FROM experiment_looks WHERE experiment = ?1 ORDER BY number`,
 } as const;
@@ -76,14 +110,17 @@ export class SqliteExperiments {
   }
 
   page(experiment: string, after: ExposureCursor | null, limit: number): ExposureReply {
-    const [unit, authorization] = after ?? ['', 0];
-    const rows = this.#statements.all<Row>(SQL.page, experiment, unit, authorization, limit);
-    const found: (ExposedAuthorization & { readonly attempts: ExposedAttempt[] })[] = [];
+    const [unit, source, sequence] = after ?? ['', 'authorization', 0];
+    // Of a unit, its authorizations come before its decisions.
+    const [authorization, decision] =
+      source === 'authorization' ? [sequence, Number.MIN_SAFE_INTEGER] : [Number.MAX_SAFE_INTEGER, sequence];
+    const rows = this.#statements.all<Row>(SQL.page, experiment, unit, authorization, decision, limit);
+    const found: (ExposedRequest & { readonly attempts: ExposedAttempt[] })[] = [];
     let last: ExposureCursor | null = null;
     for (const row of rows) {
-      if (last?.[1] !== row.authorization || last[0] !== row.unit) {
+      if (last?.[2] !== row.sequence || last[1] !== row.source || last[0] !== row.unit) {
         found.push(exposedFrom(row));
-        last = [row.unit, row.authorization];
+        last = [row.unit, row.source, row.sequence];
       }
       if (row.attempt !== null) found.at(-1)?.attempts.push(attemptFrom(row));
     }
@@ -98,20 +135,22 @@ export class SqliteExperiments {
     return this.#statements.all<PhaseRow>(SQL.phases, experiment);
   }
 
-  saveState({ experiment, arm, state, reason, author, createdAtMs }: ArmState): void {
-    this.#statements.run(SQL.insertState, experiment, arm, state, reason, author, Math.floor(createdAtMs));
+  saveState({ experiment, arm, state, reason, author, createdAtMs, account }: ArmState): void {
+    const values = [experiment, arm, state, reason, author, Math.floor(createdAtMs), account ?? null];
+    this.#statements.run(SQL.insertState, ...values);
   }
 
   states(): readonly ArmState[] {
     return this.#statements
-      .all<ArmState>(SQL.newestStates)
-      .map(({ experiment, arm, state, reason, author, createdAtMs }) => ({
+      .all<ArmState & { readonly account: string | null }>(SQL.newestStates)
+      .map(({ experiment, arm, state, reason, author, createdAtMs, account }) => ({
         experiment,
         arm,
         state,
         reason,
         author,
         createdAtMs,
+        ...(account !== null && { account }),
       }));
   }
 
@@ -119,12 +158,25 @@ export class SqliteExperiments {
     this.#statements.run(SQL.insertLook, experiment, Math.floor(atMs), planned, data);
   }
 
+  saveShares({ experiment, arms, shares, atMs }: BanditShares): void {
+    this.#statements.run(SQL.saveShares, experiment, arms, JSON.stringify(shares), Math.floor(atMs));
+  }
+
+  shares(): readonly BanditShares[] {
+    return this.#statements.all<ShareRow>(SQL.shares).map(({ experiment, arms, shares, at_ms: atMs }) => ({
+      experiment,
+      arms,
+      shares: JSON.parse(shares) as readonly number[],
+      atMs,
+    }));
+  }
+
   looks(experiment: string): readonly ExperimentLook[] {
     return this.#statements.all<ExperimentLook>(SQL.looks, experiment).map((look) => ({ ...look }));
   }
 }
 
-function exposedFrom(row: Row): ExposedAuthorization & { readonly attempts: ExposedAttempt[] } {
+function exposedFrom(row: Row): ExposedRequest & { readonly attempts: ExposedAttempt[] } {
   return {
     unit: row.unit,
     payment: `${row.merchant} ${row.reference}`,
@@ -135,6 +187,7 @@ function exposedFrom(row: Row): ExposedAuthorization & { readonly attempts: Expo
     atMs: row.at_ms,
     amount: row.amount,
     currency: row.currency,
+    reportedBy: row.account,
     attempts: [],
   };
 }

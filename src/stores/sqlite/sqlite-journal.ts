@@ -8,11 +8,14 @@ import type {
   AttemptName,
   AuthorizationFilter,
   AuthorizationPage,
+  BanditShares,
   ClaimRecord,
   ClaimScope,
   DecisionClaim,
+  DecisionFilter,
   DecisionOpening,
   DecisionOpeningResult,
+  DecisionPage,
   DecisionStep,
   DecisionStepResult,
   Delivery,
@@ -28,6 +31,7 @@ import type {
   HistoryEvent,
   HistoryPage,
   Journal,
+  KeptDecision,
   KeptNotice,
   Lapsed,
   ListedRuleset,
@@ -56,7 +60,7 @@ import { decisionFrom } from '../stored-decision.ts';
 import { partTold, toldByHistory } from '../told-event.ts';
 import type { CommandRunner } from './command-runner.ts';
 import { advanceDecisionCommand, openDecisionCommand } from './decision-commands.ts';
-import type { DecisionClaimRow } from './sqlite-decisions.ts';
+import type { DecisionClaimRow, KeptDecisionReply } from './sqlite-decisions.ts';
 import type { DeliveryQuery, DeliveryRow, SettleValues } from './sqlite-deliveries.ts';
 import type { ListQuery } from './sqlite-listing.ts';
 import type { ClaimRow } from './sqlite-reads.ts';
@@ -307,6 +311,14 @@ export class SqliteJournal implements Journal {
     return this.#runner.run('listExperimentLooks', [experiment]);
   }
 
+  saveBanditShares(shares: BanditShares): Promise<void> {
+    return this.#runner.run('saveBanditShares', [shares]);
+  }
+
+  listBanditShares(): Promise<readonly BanditShares[]> {
+    return this.#runner.run('listBanditShares', []);
+  }
+
   hasOpenMoney(provider: string): Promise<boolean> {
     return this.#runner.run('hasOpenMoney', [provider]);
   }
@@ -399,6 +411,21 @@ export class SqliteJournal implements Journal {
     return found === null ? null : decisionFrom(found);
   }
 
+  async readDecision(id: string): Promise<KeptDecision | null> {
+    const kept = await this.#runner.run('readDecision', [id]);
+    return kept === null ? null : keptDecisionFrom(kept);
+  }
+
+  async listDecisions(filter: DecisionFilter): Promise<DecisionPage> {
+    const { account, merchant, reference, limit, cursor } = filter;
+    invariant(limit >= 1 && limit <= 200, 'a page has 1 to 200 decisions');
+    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : sequenceOf(cursor);
+    if (before === null) return { data: [], nextCursor: null };
+    const payment = [account, merchant, reference];
+    const { found, next } = await this.#runner.run('listDecisions', [payment, before, limit]);
+    return { data: found.map(keptDecisionFrom), nextCursor: next === null ? null : cursorOf(next) };
+  }
+
   async findDecisionClaim({ account, merchant, key }: ClaimScope): Promise<DecisionClaim | null> {
     const row = await this.#runner.run('findDecisionClaim', [[account, merchant, key]]);
     return row === null ? null : decisionClaimFrom(row);
@@ -448,6 +475,10 @@ function claimFrom(row: ClaimRow): ClaimRecord {
     open: row.open === 1,
     frozen: httpStatus === null || body === null ? null : { httpStatus, body },
   };
+}
+
+function keptDecisionFrom({ found, answerStatus, answerBody }: KeptDecisionReply): KeptDecision {
+  return { decision: decisionFrom(found), answer: { httpStatus: answerStatus, body: answerBody } };
 }
 
 function decisionClaimFrom(row: DecisionClaimRow): DecisionClaim {

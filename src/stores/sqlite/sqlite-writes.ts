@@ -1,5 +1,6 @@
 import type { SchemeStop } from '../../gateway/ports.ts';
 import { eventHash } from '../event-hash.ts';
+import { recordExposures } from './record-exposures.ts';
 import { schemeStop } from './scheme-ceilings.ts';
 import { type ClaimRow, FIND_CLAIM, isReferenceElsewhere } from './sqlite-reads.ts';
 import type { Statements } from './statements.ts';
@@ -38,12 +39,6 @@ const SQL = {
     INSERT INTO attempts (authorization, number, id, provider, provider_key, fingerprint, propensity,
       started_at_ms, deadline_at_ms, owner, card_key, scheme_counts)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  insertPhase: `
-    INSERT INTO experiment_phases (experiment, plan, first_at_ms) VALUES (?, ?, ?)
-    ON CONFLICT (experiment, plan) DO NOTHING`,
-  insertExposure: `
-    INSERT INTO exposures (authorization, experiment, arm, unit, phase, propensity, redirected_from, at_ms)
-    SELECT ?1, ?2, ?4, ?5, number, ?6, ?7, ?8 FROM experiment_phases WHERE experiment = ?2 AND plan = ?3`,
   insertEvent: `
     INSERT INTO events (authorization, number, hash, at_ms, actor, kind, data, answer_status, answer_body)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -104,10 +99,7 @@ export class SqliteWrites {
     if (changes === 0) return this.#whyNotOpened(command);
     this.#statements.prepare(SQL.insertClaim).run(sequence, ...claim, command.bodyFingerprint, 0);
     if (attempt !== null) this.#statements.prepare(SQL.insertAttempt).run(sequence, ...attempt);
-    for (const [experiment, plan, ...exposure] of command.exposures) {
-      this.#statements.prepare(SQL.insertPhase).run(experiment, plan, event[0]);
-      this.#statements.prepare(SQL.insertExposure).run(sequence, experiment, plan, ...exposure, event[0]);
-    }
+    recordExposures(this.#statements, 'authorization', Number(sequence), command.exposures, event[0]);
     this.#statements.prepare(SQL.insertEvent).run(sequence, 1, hash, ...event);
     return null;
   }

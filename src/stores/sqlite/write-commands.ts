@@ -26,6 +26,7 @@ import {
   storableExpiry,
 } from '../stored-changes.ts';
 import { storedOutcome } from '../stored-outcome.ts';
+import { type ExposureValues, exposureValues } from './record-exposures.ts';
 import type { SqlValue, SqlValues } from './statements.ts';
 
 // What travels to the thread that owns the database: plain values only, in the order of the statements.
@@ -42,8 +43,7 @@ export interface OpenCommand {
   readonly state: SqlValues;
   readonly attempt: SqlValues | null;
   readonly scheme: SchemeCommand | null;
-  /** Experiment and phase; then arm, unit, propensity, redirected from. */
-  readonly exposures: readonly (readonly [string, string, string, string, number, string | null])[];
+  readonly exposures: readonly ExposureValues[];
   readonly event: EventValues;
 }
 
@@ -120,16 +120,7 @@ export function openCommand(opening: Opening): OpenCommand {
     ],
     attempt: intent === null ? null : intentValues(intent, opening.scheme),
     scheme: opening.scheme === null ? null : schemeCommand(opening.scheme, authorization, new Map()),
-    exposures: (opening.exposures ?? []).map(
-      ({ experiment, phase, arm, unit, propensity, redirectedFrom }) => [
-        experiment,
-        phase,
-        arm,
-        unit,
-        propensity,
-        redirectedFrom,
-      ],
-    ),
+    exposures: exposureValues(opening.exposures ?? []),
     event: [
       Math.floor(authorization.createdAtMs),
       'gateway',

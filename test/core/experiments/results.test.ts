@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PhasePlan } from '../../../src/core/experiments/assign.ts';
 import type { Experiment } from '../../../src/core/experiments/experiment.ts';
-import type { ExposedAuthorization } from '../../../src/core/experiments/exposed.ts';
+import type { ExposedRequest } from '../../../src/core/experiments/exposed.ts';
 import { ExposureTally } from '../../../src/core/experiments/exposure-tally.ts';
 import { experimentReport, lookedAt, type PastLook } from '../../../src/core/experiments/results.ts';
 import {
@@ -20,14 +20,14 @@ const EVEN: PhasePlan = {
   shares: { control: 0.5, treatment: 0.5 },
 };
 
-function tallyOf(experiment: Experiment, rows: Iterable<ExposedAuthorization>, nowMs = SAMPLE_NOW) {
+function tallyOf(experiment: Experiment, rows: Iterable<ExposedRequest>, nowMs = SAMPLE_NOW) {
   const tally = new ExposureTally(experiment, nowMs);
   for (const row of rows) tally.add(row);
   return tally.end();
 }
 
 function reportOf(
-  rows: Iterable<ExposedAuthorization>,
+  rows: Iterable<ExposedRequest>,
   over: Partial<Experiment> = {},
   more: {
     readonly nowMs?: number;
@@ -47,7 +47,7 @@ function reportOf(
 }
 
 /** So many payments of an arm, of which so many were approved. */
-function* payments(arm: string, count: number, approved: number, over: Partial<ExposedAuthorization> = {}) {
+function* payments(arm: string, count: number, approved: number, over: Partial<ExposedRequest> = {}) {
   for (let index = 0; index < count; index += 1) {
     yield exposed(
       `${over.phase ?? ''}${arm}-${index}`,

@@ -31,6 +31,8 @@ import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 let folder: TemporaryFolder;
 let database: DatabaseSync;
 
+const EXPOSURE = { experiment: 'x', arm: 'a', unit: 'u', phase: '{}', propensity: 1, redirectedFrom: null };
+
 /** A journal with something in every state, opened behind its back. */
 beforeAll(async () => {
   folder = temporaryFolder();
@@ -96,8 +98,7 @@ async function fill(path: string): Promise<void> {
   await written(journal, sampleFinding(told, 1, OUTCOMES.declined));
   await journal.makeDeliveries(subscription, T0, 100);
   await decide(journal);
-  const exposure = { experiment: 'x', arm: 'a', unit: 'u', phase: '{}', propensity: 1, redirectedFrom: null };
-  await journal.open({ ...sampleOpening('auth_exposed'), exposures: [exposure] });
+  await journal.open({ ...sampleOpening('auth_exposed'), exposures: [EXPOSURE] });
   const state = { experiment: 'x', arm: 'a', state: 'stopped', reason: 'r', author: 'acme' } as const;
   await journal.saveArmState({ ...state, createdAtMs: T0 });
   await journal.saveExperimentLook('x', { atMs: T0, planned: null, data: '[]' });
@@ -112,7 +113,8 @@ async function fill(path: string): Promise<void> {
 /** Decisions for callers that send themselves: one that waits for its report, one that was failed over. */
 async function decide(journal: Journal): Promise<void> {
   const scope = { account: 'acme', merchant: 'acme-eu', operation: 'decide', key: 'k' };
-  await journal.openDecision(sampleDecisionOpening({ id: 'dec_open' }, { claim: scope }));
+  const exposures = [{ ...EXPOSURE, unit: 'v' }];
+  await journal.openDecision(sampleDecisionOpening({ id: 'dec_open' }, { claim: scope, exposures }));
   const opening = sampleDecisionOpening({ id: 'dec_moved' });
   await journal.openDecision(opening);
   await journal.advanceDecision(sampleDecisionStep(opening.decision, OUTCOMES.rejected, sampleOffer(2)));
@@ -417,7 +419,8 @@ const DECISION_CASES: readonly Case[] = [
   [
     'a second use of a key of a decision',
     `INSERT INTO decisions SELECT 99, 'dec_x', account, merchant, key, body_fingerprint, version, amount, currency,
-      created_at_ms, expires_at_ms, data, answer_status, answer_body, awaits_report, 0 FROM decisions WHERE id = 'dec_open'`,
+      created_at_ms, expires_at_ms, data, answer_status, answer_body, awaits_report, 0, reference
+     FROM decisions WHERE id = 'dec_open'`,
     /UNIQUE/,
   ],
   ['another answer of a decision', "UPDATE decisions SET answer_body = '{}'", /decided never changes/],
@@ -432,6 +435,15 @@ const DECISION_CASES: readonly Case[] = [
     "UPDATE decision_attempts SET outcome_kind = 'approved', outcome = '{}' WHERE outcome_kind = 'rejected'",
     /reported never changes/,
   ],
+  ['another payment of a decision', "UPDATE decisions SET reference = 'x'", /decided never changes/],
+  [
+    'another time of a definite outcome that was reported',
+    'UPDATE decision_attempts SET outcome_at_ms = 1',
+    /reported never changes/,
+  ],
+  ['other fees than were expected', 'UPDATE decision_attempts SET cost_bps = 1', /offered never changes/],
+  ['changing an exposure of a decision', "UPDATE decision_exposures SET arm = 'b'", /exposure never changes/],
+  ['deleting an exposure of a decision', 'DELETE FROM decision_exposures', /only with its decision/],
 ];
 
 const FORBIDDEN = [

@@ -48,6 +48,11 @@ describe('what `journal verify` says of decisions', () => {
       'dec_one its answer is about another decision',
     ],
     [
+      'its payment',
+      "UPDATE decisions SET reference = 'order-1' WHERE id = 'dec_one'",
+      'dec_one is found by the name of another payment',
+    ],
+    [
       'an attempt',
       `DELETE FROM decision_attempts WHERE decision = ${ONE} AND number = 1`,
       'dec_one its attempt 1 is missing',

@@ -5,6 +5,7 @@ import type { Statements } from '../statements.ts';
 import { RESTORE, type Report } from './finding.ts';
 
 interface Row extends DecisionRow {
+  readonly reference: string | null;
   readonly answer_body: string;
   readonly awaits_report: number;
 }
@@ -42,6 +43,8 @@ function problemsOf(row: Row, attempts: readonly AttemptRow[]): readonly string[
   if (data === null || answer === null) return ['cannot be read'];
   const problems: string[] = [];
   if (answer.id !== row.id) problems.push('its answer is about another decision');
+  const { request } = data as { readonly request?: { readonly reference?: unknown } };
+  if (request?.reference !== row.reference) problems.push('is found by the name of another payment');
   let reports = 0;
   for (const [index, attempt] of attempts.entries()) {
     const { number, outcome_kind: kind } = attempt;
