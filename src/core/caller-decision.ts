@@ -121,9 +121,9 @@ export interface CallerDecision {
 export type ReportVerdict =
   /** Nobody was told to make this attempt, or at another provider. */
   | { readonly kind: 'not_offered' }
-  /** It says nothing new: the answer is the one that was given. */
-  | { readonly kind: 'repeat'; readonly answer: NextStep }
-  /** Something else is recorded, and definite. */
+  /** It says nothing new. */
+  | { readonly kind: 'repeat' }
+  /** Something else is recorded that it cannot be true beside. */
   | { readonly kind: 'contradiction'; readonly recorded: TakenReport }
   /** `settles`: what was open before. */
   | { readonly kind: 'new'; readonly attempt: OfferedAttempt; readonly settles: boolean };
@@ -132,14 +132,35 @@ export type ReportVerdict =
 export function judgeReport(decision: CallerDecision, report: OutcomeReport): ReportVerdict {
   const attempt = decision.attempts.find(({ number }) => number === report.attempt);
   if (attempt === undefined || attempt.provider !== report.provider) return { kind: 'not_offered' };
-  const same = attempt.reports.find((taken) => isSame(taken, report));
-  if (same !== undefined) return { kind: 'repeat', answer: same.answer };
+  if (attempt.reports.some((taken) => isSame(taken, report))) return { kind: 'repeat' };
   const last = attempt.reports.at(-1);
   if (last === undefined) return { kind: 'new', attempt, settles: false };
-  if (!isOpen(last.outcome)) return { kind: 'contradiction', recorded: last };
-  return isOpen(report.outcome)
-    ? { kind: 'repeat', answer: last.answer }
-    : { kind: 'new', attempt, settles: true };
+  // What was under way has left: that it never did is the word of somebody who does not know.
+  if (!isOpen(last.outcome) || report.outcome === 'not_sent')
+    return { kind: 'contradiction', recorded: last };
+  return isOpen(report.outcome) ? { kind: 'repeat' } : { kind: 'new', attempt, settles: true };
+}
+
+/** What a caller is to do, and as which attempt; null where nobody is to be tried. */
+export interface StepNow extends NextStep {
+  readonly attempt: number | null;
+}
+
+/**
+ * What stands now, for whoever reports again what is recorded: an answer of then might send the caller to a provider that
+ * has been tried since. Who was offered last, while the decision is good and nothing is reported of it; else what followed
+ * from the last report.
+ * @param nowMs wall clock
+ */
+export function stepNow({ attempts, expiresAtMs }: CallerDecision, nowMs: number): StepNow {
+  const isExpired = nowMs >= expiresAtMs;
+  const last = attempts.at(-1);
+  const answer = (last?.reports.at(-1) ?? attempts.at(-2)?.reports.at(-1))?.answer;
+  invariant(last !== undefined && answer !== undefined, 'something was offered and reported');
+  const isOver = last.reports.length > 0;
+  if (isOver && answer.next === 'stop') return { ...answer, attempt: null };
+  if (isExpired) return { next: 'stop', reason: 'expired', attempt: null };
+  return { ...answer, attempt: isOver ? null : last.number };
 }
 
 /** Codes say what a decline is; beside other outcomes they only label. */

@@ -264,6 +264,11 @@ export const nextStepSchema = z
       example: 'sandbox-b',
     }),
     reason: z.enum(STEP_REASONS),
+    attempt: z.int().nullable().openapi({
+      description:
+        'As which attempt to try and report it; null: nobody is to be tried. With the id of the decision it makes the key under which to send.',
+      example: 2,
+    }),
   })
   .openapi('NextStep');
 

@@ -490,7 +490,7 @@ export const OPERATIONS: readonly Operation[] = [
       200: {
         meaning: 'Taken: what to do next.',
         schema: nextStepSchema,
-        example: { next: 'sandbox-b', reason: 'rejected' },
+        example: { next: 'sandbox-b', reason: 'rejected', attempt: 2 },
       },
     },
     problems: [

@@ -2,10 +2,12 @@ import { type Attempt, type AttemptOutcome, breakerSignal } from '../core/attemp
 import {
   type CallerDecision,
   judgeReport,
-  type NextStep,
   type OfferedAttempt,
   type OutcomeReport,
+  type NextStep,
+  type StepNow,
   stepAfter,
+  stepNow,
   type TakenReport,
   withReport,
 } from '../core/caller-decision.ts';
@@ -38,12 +40,12 @@ export interface ReportCommand extends Asker {
 }
 
 export type ReportResult =
-  /** Taken, now or before. */
-  | { readonly kind: 'taken'; readonly step: NextStep }
+  /** Taken, now or before; what to do now. */
+  | { readonly kind: 'taken'; readonly step: StepNow }
   | { readonly kind: 'not_found' }
   /** Nobody was told to make this attempt; `offered` is who was. */
   | { readonly kind: 'not_offered'; readonly offered: readonly OfferedAttempt[] }
-  /** Something else is recorded, and definite. */
+  /** Something else is recorded that it cannot be true beside. */
   | { readonly kind: 'contradiction'; readonly recorded: TakenReport }
   /** It is not known to be written: a repeat finds out. */
   | { readonly kind: 'journal_unavailable' };
@@ -75,7 +77,7 @@ export async function reportOutcome(command: ReportCommand, deps: GatewayDeps): 
     const decision = found.value;
     if (decision === null || !isTheirs(decision, command)) return { kind: 'not_found' };
     const verdict = judgeReport(decision, report);
-    if (verdict.kind === 'repeat') return { kind: 'taken', step: verdict.answer };
+    if (verdict.kind === 'repeat') return { kind: 'taken', step: stepNow(decision, deps.clock.wallMs()) };
     if (verdict.kind === 'not_offered') return { kind: 'not_offered', offered: decision.attempts };
     if (verdict.kind === 'contradiction') return verdict;
 
@@ -91,7 +93,8 @@ export async function reportOutcome(command: ReportCommand, deps: GatewayDeps): 
     learn({ decision, report, outcome, facts, settles: verdict.settles }, scope, deps);
     if (following.offer !== null) scope.offered(offerOf(decision, following.offer.attempt));
     tell({ decision, report, outcome, facts }, following, deps);
-    return { kind: 'taken', step: following.step };
+    const attempt = following.offer?.attempt.number ?? null;
+    return { kind: 'taken', step: { ...following.step, attempt } };
   }
   return { kind: 'journal_unavailable' };
 }

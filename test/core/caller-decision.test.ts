@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
-import { judgeReport, stepAfter, withReport } from '../../src/core/caller-decision.ts';
+import { judgeReport, stepAfter, stepNow, withReport } from '../../src/core/caller-decision.ts';
 import { judgeOutcome } from '../../src/core/failover.ts';
 import { sampleDecision, sampleOffer, sampleReport } from '../support/sample-decision.ts';
 import { SAMPLE_OUTCOMES, sampleDecline } from '../support/sample-outcomes.ts';
@@ -91,17 +91,26 @@ describe('what a report is to what is recorded', () => {
     expect(judged(DECISION, over)).toEqual({ kind: 'not_offered' });
   });
 
-  it('the same again has the same answer, before and after it was settled, whatever it labels', () => {
-    expect(judged(open, { outcome: 'unknown', code: 'other', latencyMs: 1 })).toEqual({
-      kind: 'repeat',
-      answer: wait,
-    });
-    expect(judged(settled, { outcome: 'unknown' })).toEqual({ kind: 'repeat', answer: wait });
-    expect(judged(settled, { outcome: 'approved' })).toEqual({ kind: 'repeat', answer: stop });
+  it('the same again is a repeat, before and after it was settled, whatever it labels', () => {
+    expect(judged(open, { outcome: 'unknown', code: 'other', latencyMs: 1 })).toEqual({ kind: 'repeat' });
+    expect(judged(settled, { outcome: 'unknown' })).toEqual({ kind: 'repeat' });
+    expect(judged(settled, { outcome: 'approved' })).toEqual({ kind: 'repeat' });
   });
 
+  it.each(['unknown', 'pending'] as const)(
+    'what was %s has left: that it never did contradicts it',
+    (outcome) => {
+      const under = withReport(DECISION, sampleReport({ outcome }), unknown, wait, NOW);
+      expect(judged(under, { outcome: 'not_sent' })).toMatchObject({
+        kind: 'contradiction',
+        recorded: { outcome },
+      });
+      expect(judged(under, { outcome: 'rejected' })).toMatchObject({ kind: 'new', settles: true });
+    },
+  );
+
   it('what is still open says nothing new, what is definite settles it', () => {
-    expect(judged(open, { outcome: 'pending' })).toEqual({ kind: 'repeat', answer: wait });
+    expect(judged(open, { outcome: 'pending' })).toEqual({ kind: 'repeat' });
     expect(judged(open, { outcome: 'declined', code: 'x' })).toMatchObject({ kind: 'new', settles: true });
   });
 
@@ -123,5 +132,56 @@ describe('what a report is to what is recorded', () => {
     for (const over of [{ code: 'fraud' }, { networkCode: '51' }, { advice: '03' }]) {
       expect(judgeReport(decision, { ...report, ...over })).toMatchObject({ kind: 'contradiction' });
     }
+  });
+});
+
+describe('what a repeat is answered', () => {
+  const offer = { next: 'sandbox-b', reason: 'rejected' } as const;
+  const first = withReport(DECISION, sampleReport({ outcome: 'rejected' }), rejected, offer, NOW);
+  const offered = { ...first, attempts: [...first.attempts, sampleOffer(2, { provider: 'sandbox-b' })] };
+  const second = (outcome: 'approved' | 'unknown' | 'pending', next: 'stop' | 'wait') =>
+    withReport(
+      offered,
+      sampleReport({ provider: 'sandbox-b', attempt: 2, outcome }),
+      rejected,
+      { next, reason: outcome },
+      NOW,
+    );
+  const late = DECISION.expiresAtMs;
+
+  it.each([
+    ['who is offered, while nothing is reported of it', offered, NOW, { ...offer, attempt: 2 }],
+    [
+      'nobody once the decision has expired',
+      offered,
+      late,
+      { next: 'stop', reason: 'expired', attempt: null },
+    ],
+    [
+      'nobody once who was offered has approved it',
+      second('approved', 'stop'),
+      NOW,
+      { next: 'stop', reason: 'approved', attempt: null },
+    ],
+    [
+      'the same for ever',
+      second('approved', 'stop'),
+      late,
+      { next: 'stop', reason: 'approved', attempt: null },
+    ],
+    [
+      'to wait while it is not known of who was offered',
+      second('unknown', 'wait'),
+      NOW,
+      { next: 'wait', reason: 'unknown', attempt: null },
+    ],
+    [
+      'nobody then, once it has expired',
+      second('pending', 'wait'),
+      late,
+      { next: 'stop', reason: 'expired', attempt: null },
+    ],
+  ] as const)('%s', (_, decision, nowMs, step) => {
+    expect(stepNow(decision, nowMs)).toEqual(step);
   });
 });

@@ -27,7 +27,10 @@ beforeEach(() => {
   fixture.reports.length = 0;
   fixture.told.length = 0;
   fixture.decided = async () => DECIDED;
-  fixture.reported = async () => ({ kind: 'taken', step: { next: 'adyen-eu', reason: 'rejected' } });
+  fixture.reported = async () => ({
+    kind: 'taken',
+    step: { next: 'adyen-eu', reason: 'rejected', attempt: 2 },
+  });
 });
 
 const decide = (init: RequestInit) => fetch(`${edge.origin}/v1/decisions`, init);
@@ -108,7 +111,7 @@ describe('POST /v1/decisions/{id}/outcomes', () => {
   it('hands the report over in our own words, and answers what to do next', async () => {
     const response = await report(keyless(REPORT));
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ next: 'adyen-eu', reason: 'rejected' });
+    expect(await response.json()).toEqual({ next: 'adyen-eu', reason: 'rejected', attempt: 2 });
     const [command] = fixture.reports;
     expect(command).toMatchObject({ account: 'acme', decisionId: ID });
     expect(command?.report).toEqual({

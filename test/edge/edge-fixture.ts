@@ -368,7 +368,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
     ready: true,
     answer: async () => ANSWERED,
     decided: async () => DECIDED,
-    reported: async () => ({ kind: 'taken', step: { next: 'stop', reason: 'approved' } }),
+    reported: async () => ({ kind: 'taken', step: { next: 'stop', reason: 'approved', attempt: null } }),
     operated: async () => OPERATED,
     resolved: async () => ({ kind: 'resolved', authorization: AUTHORIZATION }),
     operationResolved: async () => ({ kind: 'resolved', authorization: AUTHORIZATION }),

@@ -123,7 +123,10 @@ describe('the process dies between', () => {
     const report = { ...A, attempt: 1, code: null, networkCode: null, advice: null, latencyMs: null };
     const command = { account: 'acme', covers: () => true, decisionId: id, report };
     const answers = [await next.report(command), await next.report(command)];
-    expect(answers[0]).toEqual({ kind: 'taken', step: { next: 'sandbox-b', reason: 'rejected' } });
+    expect(answers[0]).toEqual({
+      kind: 'taken',
+      step: { next: 'sandbox-b', reason: 'rejected', attempt: 2 },
+    });
     expect(answers[1]).toEqual(answers[0]);
     expect((await world.journal.findDecision(id))?.attempts).toHaveLength(2);
   });

@@ -165,6 +165,31 @@ describe('reports that are told again, or otherwise', () => {
     expect(world.counted).toEqual({ made: 1, reported: 1, 'told provider': 1 });
   });
 
+  it('a repeat is answered by what stands now: never with a provider that was tried since', async () => {
+    const { world, id } = await begun();
+    expect(await world.reportedNow(id, { ...A, outcome: 'rejected' })).toEqual({
+      next: 'sandbox-b',
+      reason: 'rejected',
+      attempt: 2,
+    });
+    await world.reported(id, { ...B, outcome: 'unknown' });
+    const again = { ...A, outcome: 'rejected' } as const;
+    expect(await world.reportedNow(id, again)).toEqual({ next: 'wait', reason: 'unknown', attempt: null });
+    await world.reported(id, { ...B, outcome: 'approved' });
+    expect(await world.reportedNow(id, again)).toEqual({ next: 'stop', reason: 'approved', attempt: null });
+  });
+
+  it('a repeat after the decision has expired offers nobody', async () => {
+    const { world, id } = await begun();
+    await world.reported(id, { ...A, outcome: 'rejected' });
+    await world.clock.advance(60_000);
+    expect(await world.reportedNow(id, { ...A, outcome: 'rejected' })).toEqual({
+      next: 'stop',
+      reason: 'expired',
+      attempt: null,
+    });
+  });
+
   it('one change from unknown or pending to something definite is taken, and nothing after it', async () => {
     for (const open of ['unknown', 'pending'] as const) {
       const { world, id } = await begun();

@@ -1,5 +1,5 @@
 import type { AuthorizationRequest } from '../../src/core/authorization.ts';
-import type { NextStep, OutcomeReport } from '../../src/core/caller-decision.ts';
+import type { NextStep, OutcomeReport, StepNow } from '../../src/core/caller-decision.ts';
 import type { CardBrand } from '../../src/core/card.ts';
 import { type Experiments, NO_EXPERIMENTS } from '../../src/core/experiments/experiment.ts';
 import type { RuleAction } from '../../src/core/rules/ruleset.ts';
@@ -173,8 +173,14 @@ export class DecisionWorld {
     return this.decisions.report({ account, covers: () => true, decisionId, report: whole });
   }
 
-  /** A report that must be taken. */
+  /** A report that must be taken; what is to be done then. */
   async reported(...report: Parameters<DecisionWorld['report']>): Promise<NextStep> {
+    const { attempt: _, ...step } = await this.reportedNow(...report);
+    return step;
+  }
+
+  /** The same, with the attempt as which somebody is to be tried. */
+  async reportedNow(...report: Parameters<DecisionWorld['report']>): Promise<StepNow> {
     const result = await this.report(...report);
     if (result.kind !== 'taken') throw new Error(`the report was not taken: ${JSON.stringify(result)}`);
     return result.step;
