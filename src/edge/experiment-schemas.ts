@@ -149,8 +149,7 @@ export const experimentResultsSchema = z
         metric,
         ...marginMembers,
         state: z.enum(GUARDRAIL_STATES).openapi({
-          description:
-            'reported: breached only by the word of one account, which stops nothing for others.',
+          description: 'reported: breached only by the word of one account, which stops nothing for others.',
         }),
         low: z.number().nullable().openapi({ description: 'How much better than the baseline, at least.' }),
         high: z.number().nullable().openapi({ description: 'The same, at most.' }),

@@ -152,7 +152,15 @@ function linesOf(logger: pino.Logger, clock: Clock): LogObserver {
     noticeTaken: refusedWebhooks(clock, (fields) => logger.warn(fields)),
     purged: (count) => logger.info({ event: 'purged', authorizations: count }),
     armChanged: ({ experiment, arm, state, reason, author, account }) =>
-      logger.warn({ event: 'experiment_arm', experiment, arm, state, reason: scrub(reason), author, account }),
+      logger.warn({
+        event: 'experiment_arm',
+        experiment,
+        arm,
+        state,
+        reason: scrub(reason),
+        author,
+        account,
+      }),
     alert: ({ kind, detail, authorizationId }) =>
       logger.error({
         event: 'alert',
