@@ -248,6 +248,18 @@ export function decisionContract(journal: () => Journal): void {
       expect(await journal().experimentPhases('checkout')).toHaveLength(1);
     });
 
+    test('keep the order of their units in every script', async () => {
+      const names = ['z', 'é', '\uffee', '😀'];
+      for (const [index, name] of names.toReversed().entries()) {
+        await decided(`dec_${index}`, name);
+        await authorized(`auth_${index}`, name);
+      }
+      const expected = names.flatMap((name) => [name, name]);
+      for (const limit of [1, 3, 100]) {
+        expect((await all(limit)).map(({ unit }) => unit)).toEqual(expected);
+      }
+    });
+
     test('show what is reported, when, how long it took and what it costs; nothing before that', async () => {
       await decided('dec_one', 'unit-1');
       const [before] = await all(10);

@@ -140,6 +140,17 @@ describe('the metrics', () => {
     }
   });
 
+  it('show an arm that is stopped for everybody, not one that is for an account alone', async () => {
+    const metrics = createMetrics('0.1.0');
+    const change = { experiment: 'x', arm: 'b', reason: 'r', author: 'guardrail', createdAtMs: 0 } as const;
+    const stopped = 'pointsman_experiment_arm_stopped{experiment="x",arm="b"} 1';
+    metrics.observer.armChanged({ ...change, state: 'stopped', account: 'acme' });
+    expect(await scraped(metrics)).not.toContain(stopped);
+    metrics.observer.armChanged({ ...change, state: 'stopped' });
+    metrics.observer.armChanged({ ...change, state: 'stopped', account: 'other' });
+    expect(await scraped(metrics)).toContain(stopped);
+  });
+
   it('escape what labels hold', async () => {
     const metrics = createMetrics('0.1.0');
     metrics.observer.alert({ kind: 'a"b\nc', detail: '', authorizationId: null });

@@ -1,6 +1,6 @@
 import type { ExposedAttempt, ExposedRequest } from '../../core/experiments/exposed.ts';
 import type { ArmState, BanditShares, ExperimentLook, ExposureCursor } from '../../gateway/ports.ts';
-import type { Statements } from './statements.ts';
+import type { SqlValues, Statements } from './statements.ts';
 
 export interface ExposureReply {
   readonly found: readonly ExposedRequest[];
@@ -38,6 +38,11 @@ interface Row {
   readonly cost: number | null;
 }
 
+interface Found {
+  readonly exposed: ExposedRequest & { readonly attempts: ExposedAttempt[] };
+  readonly cursor: ExposureCursor;
+}
+
 interface ShareRow {
   readonly experiment: string;
   readonly arms: string;
@@ -46,35 +51,30 @@ interface ShareRow {
 }
 
 const SQL = {
-  // Bounded by its limit: pages of it stand between the commits of payments.
-  page: `
-    WITH page AS MATERIALIZED (
-      SELECT * FROM (SELECT 'authorization' AS source, authorization AS sequence, unit, arm, phase, propensity,
-            redirected_from, at_ms
-          FROM exposures INDEXED BY exposures_by_unit
-          WHERE experiment = ?1 AND (unit, authorization) > (?2, ?3) ORDER BY unit, authorization LIMIT ?5)
-        UNION ALL
-      SELECT * FROM (SELECT 'decision', decision, unit, arm, phase, propensity, redirected_from, at_ms
-          FROM decision_exposures INDEXED BY decision_exposures_by_unit
-          WHERE experiment = ?1 AND (unit, decision) > (?2, ?4) ORDER BY unit, decision LIMIT ?5)
-      ORDER BY unit, source, sequence LIMIT ?5)
-    SELECT x.*, NULL AS account, a.merchant, a.reference, a.amount, a.currency, t.number AS attempt, t.outcome_kind,
-      t.outcome_at_ms, t.started_at_ms, t.duration_ms,
+  // Both bounded by their limit: pages of them stand between the commits of payments.
+  authorizations: `
+    SELECT 'authorization' AS source, x.authorization AS sequence, x.unit, x.arm, x.phase, x.propensity,
+      x.redirected_from, x.at_ms, NULL AS account, a.merchant, a.reference, a.amount, a.currency, t.number AS attempt,
+      t.outcome_kind, t.outcome_at_ms, t.started_at_ms, t.duration_ms,
       CASE t.outcome_kind WHEN 'approved' THEN (
         SELECT json_extract(c.value, '$.costBasisPoints')
         FROM events AS e, json_each(e.data, '$.routing.candidates') AS c
-        WHERE e.authorization = x.sequence AND e.number = 1
+        WHERE e.authorization = x.authorization AND e.number = 1
           AND json_extract(c.value, '$.provider') = t.provider) END AS cost
-    FROM page AS x JOIN authorizations AS a ON a.sequence = x.sequence
-      LEFT JOIN attempts AS t ON t.authorization = x.sequence
-    WHERE x.source = 'authorization'
-      UNION ALL
-    SELECT x.*, d.account, d.merchant, d.reference, d.amount, d.currency, t.number, t.outcome_kind, t.outcome_at_ms,
-      t.offered_at_ms, t.duration_ms, t.cost_bps
-    FROM page AS x JOIN decisions AS d ON d.sequence = x.sequence
-      LEFT JOIN decision_attempts AS t ON t.decision = x.sequence
-    WHERE x.source = 'decision'
-    ORDER BY unit, source, sequence, attempt`,
+    FROM (SELECT * FROM exposures INDEXED BY exposures_by_unit
+        WHERE experiment = ?1 AND (unit, authorization) > (?2, ?3) ORDER BY unit, authorization LIMIT ?4) AS x
+      JOIN authorizations AS a ON a.sequence = x.authorization
+      LEFT JOIN attempts AS t ON t.authorization = x.authorization
+    ORDER BY x.unit, x.authorization, t.number`,
+  decisions: `
+    SELECT 'decision' AS source, x.decision AS sequence, x.unit, x.arm, x.phase, x.propensity, x.redirected_from,
+      x.at_ms, d.account, d.merchant, d.reference, d.amount, d.currency, t.number AS attempt, t.outcome_kind,
+      t.outcome_at_ms, t.offered_at_ms AS started_at_ms, t.duration_ms, t.cost_bps AS cost
+    FROM (SELECT * FROM decision_exposures INDEXED BY decision_exposures_by_unit
+        WHERE experiment = ?1 AND (unit, decision) > (?2, ?3) ORDER BY unit, decision LIMIT ?4) AS x
+      JOIN decisions AS d ON d.sequence = x.decision
+      LEFT JOIN decision_attempts AS t ON t.decision = x.decision
+    ORDER BY x.unit, x.decision, t.number`,
   firstOfUnit: `
     SELECT arm FROM (
       SELECT * FROM (SELECT arm, at_ms FROM exposures INDEXED BY exposures_by_unit
@@ -114,17 +114,23 @@ export class SqliteExperiments {
     // Of a unit, its authorizations come before its decisions.
     const [authorization, decision] =
       source === 'authorization' ? [sequence, Number.MIN_SAFE_INTEGER] : [Number.MAX_SAFE_INTEGER, sequence];
-    const rows = this.#statements.all<Row>(SQL.page, experiment, unit, authorization, decision, limit);
-    const found: (ExposedRequest & { readonly attempts: ExposedAttempt[] })[] = [];
-    let last: ExposureCursor | null = null;
-    for (const row of rows) {
-      if (last?.[2] !== row.sequence || last[1] !== row.source || last[0] !== row.unit) {
-        found.push(exposedFrom(row));
-        last = [row.unit, row.source, row.sequence];
+    const authorized = this.#read(SQL.authorizations, [experiment, unit, authorization, limit]);
+    const decided = this.#read(SQL.decisions, [experiment, unit, decision, limit]);
+    const page = merged(authorized, decided).slice(0, limit);
+    const isLast = page.length < limit;
+    return { found: page.map(({ exposed }) => exposed), next: isLast ? null : (page.at(-1)?.cursor ?? null) };
+  }
+
+  #read(sql: string, values: SqlValues): readonly Found[] {
+    const found: Found[] = [];
+    for (const row of this.#statements.all<Row>(sql, ...values)) {
+      const last = found.at(-1)?.cursor;
+      if (last?.[2] !== row.sequence || last[0] !== row.unit) {
+        found.push({ exposed: exposedFrom(row), cursor: [row.unit, row.source, row.sequence] });
       }
-      if (row.attempt !== null) found.at(-1)?.attempts.push(attemptFrom(row));
+      if (row.attempt !== null) found.at(-1)?.exposed.attempts.push(attemptFrom(row));
     }
-    return { found, next: found.length < limit ? null : last };
+    return found;
   }
 
   armOfUnit(experiment: string, unit: string): string | null {
@@ -174,6 +180,15 @@ export class SqliteExperiments {
   looks(experiment: string): readonly ExperimentLook[] {
     return this.#statements.all<ExperimentLook>(SQL.looks, experiment).map((look) => ({ ...look }));
   }
+}
+
+/** Both as one, in the order of units; of a unit its authorizations first. */
+function merged(authorized: readonly Found[], decided: readonly Found[]): readonly Found[] {
+  if (authorized.length === 0 || decided.length === 0) return authorized.length === 0 ? decided : authorized;
+  // As SQLite compares texts.
+  const bytes = (found: Found) => Buffer.from(found.cursor[0]);
+  const keyed = [...authorized, ...decided].map((found) => ({ found, unit: bytes(found) }));
+  return keyed.sort((one, other) => Buffer.compare(one.unit, other.unit)).map(({ found }) => found);
 }
 
 function exposedFrom(row: Row): ExposedRequest & { readonly attempts: ExposedAttempt[] } {
