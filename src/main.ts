@@ -64,6 +64,7 @@ import { ReportingAccounts } from './guards/reporting-accounts.ts';
 import { SlidingRetryBudget } from './guards/sliding-retry-budget.ts';
 import { systemClock } from './guards/system-clock.ts';
 import { systemRandomness } from './guards/system-randomness.ts';
+import type { AdapterDeps } from './providers/adapter-deps.ts';
 import { ProviderSetupError } from './providers/provider-setup-error.ts';
 import { ProviderRegistry, type RegistryDeps } from './providers/registry.ts';
 import { type SandboxChild, startSandboxChild } from './providers/sandbox/sandbox-child.ts';
@@ -238,9 +239,11 @@ function rulesetSteps(
   parts: Pick<Parts, 'registry' | 'lanes'> & { readonly adapterDeps: RegistryDeps },
 ): RulesetSteps {
   const { registry, lanes, adapterDeps } = parts;
+  let isPrepared = false;
   return {
     async prepare(ruleset) {
       sandbox.child = await startSandboxIfNeeded(ruleset, settings, log);
+      isPrepared = true;
     },
     apply({ providers }) {
       if (settings.production && [...providers.values()].some(({ adapter }) => adapter === 'sandbox')) {
@@ -249,8 +252,13 @@ function rulesetSteps(
       registry.load({ providers });
       lanes.update(providers);
     },
-    check: (set) => usageErrors(set, settings, adapterDeps),
+    // Before that, the sandbox is taken to be there: it is started for the set that is chosen.
+    check: (set) => usageErrors(set, settings, isPrepared ? adapterDeps : withoutSandboxUrl(adapterDeps)),
   };
+}
+
+function withoutSandboxUrl({ clock: time, declineTables }: RegistryDeps): AdapterDeps {
+  return { clock: time, declineTables };
 }
 
 type RulesetSteps = Required<Pick<RulesetStoreOptions, 'prepare' | 'apply' | 'check'>>;
@@ -644,7 +652,7 @@ function leftBehind(providers: readonly string[], { dataDir }: Settings) {
 function usageErrors(
   { ruleset, files }: LoadedSet,
   { production }: Settings,
-  deps: RegistryDeps,
+  deps: AdapterDeps | RegistryDeps,
 ): readonly RulesetError[] {
   const whereIs = providerPlaces(files['providers.yaml'] ?? '');
   const forbidden = [...ruleset.providers.values()].filter(

@@ -165,6 +165,8 @@ async function chooseFirst(
   if (reading.kind === 'refused') return refused(reading.errors);
   const set = { ruleset: reading.ruleset, files: folder.files };
   const hasOpenMoney = options.journal.hasOpenMoney.bind(options.journal);
+  // The first look says what is wrong. Without a set to fall back on, what cannot be applied ends the start.
+  if (known !== null && (options.check?.(set) ?? []).length > 0) return inForce();
   if (known !== null && (await openMoneyErrors(known, set, hasOpenMoney)).length > 0) return inForce();
   return { kind: 'chosen', set: await numbered(set, options), isNew: true };
 }

@@ -1,5 +1,5 @@
 import { eventsRefused } from '../core/rules/account-names.ts';
-import type { ProviderContract, Ruleset } from '../core/rules/ruleset.ts';
+import type { Ruleset } from '../core/rules/ruleset.ts';
 import type { Journal, ListedRuleset, Page, RulesetActivation, RulesetPageQuery } from '../gateway/ports.ts';
 import type {
   ReleaseCommand,
@@ -9,7 +9,7 @@ import type {
   ShownRuleset,
 } from '../gateway/ruleset-release.ts';
 import { referencesIn } from './credential-watch.ts';
-import type { CredentialSources } from './credentials.ts';
+import { type CredentialSources, resolveCredential } from './credentials.ts';
 import { missingCredentials, missingText, PLACEHOLDER } from './missing-credentials.ts';
 import { type LoadedSet, openMoneyErrors } from './open-money.ts';
 import { rulesetChanges } from './ruleset-changes.ts';
@@ -58,9 +58,7 @@ export class RulesetTrain implements RulesetReleases {
     if (found === null) return null;
     const active = await journal.activeRuleset();
     const inForce = active === null ? null : await journal.findRuleset(active.version);
-    const reading = validateRulesetFiles(found.files, credentials);
-    const contracts = reading.kind === 'good' ? reading.ruleset.providers : reading.providers;
-    const secrets = [...secretsOf(contracts), ...secretsOf(store.current().providers)];
+    const secrets = [...secretsOf(found.files, credentials), ...secretsOf(store.files(), credentials)];
     const shown = (files: Readonly<Record<string, string>>) =>
       Object.fromEntries(Object.entries(files).map(([name, text]) => [name, withoutSecrets(text, secrets)]));
     return {
@@ -120,8 +118,17 @@ export class RulesetTrain implements RulesetReleases {
   }
 }
 
-function secretsOf(contracts: ReadonlyMap<string, ProviderContract>): readonly string[] {
-  return [...contracts.values()].flatMap(({ credentials }) => Object.values(credentials));
+/** What the references of files stand for, as far as it is there. */
+function secretsOf(
+  files: Readonly<Record<string, string>>,
+  credentials: CredentialSources,
+): readonly string[] {
+  return [...referencesIn(files['providers.yaml'] ?? '').values()].flatMap((references) =>
+    Object.entries(references).flatMap(([name, reference]) => {
+      const reading = resolveCredential(name, reference, credentials);
+      return reading.kind === 'resolved' ? [reading.secret] : [];
+    }),
+  );
 }
 
 function notesOf(ruleset: Ruleset): readonly string[] {

@@ -16,6 +16,7 @@ import type { Journal } from '../../src/gateway/ports.ts';
 import type { ReleaseCommand } from '../../src/gateway/ruleset-release.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
 import { SOME_CREDENTIALS, shippedFiles } from './ruleset-files.ts';
 
 /** Who has which ruleset in force, through what: stores over one journal, each with a folder, as processes have them. */
@@ -581,5 +582,125 @@ describe('several processes over one journal', () => {
     await one.store.reload();
     expect(one.version).toBe(2);
     expect(await history()).toEqual(['1 folder', '2 folder', '1 rollback', '2 restored']);
+  });
+});
+
+/** What ought to be in force after each step, told independently of the journal and the store. */
+class Expected {
+  /** Contents by version, from 1. */
+  readonly registered: number[] = [];
+  /** Versions in force, the newest last; a rollback takes one away. */
+  stack: number[] = [];
+  /** Contents that persons went away from since the folder was followed. */
+  left = new Set<number>();
+  /** Content of the folder at the last look; null: none, or a broken one. */
+  lastSeen: number | null = null;
+
+  get active(): number {
+    return this.stack.at(-1) ?? 0;
+  }
+
+  contentOf(version: number): number {
+    return this.registered[version - 1] ?? -1;
+  }
+
+  look(folder: number | null): void {
+    const isOther = folder !== this.lastSeen;
+    this.lastSeen = folder;
+    if (folder === null) return;
+    const content = this.contentOf(this.active);
+    if (folder === content) {
+      if (isOther && [...this.left].some((each) => each !== content)) this.left.clear();
+    } else if (!this.left.has(folder)) {
+      if (this.registered.at(-1) !== folder) this.registered.push(folder);
+      this.stack.push(this.registered.length);
+      this.left.clear();
+    }
+  }
+
+  release(move: () => void): void {
+    const content = this.contentOf(this.active);
+    move();
+    this.left.add(content);
+  }
+}
+
+const SEED = Number(globalThis.process.env['SEED'] ?? 20_261_129);
+
+describe('any story of edits, releases and restarts', () => {
+  const small = (count: number) => ({
+    'providers.yaml': 'providers: [{ id: sandbox-a, adapter: sandbox, merchants: all }]\n',
+    'rules.yaml': `rules: [{ name: all, then: { attempts_max: ${count} } }]\n`,
+  });
+  const done = { edits: 0, rollbacks: 0, activations: 0, refused: 0, restarts: 0, held: 0 };
+
+  it.each(Array.from({ length: 12 }, (_, index) => SEED + index))('SEED=%i', async (seed) => {
+    const random = new SeededRandom(seed);
+    const expected = new Expected();
+    let folder: number | null = 1;
+    const process = await new Process(small(folder)).start('auto');
+    expected.registered.push(folder);
+    expected.stack.push(1);
+    expected.look(folder);
+    const steps: (() => Promise<unknown>)[] = [
+      async () => {
+        folder = random.integer(1, 4);
+        expected.look(folder);
+        done.edits += 1;
+        await process.edit(small(folder));
+      },
+      async () => {
+        folder = null;
+        expected.look(folder);
+        await process.edit({ 'rules.yaml': 'rules: []' });
+      },
+      async () => {
+        expected.look(folder);
+        await process.store.reload();
+      },
+      async () => {
+        expected.lastSeen = null;
+        expected.look(folder);
+        done.restarts += 1;
+        await process.restart('auto');
+      },
+      async () => {
+        const result = await process.rollBack();
+        const isFirst = expected.stack.length === 1;
+        expect(result.kind).toBe(isFirst ? 'nothing_before' : 'active');
+        done.rollbacks += isFirst ? 0 : 1;
+        if (!isFirst) expected.release(() => expected.stack.pop());
+      },
+      async () => {
+        const version = random.integer(1, expected.registered.length);
+        const isChange = version !== expected.active;
+        const isUnaware = random.chance(0.2);
+        const result = await process.activate(version, expected.active + (isUnaware ? 1 : 0));
+        expect(result.kind).toBe(isChange && isUnaware ? 'other_active' : 'active');
+        done.refused += isChange && isUnaware ? 1 : 0;
+        if (!isChange || isUnaware) return;
+        done.activations += 1;
+        expected.release(() => expected.stack.push(version));
+      },
+    ];
+    for (let count = 0; count < 40; count += 1) {
+      await random.pick(steps)();
+      // What a release has the store look at again is looked at here as well.
+      await process.store.reload();
+      expected.look(folder);
+      const told = `step ${count} of SEED=${seed}: ${(await history()).join(', ')}`;
+      expect(process.version, told).toBe(expected.active);
+      const isHeld = folder !== null && folder !== expected.contentOf(expected.active);
+      expect(process.waiting, told).toBe(isHeld ? 'rolled_back' : null);
+      done.held += isHeld ? 1 : 0;
+    }
+    const { data } = await journal.listRulesetActivations({ limit: 200 });
+    data.forEach(({ sequence }, index) => {
+      expect(sequence).toBe(data.length - index);
+    });
+  });
+
+  it('goes by all of them', () => {
+    for (const [what, count] of Object.entries(done)) expect([what, count > 10]).toEqual([what, true]);
   });
 });

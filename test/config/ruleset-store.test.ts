@@ -219,6 +219,21 @@ describe('opening after an earlier process', () => {
     expect(await journal.activeRuleset()).toMatchObject({ version: 2 });
   });
 
+  it('starts with the set that was last in force when this process cannot use the folder', async () => {
+    await write(EDITED);
+    const fault = {
+      file: 'providers.yaml',
+      line: 2,
+      column: 5,
+      what: 'no key',
+      expected: 'one',
+      remedy: 'add it',
+    };
+    const store = await open({ check: ({ ruleset }) => (attemptsOf(ruleset) === 4 ? [fault] : []) });
+    expect(store.status()).toMatchObject({ version: 2, rejected: { errors: [fault] } });
+    expect(registered).toEqual([]);
+  });
+
   it('goes by what another process chose while this one started', async () => {
     await write(EDITED);
     const store = await open({

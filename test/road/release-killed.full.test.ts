@@ -31,7 +31,7 @@ test('the folder, which holds what was gone back from, is not followed before it
   expect((await desk.release('rollback', 2)).json).toMatchObject({ version: 1, cause: 'rollback' });
   await desk.waiting('rolled_back');
   expect(await gateway.metric('pointsman_ruleset_rolled_back')).toBe(1);
-  expect(gateway.output.events('ruleset_waits')).toMatchObject([{ kind: 'rolled_back', level: 'warn' }]);
+  expect(await desk.logged('ruleset_waits')).toMatchObject({ kind: 'rolled_back', level: 'warn' });
   await gateway.stop();
   await gateway.restart();
   await desk.waiting('rolled_back');

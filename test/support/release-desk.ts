@@ -53,6 +53,13 @@ export class ReleaseDesk {
     return this.#gateway.call('POST', `/v1/rulesets/${path}`, { body });
   }
 
+  /** The newest line of the log about this event, once there is one. */
+  logged(event: string): Promise<Readonly<Record<string, unknown>>> {
+    return eventually(`the log tells ${event}`, () => this.#gateway.output.events(event).at(-1) ?? null, {
+      describe: () => this.#gateway.output.text(),
+    });
+  }
+
   /** Versions and causes of all activations, oldest first. */
   async history(): Promise<readonly string[]> {
     const { json } = await this.#gateway.get('/v1/rulesets/activations');
