@@ -2,9 +2,9 @@ import { type Attempt, type AttemptOutcome, breakerSignal } from '../core/attemp
 import {
   type CallerDecision,
   judgeReport,
+  type NextStep,
   type OfferedAttempt,
   type OutcomeReport,
-  type NextStep,
   type StepNow,
   stepAfter,
   stepNow,

@@ -49,7 +49,7 @@ class Caller {
     for (let time = 0; time < times; time += 1) {
       const { id, provider } = await this.decide();
       const answer = await this.report(id, { provider, attempt: 1, outcome: 'unknown', latency_ms: 2_000 });
-      expect(answer.json).toEqual({ next: 'wait', reason: 'unknown' });
+      expect(answer.json).toEqual({ next: 'wait', reason: 'unknown', attempt: null });
     }
   }
 }
@@ -114,7 +114,7 @@ it('a decision outlives its process: its key, its reports, and what they were an
   const { id } = decisionAnswerSchema.parse(first.json);
   const report = { body: { provider: 'sandbox-a', attempt: 1, outcome: 'rejected', code: '503' }, key };
   const told = await gateway.call('POST', `/v1/decisions/${id}/outcomes`, report);
-  expect(told.json).toEqual({ next: 'sandbox-b', reason: 'rejected' });
+  expect(told.json).toEqual({ next: 'sandbox-b', reason: 'rejected', attempt: 2 });
   await gateway.kill9();
   await gateway.restart();
   const again = await gateway.call('POST', '/v1/decisions', asked);
@@ -125,6 +125,7 @@ it('a decision outlives its process: its key, its reports, and what they were an
   expect((await gateway.call('POST', `/v1/decisions/${id}/outcomes`, more)).json).toEqual({
     next: 'stop',
     reason: 'approved',
+    attempt: null,
   });
   const read = await gateway.get(`/v1/decisions/${id}`, { key });
   expect(keptDecisionSchema.parse(read.json)).toMatchObject({
