@@ -1,4 +1,4 @@
-import { learnerReward } from '../core/attempt.ts';
+import { isIssuerSide, learnerReward } from '../core/attempt.ts';
 import {
   APPROVAL_MODEL_DEFAULTS,
   ApprovalModel,
@@ -8,7 +8,6 @@ import { blendApprovals } from '../core/scoring/blend-approvals.ts';
 import { HealthBook } from '../core/scoring/health.ts';
 import { LeastRecentMap } from '../core/scoring/least-recent-map.ts';
 import type { Clock, Learner } from '../gateway/ports.ts';
-import { isIssuerSide } from './outcome-learner.ts';
 
 /** Accounts that are remembered at a time; the one that reported longest ago is forgotten first. */
 const ACCOUNTS_MAX = 500;

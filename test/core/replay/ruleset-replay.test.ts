@@ -3,7 +3,7 @@ import type { Attempt } from '../../../src/core/attempt.ts';
 import { RulesetReplay } from '../../../src/core/replay/ruleset-replay.ts';
 import type { RuleAction, Ruleset } from '../../../src/core/rules/ruleset.ts';
 import { routingFacts } from '../../support/routing-facts.ts';
-import { sampleAttempt, sampleAuthorization } from '../../support/sample-authorization.ts';
+import { sampleAttempt, sampleAuthorization, sampleCandidate } from '../../support/sample-authorization.ts';
 import { SAMPLE_OUTCOMES } from '../../support/sample-outcomes.ts';
 import { sampleAction, sampleContract, sampleRuleset } from '../../support/sample-ruleset.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
@@ -52,7 +52,9 @@ function recorded(random: SeededRandom) {
     attempts.push({ ...sampleAttempt(number, outcome), provider, propensity: weight / sum });
     if (isApproved) break;
   }
-  return { authorization: { ...sampleAuthorization([]), attempts }, facts: routingFacts() };
+  const base = sampleAuthorization([]);
+  const routing = { ...base.routing, candidates: PROVIDERS.map((provider) => sampleCandidate(provider)) };
+  return { authorization: { ...base, routing, attempts }, facts: routingFacts() };
 }
 
 function replay(ruleset: Ruleset, payments: number, random = new SeededRandom(SEED)) {
@@ -156,19 +158,8 @@ describe('other rules over recorded payments', () => {
       random: () => random.unit(),
     });
     const base = sampleAuthorization([]);
-    const explained = {
-      provider: 'sandbox-a',
-      eligible: true,
-      rank: 2,
-      score: 0.9,
-      approval: null,
-      health: 1,
-      breaker: 'open',
-      limitHeadroom: 1,
-      costBasisPoints: 0,
-      reason: 'breaker_open',
-    } as const;
-    const routing = { ...base.routing, candidates: [explained] };
+    const explained = sampleCandidate('sandbox-a', { breaker: 'open', reason: 'breaker_open' });
+    const routing = { ...base.routing, candidates: [explained, sampleCandidate('sandbox-b')] };
     const attempts = [{ ...sampleAttempt(1, SAMPLE_OUTCOMES.approved), provider: 'sandbox-b' }];
     for (let payment = 0; payment < 200; payment += 1) {
       replayed.add({ authorization: { ...base, routing, attempts }, facts: routingFacts() });
