@@ -425,6 +425,19 @@ export const problemSchema = z
       .array(z.strictObject({ path: z.string(), message: z.string(), expected: z.string() }))
       .optional()
       .openapi({ description: 'Every field that does not match, for invalid-request.' }),
+    ruleset_errors: z
+      .array(
+        z.strictObject({
+          file: z.string(),
+          line: z.int(),
+          column: z.int(),
+          what: z.string(),
+          expected: z.string(),
+          remedy: z.string(),
+        }),
+      )
+      .optional()
+      .openapi({ description: 'All that is wrong in the files of a ruleset, for replay-rules-refused.' }),
     sent: z.boolean().optional().openapi({ description: 'False: no provider was sent anything.' }),
     authorization_id: z.string().optional(),
     reason: z

@@ -33,6 +33,7 @@ const PATH_PARAMETERS: Readonly<Record<string, { readonly description: string; r
       example: 'eea-order',
     },
     arms: { description: 'Id of an arm: its name in experiments.yaml.', example: 'treatment' },
+    replays: { description: 'Id of a replay.', example: 'rpl_bcdfghjkmnpqrstvwxyzB' },
     webhooks: {
       description: 'Id of the provider that sends it, as in providers.yaml.',
       example: 'sandbox-a',
@@ -75,6 +76,19 @@ const EXAMPLE_MEMBERS: Partial<Record<ProblemName, object>> = {
       next: 'stop',
       reason: 'approved',
     },
+  },
+  'replay-rules-refused': {
+    detail: 'The rules to replay are not valid: see ruleset_errors.',
+    ruleset_errors: [
+      {
+        file: 'rules.yaml',
+        line: 3,
+        column: 22,
+        what: 'unknown provider "sandbox-x"',
+        expected: 'a provider of providers.yaml',
+        remedy: 'correct the name, or add the provider',
+      },
+    ],
   },
   'operation-not-open': {
     detail: 'Its end is known, succeeded, and the authorization is captured: there is nothing to resolve.',
@@ -146,6 +160,7 @@ export function openApiDocument(version: string): object {
       'webhooks',
       'events',
       'experiments',
+      'rulesets',
       'providers',
       'service',
     ].map((name) => ({

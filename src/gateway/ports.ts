@@ -379,6 +379,8 @@ export interface Journal {
   countWork(nowMs: number): Promise<WorkCounts>;
   /** The content that was registered last, with its number; null before the first. */
   newestRuleset(): Promise<RegisteredRuleset | null>;
+  /** The content that has this number; null when none has. */
+  findRuleset(version: number): Promise<RegisteredRuleset | null>;
   /** The number of this ruleset content: a new one when it is not the newest known. */
   registerRuleset(
     contentHash: string,
@@ -388,6 +390,13 @@ export interface Journal {
   saveOverride(override: ProviderOverride): Promise<void>;
   /** Newest override of each (provider, brand, merchant); `auto` and expired ones included. */
   listOverrides(): Promise<readonly ProviderOverride[]>;
+  /**
+   * Authorizations as they were recorded, in the order in which they were begun: a page of at most `limit`, which may hold
+   * fewer, or none, before the last one. What was purged is not among them.
+   * @param after where the page before ended; null: from the beginning
+   * @param limit 1 to 1000
+   */
+  recordedPage(range: RecordedRange, after: number | null, limit: number): Promise<RecordedPage>;
   /**
    * Authorizations that met an experiment's arms, all of a unit together and oldest first: a page of at most `limit`.
    * What was purged is not among them.
@@ -528,6 +537,23 @@ export interface ExperimentLook {
   readonly planned: number | null;
   /** JSON of the comparisons. */
   readonly data: string;
+}
+
+/** By when authorizations were begun; wall clock. */
+export interface RecordedRange {
+  /** The first millisecond that is in it. */
+  readonly fromMs: number;
+  /** The first that is not. */
+  readonly toMs: number;
+}
+
+export interface RecordedPage {
+  /** The authorizations as the store writes them: whoever only hands them on need not take them apart. */
+  readonly text: string;
+  /** Where the page ended; null on the last one. */
+  readonly next: number | null;
+  /** Share of all authorizations that was looked at so far, 0 to 1. */
+  readonly progress: number;
 }
 
 /** A ruleset as the journal keeps it. */

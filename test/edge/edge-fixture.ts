@@ -10,6 +10,7 @@ import { type EdgeServer, type ServerSettings, startServer } from '../../src/edg
 import type { DecideCommand, DecideResult } from '../../src/gateway/decide-for-caller.ts';
 import type { OperateCommand, OperateResult } from '../../src/gateway/operate.ts';
 import type { Clock, Delivery, PastEvent, ProviderOverride } from '../../src/gateway/ports.ts';
+import type { Replay } from '../../src/gateway/replays.ts';
 import type { ReportCommand, ReportResult } from '../../src/gateway/report-outcome.ts';
 import type { ResolveCommand, ResolveResult } from '../../src/gateway/resolve-by-person.ts';
 import type {
@@ -21,6 +22,7 @@ import { systemClock } from '../../src/guards/system-clock.ts';
 import { systemRandomness } from '../../src/guards/system-randomness.ts';
 import { sampleDecision } from '../support/sample-decision.ts';
 import { emptyResults, SAMPLE_NOW, sampleExperiment } from '../support/sample-experiment.ts';
+import { sampleDoneReplay } from '../support/sample-replay.ts';
 import { sampleRequest } from '../support/sample-request.ts';
 
 const KEYS: Readonly<Record<string, Caller>> = {
@@ -76,6 +78,17 @@ const ONE_EXPERIMENT: EdgeDeps['experiments'] = {
       ? { kind: 'set', state: { ...command, createdAtMs: SAMPLE_NOW } }
       : { kind: 'not_found' },
 };
+
+/** A gateway with one replay, which is what becomes of every other. */
+export function replaysWith(replay: Replay): EdgeDeps['replays'] {
+  const found = (id: string, account: string) =>
+    id === replay.id && account === replay.account ? replay : null;
+  return {
+    start: async () => ({ kind: 'started', replay }),
+    find: found,
+    settled: async (id, account) => found(id, account),
+  };
+}
 
 /** An event that its endpoint did not take. */
 export const DELIVERY: Delivery = {
@@ -330,6 +343,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
       findCaller: (key) => KEYS[key] ?? null,
       providers: () => [PROVIDER],
       experiments: ONE_EXPERIMENT,
+      replays: replaysWith(sampleDoneReplay()),
       setOverride: async (override) => {
         fixture.overrides.push(override);
       },

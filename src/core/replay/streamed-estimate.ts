@@ -234,7 +234,7 @@ export class StreamedPolicyEstimate {
       payments: this.#count,
       interval: interval === null ? null : withinShares(widened(interval, unknown)),
       recorded,
-      difference: selfNormalised === null || recorded === null ? null : selfNormalised - recorded,
+      difference: selfNormalised === null || recorded === null ? null : exact(selfNormalised - recorded),
       differenceInterval: differenceInterval === null ? null : widened(differenceInterval, unknown),
       unsupportedShare,
       openShare,
@@ -350,9 +350,14 @@ function smoothingShare(estimate: number, payments: number): number {
 function studentised(estimate: number, error: number, errors: number[]): Interval {
   errors.sort((one, other) => one - other);
   return {
-    low: estimate - error * quantileOfSorted(errors, 1 - ALPHA / 2),
-    high: estimate - error * quantileOfSorted(errors, ALPHA / 2),
+    low: exact(estimate - error * quantileOfSorted(errors, 1 - ALPHA / 2)),
+    high: exact(estimate - error * quantileOfSorted(errors, ALPHA / 2)),
   };
+}
+
+/** Nothing, where rounding alone has made something of it: no difference must not become one. */
+function exact(value: number): number {
+  return Math.abs(value) < 1e-9 ? 0 : value;
 }
 
 /** For how many payments each one of a stratum stands; 0: it is left out. */

@@ -8,12 +8,15 @@ import type {
   ExperimentLook,
   ExposureCursor,
   ProviderOverride,
+  RecordedPage,
+  RecordedRange,
   Seal,
   WorkCounts,
 } from '../../gateway/ports.ts';
 import type { FoundAuthorization } from '../stored-authorization.ts';
 import type { FoundDecision } from '../stored-decision.ts';
 import type { AdvanceDecisionCommand, OpenDecisionCommand } from './decision-commands.ts';
+import { RecordedAuthorizations } from './recorded-authorizations.ts';
 import {
   type AdvanceDecisionReply,
   type DecisionClaimRow,
@@ -85,6 +88,7 @@ const SQL = {
     FROM notices INDEXED BY notices_open WHERE result IS NULL AND json_valid(data) ORDER BY sequence LIMIT ?`,
   settleNotice: 'UPDATE notices SET result = ?2 WHERE sequence = ?1 AND result IS NULL',
   newestRuleset: 'SELECT number, content_hash, files FROM rulesets ORDER BY number DESC LIMIT 1',
+  findRuleset: 'SELECT number, content_hash, files FROM rulesets WHERE number = ?',
   insertRuleset: `
     INSERT INTO rulesets (content_hash, files, registered_at_ms) VALUES (?, ?, ?) RETURNING number`,
   insertOverride: `
@@ -116,6 +120,7 @@ export class SqliteCommands {
   readonly #seals: SqliteSeals;
   readonly #purge: SqlitePurge;
   readonly #experiments: SqliteExperiments;
+  readonly #recorded: RecordedAuthorizations;
 
   constructor(database: DatabaseSync) {
     this.#statements = new Statements(database);
@@ -127,6 +132,7 @@ export class SqliteCommands {
     this.#seals = new SqliteSeals(this.#statements);
     this.#purge = new SqlitePurge(this.#statements);
     this.#experiments = new SqliteExperiments(this.#statements);
+    this.#recorded = new RecordedAuthorizations(this.#statements, this.#reads);
   }
 
   open(command: OpenCommand): OpenReply {
@@ -218,6 +224,10 @@ export class SqliteCommands {
     return this.#statements.one<RulesetRow>(SQL.newestRuleset);
   }
 
+  findRuleset(number: number): RulesetRow | null {
+    return this.#statements.one<RulesetRow>(SQL.findRuleset, number);
+  }
+
   registerRuleset(contentHash: string, files: string, atMs: number): number {
     const newest = this.newestRuleset();
     if (newest?.content_hash === contentHash) return newest.number;
@@ -230,6 +240,10 @@ export class SqliteCommands {
 
   listOverrides(): readonly OverrideRow[] {
     return this.#statements.all<OverrideRow>(SQL.newestOverrides);
+  }
+
+  recordedPage(range: RecordedRange, after: number, limit: number): RecordedPage {
+    return this.#recorded.page(range, after, limit);
   }
 
   exposurePage(experiment: string, after: ExposureCursor | null, limit: number): ExposureReply {

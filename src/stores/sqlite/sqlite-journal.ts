@@ -32,6 +32,8 @@ import type {
   Opening,
   OpeningResult,
   ProviderOverride,
+  RecordedPage,
+  RecordedRange,
   RegisteredRuleset,
   Seal,
   Step,
@@ -49,6 +51,7 @@ import { decisionFrom } from '../stored-decision.ts';
 import { partTold, toldByHistory } from '../told-event.ts';
 import type { CommandRunner } from './command-runner.ts';
 import { advanceDecisionCommand, openDecisionCommand } from './decision-commands.ts';
+import type { RulesetRow } from './sqlite-commands.ts';
 import type { DecisionClaimRow } from './sqlite-decisions.ts';
 import type { DeliveryQuery, DeliveryRow, SettleValues } from './sqlite-deliveries.ts';
 import type { ListQuery } from './sqlite-listing.ts';
@@ -206,10 +209,11 @@ export class SqliteJournal implements Journal {
   }
 
   async newestRuleset(): Promise<RegisteredRuleset | null> {
-    const row = await this.#runner.run('newestRuleset', []);
-    if (row === null) return null;
-    const files = JSON.parse(row.files) as Readonly<Record<string, string>>;
-    return { number: row.number, contentHash: row.content_hash, files };
+    return rulesetFrom(await this.#runner.run('newestRuleset', []));
+  }
+
+  async findRuleset(version: number): Promise<RegisteredRuleset | null> {
+    return rulesetFrom(await this.#runner.run('findRuleset', [version]));
   }
 
   registerRuleset(
@@ -239,6 +243,11 @@ export class SqliteJournal implements Journal {
       createdAtMs: row.created_at_ms,
       expiresAtMs: row.expires_at_ms,
     }));
+  }
+
+  recordedPage(range: RecordedRange, after: number | null, limit: number): Promise<RecordedPage> {
+    invariant(limit >= 1 && limit <= 1000, 'a page has 1 to 1000 authorizations');
+    return this.#runner.run('recordedPage', [range, after ?? 0, limit]);
   }
 
   async exposurePage(experiment: string, after: ExposureCursor | null, limit: number): Promise<ExposurePage> {
@@ -418,6 +427,12 @@ function claimFrom(row: ClaimRow): ClaimRecord {
 function decisionClaimFrom(row: DecisionClaimRow): DecisionClaim {
   const { id, body_fingerprint: bodyFingerprint, answer_status: httpStatus, answer_body: body } = row;
   return { decisionId: id, bodyFingerprint, answer: { httpStatus, body } };
+}
+
+function rulesetFrom(row: RulesetRow | null): RegisteredRuleset | null {
+  if (row === null) return null;
+  const files = JSON.parse(row.files) as Readonly<Record<string, string>>;
+  return { number: row.number, contentHash: row.content_hash, files };
 }
 
 function listOrNull(merchants: 'all' | readonly string[]): string | null {
