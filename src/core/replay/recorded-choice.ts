@@ -61,18 +61,51 @@ function isChoosable(seen: CandidateExplanation | undefined): boolean {
   return seen.reason === null || seen.reason === 'cost_tolerance_exceeded';
 }
 
+/** Rules of the record whose splits are told apart; those beyond count as none. */
+const SPLITS_MAX = 1_000;
+
 /**
- * The provider that the record was most likely to choose first: the one that was chosen, unless it was drawn against the
- * odds and a better score tells which one had them. Null without attempts.
+ * The provider that the record was most likely to choose first, by what was known before the draw: groups of payments may
+ * be told apart by it, and not by what was drawn.
  */
-export function recordedFavourite({ attempts, routing }: Authorization): string | null {
-  const [first] = attempts;
-  if (first === undefined) return null;
-  if (first.propensity > 0.5 || routing.strategy !== 'score') return first.provider;
-  let favourite = seenOf({ routing }, first.provider);
-  for (const candidate of routing.candidates) {
+export class RecordedFavourites {
+  /** First attempts by rule, arm and provider. */
+  readonly #splits = new Map<string, Map<string, number>>();
+
+  /**
+   * Of the next payment, in the order of time. The one that was chosen, if its probability was more than half; else the one
+   * with the best score, or of a split, of which no weights are recorded, the one that was chosen most often so far.
+   */
+  next({ attempts: [first], routing }: Pick<Authorization, 'attempts' | 'routing'>): string | null {
+    if (first === undefined) return null;
+    const { rule, experiment, strategy } = routing;
+    if (strategy !== 'split') return first.propensity > 0.5 ? first.provider : bestScored(routing, first);
+    const counts = this.#countsOf(`${rule}\n${experiment === null ? '' : armScope(experiment)}`);
+    let favourite = first.provider;
+    let most = 0;
+    for (const [provider, count] of counts) {
+      if (count <= most || !isChoosable(seenOf({ routing }, provider))) continue;
+      favourite = provider;
+      most = count;
+    }
+    counts.set(first.provider, (counts.get(first.provider) ?? 0) + 1);
+    return first.propensity > 0.5 ? first.provider : favourite;
+  }
+
+  #countsOf(name: string): Map<string, number> {
+    const known = this.#splits.get(name);
+    if (known !== undefined) return known;
+    const made = new Map<string, number>();
+    if (this.#splits.size < SPLITS_MAX) this.#splits.set(name, made);
+    return made;
+  }
+}
+
+function bestScored({ candidates }: Authorization['routing'], first: Attempt): string {
+  let favourite: CandidateExplanation | null = null;
+  for (const candidate of candidates) {
     if (!isChoosable(candidate)) continue;
-    if ((candidate.score ?? 0) > (favourite?.score ?? 0)) favourite = candidate;
+    if (favourite === null || (candidate.score ?? 0) > (favourite.score ?? 0)) favourite = candidate;
   }
   return favourite?.provider ?? first.provider;
 }

@@ -17,7 +17,7 @@ import { isUndone } from '../settlement.ts';
 import type { UniformSource } from '../statistics/beta-sampling.ts';
 import { choiceProbabilities } from './choice-probabilities.ts';
 import {
-  recordedFavourite,
+  RecordedFavourites,
   recordedHealth,
   recordedLane,
   recordedStratum,
@@ -101,6 +101,7 @@ export class RulesetReplay {
   readonly #all: SegmentTally;
   readonly #segments = new Map<string, SegmentTally>();
   readonly #rules = new Map<string, SegmentTally>();
+  readonly #favourites = new RecordedFavourites();
   readonly #unsupported = new Map<string, number>();
   readonly #known = new Set<string>();
   readonly #tried = new Set<string>();
@@ -170,7 +171,7 @@ export class RulesetReplay {
     this.#payments += 1;
     if (attempts.some(({ outcome }) => isUnsettled(outcome))) this.#unresolved += 1;
     const chosen = attempts[0]?.provider ?? '';
-    const from = recordedFavourite(authorization) ?? chosen;
+    const from = this.#favourites.next(authorization) ?? chosen;
     const arm = assignment?.shown ?? null;
     const recordedCost = this.#costOf(attempts.find(isApproval)?.provider ?? null, facts);
     const stratum = recordedStratum(authorization, arm === null ? null : armScope(arm));
