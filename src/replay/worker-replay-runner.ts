@@ -3,7 +3,7 @@ import { ReplayFailed, type ReplayRunner, type ReplayTask, type RunningReplay } 
 import type { ReplayReply, ReplayRequest, ReplayWorkerData } from './replay-worker.ts';
 
 /** Memory of one replay, megabytes: it needs a few dozen, and must not take what payments need. */
-const MEMORY_MAX_MB = 512;
+const MEMORY_MAX_MB = 256;
 
 /** Each replay computes in a thread of its own, so that no payment waits for it. */
 export class WorkerReplayRunner implements ReplayRunner {

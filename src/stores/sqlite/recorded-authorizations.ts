@@ -10,7 +10,7 @@ import { Statements } from './statements.ts';
  */
 const SCAN_MAX = 2_000;
 /** Authorizations that a tool reads at a time. */
-const PAGE = 500;
+const PAGE = 100;
 
 const NEWEST = 'SELECT max(sequence) AS newest FROM authorizations';
 const IN_RANGE = `
