@@ -51,6 +51,7 @@ import { SignedEventSender } from './events/signed-event-sender.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { LiveArms } from './gateway/live-arms.ts';
 import { type EventEndpoint, type Journal, JournalError, type Observer } from './gateway/ports.ts';
+import { Replays } from './gateway/replays.ts';
 import { Sightings } from './gateway/sightings.ts';
 import { Unrecorded } from './gateway/unrecorded.ts';
 import { BackgroundPacer } from './guards/background-pacer.ts';
@@ -70,6 +71,7 @@ import { ProviderRegistry, type RegistryDeps } from './providers/registry.ts';
 import { type SandboxChild, startSandboxChild } from './providers/sandbox/sandbox-child.ts';
 import { setupProblems } from './providers/setup-problems.ts';
 import { createTransport } from './providers/transport.ts';
+import { WorkerReplayRunner } from './replay/worker-replay-runner.ts';
 import { openWorkerJournal } from './stores/sqlite/worker-journal.ts';
 import { allObservers } from './telemetry/all-observers.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -138,9 +140,10 @@ async function start(settings: Settings, log: Log): Promise<void> {
   const stop = new AbortController();
   const gateway = makeGateway(parts, stop.signal);
   await gateway.start();
+  const replays = makeReplays(parts);
 
   let draining = false;
-  const app = makeApp(parts, gateway, () => draining);
+  const app = makeApp(parts, gateway, replays, () => draining);
   const server = await startServer(
     { fetch: app.fetch, clock, randomness, reportFault: faultReporter(log) },
     { ...SERVER_DEFAULTS, host: settings.host, port: settings.port },
@@ -152,6 +155,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
 
   endOnSignal(async (signal) => {
     draining = true;
+    replays.stop();
     parts.sandbox?.mayEnd();
     log.info('draining', { signal, under_way: gateway.underWay });
     endLooking();
@@ -423,7 +427,25 @@ function makeGateway(parts: Parts, stopSignal: AbortSignal): Gateway {
   });
 }
 
-function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
+function makeReplays({ journal, settings, log }: Parts): Replays {
+  return new Replays({
+    clock,
+    randomness,
+    journal,
+    runner: new WorkerReplayRunner(settings.binTables),
+    onChanged: ({ id, account, version, state, end, failure }) =>
+      log.info('replay', {
+        replay: id,
+        account,
+        ruleset: version,
+        state,
+        verdict: end?.verdict.kind,
+        failure,
+      }),
+  });
+}
+
+function makeApp(parts: Parts, gateway: Gateway, replays: Replays, draining: () => boolean) {
   const { journal, lanes } = parts;
   return createApp({
     authorize: (command) => gateway.authorize(command),
@@ -454,6 +476,7 @@ function makeApp(parts: Parts, gateway: Gateway, draining: () => boolean) {
     },
     rulesets: parts.releases,
     rulesetReleased: releaseReporter(parts.log),
+    replays,
     async setOverride(override) {
       await journal.saveOverride(override);
       lanes.setOverrides(await journal.listOverrides());

@@ -1,36 +1,39 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readSecretFile } from '../config/credentials.ts';
+import { checkShape } from '../config/check-shape.ts';
 import { loadBinTable } from '../config/default-bin-table.ts';
 import { EnvironmentError, readEnvironment } from '../config/environment.ts';
-import { PLACEHOLDER } from '../config/missing-credentials.ts';
-import { formatRulesetError } from '../config/ruleset-error.ts';
+import { formatRulesetError, type RulesetError } from '../config/ruleset-error.ts';
 import { readRulesetFolder } from '../config/ruleset-folder.ts';
-import { validateRulesetFiles } from '../config/validate-ruleset-files.ts';
+import { readYamlFile } from '../config/yaml-file.ts';
 import { TableCardFacts } from '../core/cards/card-facts.ts';
-import { type ReplayResult, RulesetReplay, type SegmentResult } from '../core/replay/ruleset-replay.ts';
-import { verdictOf } from '../core/replay/verdict.ts';
+import { LEARNER_DEFAULTS, type LearnerSettings, type ReplayResult } from '../core/replay/ruleset-replay.ts';
+import type { ProviderMove, SegmentResult } from '../core/replay/segment-tally.ts';
+import type { StreamedEstimate } from '../core/replay/streamed-estimate.ts';
+import { refusalOf } from '../core/replay/verdict.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
-import { routingFacts } from '../gateway/routing-facts.ts';
+import { learnerSettings, learnerSettingsSchema } from '../edge/learner-settings.ts';
+import { shownReplayEnd } from '../edge/shown-replay.ts';
+import type { RecordedRange } from '../gateway/ports.ts';
+import type { ReplayEnd } from '../gateway/replays.ts';
+import { ReplayRun, readReplayedRules } from '../replay/replay-run.ts';
 import { isInUse, messageOf, openingError, openReadOnly } from '../stores/sqlite/database-files.ts';
-import {
-  countRecorded,
-  recordedAuthorizations,
-  type TimeRange,
-} from '../stores/sqlite/recorded-authorizations.ts';
-import { seededUnit } from './seeded-unit.ts';
+import { recordedPages } from '../stores/sqlite/recorded-authorizations.ts';
 
 const USAGE = `Tells what other rules would have come to on the payments of a journal. Nothing is sent, nothing is changed.
 
-usage: npm run replay -- --rules <folder> [--from <time>] [--to <time>] [--data <folder>] [--seed <number>] [--json]
+usage: npm run replay -- --rules <folder> [--from <time>] [--to <time>] [--data <folder>]
+         [--learner <file>] [--seed <number>] [--json]
 
 --rules  the folder with the rules to try, such as a copy of routing-rules/ with an edit
 --from   first time, such as 2026-11-01 or 2026-11-01T12:00:00Z (default: the beginning)
 --to     end, not included (default: now)
---data   the journal's folder (default: DATA_DIR, else ./data), of a stopped gateway or a snapshot
+--data   the journal's folder (default: DATA_DIR, else ./data), of a stopped gateway or a snapshot; a gateway that runs
+         replays by POST /v1/rulesets/replay
+--learner  a YAML file with other settings of the learner, such as exploration_share: 0.05
 --seed   what intervals are drawn with (default 1): the same seed, the same figures
---json   the result as JSON instead of tables
+--json   the result as JSON instead of tables, as the interface answers it
 
 Payments count by how much likelier these rules are to choose as was chosen, attempt by attempt (self-normalised inverse
 propensities); the rules learn as they would have, from the outcomes before each payment.
@@ -46,8 +49,9 @@ class CannotReplay extends Error {
 interface Asked {
   readonly rules: string;
   readonly data: string;
-  readonly range: TimeRange;
+  readonly range: RecordedRange;
   readonly seed: number;
+  readonly learner: LearnerSettings;
   readonly json: boolean;
 }
 
@@ -62,6 +66,7 @@ function readArguments(): Asked | null {
         to: { type: 'string' },
         data: { type: 'string' },
         seed: { type: 'string' },
+        learner: { type: 'string' },
         json: { type: 'boolean' },
         help: { type: 'boolean' },
       },
@@ -85,6 +90,7 @@ function readArguments(): Asked | null {
       toMs: timeOf('to', text('to'), Date.now()),
     },
     seed,
+    learner: learnerIn(text('learner')),
     json: values['json'] === true,
   };
 }
@@ -100,10 +106,29 @@ function timeOf(name: string, text: string | undefined, otherwise: number): numb
   return ms;
 }
 
+/** @param path undefined: as this version learns */
+function learnerIn(path: string | undefined): LearnerSettings {
+  if (path === undefined) return LEARNER_DEFAULTS;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CannotReplay(`--learner ${path}: cannot be read (${messageOf(error)})`);
+  }
+  const refuse = (errors: readonly RulesetError[]) =>
+    new CannotReplay(
+      `the settings of the learner are refused:\n${errors.map(formatRulesetError).join('\n')}`,
+    );
+  const reading = readYamlFile(path, text);
+  if (reading.kind === 'refused') throw refuse(reading.errors);
+  const shape = checkShape(learnerSettingsSchema, reading.file.value);
+  if (shape.kind !== 'good') throw refuse(shape.problems.map(reading.file.locate));
+  return learnerSettings(shape.data);
+}
+
 async function rulesetIn(folder: string): Promise<Ruleset> {
   const reading = await readRulesetFolder(folder);
-  const sources = { environment: process.env, readFile: readSecretFile, placeholder: PLACEHOLDER };
-  const valid = reading.kind === 'refused' ? reading : validateRulesetFiles(reading.files, sources);
+  const valid = reading.kind === 'refused' ? reading : readReplayedRules(reading.files);
   if (valid.kind === 'good') return valid.ruleset;
   throw new CannotReplay(
     `the rules in ${folder} are refused:\n${valid.errors.map(formatRulesetError).join('\n')}`,
@@ -111,22 +136,19 @@ async function rulesetIn(folder: string): Promise<Ruleset> {
 }
 
 /** What the journal's payments come to under the rules. */
-function replay({ data, range, seed }: Asked, ruleset: Ruleset, cards: TableCardFacts): ReplayResult {
+function replay({ data, range, seed, learner }: Asked, ruleset: Ruleset, cards: TableCardFacts): ReplayEnd {
   const path = join(data, 'journal.sqlite');
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) {
     throw new CannotReplay(`${path} is not there, or empty; expected the folder of DATA_DIR`);
   }
-  const replayed = new RulesetReplay({ ruleset, random: seededUnit(seed) });
+  const run = new ReplayRun({ ruleset, cards, seed, learner });
   try {
     const { database, close } = openReadOnly(path);
     try {
-      const count = countRecorded(database, range);
-      const bar = progressBar(count);
-      for (const authorization of recordedAuthorizations(database, range)) {
-        const { request, createdAtMs } = authorization;
-        const facts = routingFacts(request, cards.factsOf(request.card), createdAtMs);
-        replayed.add({ authorization, facts });
-        bar.step();
+      const bar = progressBar();
+      for (const { authorizations, progress } of recordedPages(database, range)) {
+        for (const authorization of authorizations) run.add(authorization);
+        bar.show(progress, authorizations.length);
       }
       bar.end();
     } finally {
@@ -135,27 +157,24 @@ function replay({ data, range, seed }: Asked, ruleset: Ruleset, cards: TableCard
   } catch (error) {
     if (!isInUse(error)) throw new CannotReplay(openingError(error, path).message);
     throw new CannotReplay(
-      `${data} is in use by a gateway: stop it first, or name a snapshot of the folder with --data`,
+      `${data} is in use by a gateway: ask it with POST /v1/rulesets/replay, or name a snapshot of the folder with --data`,
     );
   }
-  return replayed.result();
+  return run.end();
 }
 
 /** Told on a terminal only: what is piped on stays clean. */
-function progressBar(count: number) {
+function progressBar() {
   const width = 40;
   let done = 0;
-  let shown = -1;
-  const isShown = process.stderr.isTTY === true && count > 0;
+  const isShown = process.stderr.isTTY === true;
   return {
-    step() {
-      done += 1;
-      const filled = Math.floor((done / Math.max(1, count)) * width);
-      if (!isShown || filled === shown) return;
-      shown = filled;
-      process.stderr.write(
-        `\r[${'#'.repeat(filled)}${'.'.repeat(width - filled)}] ${done} of ${count} payments`,
-      );
+    show(progress: number, payments: number) {
+      done += payments;
+      if (!isShown) return;
+      const filled = Math.floor(progress * width);
+      const bar = '#'.repeat(filled) + '.'.repeat(width - filled);
+      process.stderr.write(`\r[${bar}] ${Math.floor(progress * 100)} %, ${done} payments`);
     },
     end() {
       if (isShown) process.stderr.write('\r\u001b[K');
@@ -163,22 +182,28 @@ function progressBar(count: number) {
   };
 }
 
-function tell(result: ReplayResult): void {
-  const { all, segments, unresolved, unrouted, withoutPropensity, cutShort } = result;
-  const { payments, effectiveSampleSize, largestShare, inversePropensity } = all.approval;
-  console.log(verdictOf(result).sentence);
-  console.log(
-    `\n${payments} payments; the estimate rests on ${Math.floor(effectiveSampleSize)}, one carries at most ` +
-      `${(largestShare * 100).toFixed(1)} % of the weight. Without normalisation (IPS): ${rate(inversePropensity)}.`,
-  );
-  console.log(
-    `Not known yet: ${unresolved} (count as not approved). Sent nowhere by these rules: ${unrouted} (the same). ` +
-      `Ended where these rules would try on: ${cutShort}. Without a probability of choice, left out: ${withoutPropensity}.\n`,
-  );
-  table(
-    ['payments of', 'count', 'recorded', 'these rules', 'from', 'to', 'support', 'cost bps', 'then'],
-    [all, ...segments].map(rowOf),
-  );
+/** Moves that are listed. */
+const MOVES_SHOWN = 20;
+
+function tell({ verdict, result }: ReplayEnd): void {
+  const { all, segments, rules } = result;
+  console.log(`${verdict.sentence}\n`);
+  tellCounts(result);
+  const head = [
+    'count',
+    'recorded',
+    'these rules',
+    'from',
+    'to',
+    'difference',
+    'support',
+    'cost bps',
+    'then',
+  ];
+  table(['payments of', ...head], [all, ...segments].map(rowOf));
+  console.log('');
+  table(['payments by rule', ...head], rules.map(rowOf));
+  tellMoves([...segments, ...rules]);
   console.log('\nFirst attempts by provider, as recorded and by these rules:\n');
   table(
     ['payments of', 'provider', 'recorded', 'these rules'],
@@ -193,20 +218,92 @@ function tell(result: ReplayResult): void {
   );
 }
 
+function tellCounts({
+  all,
+  unresolved,
+  unrouted,
+  withoutPropensity,
+  cutShort,
+  ...result
+}: ReplayResult): void {
+  const { payments, effectiveSampleSize, largestShare, inversePropensity, leftOut } = all.approval;
+  console.log(
+    `${payments} payments; the estimate rests on ${Math.floor(effectiveSampleSize)}, one carries at most ` +
+      `${(largestShare * 100).toFixed(1)} % of the weight. Without normalisation (IPS): ${rate(inversePropensity)}.`,
+  );
+  console.log(
+    `Not known yet: ${unresolved} (count as not approved). Sent nowhere by these rules: ${unrouted} (the same). ` +
+      `Ended where these rules would try on: ${cutShort}. Without a probability of choice, left out: ${withoutPropensity}. ` +
+      `In arms of experiments that tell nothing: ${leftOut} (their like stand for them).`,
+  );
+  for (const { provider, share, isNew } of result.unsupported) {
+    const why = isNew ? 'new, and in no recorded decision' : 'where the record cannot have chosen it';
+    console.log(`Not supported: ${provider}, ${rate(share)} of the payments (${why}).`);
+  }
+  for (const provider of result.gone) {
+    console.log(`Gone: ${provider} was tried in the record, and is not there, or disabled, in these rules.`);
+  }
+  console.log('');
+}
+
+function tellMoves(segments: readonly SegmentResult[]): void {
+  const moves = segments
+    .flatMap((segment) => segment.moves.map((move) => ({ segment, move })))
+    .toSorted((one, other) => other.move.approval.payments - one.move.approval.payments);
+  if (moves.length === 0) {
+    console.log('\nNo payment has another likeliest first provider.');
+    return;
+  }
+  console.log('\nPayments whose likeliest first provider is another one, the largest first:\n');
+  table(
+    ['payments of', 'from', 'to', 'count', 'share', 'recorded', 'these rules', 'difference', 'from', 'to'],
+    moves.slice(0, MOVES_SHOWN).map(({ segment, move }) => moveRow(segment, move)),
+  );
+  if (moves.length > MOVES_SHOWN) console.log(`and ${moves.length - MOVES_SHOWN} more: --json lists them`);
+}
+
+function moveRow(
+  { kind, segment }: SegmentResult,
+  { from, to, share, approval }: ProviderMove,
+): readonly string[] {
+  const isKnown = refusalOf(approval) === null;
+  return [
+    kind === 'rule' ? `rule ${segment}` : segment,
+    from,
+    to ?? 'nobody',
+    String(approval.payments),
+    rate(share),
+    rate(approval.recorded),
+    isKnown ? rate(approval.selfNormalised) : 'cannot say',
+    ...differenceOf(approval),
+    isKnown ? points(approval.differenceInterval?.low ?? null) : '',
+    isKnown ? points(approval.differenceInterval?.high ?? null) : '',
+  ];
+}
+
+function differenceOf(approval: StreamedEstimate): readonly [string] {
+  return [refusalOf(approval) === null ? points(approval.difference) : ''];
+}
+
 function rowOf({ segment, approval, costBasisPoints: cost }: SegmentResult): readonly string[] {
-  const { payments, recorded, selfNormalised, interval, supported } = approval;
-  const known = supported && selfNormalised !== null;
+  const { payments, recorded, selfNormalised, interval } = approval;
+  const isKnown = refusalOf(approval) === null;
   return [
     segment,
     String(payments),
     rate(recorded),
-    known ? rate(selfNormalised) : 'cannot say',
-    known ? rate(interval?.low ?? null) : '',
-    known ? rate(interval?.high ?? null) : '',
+    isKnown ? rate(selfNormalised) : 'cannot say',
+    isKnown ? rate(interval?.low ?? null) : '',
+    isKnown ? rate(interval?.high ?? null) : '',
+    ...differenceOf(approval),
     String(Math.floor(approval.effectiveSampleSize)),
     cost.recorded === null ? '' : cost.recorded.toFixed(1),
-    known && cost.replayed !== null ? cost.replayed.toFixed(1) : '',
+    isKnown && cost.replayed !== null ? cost.replayed.toFixed(1) : '',
   ];
+}
+
+function points(share: number | null): string {
+  return share === null ? '' : (share * 100).toFixed(2);
 }
 
 function rate(share: number | null): string {
@@ -234,9 +331,9 @@ async function run(): Promise<number> {
     }
     const ruleset = await rulesetIn(asked.rules);
     const cards = new TableCardFacts(await loadBinTable(readEnvironment(process.env).settings.binTables));
-    const result = replay(asked, ruleset, cards);
-    if (asked.json) console.log(JSON.stringify({ verdict: verdictOf(result), ...result }, null, 2));
-    else tell(result);
+    const end = replay(asked, ruleset, cards);
+    if (asked.json) console.log(JSON.stringify(shownReplayEnd(end), null, 2));
+    else tell(end);
     return 0;
   } catch (error) {
     if (!(error instanceof CannotReplay) && !(error instanceof EnvironmentError)) throw error;

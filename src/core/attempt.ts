@@ -214,3 +214,8 @@ export function learnerReward(outcome: AttemptOutcome): 0 | 1 | null {
       return null;
   }
 }
+
+/** Whether the issuer could not answer: that is learned about the issuer, and blames nobody else. */
+export function isIssuerSide(outcome: AttemptOutcome): boolean {
+  return outcome.kind === 'declined' && outcome.decline.category === 'issuer_unavailable';
+}

@@ -14,6 +14,7 @@ import { operationResolutionRoutes } from './operation-resolution-routes.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { problem, problemResponse } from './problems.ts';
 import { providerRoutes } from './provider-routes.ts';
+import { replayRoutes } from './replay-routes.ts';
 import { rulesetRoutes } from './ruleset-routes.ts';
 import { traceContextOf } from './trace-context.ts';
 import { webhookRoutes } from './webhook-routes.ts';
@@ -36,6 +37,7 @@ export function createApp(deps: EdgeDeps): Hono<EdgeEnv> {
   eventRoutes(app, deps);
   experimentRoutes(app, deps);
   rulesetRoutes(app, deps);
+  replayRoutes(app, deps);
   operationRoutes(app, deps);
   documentRoutes(app, deps);
   refuseOtherMethods(app, deps);

@@ -14,6 +14,7 @@ import type {
   ProviderOverride,
   Randomness,
 } from '../gateway/ports.ts';
+import type { Replays } from '../gateway/replays.ts';
 import type { ReportCommand, ReportResult } from '../gateway/report-outcome.ts';
 import type { ResolveCommand, ResolveResult } from '../gateway/resolve-by-person.ts';
 import type {
@@ -131,6 +132,7 @@ export interface EdgeDeps {
     readonly result: ReleaseResult;
     readonly traceId: string;
   }) => void;
+  readonly replays: Pick<Replays, 'start' | 'find' | 'settled'>;
   readonly setOverride: (override: ProviderOverride) => Promise<void>;
   readonly readiness: () => Promise<{ readonly ready: boolean; readonly detail: Record<string, unknown> }>;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;

@@ -42,6 +42,10 @@ import { HISTORY, historyQuerySchema } from './history-routes.ts';
 import { operationResolutionBodySchema, RESOLUTIONS_OF_OPERATION } from './operation-resolution-routes.ts';
 import type { ProblemName } from './problems.ts';
 import { overrideBodySchema, PROVIDER, PROVIDER_OVERRIDE, PROVIDERS } from './provider-routes.ts';
+
+import { REPLAY, REPLAYS } from './replay-routes.ts';
+import { replayAnswerSchema, replayBodySchema } from './replay-schemas.ts';
+
 import {
   checkBodySchema,
   RULESET,
@@ -60,6 +64,7 @@ import {
   rulesetPageSchema,
   rulesetSchema,
 } from './ruleset-schemas.ts';
+
 import { WEBHOOKS, webhookAnswerSchema, webhookBodySchema } from './webhook-routes.ts';
 
 /** One answer that is no error. */
@@ -381,6 +386,21 @@ const releasing = (
       'journal-unavailable',
     ],
   };
+};
+
+/** A replay that was begun a moment ago. */
+const RUNNING_REPLAY = {
+  id: 'rpl_bcdfghjkmnpqrstvwxyzB',
+  status: 'running',
+  ruleset: 12,
+  from: '2026-11-01T00:00:00.000Z',
+  to: '2026-11-08T00:00:00.000Z',
+  seed: 1,
+  progress: 0.04,
+  created_at: '2026-11-23T14:22:00.160Z',
+  ended_at: null,
+  failure: null,
+  result: null,
 };
 
 /** Capture, void and refund have all in common but their body. */
@@ -803,6 +823,48 @@ export const OPERATIONS: readonly Operation[] = [
     },
     answers: { 200: { meaning: 'It is durable and in force.', schema: armAnswerSchema } },
     problems: [...KEYED, ...BODIED, 'not-found', 'journal-unavailable'],
+  },
+  {
+    method: 'post',
+    path: REPLAYS,
+    operationId: 'replayRuleset',
+    summary: 'Begin a replay of recorded payments by other rules',
+    description:
+      'Whether other rules, providers or settings of the learner would have approved more, by the probabilities with which ' +
+      'recorded choices were made. Nothing is sent and nothing is changed; the journal is read beside payments. It needs a ' +
+      'key that covers all merchants.',
+    scopes: ['rules', 'ops'],
+    body: {
+      schema: replayBodySchema,
+      example: { version: 12, from: '2026-11-01', to: '2026-11-08', learner: { exploration_share: 0.05 } },
+    },
+    answers: {
+      200: { meaning: 'It has ended already.', schema: replayAnswerSchema },
+      202: {
+        meaning: 'It runs: read the Location after Retry-After.',
+        schema: replayAnswerSchema,
+        example: RUNNING_REPLAY,
+      },
+    },
+    problems: [
+      ...KEYED,
+      ...BODIED,
+      'not-found',
+      'replay-rules-refused',
+      'replays-busy',
+      'not-ready',
+      'journal-unavailable',
+    ],
+  },
+  {
+    method: 'get',
+    path: REPLAY,
+    operationId: 'getReplay',
+    summary: 'Read a replay as it stands, with its result once it is done',
+    description: 'Of the same account. Kept for an hour after its end, by the process that began it.',
+    scopes: ['rules', 'ops'],
+    answers: { 200: { meaning: 'Its state; result is null until it is done.', schema: replayAnswerSchema } },
+    problems: [...KEYED, 'not-found'],
   },
   {
     method: 'get',

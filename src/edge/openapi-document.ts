@@ -34,6 +34,7 @@ const PATH_PARAMETERS: Readonly<Record<string, { readonly description: string; r
     },
     arms: { description: 'Id of an arm: its name in experiments.yaml.', example: 'treatment' },
     rulesets: { description: 'Id of a ruleset: its version.', example: '12' },
+    replays: { description: 'Id of a replay.', example: 'rpl_bcdfghjkmnpqrstvwxyzB' },
     webhooks: {
       description: 'Id of the provider that sends it, as in providers.yaml.',
       example: 'sandbox-a',
@@ -88,6 +89,19 @@ const EXAMPLE_MEMBERS: Partial<Record<ProblemName, object>> = {
         what: 'provider "sandbox-c" is gone, but has open or refundable money',
         expected: 'the provider as it was, so that captures, refunds and inquiries reach it',
         remedy: 'put it back with enabled: false; give a new account a new id',
+      },
+    ],
+  },
+  'replay-rules-refused': {
+    detail: 'The rules to replay are not valid: see errors.',
+    errors: [
+      {
+        file: 'rules.yaml',
+        line: 3,
+        column: 22,
+        what: 'unknown provider "sandbox-x"',
+        expected: 'a provider of providers.yaml',
+        remedy: 'correct the name, or add the provider',
       },
     ],
   },

@@ -109,6 +109,16 @@ export const PROBLEMS = {
     remedy:
       'Report the attempts in offered, each as the decision or the answer to the report before named it.',
   },
+  'replay-rules-refused': {
+    title: 'The rules to replay are refused',
+    status: 422,
+    remedy: 'Mend what is in errors: each has its file, line, column and remedy. Nothing was replayed.',
+  },
+  'replays-busy': {
+    title: 'As many replays as may run are running',
+    status: 429,
+    remedy: 'Repeat after Retry-After, or wait for those that run to end.',
+  },
   'event-endpoint-paused': {
     title: 'The endpoint is not told of events now',
     status: 409,

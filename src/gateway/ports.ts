@@ -428,6 +428,13 @@ export interface Journal {
   /** Newest override of each (provider, brand, merchant); `auto` and expired ones included. */
   listOverrides(): Promise<readonly ProviderOverride[]>;
   /**
+   * Authorizations as they were recorded, in the order in which they were begun: a page of at most `limit`, which may hold
+   * fewer, or none, before the last one. What was purged is not among them.
+   * @param after where the page before ended; null: from the beginning
+   * @param limit 1 to 1000
+   */
+  recordedPage(range: RecordedRange, after: number | null, limit: number): Promise<RecordedPage>;
+  /**
    * Authorizations and decisions that met an experiment's arms, all of a unit together: a page of at most `limit`.
    * What was purged is not among them.
    * @param after where the page before ended; null: from the beginning
@@ -587,6 +594,23 @@ export interface ExperimentLook {
   readonly planned: number | null;
   /** JSON of the comparisons. */
   readonly data: string;
+}
+
+/** By when authorizations were begun; wall clock. */
+export interface RecordedRange {
+  /** The first millisecond that is in it. */
+  readonly fromMs: number;
+  /** The first that is not. */
+  readonly toMs: number;
+}
+
+export interface RecordedPage {
+  /** The authorizations as the store writes them: whoever only hands them on need not take them apart. */
+  readonly text: string;
+  /** Where the page ended; null on the last one. */
+  readonly next: number | null;
+  /** Share of all authorizations that was looked at so far, 0 to 1. */
+  readonly progress: number;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { learnerReward } from '../core/attempt.ts';
+import { isIssuerSide, learnerReward } from '../core/attempt.ts';
 import {
   APPROVAL_MODEL_DEFAULTS,
   ApprovalModel,
@@ -10,7 +10,7 @@ import { HealthBook } from '../core/scoring/health.ts';
 import { LeastRecentMap } from '../core/scoring/least-recent-map.ts';
 import type { SavedTally } from '../core/scoring/tally-table.ts';
 import type { Clock, Learner } from '../gateway/ports.ts';
-import { isIssuerSide } from './outcome-learner.ts';
+
 import type { SavedOutcomes } from './saved-accounts.ts';
 
 /** Accounts that are remembered at a time; the one that reported longest ago is forgotten first. */

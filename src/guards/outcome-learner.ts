@@ -1,4 +1,4 @@
-import { type AttemptOutcome, learnerReward } from '../core/attempt.ts';
+import { isIssuerSide, learnerReward } from '../core/attempt.ts';
 import type { RoutingFacts } from '../core/facts.ts';
 import {
   APPROVAL_MODEL_DEFAULTS,
@@ -61,9 +61,4 @@ export class OutcomeLearner implements Learner {
     const scope = { name, later: attemptNumber > 1 };
     this.#approval.observe(provider, facts, scope, reward === 1, isIssuerSide(outcome));
   }
-}
-
-/** Whether the issuer could not answer: that is learned about the issuer, and blames nobody else. */
-export function isIssuerSide(outcome: AttemptOutcome): boolean {
-  return outcome.kind === 'declined' && outcome.decline.category === 'issuer_unavailable';
 }

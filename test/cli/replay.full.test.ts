@@ -1,9 +1,11 @@
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { replayAnswerSchema } from '../../src/edge/replay-schemas.ts';
 import { writeSampleJournal } from '../stores/sqlite/sample-journal.ts';
 import { type TemporaryFolder, temporaryFolder } from '../stores/sqlite/temporary-folder.ts';
+import { eventually } from '../support/eventually.ts';
 import { paymentBody } from '../support/gateway-files.ts';
 import { startGateway } from '../support/start-gateway.ts';
 import { runScript } from './run-script.ts';
@@ -48,23 +50,54 @@ describe('npm run replay', () => {
       );
     }
     const running = await replay('--rules', rules, '--data', gateway.folders.data);
-    expect(running).toMatchObject({ code: 2, stderr: expect.stringContaining('in use by a gateway') });
+    expect(running).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('in use by a gateway: ask it with POST /v1/rulesets/replay'),
+    });
+    const files = Object.fromEntries(
+      ['providers.yaml', 'rules.yaml'].map((name) => [name, readFileSync(join(rules, name), 'utf8')]),
+    );
+    const asked = await gateway.call('POST', '/v1/rulesets/replay', { body: { files } });
+    expect([200, 202]).toContain(asked.status);
+    const { id } = replayAnswerSchema.parse(asked.json);
+    const online = await eventually('the replay is done', async () => {
+      const { json } = await gateway.get(`/v1/rulesets/replays/${id}`);
+      const shown = replayAnswerSchema.parse(json);
+      return shown.status === 'running' ? null : shown;
+    });
+    expect(online).toMatchObject({ status: 'done', progress: 1, failure: null });
     await gateway.stop();
 
     const told = await replay('--rules', rules, '--data', gateway.folders.data, '--json');
     expect(told, told.stderr).toMatchObject({ code: 0, stderr: '' });
     const result = JSON.parse(told.stdout);
-    expect(result.all.approval).toMatchObject({ payments, supported: true, selfNormalised: 1, recorded: 1 });
-    expect(result.all.approval.effectiveSampleSize).toBeGreaterThan(150);
+    expect(result.all.approval).toMatchObject({ payments, cannot_say: null, replayed: 1, recorded: 1 });
+    expect(result.all.approval.support.effective_sample_size).toBeGreaterThan(150);
     expect(result.all.providers).toContainEqual({
       provider: 'sandbox-b',
       recorded: expect.any(Number),
       replayed: 1,
     });
     expect(result.verdict.kind).toBe('no_difference');
+    // The same as the gateway said while it ran, to the last digit.
+    expect(result).toEqual(online.result);
+    const [move] = result.all.moves;
+    expect(move).toMatchObject({ from: 'sandbox-a', to: 'sandbox-b' });
+    expect(Math.abs(move.share - 0.5)).toBeLessThan(0.1);
+
+    const settings = join(folder.path, 'learner.yaml');
+    writeFileSync(settings, 'exploration_share: 0.1\nprior_weight: { bin: 50 }\n');
+    const learned = await replay(
+      ...['--rules', SHIPPED, '--data', gateway.folders.data, '--learner', settings, '--json'],
+    );
+    expect(learned, learned.stderr).toMatchObject({ code: 0, stderr: '' });
+    const explored = JSON.parse(learned.stdout).all.providers as { replayed: number }[];
+    expect(Math.min(...explored.map((each) => each.replayed))).toBeGreaterThan(0.02);
 
     const words = await replay('--rules', rules, '--data', gateway.folders.data);
     expect(words.stdout).toMatch(/^No difference can be told: 0\.00 points/);
+    expect(words.stdout).toMatch(/\nvisa \S+ +sandbox-a +sandbox-b +\d+ +\d+\.\d\d %/);
+    expect(words.stdout).toMatch(/\nrule all +sandbox-a +sandbox-b /);
     expect(words.stdout).toMatch(/\nall +400 +100\.00 % +100\.00 %/);
     expect(await replay('--rules', rules, '--data', gateway.folders.data)).toEqual(words);
     const later = await replay('--rules', rules, '--data', gateway.folders.data, '--from', '2099-01-01');
@@ -73,6 +106,8 @@ describe('npm run replay', () => {
 
   it('refuses what it cannot replay, in words', async () => {
     await writeSampleJournal(join(folder.path, 'journal.sqlite'));
+    const wrong = join(folder.path, 'wrong.yaml');
+    writeFileSync(wrong, 'forgetting: 1\ndiscount: 2\n');
     const bad = rulesFolder('bad', SPLIT.replace('sandbox-b', 'sandbox-x'));
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
       [[], /--rules is missing[\s\S]*usage:/],
@@ -80,6 +115,9 @@ describe('npm run replay', () => {
       [['--rules', bad, '--data', folder.path], /rules\.yaml:3:\d+ .*unknown provider "sandbox-x"/],
       [['--rules', SHIPPED, '--data', '/nowhere'], /\/nowhere\/journal\.sqlite is not there/],
       [['--rules', SHIPPED, '--from', 'yesterday'], /--from yesterday: expected a day/],
+      [['--rules', SHIPPED, '--learner', '/nowhere/l.yaml'], /--learner \/nowhere\/l\.yaml: cannot be read/],
+      [['--rules', SHIPPED, '--learner', wrong], /wrong\.yaml:2:\d+ .*expected a number from 0\.9 to 1/],
+      [['--rules', SHIPPED, '--learner', wrong], /wrong\.yaml:1:\d+ .*forgetting/],
       [['--rules', SHIPPED, '--seed=-1'], /--seed -1: expected a whole number/],
     ];
     for (const [args, message] of cases) {

@@ -10,19 +10,26 @@ export interface ScriptEnding {
 /**
  * Runs a command of `src/cli` as a process of its own.
  * @param environment all it has, `PATH` apart
+ * @param timeoutMs after which it is ended
  */
 export function runScript(
   name: string,
   args: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
+  timeoutMs = 30_000,
 ): Promise<ScriptEnding> {
   const script = fileURLToPath(new URL(`../../src/cli/${name}`, import.meta.url));
   const env = { PATH: process.env['PATH'] ?? '', ...environment };
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [script, ...args], { env, timeout: 30_000 }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : error.code;
-      if (typeof code === 'number') resolve({ code, stdout, stderr });
-      else reject(error);
-    });
+    execFile(
+      process.execPath,
+      [script, ...args],
+      { env, timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : error.code;
+        if (typeof code === 'number') resolve({ code, stdout, stderr });
+        else reject(error);
+      },
+    );
   });
 }

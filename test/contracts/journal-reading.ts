@@ -5,7 +5,9 @@ import type {
   Journal,
   PastEvent,
   ProviderOverride,
+  RecordedPage,
 } from '../../src/gateway/ports.ts';
+import { recordedFrom } from '../../src/stores/recorded-text.ts';
 import { sampleOverride } from '../support/sample-override.ts';
 import {
   answerOf,
@@ -30,6 +32,7 @@ export function readingContract(journal: () => Journal, reopen: () => Promise<Jo
   findingContract(journal);
   historyPageContract(journal);
   listingContract(journal);
+  recordedContract(journal);
   adminContract(journal);
   durabilityContract(journal, reopen);
 }
@@ -47,6 +50,12 @@ function findingContract(journal: () => Journal): void {
     expect(await journal().listExpired(T0, 10)).toEqual([]);
     expect(await journal().purge(T0, 10)).toBe(0);
     expect(await journal().activeRuleset()).toBeNull();
+    expect(await journal().findRuleset(1)).toBeNull();
+    expect(await journal().recordedPage({ fromMs: 0, toMs: T0 * 2 }, null, 10)).toEqual({
+      text: '[]',
+      next: null,
+      progress: 1,
+    });
   });
 
   test('a claim is found only in its own scope', async () => {
@@ -102,6 +111,34 @@ function findingContract(journal: () => Journal): void {
       event: { data: { changes: {} } },
     });
     await expect(journal().advance(step)).rejects.toThrow(/journal itself/);
+  });
+}
+
+function recordedContract(journal: () => Journal): void {
+  test('what was recorded is read in pages, oldest first, as it is now, within its time', async () => {
+    for (let number = 1; number <= 7; number += 1) {
+      await concluded(journal(), `auth_${number}`, OUTCOMES.approved, { atMs: T0 + number * 1000 });
+    }
+    const read = async (fromMs: number, toMs: number, limit: number) => {
+      const pages: (readonly string[])[] = [];
+      let progress = 0;
+      for (let after: number | null = null, isFirst = true; isFirst || after !== null; isFirst = false) {
+        const page: RecordedPage = await journal().recordedPage({ fromMs, toMs }, after, limit);
+        expect(page.progress).toBeGreaterThanOrEqual(progress);
+        ({ progress, next: after } = page);
+        const found = recordedFrom(page.text);
+        for (const each of found) expect(each).toEqual(await journal().findAuthorization(each.id));
+        pages.push(found.map(({ id }) => id));
+      }
+      expect(progress).toBe(1);
+      return pages;
+    };
+    expect((await read(0, T0 * 2, 3)).flat()).toEqual(
+      [1, 2, 3, 4, 5, 6, 7].map((number) => `auth_${number}`),
+    );
+    expect((await read(0, T0 * 2, 3))[0]).toHaveLength(3);
+    expect((await read(T0 + 3000, T0 + 6000, 2)).flat()).toEqual(['auth_3', 'auth_4', 'auth_5']);
+    expect((await read(T0 + 60_000, T0 * 2, 2)).flat()).toEqual([]);
   });
 }
 

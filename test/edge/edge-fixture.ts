@@ -18,6 +18,7 @@ import type {
   PastEvent,
   ProviderOverride,
 } from '../../src/gateway/ports.ts';
+import type { Replay } from '../../src/gateway/replays.ts';
 import type { ReportCommand, ReportResult } from '../../src/gateway/report-outcome.ts';
 import type { ResolveCommand, ResolveResult } from '../../src/gateway/resolve-by-person.ts';
 import type {
@@ -30,6 +31,7 @@ import { systemClock } from '../../src/guards/system-clock.ts';
 import { systemRandomness } from '../../src/guards/system-randomness.ts';
 import { sampleDecision, sampleOffer, TAKEN_APPROVAL } from '../support/sample-decision.ts';
 import { emptyResults, SAMPLE_NOW, sampleExperiment } from '../support/sample-experiment.ts';
+import { sampleDoneReplay } from '../support/sample-replay.ts';
 import { sampleRequest } from '../support/sample-request.ts';
 
 const KEYS: Readonly<Record<string, Caller>> = {
@@ -117,6 +119,17 @@ export const LISTED_RULESET: ListedRuleset = {
     untilMs: ACTIVE_RULESET.atMs,
   },
 };
+
+/** A gateway with one replay, which is what becomes of every other. */
+export function replaysWith(replay: Replay): EdgeDeps['replays'] {
+  const found = (id: string, account: string) =>
+    id === replay.id && account === replay.account ? replay : null;
+  return {
+    start: async () => ({ kind: 'started', replay }),
+    find: found,
+    settled: async (id, account) => found(id, account),
+  };
+}
 
 const SOME_RULESETS: EdgeDeps['rulesets'] = {
   list: async () => ({ data: [LISTED_RULESET], nextCursor: null }),
@@ -415,6 +428,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
       providers: () => [PROVIDER],
       experiments: ONE_EXPERIMENT,
       rulesets: SOME_RULESETS,
+      replays: replaysWith(sampleDoneReplay()),
       rulesetReleased: ({ command, result }) => fixture.releases.push({ command, result }),
       setOverride: async (override) => {
         fixture.overrides.push(override);

@@ -9,12 +9,23 @@ import { BODY_BYTES_MAX } from '../../src/edge/read-body.ts';
 import type { DecideResult } from '../../src/gateway/decide-for-caller.ts';
 import type { OperateResult } from '../../src/gateway/operate.ts';
 import { JournalError } from '../../src/gateway/ports.ts';
+import type { ReplayStart } from '../../src/gateway/replays.ts';
 import type { AuthorizeResult } from '../../src/gateway/road-results.ts';
 import type { ReleaseResult } from '../../src/gateway/ruleset-release.ts';
 import { readSandboxNotices } from '../../src/providers/sandbox/notices.ts';
 import { sampleOffer, TAKEN_APPROVAL } from '../support/sample-decision.ts';
+import { sampleDoneReplay, sampleReplay } from '../support/sample-replay.ts';
 import { signedAs } from '../support/webhook-trap.ts';
-import { AUTHORIZATION, BODY, CAPTURE, DELIVERY, edgeFixture, post, withOperations } from './edge-fixture.ts';
+import {
+  AUTHORIZATION,
+  BODY,
+  CAPTURE,
+  DELIVERY,
+  edgeFixture,
+  post,
+  replaysWith,
+  withOperations,
+} from './edge-fixture.ts';
 
 interface Media {
   example?: unknown;
@@ -209,6 +220,10 @@ const releasing = (result: ReleaseResult): Case => ({
   deps: { rulesets: { ...edgeFixture().deps.rulesets, release: async () => result } },
 });
 const operating = (result: OperateResult): Case => ({ deps: { operate: async () => result } });
+const replaying = (started: ReplayStart): Case => ({
+  deps: { replays: { ...edgeFixture().deps.replays, start: async () => started } },
+});
+const FINDING = { file: 'rules.yaml', line: 1, column: 1, what: 'a', expected: 'b', remedy: 'c' } as const;
 const header = (name: string, value: string | null): Case => ({
   init: (init) => {
     const headers = new Headers(init.headers);
@@ -236,7 +251,10 @@ const CASES: Record<ProblemName, Case> = {
   },
   'not-found': {
     path: 'nobody',
-    deps: { takeNotices: async () => ({ kind: 'no_such_provider' }) },
+    deps: {
+      takeNotices: async () => ({ kind: 'no_such_provider' }),
+      replays: { ...edgeFixture().deps.replays, start: async () => ({ kind: 'no_such_version' }) },
+    },
   },
   'in-flight': road({ kind: 'in_flight', authorizationId, retryAfterMs: 1 }),
   'payment-live': road({ kind: 'payment_live', authorizationId }),
@@ -312,6 +330,7 @@ const CASES: Record<ProblemName, Case> = {
       providers: bug,
       experiments: { current: bug, stateOf: bug, results: bug, setArm: bug },
       rulesets: { list: bug, activations: bug, find: bug, check: bug, release: bug },
+      replays: { start: bug, find: bug, settled: bug },
       deliveries: { listDeliveries: bug, replayDelivery: bug },
       eventEndpoints: bug,
       journal: journalThat(bug),
@@ -329,6 +348,7 @@ const CASES: Record<ProblemName, Case> = {
       setOverride: broken,
       experiments: { ...edgeFixture().deps.experiments, results: broken, setArm: broken },
       rulesets: { list: broken, activations: broken, find: broken, check: broken, release: broken },
+      replays: { ...edgeFixture().deps.replays, start: broken },
       deliveries: { listDeliveries: broken, replayDelivery: broken },
       journal: journalThat(broken),
     },
@@ -337,7 +357,14 @@ const CASES: Record<ProblemName, Case> = {
   'webhook-unverifiable': {
     deps: { takeNotices: async () => ({ kind: 'unverifiable', code: 'ECONNREFUSED' }) },
   },
-  'not-ready': { deps: { readiness: async () => ({ ready: false, detail: {} }) } },
+  'not-ready': {
+    deps: {
+      readiness: async () => ({ ready: false, detail: {} }),
+      replays: { ...edgeFixture().deps.replays, start: async () => ({ kind: 'stopping' }) },
+    },
+  },
+  'replay-rules-refused': replaying({ kind: 'refused', findings: [FINDING] }),
+  'replays-busy': replaying({ kind: 'busy', running: 2, retryAfterMs: 1 }),
 };
 
 function requestOf(operationId: string, id: string): [path: string, init: RequestInit] {
@@ -387,6 +414,8 @@ function requestOf(operationId: string, id: string): [path: string, init: Reques
       post({ reason: 'ticket 4714', expected_active: 12 }),
     ],
     rollBackRuleset: ['/v1/rulesets/rollback', post({ reason: 'ticket 4714', expected_active: 12 })],
+    replayRuleset: ['/v1/rulesets/replay', post(id === '' ? { version: 12 } : { version: 99 })],
+    getReplay: [`/v1/rulesets/replays/${id || 'rpl_bcdfghjkmnpqrstvwxyzB'}`, get],
     listEventDeliveries: ['/v1/events/deliveries', get],
     replayEventDelivery: [`/v1/events/deliveries/${id || DELIVERY.id}/replay`, { ...get, method: 'POST' }],
     getMetrics: ['/metrics', {}],
@@ -420,7 +449,8 @@ describe('every documented answer can be had', () => {
       ...result,
       ...renderOperation(withOperations(operation), operation),
     };
-    const deps = { authorize: async () => result, operate: async () => operated };
+    const replays = replaysWith(status === 202 ? sampleReplay() : sampleDoneReplay());
+    const deps = { authorize: async () => result, operate: async () => operated, replays };
     const served = createApp(edgeFixture(deps).deps);
     const response = await served.request(...requestOf(operationId, ''));
     expect(response.status).toBe(status);

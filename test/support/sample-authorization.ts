@@ -4,6 +4,7 @@ import {
   type AuthorizationRequest,
   newAuthorization,
 } from '../../src/core/authorization.ts';
+import type { CandidateExplanation } from '../../src/core/decision.ts';
 import type { Operation } from '../../src/core/operation.ts';
 import { settled } from '../../src/core/settlement.ts';
 import { sampleRequest } from './sample-request.ts';
@@ -26,6 +27,26 @@ export function sampleAttempt(number: number, outcome: AttemptOutcome | null): A
     durationMs: outcome === null ? null : 5,
     startedAtMs: SAMPLE_T0,
     deadlineAtMs: SAMPLE_T0 + 4_000,
+  };
+}
+
+/** A provider as the sample's decision saw it: eligible, and nothing against it. */
+export function sampleCandidate(
+  provider: string,
+  over: Partial<CandidateExplanation> = {},
+): CandidateExplanation {
+  return {
+    provider,
+    eligible: true,
+    rank: 1,
+    score: 0.9,
+    approval: null,
+    health: 1,
+    breaker: 'closed',
+    limitHeadroom: 1,
+    costBasisPoints: 0,
+    reason: null,
+    ...over,
   };
 }
 

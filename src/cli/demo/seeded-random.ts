@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { seededUnit } from '../seeded-unit.ts';
+import { seededUnit } from '../../replay/seeded-unit.ts';
 
 /** Draws that follow from a seed alone (mulberry32): the same seed gives the same payments. */
 export class SeededRandom {

@@ -1,22 +1,31 @@
-import { type Attempt, isUnsettled, learnerReward } from '../attempt.ts';
+import { type Attempt, isIssuerSide, isUnsettled, learnerReward } from '../attempt.ts';
 import type { Authorization } from '../authorization.ts';
-import type { CandidateExplanation } from '../decision.ts';
+import { type ArmBook, type Assignment, assignArm } from '../experiments/assign.ts';
+import { armScope, SHARED_LEARNING } from '../experiments/experiment.ts';
 import type { RoutingFacts } from '../facts.ts';
 import { judgeOutcome } from '../failover.ts';
 import { eligibilityReason, sharedTokenFor, tokenFor } from '../rules/eligibility.ts';
-import { matchRule, type Rule, type Ruleset } from '../rules/ruleset.ts';
+import { matchRule, type RuleAction, type Ruleset } from '../rules/ruleset.ts';
 import {
   APPROVAL_MODEL_DEFAULTS,
   ApprovalModel,
   type ApprovalModelSettings,
-  type LearningScope,
 } from '../scoring/approval-model.ts';
 import { expectedCost } from '../scoring/cost.ts';
 import type { RankCandidate } from '../scoring/rank-candidates.ts';
 import { isUndone } from '../settlement.ts';
 import type { UniformSource } from '../statistics/beta-sampling.ts';
-import { type ChoiceInput, choiceProbabilities } from './choice-probabilities.ts';
-import { type StreamedEstimate, StreamedPolicyEstimate } from './streamed-estimate.ts';
+import { choiceProbabilities } from './choice-probabilities.ts';
+import {
+  RecordedFavourites,
+  recordedHealth,
+  recordedLane,
+  recordedStratum,
+  seenOf,
+  unsupportedChoices,
+} from './recorded-choice.ts';
+import { type SeenPayment, type SegmentKind, type SegmentResult, SegmentTally } from './segment-tally.ts';
+import { PoissonResamples, type SeenReward } from './streamed-estimate.ts';
 
 /** A payment as it was made, with the facts that rules ask about. */
 export interface RecordedPayment {
@@ -24,34 +33,41 @@ export interface RecordedPayment {
   readonly facts: RoutingFacts;
 }
 
+/** How the replayed rules learn and explore. */
+export interface LearnerSettings {
+  readonly model: ApprovalModelSettings;
+  /** In the place of that of every rule and arm; null: as the rules say. */
+  readonly explorationShare: number | null;
+}
+
+export const LEARNER_DEFAULTS: LearnerSettings = { model: APPROVAL_MODEL_DEFAULTS, explorationShare: null };
+
 export interface ReplaySettings {
   readonly ruleset: Ruleset;
   /** What intervals are drawn with. */
   readonly random: UniformSource;
-  /** How the replayed rules learn. */
-  readonly learner?: ApprovalModelSettings;
+  readonly learner?: LearnerSettings;
 }
 
-/** Share of first attempts by provider: as recorded, and as the replayed rules would have chosen. */
-export interface ProviderShift {
+/** A provider that the replayed rules choose where the record cannot have chosen it. */
+export interface UnsupportedProvider {
   readonly provider: string;
-  readonly recorded: number;
-  readonly replayed: number;
-}
-
-/** The same for all payments, or for those of one kind. */
-export interface SegmentResult {
-  /** Brand and issuer region, such as `visa eea`; `all`, and `other` beyond the largest. */
-  readonly segment: string;
-  readonly approval: StreamedEstimate;
-  readonly providers: readonly ProviderShift[];
-  /** Cost of an approval, mean basis points of the amount; null without approvals. By the replayed rules' fees. */
-  readonly costBasisPoints: { readonly recorded: number | null; readonly replayed: number | null };
+  /** Share of all payments, 0 to 1. */
+  readonly share: number;
+  /** No recorded decision knew it at all. */
+  readonly isNew: boolean;
 }
 
 export interface ReplayResult {
   readonly all: SegmentResult;
+  /** By brand and issuer region, the largest first. */
   readonly segments: readonly SegmentResult[];
+  /** By the replayed rule that matches, the largest first. */
+  readonly rules: readonly SegmentResult[];
+  /** The largest first. */
+  readonly unsupported: readonly UnsupportedProvider[];
+  /** Providers that were tried in the record and that the replayed rules do not have, or have disabled. */
+  readonly gone: readonly string[];
   /** Payments whose outcome was not known yet: they count as not approved. */
   readonly unresolved: number;
   /** Payments that the replayed rules would have sent nowhere: they count as not approved. */
@@ -63,47 +79,86 @@ export interface ReplayResult {
 }
 
 const SEGMENTS_MAX = 50;
-const FIRST: LearningScope = { name: '', later: false };
-const LATER: LearningScope = { name: '', later: true };
+
+/** As when experiments begin: no arm is stopped, and bandits have their first shares. */
+const FRESH_ARMS: ArmBook = { isStopped: () => false, shares: () => null };
 
 /**
  * What other rules would have come to on recorded traffic: each payment counts by how much likelier (or less likely) the
  * replayed rules are to make the choices that were made, attempt by attempt. The replayed rules learn as they would have,
- * from the recorded outcomes before each payment, and see lanes as the decision saw them; health counts as good. Payments
- * come in the order of time, one after the other: memory does not grow with them.
+ * from the recorded outcomes before each payment, and see lanes and health as the decision saw them. Payments come in the
+ * order of time, one after the other: memory does not grow with them.
+ *
+ * Running experiments of the replayed rules draw each payment into the arm that its reference or customer has by them:
+ * that arm routes it and learns apart, as it would have. What was recorded in an arm of an experiment counts by the
+ * probability that the arm chose with.
  */
 export class RulesetReplay {
   readonly #ruleset: Ruleset;
-  readonly #random: UniformSource;
+  readonly #learner: LearnerSettings;
   readonly #model: ApprovalModel;
-  readonly #all: Segment;
-  readonly #segments = new Map<string, Segment>();
+  readonly #resamples: PoissonResamples;
+  readonly #all: SegmentTally;
+  readonly #segments = new Map<string, SegmentTally>();
+  readonly #rules = new Map<string, SegmentTally>();
+  readonly #favourites = new RecordedFavourites();
+  readonly #unsupported = new Map<string, number>();
+  readonly #known = new Set<string>();
+  readonly #tried = new Set<string>();
+  #payments = 0;
   #unresolved = 0;
   #unrouted = 0;
   #withoutPropensity = 0;
   #cutShort = 0;
 
-  constructor({ ruleset, random, learner = APPROVAL_MODEL_DEFAULTS }: ReplaySettings) {
+  constructor({ ruleset, random, learner = LEARNER_DEFAULTS }: ReplaySettings) {
     this.#ruleset = ruleset;
-    this.#random = random;
-    this.#model = new ApprovalModel(learner);
-    this.#all = new Segment('all', random);
+    this.#learner = learner;
+    this.#model = new ApprovalModel(learner.model);
+    this.#resamples = new PoissonResamples(random);
+    this.#all = new SegmentTally('all', 'all', this.#resamples);
   }
 
   add(payment: RecordedPayment): void {
-    const { authorization } = payment;
+    const { authorization, facts } = payment;
     if (authorization.attempts.length === 0) return;
+    for (const { provider } of authorization.routing.candidates) this.#known.add(provider);
+    for (const { provider } of authorization.attempts) {
+      this.#known.add(provider);
+      this.#tried.add(provider);
+    }
+    const rule = matchRule(this.#ruleset, facts);
+    const assignment =
+      rule === null
+        ? null
+        : assignArm(
+            this.#ruleset.experiments,
+            { facts, customer: authorization.request.shopper.id, rule, nowMs: authorization.createdAtMs },
+            FRESH_ARMS,
+          );
     if (authorization.attempts.some(({ propensity }) => propensity <= 0)) this.#withoutPropensity += 1;
-    else this.#weigh(payment);
-    this.#learn(payment);
+    else this.#weigh(payment, assignment);
+    this.#learn(payment, assignment?.learning ?? SHARED_LEARNING);
   }
 
   result(): ReplayResult {
+    const { providers } = this.#ruleset;
+    const largestFirst = (tallies: ReadonlyMap<string, SegmentTally>) =>
+      [...tallies.values()]
+        .map((tally) => tally.result())
+        .toSorted((left, right) => right.approval.payments - left.approval.payments);
     return {
       all: this.#all.result(),
-      segments: [...this.#segments.values()]
-        .map((segment) => segment.result())
-        .toSorted((left, right) => right.approval.payments - left.approval.payments),
+      segments: largestFirst(this.#segments),
+      rules: largestFirst(this.#rules),
+      unsupported: [...this.#unsupported]
+        .map(([provider, sum]) => ({
+          provider,
+          share: sum / this.#payments,
+          isNew: !this.#known.has(provider),
+        }))
+        .toSorted((one, other) => other.share - one.share),
+      gone: [...this.#tried].filter((provider) => providers.get(provider)?.enabled !== true).toSorted(),
       unresolved: this.#unresolved,
       unrouted: this.#unrouted,
       withoutPropensity: this.#withoutPropensity,
@@ -111,182 +166,171 @@ export class RulesetReplay {
     };
   }
 
-  #weigh({ authorization, facts }: RecordedPayment): void {
+  #weigh({ authorization, facts }: RecordedPayment, assignment: Assignment | null): void {
     const { attempts } = authorization;
+    this.#payments += 1;
     if (attempts.some(({ outcome }) => isUnsettled(outcome))) this.#unresolved += 1;
-    const rule = matchRule(this.#ruleset, facts);
-    const first = rule === null ? null : this.#choices(authorization, facts, rule, []);
-    if (rule === null || first === null || first.size === 0) {
+    const chosen = attempts[0]?.provider ?? '';
+    const from = this.#favourites.next(authorization) ?? chosen;
+    const arm = assignment?.shown ?? null;
+    const recordedCost = this.#costOf(attempts.find(isApproval)?.provider ?? null, facts);
+    const stratum = recordedStratum(authorization, arm === null ? null : armScope(arm));
+    const first = assignment === null ? null : this.#choices(authorization, facts, assignment, []);
+    if (assignment === null || first === null || first.size === 0) {
       this.#unrouted += 1;
-      this.#tell(facts, {
-        weight: 1,
-        approvedBy: null,
-        chosen: attempts[0]?.provider ?? '',
+      const recorded = isApproved(authorization) ? 1 : 0;
+      const seen = { weight: 1, reward: 0, recorded, unsupported: 0, open: 0 } as const;
+      const nowhere = {
+        from,
+        to: null,
+        chosen,
         choices: new Map(),
-      });
+        cost: { recorded: recordedCost, replayed: null },
+      };
+      this.#tell(facts, assignment?.rule.name ?? null, { seen, stratum, ...nowhere });
       return;
     }
-    const made = attempts.slice(0, rule.action.attemptsMax);
-    let weight = 1;
-    for (const [index, attempt] of made.entries()) {
-      const tried = made.slice(0, index).map(({ provider }) => provider);
-      const choices = index === 0 ? first : this.#choices(authorization, facts, rule, tried);
-      weight *= (choices.get(attempt.provider) ?? 0) / attempt.propensity;
-      if (weight === 0) break;
-    }
-    const approvedBy = made.find(({ outcome }) => outcome !== null && learnerReward(outcome) === 1);
-    if (approvedBy === undefined && weight > 0 && wouldTryOn(authorization, made, rule)) this.#cutShort += 1;
-    this.#tell(facts, {
-      weight,
-      approvedBy: approvedBy?.provider ?? null,
-      chosen: made[0]?.provider ?? '',
+    const { seen, approvedBy } = this.#seen({ authorization, facts }, assignment, first);
+    this.#tell(facts, assignment.rule.name, {
+      seen,
+      stratum,
+      chosen,
       choices: first,
+      from,
+      to: favouriteOf(first, from),
+      cost: { recorded: recordedCost, replayed: this.#costOf(approvedBy, facts) },
     });
   }
 
-  #tell(facts: RoutingFacts, seen: Omit<Seen, 'costOf'>): void {
-    const costOf = (provider: string): number | null => {
-      const contract = this.#ruleset.providers.get(provider);
-      if (contract === undefined) return null;
-      return expectedCost(contract.fees, facts, this.#ruleset.exchangeRates).basisPoints;
+  /** Attempt by attempt: how likely the replayed rules are to do the same. */
+  #seen(
+    { authorization, facts }: RecordedPayment,
+    assignment: Assignment,
+    first: ReadonlyMap<string, number>,
+  ) {
+    const made = authorization.attempts.slice(0, assignment.rule.action.attemptsMax);
+    const tried: string[] = [];
+    let weight = 1;
+    let unsupported = 0;
+    for (const attempt of made) {
+      const choices = tried.length === 0 ? first : this.#choices(authorization, facts, assignment, tried);
+      for (const [provider, chance] of unsupportedChoices(authorization, attempt, choices)) {
+        unsupported += weight * chance;
+        this.#unsupported.set(provider, (this.#unsupported.get(provider) ?? 0) + weight * chance);
+      }
+      weight *= (choices.get(attempt.provider) ?? 0) / attempt.propensity;
+      if (weight === 0) break;
+      tried.push(attempt.provider);
+    }
+    const approvedBy = made.find(isApproval);
+    const isCut =
+      approvedBy === undefined &&
+      weight > 0 &&
+      mayTryOn(authorization, assignment.rule.action) &&
+      this.#choices(authorization, facts, assignment, tried).size > 0;
+    if (isCut) this.#cutShort += 1;
+    const seen: SeenReward = {
+      weight,
+      reward: approvedBy === undefined ? 0 : 1,
+      recorded: isApproved(authorization) ? 1 : 0,
+      unsupported,
+      open: isCut ? weight : 0,
     };
-    this.#all.add({ ...seen, costOf });
-    this.#segmentOf(facts).add({ ...seen, costOf });
+    return { seen, approvedBy: approvedBy?.provider ?? null };
   }
 
-  #segmentOf({ cardBrand, cardIssuerRegion }: RoutingFacts): Segment {
-    const name = `${cardBrand} ${cardIssuerRegion ?? 'unknown'}`;
-    const known = this.#segments.get(name);
+  #costOf(provider: string | null, facts: RoutingFacts): number | null {
+    const contract = provider === null ? undefined : this.#ruleset.providers.get(provider);
+    if (contract === undefined) return null;
+    return expectedCost(contract.fees, facts, this.#ruleset.exchangeRates).basisPoints;
+  }
+
+  #tell(facts: RoutingFacts, rule: string | null, payment: SeenPayment): void {
+    this.#resamples.next();
+    this.#all.add(payment);
+    const { cardBrand, cardIssuerRegion } = facts;
+    this.#of('card', this.#segments, `${cardBrand} ${cardIssuerRegion ?? 'unknown'}`).add(payment);
+    this.#of('rule', this.#rules, rule ?? 'no rule').add(payment);
+  }
+
+  #of(kind: SegmentKind, tallies: Map<string, SegmentTally>, name: string): SegmentTally {
+    const known = tallies.get(name);
     if (known !== undefined) return known;
-    const key = this.#segments.size < SEGMENTS_MAX ? name : 'other';
-    const segment = this.#segments.get(key) ?? new Segment(key, this.#random);
-    this.#segments.set(key, segment);
-    return segment;
+    const key = tallies.size < SEGMENTS_MAX ? name : 'other';
+    const tally = tallies.get(key) ?? new SegmentTally(kind, key, this.#resamples);
+    tallies.set(key, tally);
+    return tally;
   }
 
   /** With which probability the replayed rules choose each provider next. */
   #choices(
     authorization: Authorization,
     facts: RoutingFacts,
-    { name, action }: Rule,
+    { rule: { action }, learning, salt }: Assignment,
     tried: readonly string[],
   ): ReadonlyMap<string, number> {
     const { request } = authorization;
-    const scope = tried.length === 0 ? FIRST : LATER;
+    const scope = tried.length === 0 ? learning.first : learning.later;
     const candidates: RankCandidate[] = [];
     for (const contract of this.#ruleset.providers.values()) {
       if (tried.includes(contract.id)) continue;
       if (eligibilityReason(contract, facts, request, action) !== null) continue;
       const ownToken = tokenFor(contract, request.card);
       if (ownToken === null && sharedTokenFor(contract, request.card) === null) continue;
-      const seen = authorization.routing.candidates.find(({ provider }) => provider === contract.id);
+      const seen = seenOf(authorization, contract.id);
       candidates.push({
         provider: contract.id,
         fees: contract.fees,
         borrowsToken: ownToken === null,
         approval: this.#model.approval(contract.id, facts, scope),
-        health: { processed: 1, unknown: 0, samples: 0 },
-        lane: laneOf(seen),
+        health: recordedHealth(seen),
+        lane: recordedLane(seen),
       });
     }
-    const input: ChoiceInput = {
+    const { explorationShare } = this.#learner;
+    return choiceProbabilities({
       facts,
       exchangeRates: this.#ruleset.exchangeRates,
-      rule: name,
-      action,
+      rule: salt,
+      action: explorationShare === null ? action : { ...action, explorationShare },
       attemptsLeft: Math.max(1, action.attemptsMax - tried.length),
       candidates,
       ineligible: [],
-    };
-    return choiceProbabilities(input);
+    });
   }
 
-  #learn({ authorization, facts }: RecordedPayment): void {
+  #learn({ authorization, facts }: RecordedPayment, { first, later }: Assignment['learning']): void {
     for (const [index, { provider, outcome }] of authorization.attempts.entries()) {
       const reward = outcome === null ? null : learnerReward(outcome);
-      if (reward !== null) this.#model.observe(provider, facts, index === 0 ? FIRST : LATER, reward === 1);
+      if (outcome === null || reward === null) continue;
+      const scope = index === 0 ? first : later;
+      this.#model.observe(provider, facts, scope, reward === 1, isIssuerSide(outcome));
     }
   }
 }
 
-/** Whether the replayed rules would have gone on where the record ends. */
-function wouldTryOn(authorization: Authorization, made: readonly Attempt[], { action }: Rule): boolean {
-  const last = made.at(-1);
-  if (last === undefined || last.outcome === null || made.length >= action.attemptsMax) return false;
-  if (made.length < authorization.attempts.length) return false;
+function isApproval({ outcome }: Attempt): boolean {
+  return outcome !== null && learnerReward(outcome) === 1;
+}
+
+function isApproved({ attempts }: Authorization): boolean {
+  return attempts.some(isApproval);
+}
+
+/** The likeliest choice; `from` where it is as likely as the likeliest. */
+function favouriteOf(choices: ReadonlyMap<string, number>, from: string): string | null {
+  let favourite: string | null = choices.has(from) ? from : null;
+  for (const [provider, chance] of choices) {
+    if (favourite === null || chance > (choices.get(favourite) ?? 0) + 1e-9) favourite = provider;
+  }
+  return favourite;
+}
+
+/** Whether rules that allow more attempts than were made may go on where the record ends. */
+function mayTryOn(authorization: Authorization, { attemptsMax }: Pick<RuleAction, 'attemptsMax'>): boolean {
+  const { attempts, request } = authorization;
+  const last = attempts.at(-1);
+  if (last === undefined || last.outcome === null || attempts.length >= attemptsMax) return false;
   const undone = isUndone(authorization, last);
-  return judgeOutcome(last.outcome, { acceptPartial: authorization.request.acceptPartial, undone })
-    .mayFailOver;
-}
-
-/** The lane as the recorded decision saw it; open to all where it did not look. */
-function laneOf(seen: CandidateExplanation | undefined): RankCandidate['lane'] {
-  const reasons = ['breaker_open', 'forced_open', 'draining', 'probe_in_flight'] as const;
-  return {
-    breaker: seen?.breaker ?? 'closed',
-    closedBecause: reasons.find((reason) => reason === seen?.reason) ?? null,
-    limitHeadroom: seen?.reason === 'limit_exhausted' ? 0 : (seen?.limitHeadroom ?? 1),
-  };
-}
-
-/** A payment through the replayed rules. */
-interface Seen {
-  readonly weight: number;
-  /** Null when no attempt was approved. */
-  readonly approvedBy: string | null;
-  /** Provider of the recorded first attempt. */
-  readonly chosen: string;
-  /** Probability of each provider to be the first. */
-  readonly choices: ReadonlyMap<string, number>;
-  readonly costOf: (provider: string) => number | null;
-}
-
-/** Payments of one kind. */
-class Segment {
-  readonly #name: string;
-  readonly #approval: StreamedPolicyEstimate;
-  readonly #recorded = new Map<string, number>();
-  readonly #replayed = new Map<string, number>();
-  readonly #cost = { recorded: 0, approvals: 0, replayed: 0, weights: 0 };
-  #payments = 0;
-
-  constructor(name: string, random: UniformSource) {
-    this.#name = name;
-    this.#approval = new StreamedPolicyEstimate(random);
-  }
-
-  add({ weight, approvedBy, chosen, choices, costOf }: Seen): void {
-    this.#payments += 1;
-    this.#approval.add({ weight, reward: approvedBy === null ? 0 : 1 });
-    this.#recorded.set(chosen, (this.#recorded.get(chosen) ?? 0) + 1);
-    for (const [provider, chance] of choices) {
-      this.#replayed.set(provider, (this.#replayed.get(provider) ?? 0) + chance);
-    }
-    const cost = approvedBy === null ? null : costOf(approvedBy);
-    if (cost === null) return;
-    this.#cost.recorded += cost;
-    this.#cost.approvals += 1;
-    this.#cost.replayed += weight * cost;
-    this.#cost.weights += weight;
-  }
-
-  result(): SegmentResult {
-    const { recorded, approvals, replayed, weights } = this.#cost;
-    const providers = [...new Set([...this.#recorded.keys(), ...this.#replayed.keys()])].toSorted();
-    const share = (counts: ReadonlyMap<string, number>, provider: string): number =>
-      (counts.get(provider) ?? 0) / Math.max(1, this.#payments);
-    return {
-      segment: this.#name,
-      approval: this.#approval.estimate(),
-      providers: providers.map((provider) => ({
-        provider,
-        recorded: share(this.#recorded, provider),
-        replayed: share(this.#replayed, provider),
-      })),
-      costBasisPoints: {
-        recorded: approvals > 0 ? recorded / approvals : null,
-        replayed: weights > 0 ? replayed / weights : null,
-      },
-    };
-  }
+  return judgeOutcome(last.outcome, { acceptPartial: request.acceptPartial, undone }).mayFailOver;
 }

@@ -36,6 +36,8 @@ export interface OffPolicyEstimate {
   readonly effectiveSampleSize: number;
   /** Share of all weight that lies on a single payment. */
   readonly largestShare: number;
+  /** Mean weight: 1 but for chance, where the logging policy could have chosen all that the candidate policy would. */
+  readonly meanWeight: number;
   /** Whether the two above allow a conclusion at all. */
   readonly supported: boolean;
 }
@@ -79,6 +81,24 @@ export class OffPolicySums {
     this.#largest = Math.max(this.#largest, weight);
   }
 
+  /**
+   * Adds what other sums hold, as if each of their payments stood for `factor` payments.
+   * @param factor 0 or above
+   */
+  addScaled(other: OffPolicySums, factor: number): void {
+    this.#payments += factor * other.#payments;
+    this.#weights += factor * other.#weights;
+    this.#squares += factor * factor * other.#squares;
+    this.#rewards += factor * other.#rewards;
+    this.#clipped += factor * other.#clipped;
+    this.#largest = Math.max(this.#largest, factor * other.#largest);
+  }
+
+  /** Payments so far. */
+  get payments(): number {
+    return this.#payments;
+  }
+
   estimate(): OffPolicyEstimate {
     const count = Math.max(1, this.#payments);
     const effectiveSampleSize = this.#squares > 0 ? (this.#weights * this.#weights) / this.#squares : 0;
@@ -90,6 +110,7 @@ export class OffPolicySums {
       clipped: this.#clipped / count,
       effectiveSampleSize,
       largestShare,
+      meanWeight: this.#weights / count,
       supported: effectiveSampleSize >= EFFECTIVE_MINIMUM && largestShare <= LARGEST_SHARE,
     };
   }

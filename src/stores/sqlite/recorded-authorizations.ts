@@ -1,45 +1,70 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Authorization } from '../../core/authorization.ts';
-import { authorizationFrom } from '../stored-authorization.ts';
+import type { RecordedPage, RecordedRange } from '../../gateway/ports.ts';
+import { recordedFrom } from '../recorded-text.ts';
 import { SqliteReads } from './sqlite-reads.ts';
 import { Statements } from './statements.ts';
 
-/** Authorizations read at a time. */
-const PAGE = 500;
+/**
+ * Rows that a page looks at, at most, so that a range far from the beginning does not hold payments up: two milliseconds.
+ */
+const SCAN_MAX = 2_000;
+/** Authorizations that a tool reads at a time. */
+const PAGE = 100;
 
-const IN_RANGE = 'created_at_ms >= ? AND created_at_ms < ? AND purged_before_ms IS NULL';
-const COUNT = `SELECT count(*) AS count FROM authorizations WHERE ${IN_RANGE}`;
-const SEQUENCES = `
-  SELECT sequence FROM authorizations WHERE ${IN_RANGE} AND sequence > ? ORDER BY sequence LIMIT ?`;
+const NEWEST = 'SELECT max(sequence) AS newest FROM authorizations';
+const IN_RANGE = `
+  SELECT sequence FROM authorizations
+  WHERE sequence > ? AND sequence <= ? AND created_at_ms >= ? AND created_at_ms < ? AND purged_before_ms IS NULL
+  ORDER BY sequence LIMIT ?`;
 
-/** Wall clock, milliseconds since 1970: the first is in it, the last is not. */
-export interface TimeRange {
-  readonly fromMs: number;
-  readonly toMs: number;
-}
+/** Authorizations as they were recorded, in the order in which they were begun. */
+export class RecordedAuthorizations {
+  readonly #statements: Statements;
+  readonly #reads: SqliteReads;
 
-/** @throws errors of SQLite */
-export function countRecorded(database: DatabaseSync, { fromMs, toMs }: TimeRange): number {
-  return new Statements(database).one<{ readonly count: number }>(COUNT, fromMs, toMs)?.count ?? 0;
+  constructor(statements: Statements, reads: SqliteReads) {
+    this.#statements = statements;
+    this.#reads = reads;
+  }
+
+  /**
+   * At most `limit` authorizations of the range; also fewer, or none, before its end. What cannot be read, or was purged,
+   * is left out.
+   * @param after where the page before ended; 0: from the beginning
+   * @throws errors of SQLite
+   */
+  page({ fromMs, toMs }: RecordedRange, after: number, limit: number): RecordedPage {
+    const newest = this.#statements.one<{ readonly newest: number | null }>(NEWEST)?.newest ?? 0;
+    const until = after + SCAN_MAX;
+    const found = this.#reads.readable(IN_RANGE, limit, after, until, fromMs, toMs);
+    const end = found.length === limit ? (found.at(-1)?.row.sequence ?? until) : until;
+    const isLast = end >= newest;
+    return {
+      text: JSON.stringify(found.map((each) => each.found)),
+      next: isLast ? null : end,
+      progress: isLast ? 1 : end / newest,
+    };
+  }
 }
 
 /**
- * Authorizations in the order in which they were begun, a page at a time; what cannot be read, or was purged, is left
- * out.
+ * All authorizations of a range, oldest first, a page at a time, each page with the share that was looked at.
  * @throws errors of SQLite
  */
-export function* recordedAuthorizations(
+export function* recordedPages(
   database: DatabaseSync,
-  { fromMs, toMs }: TimeRange,
-): Generator<Authorization, void, undefined> {
-  const reads = new SqliteReads(new Statements(database));
-  let after = 0;
-  for (;;) {
-    const page = reads.readable<{ readonly sequence: number }>(SEQUENCES, PAGE, fromMs, toMs, after);
-    for (const { row, found } of page) {
-      after = row.sequence;
-      yield authorizationFrom(found);
-    }
-    if (page.length < PAGE) return;
+  range: RecordedRange,
+): Generator<
+  { readonly authorizations: readonly Authorization[]; readonly progress: number },
+  void,
+  undefined
+> {
+  const statements = new Statements(database);
+  const recorded = new RecordedAuthorizations(statements, new SqliteReads(statements));
+  for (let after: number | null = 0; after !== null; ) {
+    const page: RecordedPage = recorded.page(range, after, PAGE);
+    yield { authorizations: recordedFrom(page.text), progress: page.progress };
+    after = page.next;
   }
 }

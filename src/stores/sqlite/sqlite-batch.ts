@@ -48,6 +48,7 @@ const READS: Readonly<Record<CommandName, boolean>> = {
   listRulesetActivations: true,
   saveOverride: false,
   listOverrides: true,
+  recordedPage: true,
   exposurePage: true,
   armOfUnit: true,
   experimentPhases: true,

@@ -9,12 +9,15 @@ import type {
   ExperimentLook,
   ExposureCursor,
   ProviderOverride,
+  RecordedPage,
+  RecordedRange,
   Seal,
   WorkCounts,
 } from '../../gateway/ports.ts';
 import type { FoundAuthorization } from '../stored-authorization.ts';
 import type { FoundDecision } from '../stored-decision.ts';
 import type { AdvanceDecisionCommand, OpenDecisionCommand } from './decision-commands.ts';
+import { RecordedAuthorizations } from './recorded-authorizations.ts';
 import {
   type AdvanceDecisionReply,
   type DecisionClaimRow,
@@ -120,6 +123,7 @@ export class SqliteCommands {
   readonly #purge: SqlitePurge;
   readonly #experiments: SqliteExperiments;
   readonly #rulesets: SqliteRulesets;
+  readonly #recorded: RecordedAuthorizations;
 
   constructor(database: DatabaseSync) {
     this.#statements = new Statements(database);
@@ -132,6 +136,7 @@ export class SqliteCommands {
     this.#purge = new SqlitePurge(this.#statements);
     this.#experiments = new SqliteExperiments(this.#statements);
     this.#rulesets = new SqliteRulesets(this.#statements);
+    this.#recorded = new RecordedAuthorizations(this.#statements, this.#reads);
   }
 
   open(command: OpenCommand): OpenReply {
@@ -249,6 +254,10 @@ export class SqliteCommands {
 
   listOverrides(): readonly OverrideRow[] {
     return this.#statements.all<OverrideRow>(SQL.newestOverrides);
+  }
+
+  recordedPage(range: RecordedRange, after: number, limit: number): RecordedPage {
+    return this.#recorded.page(range, after, limit);
   }
 
   exposurePage(experiment: string, after: ExposureCursor | null, limit: number): ExposureReply {

@@ -41,6 +41,8 @@ import type {
   OpeningResult,
   Page,
   ProviderOverride,
+  RecordedPage,
+  RecordedRange,
   RegisteredRuleset,
   RulesetActivation,
   RulesetPageQuery,
@@ -278,6 +280,11 @@ export class SqliteJournal implements Journal {
       createdAtMs: row.created_at_ms,
       expiresAtMs: row.expires_at_ms,
     }));
+  }
+
+  recordedPage(range: RecordedRange, after: number | null, limit: number): Promise<RecordedPage> {
+    invariant(limit >= 1 && limit <= 1000, 'a page has 1 to 1000 authorizations');
+    return this.#runner.run('recordedPage', [range, after ?? 0, limit]);
   }
 
   async exposurePage(experiment: string, after: ExposureCursor | null, limit: number): Promise<ExposurePage> {

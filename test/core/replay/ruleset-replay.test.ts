@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { Attempt } from '../../../src/core/attempt.ts';
-import { RulesetReplay } from '../../../src/core/replay/ruleset-replay.ts';
+import {
+  LEARNER_DEFAULTS,
+  type LearnerSettings,
+  RulesetReplay,
+} from '../../../src/core/replay/ruleset-replay.ts';
+import { verdictOf } from '../../../src/core/replay/verdict.ts';
 import type { RuleAction, Ruleset } from '../../../src/core/rules/ruleset.ts';
 import { routingFacts } from '../../support/routing-facts.ts';
-import { sampleAttempt, sampleAuthorization } from '../../support/sample-authorization.ts';
+import { sampleAttempt, sampleAuthorization, sampleCandidate } from '../../support/sample-authorization.ts';
 import { SAMPLE_OUTCOMES } from '../../support/sample-outcomes.ts';
 import { sampleAction, sampleContract, sampleRuleset } from '../../support/sample-ruleset.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
@@ -52,7 +57,12 @@ function recorded(random: SeededRandom) {
     attempts.push({ ...sampleAttempt(number, outcome), provider, propensity: weight / sum });
     if (isApproved) break;
   }
-  return { authorization: { ...sampleAuthorization([]), attempts }, facts: routingFacts() };
+  const base = sampleAuthorization([]);
+  const candidates = PROVIDERS.map((provider) =>
+    sampleCandidate(provider, { score: APPROVAL[provider] ?? 0 }),
+  );
+  const routing = { ...base.routing, candidates };
+  return { authorization: { ...base, routing, attempts }, facts: routingFacts() };
 }
 
 function replay(ruleset: Ruleset, payments: number, random = new SeededRandom(SEED)) {
@@ -156,19 +166,8 @@ describe('other rules over recorded payments', () => {
       random: () => random.unit(),
     });
     const base = sampleAuthorization([]);
-    const explained = {
-      provider: 'sandbox-a',
-      eligible: true,
-      rank: 2,
-      score: 0.9,
-      approval: null,
-      health: 1,
-      breaker: 'open',
-      limitHeadroom: 1,
-      costBasisPoints: 0,
-      reason: 'breaker_open',
-    } as const;
-    const routing = { ...base.routing, candidates: [explained] };
+    const explained = sampleCandidate('sandbox-a', { breaker: 'open', reason: 'breaker_open' });
+    const routing = { ...base.routing, candidates: [explained, sampleCandidate('sandbox-b')] };
     const attempts = [{ ...sampleAttempt(1, SAMPLE_OUTCOMES.approved), provider: 'sandbox-b' }];
     for (let payment = 0; payment < 200; payment += 1) {
       replayed.add({ authorization: { ...base, routing, attempts }, facts: routingFacts() });
@@ -202,5 +201,113 @@ describe('other rules over recorded payments', () => {
       recorded: expect.any(Number),
       replayed: 1,
     });
+  });
+
+  it('names providers that are new or gone, and how much hangs on them', () => {
+    const random = new SeededRandom(SEED);
+    const weights = new Map([
+      ['sandbox-b', 0.7],
+      ['sandbox-d', 0.3],
+    ]);
+    const contracts = ['sandbox-b', 'sandbox-c', 'sandbox-d'].map((id) =>
+      sampleContract(id, { enabled: id !== 'sandbox-c' }),
+    );
+    const action = sampleAction({ strategy: { kind: 'split', weights }, fallback: false, attemptsMax: 1 });
+    const replayed = new RulesetReplay({
+      ruleset: sampleRuleset(contracts, [{ name: 'moved', matches: () => true, action }]),
+      random: () => random.unit(),
+    });
+    for (let payment = 0; payment < 2000; payment += 1) replayed.add(recorded(random));
+    const result = replayed.result();
+    expect(result.gone).toEqual(['sandbox-a', 'sandbox-c']);
+    expect(result.unsupported).toHaveLength(1);
+    expect(result.unsupported[0]).toMatchObject({ provider: 'sandbox-d', isNew: true });
+    expect(result.unsupported[0]?.share).toBeCloseTo(0.3, 9);
+    expect(verdictOf(result)).toMatchObject({ kind: 'cannot_say', reason: 'not_supported' });
+    expect(verdictOf(result).sentence).toContain('(sandbox-d 30.0 %, new), 5 % at most');
+  });
+
+  it('refuses to say what comes after the end of the record', () => {
+    const one = replay(rules({ ...inOrder('sandbox-c', 'sandbox-b', 'sandbox-a'), attemptsMax: 3 }), 4000);
+    expect(verdictOf(one)).toMatchObject({ kind: 'cannot_say', reason: 'cut_short' });
+    expect(one.all.approval.openShare).toBeGreaterThan(0.05);
+    expect(verdictOf(replay(rules(inOrder('sandbox-a')), 0)).reason).toBe('no_payments');
+  });
+
+  it('shows which payments move, from whom to whom, with what that comes to', () => {
+    const random = new SeededRandom(SEED);
+    const visa = sampleAction({ ...inOrder('sandbox-b'), attemptsMax: 1 });
+    const others = sampleAction({ ...inOrder('sandbox-a'), attemptsMax: 1 });
+    const contracts = PROVIDERS.map((id) => sampleContract(id));
+    const replayed = new RulesetReplay({
+      ruleset: sampleRuleset(contracts, [
+        { name: 'visa', matches: ({ cardBrand }) => cardBrand === 'visa', action: visa },
+        { name: 'others', matches: () => true, action: others },
+      ]),
+      random: () => random.unit(),
+    });
+    for (let payment = 0; payment < 3000; payment += 1) {
+      const { authorization } = recorded(random);
+      const facts = payment % 3 === 0 ? routingFacts({ cardBrand: 'amex' }) : routingFacts();
+      replayed.add({ authorization, facts });
+    }
+    const { all, segments, rules: byRule } = replayed.result();
+    expect(byRule.map(({ segment, approval }) => [segment, approval.payments])).toEqual([
+      ['visa', 2000],
+      ['others', 1000],
+    ]);
+    const [ofVisa, ofAmex] = segments;
+    // The best score was sandbox-a's, whichever was drawn.
+    expect(ofVisa?.moves).toMatchObject([{ from: 'sandbox-a', to: 'sandbox-b', share: 1 }]);
+    expect(ofAmex).toMatchObject({ moves: [], movedShare: 0 });
+    const [move] = ofVisa?.moves ?? [];
+    expect(move?.approval).toMatchObject({ payments: 2000, supported: true });
+    expect(move?.approval.interval?.low).toBeLessThan(0.8);
+    expect(move?.approval.interval?.high).toBeGreaterThan(0.8);
+    expect(all.moves).toMatchObject([{ from: 'sandbox-a', to: 'sandbox-b' }]);
+    expect(all.movedShare).toBeCloseTo(2 / 3, 12);
+    const nobody = replay(sampleRuleset([sampleContract('sandbox-a')], []), 100);
+    expect(nobody.all.moves[0]).toMatchObject({ to: null });
+  });
+
+  it('takes health as it was recorded: an unhealthy provider stands behind the others', () => {
+    const random = new SeededRandom(SEED);
+    const replayed = new RulesetReplay({
+      ruleset: rules({ ...inOrder('sandbox-a', 'sandbox-b', 'sandbox-c'), attemptsMax: 1 }),
+      random: () => random.unit(),
+    });
+    const base = sampleAuthorization([]);
+    const candidates = PROVIDERS.map((provider) =>
+      sampleCandidate(provider, { health: provider === 'sandbox-a' ? 0.3 : 0.99 }),
+    );
+    const attempts = [{ ...sampleAttempt(1, SAMPLE_OUTCOMES.approved), provider: 'sandbox-b' }];
+    for (let payment = 0; payment < 200; payment += 1) {
+      const routing = { ...base.routing, candidates };
+      replayed.add({ authorization: { ...base, routing, attempts }, facts: routingFacts() });
+    }
+    expect(replayed.result().all.providers).toContainEqual({
+      provider: 'sandbox-b',
+      recorded: 1,
+      replayed: 1,
+    });
+  });
+
+  it('explores as much as it is told to, and learns as it is told to', () => {
+    const shareOf = (learner: LearnerSettings) => {
+      const random = new SeededRandom(SEED);
+      const ruleset = rules({ strategy: { kind: 'score' }, explorationShare: 0, fallback: true });
+      const replayed = new RulesetReplay({ ruleset, random: () => random.unit(), learner });
+      for (let payment = 0; payment < 2000; payment += 1) replayed.add(recorded(random));
+      const { providers } = replayed.result().all;
+      return providers.find(({ provider }) => provider === 'sandbox-c')?.replayed ?? 0;
+    };
+    const usual = shareOf(LEARNER_DEFAULTS);
+    expect(usual).toBeLessThan(0.05);
+    const exploring = shareOf({ ...LEARNER_DEFAULTS, explorationShare: 0.3 });
+    expect(exploring).toBeGreaterThan(usual + 0.05);
+    const model = { ...LEARNER_DEFAULTS.model, gamma: 0.9, gammaAfterChange: 0.9 };
+    expect(shareOf({ ...LEARNER_DEFAULTS, model }), 'who forgets at once, doubts for ever').toBeGreaterThan(
+      usual + 0.01,
+    );
   });
 });
