@@ -10,8 +10,7 @@ import { readYamlFile } from '../config/yaml-file.ts';
 import { TableCardFacts } from '../core/cards/card-facts.ts';
 import { LEARNER_DEFAULTS, type LearnerSettings, type ReplayResult } from '../core/replay/ruleset-replay.ts';
 import type { ProviderMove, SegmentResult } from '../core/replay/segment-tally.ts';
-import type { StreamedEstimate } from '../core/replay/streamed-estimate.ts';
-import { refusalOf } from '../core/replay/verdict.ts';
+import { points, refusalOf } from '../core/replay/verdict.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import { learnerSettings, learnerSettingsSchema } from '../edge/learner-settings.ts';
 import { shownReplayEnd } from '../edge/shown-replay.ts';
@@ -275,14 +274,10 @@ function moveRow(
     rate(share),
     rate(approval.recorded),
     isKnown ? rate(approval.selfNormalised) : 'cannot say',
-    ...differenceOf(approval),
-    isKnown ? points(approval.differenceInterval?.low ?? null) : '',
-    isKnown ? points(approval.differenceInterval?.high ?? null) : '',
+    isKnown ? points(approval.difference ?? 0) : '',
+    isKnown ? points(approval.differenceInterval?.low ?? 0) : '',
+    isKnown ? points(approval.differenceInterval?.high ?? 0) : '',
   ];
-}
-
-function differenceOf(approval: StreamedEstimate): readonly [string] {
-  return [refusalOf(approval) === null ? points(approval.difference) : ''];
 }
 
 function rowOf({ segment, approval, costBasisPoints: cost }: SegmentResult): readonly string[] {
@@ -295,15 +290,11 @@ function rowOf({ segment, approval, costBasisPoints: cost }: SegmentResult): rea
     isKnown ? rate(selfNormalised) : 'cannot say',
     isKnown ? rate(interval?.low ?? null) : '',
     isKnown ? rate(interval?.high ?? null) : '',
-    ...differenceOf(approval),
+    isKnown ? points(approval.difference ?? 0) : '',
     String(Math.floor(approval.effectiveSampleSize)),
     cost.recorded === null ? '' : cost.recorded.toFixed(1),
     isKnown && cost.replayed !== null ? cost.replayed.toFixed(1) : '',
   ];
-}
-
-function points(share: number | null): string {
-  return share === null ? '' : (share * 100).toFixed(2);
 }
 
 function rate(share: number | null): string {

@@ -1,7 +1,7 @@
 import type { z } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
 import { LEARNER_DEFAULTS } from '../core/replay/ruleset-replay.ts';
-import { type Replay, type ReplayCommand, ReplayFailed, type ReplayStart } from '../gateway/replays.ts';
+import { type Replay, type ReplayCommand, ReplayFailed } from '../gateway/replays.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { type FieldError, invalidFields, invalidRequest, PARSING } from './field-errors.ts';
@@ -50,7 +50,7 @@ async function start(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   if (!parsed.success) return invalidRequest(parsed.error, memberNames);
   const command = commandOf(parsed.data, caller.account, deps.clock.wallMs());
   if (isProblem(command)) return command;
-  const started = await begun(() => deps.replays.start(command));
+  const started = await begun(exchange, deps, command);
   if (isProblem(started)) return started;
   const { id } = started;
   const replay = (await deps.replays.settled(id, caller.account, AT_ONCE_MS)) ?? started;
@@ -93,14 +93,18 @@ function filesOf(files: Readonly<Record<string, string | undefined>>): Readonly<
   );
 }
 
-async function begun(call: () => Promise<ReplayStart>): Promise<Replay | Problem> {
-  const failed = { kind: 'failed' } as const;
+async function begun(
+  { trace: { traceId } }: Exchange,
+  deps: EdgeDeps,
+  command: ReplayCommand,
+): Promise<Replay | Problem> {
   const started = await fromJournal(async () => {
     try {
-      return await call();
+      return await deps.replays.start(command);
     } catch (error) {
-      if (error instanceof ReplayFailed) return failed;
-      throw error;
+      if (!(error instanceof ReplayFailed)) throw error;
+      deps.reportFault({ traceId, route: REPLAYS, error });
+      return problem('not-ready', 'No thread for a replay could be begun; the log of the gateway says why.');
     }
   });
   if (isProblem(started)) return started;
@@ -114,17 +118,12 @@ async function begun(call: () => Promise<ReplayStart>): Promise<Replay | Problem
     case 'no_such_version':
       return problem('not-found', 'There is no registered ruleset of this version.');
     case 'busy':
-      return busy(`${started.running} replays are running.`, started.retryAfterMs);
-    case 'failed':
-      return busy('There is no room for a replay now.', ASK_AGAIN_S * 1000);
+      return problem('replays-busy', `${started.running} replays are running.`, {
+        headers: { 'Retry-After': String(Math.ceil(started.retryAfterMs / 1000)) },
+      });
     case 'stopping':
       return problem('not-ready', 'The gateway is stopping: nothing is begun.');
   }
-}
-
-function busy(detail: string, retryAfterMs: number): Problem {
-  const retryAfter = String(Math.ceil(retryAfterMs / 1000));
-  return problem('replays-busy', detail, { headers: { 'Retry-After': retryAfter } });
 }
 
 function answer(replay: Replay, status: 200 | 202): Response {

@@ -165,7 +165,8 @@ describe('POST /v1/rulesets/replay', () => {
         },
       },
     });
-    expect((await failed.begin({ files: FILES })).status).toBe(429);
+    expect((await failed.begin({ files: FILES })).status).toBe(503);
+    expect(failed.fixture.faults).toMatchObject([{ route: '/v1/rulesets/replay' }]);
   });
 });
 

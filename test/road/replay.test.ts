@@ -7,7 +7,7 @@ import { startGateway } from '../support/start-gateway.ts';
 /** Replays beside payments, of a whole process. */
 
 const PROVIDERS = providersYaml(['a', 'b'].map((id) => ({ id })));
-const SPLIT = 'rules:\n  - name: half\n    then: { split: { a: 50, b: 50 }, attempts_max: 1 }\n';
+const SPLIT = 'rules:\n  - name: half\n    then: { split: { a: 55, b: 45 }, attempts_max: 1 }\n';
 
 test('replays files and registered rulesets while payments go on, and refuses bad ones with all that is wrong', async () => {
   await using gateway = await startGateway({ providers: PROVIDERS, rules: SPLIT });
@@ -17,7 +17,7 @@ test('replays files and registered rulesets while payments go on, and refuses ba
     const { status } = await gateway.authorize(paymentBody(`order-${paid}`), `key-${paid}`);
     expect(status).toBe(201);
   };
-  for (let round = 0; round < 13; round += 1) await Promise.all(Array.from({ length: 20 }, pay));
+  for (let round = 0; round < 15; round += 1) await Promise.all(Array.from({ length: 20 }, pay));
   const before = paid;
   const to = new Date(Date.now() + 1).toISOString();
   const files = { 'providers.yaml': PROVIDERS, 'rules.yaml': priorityRules(['b'], { attempts_max: 1 }) };

@@ -86,9 +86,9 @@ function whyNot(refusal: Refusal, { all: { approval }, unsupported, cutShort }: 
   }
 }
 
-/** A share as percentage points. */
-function points(share: number): string {
-  return (share * 100).toFixed(2);
+/** A share as percentage points; never minus nothing. */
+export function points(share: number): string {
+  return (share * 100).toFixed(2).replace(/^-(0\.0+)$/, '$1');
 }
 
 function percent(share: number): string {
