@@ -23,7 +23,7 @@ import {
   openRoad,
   refuseByScheme,
 } from './record.ts';
-import { beginRoad, type Road } from './road.ts';
+import { beginRoad, type Road, withoutArm } from './road.ts';
 import type { AuthorizeCommand, AuthorizeResult } from './road-results.ts';
 import { routingFacts } from './routing-facts.ts';
 import { refusedAsCardTestingForMs } from './watch-card-testing.ts';
@@ -44,9 +44,15 @@ export async function authorize(command: AuthorizeCommand, deps: GatewayDeps): P
 
   const assigning = assignRoad(command, facts, ruleset, rule, deps);
   const assignment = assigning instanceof Promise ? await assigning : assigning;
-  const road = beginRoad(command, card, facts, ruleset, assignment, deps);
+  let road = beginRoad(command, card, facts, ruleset, assignment, deps);
   road.decision = decide(road, deps);
   let admitted = await admitNext(road, deps);
+  const plain = admitted === null ? withoutArm(road, rule) : null;
+  if (plain !== null) {
+    road = plain;
+    road.decision = decide(road, deps);
+    admitted = await admitNext(road, deps);
+  }
   if (admitted === null) return answerNoRoute(command, rule, road.decision.explain(), road, deps);
 
   const opening = await openRoad(road, admitted, deps);

@@ -18,7 +18,7 @@ import type {
   FrozenAnswer,
 } from './ports.ts';
 import { schemeCheck, schemeDecline } from './record.ts';
-import { beginRoad, type Road, routingOf } from './road.ts';
+import { beginRoad, type Road, routingOf, withoutArm } from './road.ts';
 import type { AuthorizeCommand, Unanswered } from './road-results.ts';
 import { routingFacts } from './routing-facts.ts';
 import { refusedAsCardTestingForMs } from './watch-card-testing.ts';
@@ -59,8 +59,13 @@ export async function decideForCaller(command: DecideCommand, deps: GatewayDeps)
   const scope = deps.accounts.of(command.account);
   const assigning = assignRoad(command, facts, ruleset, rule, deps);
   const assignment = assigning instanceof Promise ? await assigning : assigning;
-  const road = beginRoad(asRoad, card, facts, ruleset, assignment, deps);
-  const candidates = rankForCaller(road, scope, deps);
+  let road = beginRoad(asRoad, card, facts, ruleset, assignment, deps);
+  let candidates = rankForCaller(road, scope, deps);
+  const plain = candidates.length === 0 ? withoutArm(road, rule) : null;
+  if (plain !== null) {
+    road = plain;
+    candidates = rankForCaller(road, scope, deps);
+  }
   const [first] = candidates;
   if (first === undefined) {
     const retryAfterMs = road.decision.retryAfterMs() ?? UNAVAILABLE_RETRY_MS;

@@ -92,6 +92,24 @@ export function beginRoad(
   };
 }
 
+/**
+ * The same road by the rule itself, where nobody whom the arm would choose can be tried: an experiment must not leave a
+ * payment without a provider that would take it. The payment stays in its arm, counts there, and is learned there.
+ * @param rule as it was matched
+ * @returns null where the arm changes nothing
+ */
+export function withoutArm(road: Road, rule: Rule): Road | null {
+  const { assignment, decision } = road;
+  if (assignment.rule === rule) return null;
+  const { id, arm } = assignment.shown ?? { id: 'holdout', arm: 'holdout' };
+  const why = decision
+    .explain()
+    .filter(({ reason }) => reason !== null && reason !== 'not_in_rule')
+    .map(({ provider, reason }) => `${provider} ${reason}`);
+  const note = `experiment ${id}: by the rule itself, since arm ${arm} had nobody to try (${why.join(', ')})`;
+  return { ...road, rule, assignment: { ...assignment, rule, notes: [...assignment.notes, note] } };
+}
+
 /** Before the decision is known. */
 const NO_ROUTING: RoutingDecision = {
   ruleset: 0,

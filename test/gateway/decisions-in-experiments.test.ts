@@ -77,6 +77,21 @@ describe('a decision in an experiment', () => {
     expect(await pages(3)).toEqual(recorded);
   });
 
+  it('goes by the rule itself where nobody of its arm can be tried, and stays in its arm', async () => {
+    const { world, arm, pages } = running({
+      arms: [sampleArm('control', ['sandbox-a']), sampleArm('treatment', ['sandbox-c'])],
+    });
+    world.override({ provider: 'sandbox-c', mode: 'drain' });
+    const met = new Set<string>();
+    for (let index = 0; index < 12; index += 1) {
+      const { provider, arm: name } = await arm(`order-${index}`);
+      met.add(name);
+      expect(provider).toBe('sandbox-a');
+    }
+    expect(met).toEqual(new Set(['control', 'treatment']));
+    expect(await pages(1000)).toHaveLength(12);
+  });
+
   it('counts what is reported, with its time and expected fees', async () => {
     const { world, arm, pages } = running();
     const { id, provider } = await arm('order-1');

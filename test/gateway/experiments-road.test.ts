@@ -71,6 +71,62 @@ describe('a road in an experiment', () => {
     ]);
   });
 
+  describe('whose arm nobody could take the payment of', () => {
+    const narrow = {
+      arms: [sampleArm('control', ['sandbox-a']), sampleArm('treatment', ['sandbox-c'])],
+    };
+    /** The third provider takes euros only. */
+    const eurosAtC = () => {
+      const scene = running(narrow);
+      const process = scene.begin();
+      const { providers, ...rest } = process.deps.rulesets.current();
+      const limited = new Map(
+        [...providers].map(([id, contract]) =>
+          id === 'sandbox-c'
+            ? [id, { ...contract, capabilities: { ...contract.capabilities, currencies: new Set(['EUR']) } }]
+            : [id, contract],
+        ),
+      );
+      const ruleset = { ...rest, providers: limited };
+      return {
+        ...scene,
+        process: { ...process, deps: { ...process.deps, rulesets: { current: () => ruleset } } },
+      };
+    };
+
+    it('goes by the rule itself, stays in its arm, and says so', async () => {
+      const { process, pay, exposures, learned } = eurosAtC();
+      const met = new Map<string, number>();
+      for (let index = 0; index < 20; index += 1) {
+        const amount = { value: 4_999, currency: 'USD' };
+        const found = await pay(process, { reference: `order-${index}`, amount }, `key-${index}`);
+        const arm = found.routing.experiment?.arm ?? '';
+        met.set(arm, (met.get(arm) ?? 0) + 1);
+        expect([found.status, found.provider]).toEqual(['approved', 'sandbox-a']);
+        expect(found.routing.notes.filter((note) => note.startsWith('experiment'))).toEqual(
+          arm === 'control'
+            ? []
+            : [
+                'experiment checkout: by the rule itself, since arm treatment had nobody to try ' +
+                  '(sandbox-c currency_not_supported)',
+              ],
+        );
+        expect(learned.at(-1)?.scope).toBe(`checkout/${arm}`);
+      }
+      expect(met.get('treatment')).toBeGreaterThan(3);
+      expect(await exposures()).toHaveLength(20);
+    });
+
+    it('stays with the arm where it can', async () => {
+      const { process, pay } = eurosAtC();
+      for (let index = 0; index < 10; index += 1) {
+        const found = await pay(process, { reference: `order-${index}` }, `key-${index}`);
+        expect(found.provider).toBe(found.routing.experiment?.arm === 'control' ? 'sandbox-a' : 'sandbox-c');
+        expect(found.routing.notes).toEqual([]);
+      }
+    });
+  });
+
   it('has no exposure when the authorization could not be opened', async () => {
     const { world, begin, exposures } = running(
       {},
