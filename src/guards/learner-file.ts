@@ -15,7 +15,7 @@ const HALF_LIFE_MS = 7 * 24 * 60 * 60_000;
 
 const headerSchema = z.strictObject({
   format: z.literal(FORMAT),
-  cell_names: z.literal(CELL_NAMES),
+  cell_names: z.number(),
   saved_at_ms: z.number(),
   providers: z.array(z.string()),
   sha256: z.string(),
@@ -151,9 +151,15 @@ function readHeader(bytes: Buffer): Read | string {
     return 'the first line is no JSON';
   }
   const parsed = headerSchema.safeParse(header);
-  if (!parsed.success) return `the first line is not that of ${FORMAT} with cell names ${CELL_NAMES}`;
+  if (!parsed.success) return `the first line is not that of ${FORMAT}`;
   const body = bytes.subarray(end + 1);
-  const { saved_at_ms: savedAtMs, providers, sha256 } = parsed.data;
+  const { cell_names: cellNames, saved_at_ms: savedAtMs, providers, sha256 } = parsed.data;
+  if (cellNames !== CELL_NAMES) {
+    return (
+      `it names kinds of payments by edition ${cellNames}, this version by edition ${CELL_NAMES}: ` +
+      'what was learned is dropped once, and learned anew'
+    );
+  }
   const isWhole = createHash('sha256').update(body).digest('hex') === sha256;
   if (!isWhole || body.length % TALLY !== 0) return 'the content is not what its checksum says';
   return { savedAtMs, providers, body };

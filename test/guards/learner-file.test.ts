@@ -120,6 +120,14 @@ describe('what was learned', () => {
       (path) => writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.alloc(26)])),
       /checksum/,
     ],
+    [
+      'of a version that named kinds of payments otherwise',
+      (path) => {
+        const bytes = readFileSync(path, 'latin1');
+        writeFileSync(path, bytes.replace('"cell_names":2', '"cell_names":1'), 'latin1');
+      },
+      /edition 1, this version by edition 2: what was learned is dropped once/,
+    ],
     ['of another program', (path) => writeFileSync(path, '{"format":"other"}\n'), /pointsman-learner-1/],
     ['no JSON', (path) => writeFileSync(path, 'hello\n'), /no JSON/],
     ['empty', (path) => writeFileSync(path, ''), /not complete/],
