@@ -241,6 +241,11 @@ function tellRestored(restored: Restored, log: Log): void {
   const age = restored.kind === 'restored' ? { age_s: Math.round(restored.ageMs / 1000) } : {};
   const tallies = restored.kind === 'restored' ? restored.tallies : 0;
   if (restored.kind === 'refused') log.warn('learner_state_refused', { problem: restored.problem });
+  if (restored.kind === 'restored' && restored.refused > 0) {
+    log.warn('learner_state_refused', {
+      problem: `${restored.refused} of ${tallies + restored.refused} tallies say what cannot be, and are left out`,
+    });
+  }
   log.info('learner_state', { restored: tallies, ...age });
 }
 

@@ -24,7 +24,8 @@ const headerSchema = z.strictObject({
 /** What is kept across restarts. */
 interface Restorable {
   saved(): SavedApprovals;
-  restore(tally: SavedTally, providers: readonly string[], trust: number): void;
+  /** Whether it was taken: not when it says what cannot be. */
+  restore(tally: SavedTally, providers: readonly string[], trust: number): boolean;
 }
 
 export interface LearnerFileDeps {
@@ -38,7 +39,13 @@ export interface LearnerFileDeps {
 /** How a start found what was saved. */
 export type Restored =
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'restored'; readonly tallies: number; readonly ageMs: number }
+  /** `refused`: how many further tallies say what cannot be, such as more approvals than outcomes. They are left out. */
+  | {
+      readonly kind: 'restored';
+      readonly tallies: number;
+      readonly refused: number;
+      readonly ageMs: number;
+    }
   /** It is left where it is until the next save, and learning begins anew. */
   | { readonly kind: 'refused'; readonly problem: string };
 
@@ -70,10 +77,12 @@ export class LearnerFile {
     const ageMs = Math.max(0, this.#deps.clock.wallMs() - read.savedAtMs);
     const trust = 2 ** (-ageMs / HALF_LIFE_MS);
     const count = read.body.length / TALLY;
+    let tallies = 0;
     for (let index = 0; index < count; index += 1) {
-      this.#deps.learner.restore(tallyAt(read.body, index * TALLY), read.providers, trust);
+      const tally = tallyAt(read.body, index * TALLY);
+      if (this.#deps.learner.restore(tally, read.providers, trust)) tallies += 1;
     }
-    return { kind: 'restored', tallies: count, ageMs };
+    return { kind: 'restored', tallies, refused: count - tallies, ageMs };
   }
 
   /** Saves again and again, until {@link close}. */

@@ -95,6 +95,8 @@ export interface LearningScope {
 
 /** Quantile of the normal distribution for a two-sided 95 % interval. */
 const Z_95 = 1.959963984540054;
+/** Outcomes that a cell can have seen: they are numbered by 32 bits. */
+const OUTCOMES_MAX = 2 ** 32;
 /** Discounted outcomes from which a tally is kept although nobody touches it. */
 const HEAVY = 200;
 /** Outcomes' worth of trust in the posterior where a tally's own rate is watched. */
@@ -235,13 +237,19 @@ export class ApprovalModel {
    * Takes up a tally that was saved.
    * @param providers names by the numbers of then
    * @param trust share of it that still counts, 0 to 1
+   * @returns whether it was taken: not when its counts are none, or it is of no provider that is named
    */
-  restore(tally: SavedTally, providers: readonly string[], trust: number): void {
-    const provider = tally.provider === POOLED ? POOLED : this.#numberOf(providers[tally.provider] ?? '');
+  restore(tally: SavedTally, providers: readonly string[], trust: number): boolean {
     const { approved, total } = tally;
+    const name = providers[tally.provider];
+    // Of NaN every comparison is false.
+    const isCount = approved >= 0 && approved <= total && total <= OUTCOMES_MAX;
+    if (!isCount || name === undefined || (tally.provider !== POOLED && name === '')) return false;
+    const provider = tally.provider === POOLED ? POOLED : this.#numberOf(name);
     this.#tallies.restore({ ...tally, provider, approved: approved * trust, total: total * trust });
     this.#views.clear();
     this.#asked = null;
+    return true;
   }
 
   #numberOf(provider: string): number {
