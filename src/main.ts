@@ -193,14 +193,14 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     lanes.update(ruleset.providers);
     metrics.rulesetActivated(ruleset.version);
   };
-  const rules = await openRules(settings, journal, log, { prepare, activate }, metrics, declineTables);
-  const cards = new TableCardFacts(table);
-  const learner = new OutcomeLearner(clock);
-  const learnerFile = await openLearnerFile(settings, learner, log);
   const arms = new LiveArms();
   const states = await journal.listArmStates();
   arms.setStates(states);
   for (const state of states) metrics.observer.armChanged(state);
+  const rules = await openRules(settings, journal, log, { prepare, activate, arms }, metrics, declineTables);
+  const cards = new TableCardFacts(table);
+  const learner = new OutcomeLearner(clock);
+  const learnerFile = await openLearnerFile(settings, learner, log);
   return {
     settings,
     log,
@@ -513,6 +513,7 @@ async function openRules(
   steps: {
     readonly prepare: (ruleset: Ruleset) => Promise<void>;
     readonly activate: (ruleset: Ruleset) => void;
+    readonly arms: LiveArms;
   },
   metrics: Metrics,
   declineTables: DeclineTables,
@@ -531,7 +532,7 @@ async function openRules(
         const refused = eventsRefused(contract);
         if (refused !== null) log.warn('webhooks_not_configured', { provider, ...refused });
       }
-      for (const note of notesOf(ruleset, previous)) log.warn('experiment_note', { note });
+      for (const note of notesOf(ruleset, previous, steps.arms)) log.warn('experiment_note', { note });
       log.info('ruleset_activated', { ruleset: ruleset.version, previous: previous?.version ?? null });
     },
     onLeftBehind(providers) {
@@ -558,9 +559,9 @@ async function openRules(
   return opening.store;
 }
 
-function notesOf({ experiments }: Ruleset, previous: Ruleset | null): readonly string[] {
+function notesOf({ experiments }: Ruleset, previous: Ruleset | null, arms: LiveArms): readonly string[] {
   const changes = previous === null ? [] : changesOfRunning(previous.experiments, experiments);
-  return [...experiments.notes, ...changes];
+  return [...experiments.notes, ...changes, ...arms.stoppedIn(experiments)];
 }
 
 /** What else keeps providers from being used: told together with what is refused, so that one start tells it all. */

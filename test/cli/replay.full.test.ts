@@ -79,8 +79,8 @@ describe('npm run replay', () => {
       [['--what'], /--what[\s\S]*usage:/],
       [['--rules', bad, '--data', folder.path], /rules\.yaml:3:\d+ .*unknown provider "sandbox-x"/],
       [['--rules', SHIPPED, '--data', '/nowhere'], /\/nowhere\/journal\.sqlite is not there/],
-      [['--rules', SHIPPED, '--from', 'yesterday'], /--from yesterday: expected a day/],
-      [['--rules', SHIPPED, '--seed=-1'], /--seed -1: expected a whole number/],
+      [['--rules', SHIPPED, '--from', 'yesterday'], /--from "yesterday": expected a day/],
+      [['--rules', SHIPPED, '--seed=-1'], /--seed "-1": expected a whole number/],
     ];
     for (const [args, message] of cases) {
       const { code, stdout, stderr } = await replay(...args);
