@@ -201,7 +201,15 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
   });
   lanes.setOverrides(await journal.listOverrides());
   const steps = rulesetSteps(settings, log, sandbox, { registry, lanes, adapterDeps });
-  const { rules, releases } = await openRules(settings, journal, log, steps, metrics, declineTables);
+  const arms = await openArms(journal, metrics);
+  const { rules, releases } = await openRules(
+    settings,
+    journal,
+    log,
+    { ...steps, arms },
+    metrics,
+    declineTables,
+  );
   const cards = new TableCardFacts(table);
   const learner = new OutcomeLearner(clock);
   const accounts = new ReportingAccounts(clock, lanes, learner);
@@ -209,7 +217,6 @@ async function openParts(settings: Settings, log: Log): Promise<Parts> {
     await openLearnerFile(settings, 'learner-state', learner, log),
     await openLearnerFile(settings, 'account-state', accounts, log),
   ];
-  const arms = await openArms(journal, metrics);
   return {
     settings,
     log,
@@ -299,6 +306,12 @@ function tellRestored(file: string, restored: Restored, log: Log): void {
   const age = restored.kind === 'restored' ? { age_s: Math.round(restored.ageMs / 1000) } : {};
   const tallies = restored.kind === 'restored' ? restored.tallies : 0;
   if (restored.kind === 'refused') log.warn('learner_state_refused', { file, problem: restored.problem });
+  if (restored.kind === 'restored' && restored.refused > 0) {
+    log.warn('learner_state_refused', {
+      file,
+      problem: `${restored.refused} of ${tallies + restored.refused} tallies say what cannot be, and are left out`,
+    });
+  }
   log.info('learner_state', { file, restored: tallies, ...age });
 }
 
@@ -594,7 +607,7 @@ async function openRules(
   settings: Settings,
   journal: Journal,
   log: Log,
-  steps: RulesetSteps,
+  steps: RulesetSteps & { readonly arms: LiveArms },
   metrics: Metrics,
   declineTables: DeclineTables,
 ): Promise<Pick<Parts, 'rules' | 'releases'>> {
@@ -611,7 +624,7 @@ async function openRules(
         const refused = eventsRefused(contract);
         if (refused !== null) log.warn('webhooks_not_configured', { provider, ...refused });
       }
-      for (const note of notesOf(ruleset, previous)) log.warn('experiment_note', { note });
+      for (const note of notesOf(ruleset, previous, steps.arms)) log.warn('experiment_note', { note });
       const versions = { ruleset: ruleset.version, previous: previous?.version ?? null };
       log.info('ruleset_activated', { ...versions, cause, author, reason });
     },
@@ -702,9 +715,9 @@ function usageErrors(
   ];
 }
 
-function notesOf({ experiments }: Ruleset, previous: Ruleset | null): readonly string[] {
+function notesOf({ experiments }: Ruleset, previous: Ruleset | null, arms: LiveArms): readonly string[] {
   const changes = previous === null ? [] : changesOfRunning(previous.experiments, experiments);
-  return [...experiments.notes, ...changes];
+  return [...experiments.notes, ...changes, ...arms.stoppedIn(experiments)];
 }
 
 /** What else keeps providers from being used: told together with what is refused, so that one start tells it all. */

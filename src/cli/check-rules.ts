@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readSecretFile } from '../config/credentials.ts';
 import { loadDeclineTables } from '../config/decline-tables.ts';
+import { feesNotCounted } from '../config/fees-not-counted.ts';
 import {
   isAboutMissing,
   missingCredentials,
@@ -80,7 +81,10 @@ async function findingsIn(folder: string): Promise<Findings> {
     errors: [...errors, ...atStart],
     warnings,
     missing,
-    notes: eventNotes(providers, whereIs),
+    notes: [
+      ...eventNotes(providers, whereIs),
+      ...(lenient.kind === 'refused' ? [] : feeNotes(lenient.ruleset, whereIs)),
+    ],
     remarks: lenient.kind === 'refused' ? [] : lenient.ruleset.experiments.notes,
     summary: lenient.kind === 'refused' ? '' : summaryOf(lenient.ruleset),
   };
@@ -110,6 +114,18 @@ function eventNotes(providers: Providers, whereIs: WhereIs): readonly RulesetErr
     const expected = `one where the provider sends events to /v1/webhooks/${id}`;
     return [whereIs(id, 'adapter', { what: `"${id}" has ${what}`, expected, remedy })];
   });
+}
+
+/** Fees that are good, and make a provider look cheaper than it is. */
+function feeNotes(ruleset: Ruleset, whereIs: WhereIs): readonly RulesetError[] {
+  return feesNotCounted(ruleset).map(({ provider, currency, payments }) =>
+    whereIs(provider, 'fees', {
+      what: `the fixed fee in ${currency} of "${provider}" counts as 0 for payments in ${payments?.join(', ') ?? 'any other currency'}`,
+      expected:
+        'rates of both currencies in the newest rates of fx.yaml, or the provider looks cheaper than it is',
+      remedy: `add a rate of ${currency} to fx.yaml`,
+    }),
+  );
 }
 
 function summaryOf({ rules, providers, experiments }: Ruleset): string {

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isCalendarDay } from '../config/calendar-day.ts';
 import { checkShape } from '../config/check-shape.ts';
 import { loadBinTable } from '../config/default-bin-table.ts';
 import { EnvironmentError, readEnvironment } from '../config/environment.ts';
@@ -11,6 +12,7 @@ import { TableCardFacts } from '../core/cards/card-facts.ts';
 import { LEARNER_DEFAULTS, type LearnerSettings, type ReplayResult } from '../core/replay/ruleset-replay.ts';
 import type { ProviderMove, SegmentResult } from '../core/replay/segment-tally.ts';
 import { points, refusalOf } from '../core/replay/verdict.ts';
+import { shown } from '../core/rules/rule-problem.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import { learnerSettings, learnerSettingsSchema } from '../edge/learner-settings.ts';
 import { shownReplayEnd } from '../edge/shown-replay.ts';
@@ -77,17 +79,25 @@ function readArguments(): Asked | null {
   const text = (name: string): string | undefined => values[name] as string | undefined;
   const rules = text('rules');
   if (rules === undefined || rules === '') throw new CannotReplay(`--rules is missing\n\n${USAGE}`);
-  const seed = Number(text('seed') ?? 1);
-  if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
-    throw new CannotReplay(`--seed ${text('seed')}: expected a whole number from 0 to 4294967295`);
+  const seedText = text('seed') ?? '1';
+  const seed = /^\d{1,10}$/.test(seedText) ? Number(seedText) : Number.NaN;
+  if (!(seed < 2 ** 32)) {
+    throw new CannotReplay(`--seed ${shown(seedText)}: expected a whole number from 0 to 4294967295`);
+  }
+  const range = {
+    fromMs: timeOf('from', text('from'), 0),
+    toMs: timeOf('to', text('to'), Date.now()),
+  };
+  if (range.toMs <= range.fromMs) {
+    const end = text('to') === undefined ? 'the end, which is now,' : `--to ${text('to')}`;
+    throw new CannotReplay(
+      `${end} is not after --from ${text('from')}: no payment lies between; expected a later end, or an earlier beginning`,
+    );
   }
   return {
     rules,
     data: text('data') ?? (process.env['DATA_DIR'] || './data'),
-    range: {
-      fromMs: timeOf('from', text('from'), 0),
-      toMs: timeOf('to', text('to'), Date.now()),
-    },
+    range,
     seed,
     learner: learnerIn(text('learner')),
     json: values['json'] === true,
@@ -96,10 +106,11 @@ function readArguments(): Asked | null {
 
 function timeOf(name: string, text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;
-  const ms = /^\d{4}-\d{2}-\d{2}(?:T[\d:.]+Z)?$/.test(text) ? Date.parse(text) : Number.NaN;
+  const isTime = /^\d{4}-\d{2}-\d{2}(?:T[\d:.]+Z)?$/.test(text) && isCalendarDay(text);
+  const ms = isTime ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms)) {
     throw new CannotReplay(
-      `--${name} ${text}: expected a day or a time in UTC, such as 2026-11-01 or 2026-11-01T12:00:00Z`,
+      `--${name} ${shown(text)}: expected a day or a time in UTC, such as 2026-11-01 or 2026-11-01T12:00:00Z`,
     );
   }
   return ms;

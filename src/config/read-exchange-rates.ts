@@ -1,5 +1,6 @@
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
 import type { ExchangeRates, RateEdition } from '../core/scoring/exchange-rates.ts';
+import { isCalendarDay } from './calendar-day.ts';
 import type { RawRateEdition } from './ruleset-schemas.ts';
 
 /**
@@ -15,8 +16,7 @@ export function readExchangeRates(
     if (edition === null) continue;
     const { date, base, per_unit: perUnit } = edition;
     const fromMs = Date.parse(`${date}T00:00:00Z`);
-    // `2026-02-30` is read as a day of March.
-    if (Number.isNaN(fromMs) || new Date(fromMs).toISOString().slice(0, 10) !== date) {
+    if (!isCalendarDay(date)) {
       problems.push({
         path: ['rates', index, 'date'],
         what: `${date} is no day`,
@@ -33,6 +33,15 @@ export function readExchangeRates(
         remedy: 'keep one of the two',
       });
       continue;
+    }
+    if (Object.hasOwn(perUnit, base)) {
+      problems.push({
+        path: ['rates', index, 'per_unit', base],
+        atKey: true,
+        what: `a rate of ${base} to itself`,
+        expected: 'rates of other currencies than the base',
+        remedy: 'remove it',
+      });
     }
     editions.set(fromMs, { fromMs, base, perUnit: new Map(Object.entries(perUnit)) });
   }

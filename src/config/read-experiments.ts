@@ -16,6 +16,7 @@ import { ruleReaches } from '../core/rules/eligibility.ts';
 import { type FilePath, type RuleProblem, shown } from '../core/rules/rule-problem.ts';
 import type { ProviderContract, Rule } from '../core/rules/ruleset.ts';
 import { nearestName } from '../core/text/nearest-name.ts';
+import { isCalendarDay } from './calendar-day.ts';
 import { checkProviders, matcher, readStrategy, readWhen } from './read-rules.ts';
 import type { RawArmAction, RawExperiment, RawExperimentsFile } from './ruleset-schemas.ts';
 
@@ -49,7 +50,8 @@ export function readExperiments(
     checkId(experiment.id, ids, path, problems);
     list.push(readExperiment(experiment, path, context, notes, problems));
   }
-  problems.push(...overlaps(raw.experiments));
+  problems.push(...overlaps(raw.experiments), ...sharedSeeds(raw));
+  notes.push(...starved(raw.experiments, list));
   return { holdout: readHoldout(raw.holdout, context, notes, problems), list, notes };
 }
 
@@ -377,6 +379,64 @@ function overlaps(raw: readonly (RawExperiment | null)[]): readonly RuleProblem[
   return problems;
 }
 
+/**
+ * With the holdout's seed an experiment would divide those whom the holdout left by the very number that kept them: its
+ * arms would not get their shares.
+ */
+function sharedSeeds({
+  holdout,
+  experiments,
+}: Parameters<typeof readExperiments>[0]): readonly RuleProblem[] {
+  if (holdout === undefined || holdout.share === 0) return [];
+  return experiments.flatMap((experiment, index): readonly RuleProblem[] => {
+    if (experiment === null || experiment.status === 'stopped') return [];
+    if (experiment.unit !== 'payment' || experiment.seed !== holdout.seed) return [];
+    return [
+      {
+        path: ['experiments', index, 'seed'],
+        what: `the seed ${shown(experiment.seed)} of the holdout: who is in which arm would hang on who is held out,`,
+        other: ['holdout', 'seed'],
+        expected: 'a seed of its own',
+        remedy: `write another one, such as ${experiment.id}-1`,
+      },
+    ];
+  });
+}
+
+/** Running experiments behind another one that takes every payment which they could get. */
+function starved(raw: readonly (RawExperiment | null)[], list: readonly Experiment[]): readonly string[] {
+  const running = raw
+    .filter((experiment) => experiment !== null)
+    .flatMap((experiment, index) => {
+      const read = list[index];
+      return experiment.status === 'running' && read !== undefined ? [{ raw: experiment, read }] : [];
+    });
+  return running.flatMap(({ raw: own, read }, index) => {
+    const before = running.slice(0, index).find((other) => takesAllOf(other, { raw: own, read }));
+    if (before === undefined || read.rules.size === 0) return [];
+    return [
+      `experiment ${read.id}: it gets no payment, since ${before.read.id} stands before it and takes all that it could ` +
+        'have; divide them by when, namespace or coverage, or stop one of the two',
+    ];
+  });
+}
+
+type ReadExperiment = { readonly raw: RawExperiment; readonly read: Experiment };
+
+/** Whether the first has each payment that the second could have: as far as the file shows it. */
+function takesAllOf(first: ReadExperiment, second: ReadExperiment): boolean {
+  const { read, raw } = first;
+  const isWhole = [read.plan, ...read.ramp.map(({ plan }) => plan)].every(({ coverage }) => coverage === 1);
+  const isSameWhen = raw.when === undefined || JSON.stringify(raw.when) === JSON.stringify(second.raw.when);
+  return (
+    isWhole &&
+    isSameWhen &&
+    read.namespace === null &&
+    (read.unit === 'payment' || second.read.unit === 'customer') &&
+    [...second.read.rules].every((rule) => read.rules.has(rule))
+  );
+}
+
 const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/;
 
 function readRamp(
@@ -389,13 +449,13 @@ function readRamp(
   let lastMs = Number.NEGATIVE_INFINITY;
   return raw.ramp.map(({ at, coverage, weights }, index) => {
     const place = [...path, 'ramp', index];
-    const fromMs = MOMENT.test(at) ? Date.parse(at) : Number.NaN;
+    const fromMs = MOMENT.test(at) && isCalendarDay(at) ? Date.parse(at) : Number.NaN;
     if (!(fromMs > lastMs)) {
       problems.push({
         path: [...place, 'at'],
         what: Number.isNaN(fromMs) ? `${shown(at)} is no moment` : `${at} is not after the step before`,
         expected: Number.isNaN(fromMs)
-          ? 'ISO 8601 with a time zone: 2026-12-01T08:00:00Z'
+          ? 'a day of the calendar, ISO 8601 with a time zone: 2026-12-01T08:00:00Z'
           : 'later steps below',
         remedy: Number.isNaN(fromMs) ? 'write date, time and zone' : 'put the steps in order',
       });

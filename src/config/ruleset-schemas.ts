@@ -322,10 +322,12 @@ export type RawAction = z.output<typeof action>;
 // ------------------------------------------------------------ fx.yaml
 
 export const RATES_MAX = 1000;
+/** Digits, and nothing that a person would read otherwise than a machine. */
+const RATE = /^\d+(?:\.\d+)?$/;
 
 const rate = z
   .union([z.number(), z.string()], { error: 'a rate above 0, such as "1.0832"' })
-  .transform(Number)
+  .transform((value) => (typeof value === 'number' || RATE.test(value) ? Number(value) : Number.NaN))
   .refine((value) => value > 0 && value < 1e9, 'a rate above 0 and below 1000000000, such as "1.0832"');
 
 export const rateEditionSchema = z.strictObject({
@@ -384,7 +386,14 @@ const seed = z
   .describe('Salt of the assignment. Another one assigns everybody anew.');
 const name = (of: string) => z.string({ error: `the name of ${of}` }).regex(NAME, NAME_EXPECTED);
 const share = (of: string) => numberBetween(0, 1).describe(of);
-const weight = numberBetween(0, 1_000_000);
+/** Smallest weight above 0: shares far below it are lost to rounding. */
+const WEIGHT_MIN = 0.001;
+const weightError = `0, or a number from ${WEIGHT_MIN} to 1000000`;
+const weight = z
+  .number({ error: weightError })
+  .min(0, weightError)
+  .max(1_000_000, weightError)
+  .refine((value) => value <= 0 || value >= WEIGHT_MIN, weightError);
 
 const maturity = wholeNumber(1, MATURITY_MINUTES_MAX)
   .default(60)

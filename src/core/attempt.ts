@@ -198,15 +198,18 @@ export const NOT_SUPPORTED = 'not_supported';
 /** Codes of `not_sent` that name a decision of ours rather than a fault of the provider or the way to it. */
 const OUR_OWN_CODES: ReadonlySet<string> = new Set(['deadline_passed', 'draining', NOT_SUPPORTED]);
 
-/** What the approval learner takes from an outcome: 1, 0, or null for "nothing (yet)". */
+/**
+ * What the approval learner takes from an outcome: 1, 0, or null for "nothing (yet)". To be asked for authentication is no
+ * approval of this attempt: a provider that asks every time would else keep for ever what is assumed of an unknown one.
+ */
 export function learnerReward(outcome: AttemptOutcome): 0 | 1 | null {
   switch (outcome.kind) {
     case 'approved':
       return 1;
     case 'partially_approved':
     case 'declined':
-      return 0;
     case 'authentication_required':
+      return 0;
     case 'pending':
     case 'rejected':
     case 'not_sent':

@@ -81,7 +81,9 @@ export function decisionRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
 }
 
 async function decide(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
-  const command = await readAuthorization(exchange, (header) => (header ? idempotencyKeyOf(header) : null));
+  const command = await readAuthorization(exchange, (header) =>
+    header === null ? null : idempotencyKeyOf(header),
+  );
   return isProblem(command) ? command : decideReply(await deps.decide(command));
 }
 

@@ -10,9 +10,8 @@ const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
  * which no key may hold.
  */
 export function idempotencyKeyOf(header: string | null): string | Problem {
-  if (header === null || header === '') {
-    return problem('idempotency-key-missing', 'There is no Idempotency-Key header.');
-  }
+  if (header === null) return problem('idempotency-key-missing', 'There is no Idempotency-Key header.');
+  if (header === '') return problem('idempotency-key-missing', 'The Idempotency-Key header is empty.');
   const quoted = header.startsWith('"') ? QUOTED.exec(header)?.[1] : undefined;
   if (header.startsWith('"') && quoted === undefined) return malformed();
   const key = quoted?.replace(/\\(.)/g, '$1') ?? header;

@@ -1,5 +1,5 @@
 import type { ArmBook } from '../core/experiments/assign.ts';
-import type { Experiment } from '../core/experiments/experiment.ts';
+import type { Experiment, Experiments } from '../core/experiments/experiment.ts';
 import type { ArmState, BanditShares } from './ports.ts';
 
 type LearnedShares = Omit<BanditShares, 'atMs'>;
@@ -49,6 +49,22 @@ export class LiveArms {
   /** Who changed the arm last, and why; null when nobody has. @param account left out: for everybody */
   state(experiment: string, arm: string, account?: string): ArmState | null {
     return this.#states.get(keyOf(experiment, arm, account)) ?? null;
+  }
+
+  /** Arms of running experiments that get nobody, since they were stopped under the same names once. */
+  stoppedIn({ list }: Experiments): readonly string[] {
+    return list
+      .filter(({ status }) => status === 'running')
+      .flatMap(({ id, arms }) =>
+        arms
+          .filter(({ name }) => this.isStopped(id, name))
+          .map(
+            ({ name }) =>
+              `experiment ${id}: its arm ${name} was stopped (${this.state(id, name)?.reason ?? ''}) and gets no payment, ` +
+              `whatever its seed is; let it run again by PUT /v1/experiments/${id}/arms/${name}, or give what is a new ` +
+              'experiment an id of its own',
+          ),
+      );
   }
 
   shares(experiment: Experiment): readonly number[] | null {

@@ -1,6 +1,5 @@
 import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
-import { armScope } from '../core/experiments/experiment.ts';
 import { applyOutcome, withVoid } from '../core/lifecycle.ts';
 import {
   isKeyUsable,
@@ -18,9 +17,9 @@ import { budgetFor, inquire, isAboutRepeat, requestFor, sentSighting } from './a
 import { type ChangeResult, changeAuthorization } from './change.ts';
 import { type Connected, connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import { learnLate } from './learn-late.ts';
 import { type Look, NO_WAY_TO_ASK, tellLook } from './look.ts';
 import type { WorkItem } from './ports.ts';
-import { routingFacts } from './routing-facts.ts';
 import { tellUnmapped } from './unmapped.ts';
 
 /** Finds out what became of an attempt, if it can be, and writes it. */
@@ -57,13 +56,9 @@ export async function lookAtAttempt(
   );
   if (result.kind === 'failed') return { authorization, answered: false };
   tellLook(item, { ...about, by, result: outcome.kind }, deps);
-  // Somebody else may have found it out first, and this has only completed it.
-  const isFirst =
-    result.kind === 'written' && isUnsettled(result.before.attempts[attempt.number - 1]?.outcome ?? null);
-  if (isFirst && !isUnsettled(outcome)) {
+  if (result.kind === 'written' && learnLate(result, attempt.number, deps)) {
     deps.sightings.forget(attempt.id);
     deps.sightings.forget(sentSighting(attempt.id));
-    learn(authorization, attempt, outcome, deps);
     tellUnmapped(outcome, { provider: attempt.provider, authorizationId: authorization.id }, deps);
   }
   return { authorization: result.authorization, answered: true, begun: begunBy(result) };
@@ -213,24 +208,4 @@ async function replay(
   if (isAboutRepeat(outcome))
     return { kind: 'nothing', answered: false, result: `no_answer ${outcome.kind}` };
   return { kind: 'outcome', outcome, by: 'replay' };
-}
-
-/** Approval learned late: the model is told; health was told when it happened. */
-function learn(
-  authorization: Authorization,
-  attempt: Attempt,
-  outcome: AttemptOutcome,
-  deps: GatewayDeps,
-): void {
-  const { request, createdAtMs, routing } = authorization;
-  const { experiment } = routing;
-  deps.learner.observe({
-    provider: attempt.provider,
-    facts: routingFacts(request, deps.cards.factsOf(request.card), createdAtMs),
-    attemptNumber: attempt.number,
-    outcome,
-    durationMs: attempt.durationMs ?? 0,
-    resolvedLater: true,
-    ...(experiment !== null && { scope: armScope(experiment) }),
-  });
 }

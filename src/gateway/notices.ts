@@ -10,6 +10,7 @@ import { describeError } from './describe-error.ts';
 import { doubtVoid } from './doubted-void.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
+import { learnLate } from './learn-late.ts';
 import { askedOf, endOfInquiry, endOfRefusedVoid, inquireOperation } from './operation-calls.ts';
 import type { Dispute, KeptNotice, NoticeEvidence, NoticeMessage, NoticeReading } from './ports.ts';
 import { attemptNamed } from './resolve-by-person.ts';
@@ -322,6 +323,7 @@ async function apply(
   const isAwaited = authorization.attempts[attemptNumber - 1]?.outcome === null && authorization.open;
   if (result.kind === 'written' && evidence.kind === 'attempt' && !isAwaited) {
     tellUnmapped(evidence.outcome, { provider: notice.provider, authorizationId: authorization.id }, deps);
+    learnLate(result, attemptNumber, deps);
   }
   deps.observer.resolved({
     authorizationId: authorization.id,

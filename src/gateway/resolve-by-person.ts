@@ -8,6 +8,7 @@ import { changeAuthorization } from './change.ts';
 import { connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
+import { learnLate } from './learn-late.ts';
 import type { AttemptName } from './ports.ts';
 
 /**
@@ -120,6 +121,7 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
       : { kind: 'not_open', authorization: result.authorization };
   }
   deps.sightings.forget(attempt.id);
+  learnLate(result, attempt.number, deps);
   deps.observer.resolved({
     authorizationId: authorization.id,
     provider: attempt.provider,

@@ -52,8 +52,9 @@ export class AccountLearners {
     return this.#model.saved();
   }
 
-  restore(tally: SavedTally, providers: readonly string[], trust: number): void {
-    this.#model.restore(tally, providers, trust);
+  /** @returns whether it was taken: not when it says what cannot be */
+  restore(tally: SavedTally, providers: readonly string[], trust: number): boolean {
+    return this.#model.restore(tally, providers, trust);
   }
 
   /** How much each account has reported. */

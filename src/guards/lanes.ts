@@ -80,9 +80,21 @@ type Gate = Pick<LaneView, 'breaker' | 'closedBecause'>;
 
 /** Accounts whose reports close a lane for everybody. */
 const VOTES_ENOUGH = 2;
-/** Calls of our own, recent and mostly failed, by which the reports of a single account are confirmed. */
-const CONFIRMING_CALLS = 3;
+/**
+ * Calls of our own in the breaker's window that are enough to judge reports by: mostly failed, they confirm those of a
+ * single account; mostly well, they refute those of any number.
+ */
+const TELLING_CALLS = 3;
+/** A probe of ours that goes well refutes what accounts report for so many windows: as long as theirs are. */
+const REFUTED_WINDOWS = 12;
 const AGREED_OPEN: Gate = { breaker: 'open', closedBecause: 'breaker_open' };
+const AGREED_PROBE: Gate = { breaker: 'half_open', closedBecause: null };
+
+/** That accounts stand against a lane, as we told it. Monotonic clock. */
+interface Agreement {
+  /** Of its beginning, then of our last probe. */
+  probedAtMs: number;
+}
 
 const QUEUE_LENGTH = 100;
 /** A provider that the ruleset does not have takes no new authorizations. */
@@ -96,13 +108,21 @@ const NOT_CONFIGURED: LaneView = { breaker: 'draining', closedBecause: 'draining
  * lane counts as open while two accounts stand against it, or one does and our own calls confirm it: one account alone,
  * broken or malicious, takes a provider from nobody but itself. An account (or our own breaker) that has a word of its
  * own against a lane finds out by its own probe when it is over, whatever the others say.
+ *
+ * What our own calls show weighs more than what is reported: while there are enough of them in the breaker's window and
+ * they mostly go well, no number of accounts opens the lane. Where there are none because the lane is open, one of ours goes
+ * there every `reset_ms` as a probe; when it goes well, reports open the lane again only after two minutes (of a window of
+ * ten seconds), or once our own calls fail as well. So accounts that agree to lie cannot keep a provider from others that
+ * works for us.
  */
 export class Lanes implements Guards {
   readonly #options: LanesOptions;
   readonly #guards = new Map<string, ProviderGuard>();
   readonly #accounts: AccountLanes;
   /** Lanes that were told to be open by what accounts agree on. */
-  readonly #toldAgreed = new Set<string>();
+  readonly #agreements = new Map<string, Agreement>();
+  /** Until when what accounts report of a lane is refuted by a probe of ours, monotonic clock. */
+  readonly #refutedUntilMs = new Map<string, number>();
   #overrides: ReadonlyMap<string, readonly ProviderOverride[]> = new Map();
 
   constructor(contracts: ReadonlyMap<string, ProviderContract>, options: LanesOptions) {
@@ -120,6 +140,10 @@ export class Lanes implements Guards {
       if (contracts.has(provider)) continue;
       this.#guards.delete(provider);
       this.#accounts.forget(provider);
+      for (const brand of guard.breakers.keys()) {
+        this.#agreements.delete(keyOf(provider, brand));
+        this.#refutedUntilMs.delete(keyOf(provider, brand));
+      }
       endGuard(guard);
     }
     for (const [provider, contract] of contracts) {
@@ -268,19 +292,32 @@ export class Lanes implements Guards {
   /** Whether accounts' reports close a lane for those who know nothing against it themselves. */
   #isAgreed({ contract, breakers }: ProviderGuard, brand: CardBrand): boolean {
     const votes = this.#accounts.votes(contract.id, brand);
-    if (votes === 0 || votes >= VOTES_ENOUGH) return votes > 0;
+    if (votes === 0) return false;
     const { calls, failures } = breakers.get(brand)?.counts() ?? { calls: 0, failures: 0 };
-    return calls >= CONFIRMING_CALLS && failures > contract.breaker.failureRatio * calls;
+    if (calls >= TELLING_CALLS) return failures > contract.breaker.failureRatio * calls;
+    return votes >= VOTES_ENOUGH && !this.#isRefuted(contract.id, brand);
+  }
+
+  #isRefuted(provider: string, brand: CardBrand): boolean {
+    const untilMs = this.#refutedUntilMs.get(keyOf(provider, brand));
+    return untilMs !== undefined && this.#options.clock.monotonicMs() < untilMs;
+  }
+
+  /** Whether a lane that accounts agree against is to be probed by a call of ours now. */
+  #isProbeDue({ contract }: ProviderGuard, brand: CardBrand): boolean {
+    const agreement = this.#agreements.get(keyOf(contract.id, brand));
+    if (agreement === undefined) return false;
+    return this.#options.clock.monotonicMs() - agreement.probedAtMs >= contract.breaker.resetMs;
   }
 
   /** Tells when accounts come to agree against a lane, and, when somebody looks, that they no longer do. */
   #tellAgreement(guard: ProviderGuard, brand: CardBrand): void {
     const provider = guard.contract.id;
-    const key = `${provider}\n${brand}`;
+    const key = keyOf(provider, brand);
     const isAgreed = this.#isAgreed(guard, brand);
-    if (isAgreed === this.#toldAgreed.has(key)) return;
-    if (isAgreed) this.#toldAgreed.add(key);
-    else this.#toldAgreed.delete(key);
+    if (isAgreed === this.#agreements.has(key)) return;
+    if (isAgreed) this.#agreements.set(key, { probedAtMs: this.#options.clock.monotonicMs() });
+    else this.#agreements.delete(key);
     const [from, to] = isAgreed ? (['closed', 'open'] as const) : (['open', 'closed'] as const);
     this.#options.onTransition({ provider, brand, from, to });
   }
@@ -317,7 +354,8 @@ export class Lanes implements Guards {
     if (shared.closedBecause !== null) return shared;
     const own = account === null ? null : this.#accounts.gate(account, guard.contract.id, brand);
     if (own !== null) return own;
-    return shared.breaker === 'closed' && this.#isAgreed(guard, brand) ? AGREED_OPEN : shared;
+    if (shared.breaker !== 'closed' || !this.#isAgreed(guard, brand)) return shared;
+    return account === null && this.#isProbeDue(guard, brand) ? AGREED_PROBE : AGREED_OPEN;
   }
 
   #closed(guard: ProviderGuard, lane: LaneKey): Refusal | null {
@@ -331,7 +369,22 @@ export class Lanes implements Guards {
   /** The limit is taken: takes the breaker's place. */
   #admitted(guard: ProviderGuard, lane: LaneKey, waitedMs: number): Admission {
     const breaker = this.#breaker(guard, lane.brand);
-    return { kind: 'admitted', permit: new LanePermit(guard, breaker, breaker.enter()), waitedMs };
+    const onReport = this.#beginProbe(guard, lane.brand);
+    return { kind: 'admitted', permit: new LanePermit(guard, breaker, breaker.enter(), onReport), waitedMs };
+  }
+
+  /** Counts a call of ours that is let through as the probe of a lane that accounts agree against; tells how it ends. */
+  #beginProbe(guard: ProviderGuard, brand: CardBrand): ((signal: BreakerSignal) => void) | null {
+    const key = keyOf(guard.contract.id, brand);
+    const agreement = this.#agreements.get(key);
+    if (agreement === undefined || !this.#isProbeDue(guard, brand)) return null;
+    agreement.probedAtMs = this.#options.clock.monotonicMs();
+    return (signal) => {
+      if (signal !== 'success' || this.#guards.get(guard.contract.id) !== guard) return;
+      const { windowMs } = guard.contract.breaker;
+      this.#refutedUntilMs.set(key, this.#options.clock.monotonicMs() + windowMs * REFUTED_WINDOWS);
+      this.#tellAgreement(guard, brand);
+    };
   }
 
   async #wait(guard: ProviderGuard, lane: LaneKey, queueMs: number): Promise<Admission> {
@@ -363,12 +416,20 @@ class LanePermit implements Permit {
   readonly #guard: ProviderGuard;
   readonly #breaker: LaneBreaker;
   readonly #ticket: BreakerTicket;
+  readonly #onReport: ((signal: BreakerSignal) => void) | null;
   #ended = false;
 
-  constructor(guard: ProviderGuard, breaker: LaneBreaker, ticket: BreakerTicket) {
+  /** @param onReport told what came of the call, when it was made */
+  constructor(
+    guard: ProviderGuard,
+    breaker: LaneBreaker,
+    ticket: BreakerTicket,
+    onReport: ((signal: BreakerSignal) => void) | null,
+  ) {
     this.#guard = guard;
     this.#breaker = breaker;
     this.#ticket = ticket;
+    this.#onReport = onReport;
   }
 
   report(signal: BreakerSignal, retryAfterMs?: number | null): void {
@@ -378,6 +439,7 @@ class LanePermit implements Permit {
       this.#guard.limit.closeFor(retryAfterMs);
     }
     this.#breaker.report(this.#ticket, signal);
+    this.#onReport?.(signal);
     this.#guard.queue.wake();
   }
 
@@ -392,6 +454,11 @@ class LanePermit implements Permit {
     invariant(!this.#ended, 'a permit is ended once, by report or by release');
     this.#ended = true;
   }
+}
+
+/** Names of providers hold no line ends. */
+function keyOf(provider: string, brand: CardBrand): string {
+  return `${provider}\n${brand}`;
 }
 
 function limited(guard: ProviderGuard, reason: LimitRefusal): Refusal {

@@ -15,7 +15,7 @@ const HALF_LIFE_MS = 7 * 24 * 60 * 60_000;
 
 const headerSchema = z.strictObject({
   format: z.literal(FORMAT),
-  cell_names: z.literal(CELL_NAMES),
+  cell_names: z.number(),
   saved_at_ms: z.number(),
   providers: z.array(z.string()),
   /** JSON of what else is kept; left out: nothing is. */
@@ -26,7 +26,8 @@ const headerSchema = z.strictObject({
 /** What is kept across restarts. */
 interface Restorable {
   saved(): SavedApprovals;
-  restore(tally: SavedTally, providers: readonly string[], trust: number): void;
+  /** Whether it was taken: not when it says what cannot be. */
+  restore(tally: SavedTally, providers: readonly string[], trust: number): boolean;
   /** What is kept beside the tallies, as plain values. Left out: nothing is. */
   savedBeside?(): object;
   /** @returns false for what it cannot read: then nothing is taken up at all */
@@ -44,7 +45,13 @@ export interface LearnerFileDeps {
 /** How a start found what was saved. */
 export type Restored =
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'restored'; readonly tallies: number; readonly ageMs: number }
+  /** `refused`: how many further tallies say what cannot be, such as more approvals than outcomes. They are left out. */
+  | {
+      readonly kind: 'restored';
+      readonly tallies: number;
+      readonly refused: number;
+      readonly ageMs: number;
+    }
   /** It is left where it is until the next save, and learning begins anew. */
   | { readonly kind: 'refused'; readonly problem: string };
 
@@ -78,10 +85,12 @@ export class LearnerFile {
     const isTaken = this.#deps.learner.restoreBeside?.(read.beside, ageMs, trust) ?? true;
     if (!isTaken) return { kind: 'refused', problem: 'what is kept beside the tallies is of another form' };
     const count = read.body.length / TALLY;
+    let tallies = 0;
     for (let index = 0; index < count; index += 1) {
-      this.#deps.learner.restore(tallyAt(read.body, index * TALLY), read.providers, trust);
+      const tally = tallyAt(read.body, index * TALLY);
+      if (this.#deps.learner.restore(tally, read.providers, trust)) tallies += 1;
     }
-    return { kind: 'restored', tallies: count, ageMs };
+    return { kind: 'restored', tallies, refused: count - tallies, ageMs };
   }
 
   /** Saves again and again, until {@link close}. */
@@ -163,9 +172,15 @@ function readHeader(bytes: Buffer): Read | string {
     return 'the first line is no JSON';
   }
   const parsed = headerSchema.safeParse(header);
-  if (!parsed.success) return `the first line is not that of ${FORMAT} with cell names ${CELL_NAMES}`;
+  if (!parsed.success) return `the first line is not that of ${FORMAT}`;
   const body = bytes.subarray(end + 1);
-  const { saved_at_ms: savedAtMs, providers, beside, sha256 } = parsed.data;
+  const { cell_names: cellNames, saved_at_ms: savedAtMs, providers, beside, sha256 } = parsed.data;
+  if (cellNames !== CELL_NAMES) {
+    return (
+      `it names kinds of payments by edition ${cellNames}, this version by edition ${CELL_NAMES}: ` +
+      'what was learned is dropped once, and learned anew'
+    );
+  }
   const found = createHash('sha256')
     .update(beside ?? '')
     .update(body);

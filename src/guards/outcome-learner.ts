@@ -33,8 +33,8 @@ export class OutcomeLearner implements Learner {
     return this.#approval.saved();
   }
 
-  restore(tally: SavedTally, providers: readonly string[], trust: number): void {
-    this.#approval.restore(tally, providers, trust);
+  restore(tally: SavedTally, providers: readonly string[], trust: number): boolean {
+    return this.#approval.restore(tally, providers, trust);
   }
 
   health(provider: string, facts: RoutingFacts): Health {

@@ -29,8 +29,9 @@ export class ReportingAccounts implements AccountScopes {
     return this.#learners.saved();
   }
 
-  restore(tally: SavedTally, providers: readonly string[], trust: number): void {
-    this.#learners.restore(tally, providers, trust);
+  /** @returns whether it was taken: not when it says what cannot be */
+  restore(tally: SavedTally, providers: readonly string[], trust: number): boolean {
+    return this.#learners.restore(tally, providers, trust);
   }
 
   /** What else a restart is to know of accounts, as plain values. */

@@ -70,6 +70,24 @@ describe('check-rules', () => {
     expect(set.stderr).not.toMatch(/for api_key|hunter2/);
   });
 
+  it('notes a fixed fee that no rate can convert, by provider', async () => {
+    const provider = (id: string, more: string) =>
+      `  - { id: ${id}, adapter: sandbox, merchants: all, fees: { fixed: { value: 90, currency: USD } }${more} }\n`;
+    await write({
+      'providers.yaml': `providers:\n${provider('dear', '')}${provider('home', ', capabilities: { currencies: [USD] }')}`,
+      'rules.yaml': ONE_RULE,
+      'fx.yaml': 'rates:\n  - { date: 2026-11-23, base: EUR, per_unit: { GBP: 0.84 } }\n',
+    });
+    const { code, stderr } = await check();
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^note: .*providers\.yaml:2:\d+ {2}the fixed fee in USD of "dear" counts as 0 for payments in any other currency/m,
+    );
+    expect(stderr).not.toContain('"home"');
+    await write({ 'fx.yaml': 'rates:\n  - { date: 2026-11-23, base: EUR, per_unit: { USD: 1.08 } }\n' });
+    expect((await check()).stderr).not.toContain('fixed fee');
+  });
+
   it('still refuses a secret in the file, and keeps it to itself', async () => {
     await write({
       'providers.yaml': WITH_SECRETS.replace('env:STRIPE_KEY', 'sk_hunter2'),

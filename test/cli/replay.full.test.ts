@@ -114,11 +114,11 @@ describe('npm run replay', () => {
       [['--what'], /--what[\s\S]*usage:/],
       [['--rules', bad, '--data', folder.path], /rules\.yaml:3:\d+ .*unknown provider "sandbox-x"/],
       [['--rules', SHIPPED, '--data', '/nowhere'], /\/nowhere\/journal\.sqlite is not there/],
-      [['--rules', SHIPPED, '--from', 'yesterday'], /--from yesterday: expected a day/],
+      [['--rules', SHIPPED, '--from', 'yesterday'], /--from "yesterday": expected a day/],
       [['--rules', SHIPPED, '--learner', '/nowhere/l.yaml'], /--learner \/nowhere\/l\.yaml: cannot be read/],
       [['--rules', SHIPPED, '--learner', wrong], /wrong\.yaml:2:\d+ .*expected a number from 0\.9 to 1/],
       [['--rules', SHIPPED, '--learner', wrong], /wrong\.yaml:1:\d+ .*forgetting/],
-      [['--rules', SHIPPED, '--seed=-1'], /--seed -1: expected a whole number/],
+      [['--rules', SHIPPED, '--seed=-1'], /--seed "-1": expected a whole number/],
     ];
     for (const [args, message] of cases) {
       const { code, stdout, stderr } = await replay(...args);

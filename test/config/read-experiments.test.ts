@@ -3,6 +3,7 @@ import { formatRulesetError } from '../../src/config/ruleset-error.ts';
 import { contentHashOf, validateRulesetFiles } from '../../src/config/validate-ruleset-files.ts';
 import { changesOfRunning } from '../../src/core/experiments/changes.ts';
 import type { Experiments } from '../../src/core/experiments/experiment.ts';
+import { LiveArms } from '../../src/gateway/live-arms.ts';
 import { SOME_CREDENTIALS, shippedFiles } from './ruleset-files.ts';
 
 const FILES = {
@@ -19,6 +20,7 @@ const FILES = {
 
 const CONTROL = '{ arm: control, weight: 50, then: { priority: [a, b] } }';
 const TREATMENT = '{ arm: treatment, weight: 50, then: { strategy: score } }';
+const NOBODY = '{ arm: nobody, weight: 0, then: { strategy: score } }';
 const ARMS = `arms: [${CONTROL}, ${TREATMENT}]`;
 
 function experiment(more: string, arms = ARMS): string {
@@ -90,7 +92,7 @@ const ROWS: readonly (readonly [name: string, text: string, ...expected: readonl
   [
     'a negative weight',
     experiment('', `arms: [${CONTROL}, ${TREATMENT.replace('50', '-1')}]`),
-    /-1 for weight; expected a number from 0 to 1000000/,
+    /-1 for weight; expected 0, or a number from/,
   ],
   [
     'an unknown provider',
@@ -170,6 +172,26 @@ const ROWS: readonly (readonly [name: string, text: string, ...expected: readonl
   ],
   ['planned looks at a bandit', experiment('mode: bandit, planned_looks: 3'), /planned looks at a bandit/],
   ['a seed with blanks', experiment('').replace('x-1', '"x 1"'), /for seed; expected visible ASCII/],
+  [
+    'a weight that rounds to nothing',
+    experiment('').replace('weight: 50', 'weight: 1e-320'),
+    /1e-320 for weight; expected 0, or a number from 0\.001 to 1000000/,
+  ],
+  ['a weight of 0 beside two others', experiment('', `arms: [${CONTROL}, ${TREATMENT}, ${NOBODY}]`)],
+  [
+    'a ramp on a day that is none',
+    experiment('ramp: [{ at: "2026-02-30T08:00:00Z", coverage: 0.5 }]'),
+    /"2026-02-30T08:00:00Z" is no moment; expected a day of the calendar, ISO 8601 with a time zone/,
+  ],
+  [
+    'the seed of the holdout',
+    `holdout: { share: 0.02, seed: x-1, then: { priority: [a] } }\n${experiment('')}`,
+    /^experiments\.yaml:3:\d+ {2}the seed "x-1" of the holdout: .*; expected a seed of its own; write another one/,
+  ],
+  [
+    'the seed of the holdout where customers are assigned',
+    `holdout: { share: 0.02, seed: x-1, then: { priority: [a] } }\n${experiment('unit: customer')}`,
+  ],
   ['too large a holdout', 'holdout: { share: 0.6, seed: h, then: { priority: [a] } }\n', /0\.6 for share/],
   ['a condition that is wrong', experiment('when: { field: card.brnd, is: visa }'), /card\.brnd/],
 ];
@@ -222,7 +244,7 @@ describe('experiments.yaml', () => {
   });
 
   it.each([
-    ['seed: x-2', 'another seed assigns every unit anew'],
+    ['seed: x-2', 'another seed assigns every unit anew; an arm that was stopped stays stopped'],
     ['seed: x-1, unit: customer', 'another unit assigns everybody anew'],
     ['seed: x-1, coverage: 0.5', 'a lower coverage lets go of units that were in it'],
     ['seed: x-1, maturity_minutes: 5', 'another maturity counts the same payments anew'],
@@ -231,6 +253,49 @@ describe('experiments.yaml', () => {
     const after = experimentsOf(experiment('').replace('seed: x-1', change));
     expect(changesOfRunning(before, after)).toEqual([`experiment x, which is running: ${note}`]);
     expect(changesOfRunning(before, before)).toEqual([]);
+  });
+
+  it('says that a running experiment behind one that takes all its payments gets none', () => {
+    const note =
+      'experiment y: it gets no payment, since x stands before it and takes all that it could have; divide them by when, ' +
+      'namespace or coverage, or stop one of the two';
+    const when = (merchant: string) => `when: { field: merchant, is: ${merchant} }`;
+    for (const [first, second] of [
+      ['maturity_minutes: 5', 'maturity_minutes: 5'],
+      ['maturity_minutes: 5', when('m')],
+      [when('m'), when('m')],
+      ['maturity_minutes: 5', 'unit: customer'],
+      ['unit: customer', 'unit: customer'],
+    ] as const) {
+      expect(experimentsOf(two(first, second)).notes).toEqual([note]);
+    }
+    for (const [first, second] of [
+      ['coverage: 0.9', 'maturity_minutes: 5'],
+      [when('m'), 'maturity_minutes: 5'],
+      [when('m'), when('n')],
+      ['unit: customer', 'maturity_minutes: 5'],
+      ['namespace: { name: n, range: [0, 0.5] }', 'maturity_minutes: 5'],
+      ['ramp: [{ at: "2026-12-01T08:00:00Z", coverage: 0.5 }]', 'maturity_minutes: 5'],
+    ] as const) {
+      expect(experimentsOf(two(first, second)).notes).toEqual([]);
+    }
+    expect(
+      experimentsOf(two('maturity_minutes: 5', 'unit: payment').replace('running', 'draft')).notes,
+    ).toEqual([]);
+  });
+
+  it('says which arm of a running experiment was stopped under its id before', () => {
+    const arms = new LiveArms();
+    const stopped = { experiment: 'x', author: 'guardrail', createdAtMs: 0, reason: 'worse by 4 pp' };
+    arms.setStates([{ ...stopped, arm: 'treatment', state: 'stopped' }]);
+    const reused = experiment('').replace('seed: x-1', 'seed: x-2');
+    expect(arms.stoppedIn(experimentsOf(reused))).toEqual([
+      'experiment x: its arm treatment was stopped (worse by 4 pp) and gets no payment, whatever its seed is; let it run ' +
+        'again by PUT /v1/experiments/x/arms/treatment, or give what is a new experiment an id of its own',
+    ]);
+    expect(arms.stoppedIn(experimentsOf(reused.replace('running', 'stopped')))).toEqual([]);
+    arms.setStates([{ ...stopped, arm: 'treatment', state: 'running' }]);
+    expect(arms.stoppedIn(experimentsOf(reused))).toEqual([]);
   });
 
   it('tells of other weights, and of an experiment that is gone', () => {

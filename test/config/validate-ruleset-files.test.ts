@@ -524,6 +524,12 @@ describe('providers.yaml', () => {
       ],
       ['no rate', ONE_DAY.replace('"1.0832"', '"much"'), /^fx\.yaml:2:\d+ .*a rate above 0/],
       ['a rate of 0', ONE_DAY.replace('0.84', '0'), /^fx\.yaml:2:\d+ .*a rate above 0/],
+      ['a rate in another notation', ONE_DAY.replace('1.0832', '0x10'), /^fx\.yaml:2:\d+ .*a rate above 0/],
+      [
+        'a rate of the base to itself',
+        ONE_DAY.replace('GBP', 'EUR'),
+        /^fx\.yaml:2:\d+ {2}a rate of EUR to itself; expected rates of other currencies/,
+      ],
       ['no currency', ONE_DAY.replace('GBP', 'XYZ'), /^fx\.yaml:2:\d+ .*ISO 4217/],
       ['another key', ONE_DAY.replace('per_unit', 'per_units'), /^fx\.yaml:2:\d+ .*per_unit/],
     ])('is refused with %s', (_, fx, error) => {

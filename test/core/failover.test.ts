@@ -22,7 +22,7 @@ const TABLE: readonly (readonly [SampleOutcome, boolean, string, 0 | 1 | null])[
   ['declinedHidingApproval', false, 'success', 0],
   ['issuerDown', true, 'excluded', 0],
   ['networkDown', true, 'excluded', 0],
-  ['authenticationRequired', false, 'success', null],
+  ['authenticationRequired', false, 'success', 0],
   ['pending', false, 'success', null],
   ['rejectedTransient', true, 'failure', null],
   ['rejectedLimited', true, 'excluded', null],

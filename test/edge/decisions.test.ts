@@ -97,6 +97,7 @@ describe('POST /v1/decisions', () => {
       'out-of-scope',
     ],
     ['a malformed key', post(BODY, { 'idempotency-key': 'a b' }), 400, 'idempotency-key-malformed'],
+    ['an empty key', post(BODY, { 'idempotency-key': '' }), 400, 'idempotency-key-missing'],
     ['no JSON', keyless('{'), 400, 'malformed-json'],
     ['an unknown member', keyless({ ...BODY, ranking: [] }), 400, 'invalid-request'],
     ['a card number', keyless({ ...BODY, metadata: { note: '4111 1111 1111 1111' } }), 400, 'card-number'],

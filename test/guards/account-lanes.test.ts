@@ -104,6 +104,59 @@ describe('lanes by account', () => {
     expect([seenBy('two'), seenBy(null)]).toEqual([null, null]);
   });
 
+  it('two accounts that lie open no lane in which our own calls mostly go well', async () => {
+    await call('success', 4);
+    await report('one', 'failure', 10);
+    await report('two', 'failure', 10);
+    expect([seenBy('one'), seenBy('three'), seenBy(null)]).toEqual(['breaker_open', null, null]);
+    expect(told).toEqual([]);
+    // Ours fail as well.
+    await call('failure', 5);
+    expect([seenBy('three'), seenBy(null)]).toEqual(['breaker_open', 'breaker_open']);
+  });
+
+  it('two accounts that go on lying keep no lane from us for long that works', async () => {
+    await report('one', 'failure', 10);
+    await report('two', 'failure', 10);
+    let tried = 0;
+    let refused = 0;
+    for (let payment = 0; payment < 600; payment += 1) {
+      if (seenBy(null) === null) {
+        await call('success');
+        tried += 1;
+      } else refused += 1;
+      if (payment % 10 === 0) {
+        await report('one', 'failure');
+        await report('two', 'failure');
+      }
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(refused).toBeLessThan(15);
+    expect(tried).toBeGreaterThan(585);
+    expect(seenBy('three')).toBeNull();
+    expect(told.slice(0, 2)).toEqual(['visa closed open', 'visa open closed']);
+  });
+
+  it('a probe of ours that fails refutes nobody, and only one goes there at a time', async () => {
+    await report('one', 'failure', 10);
+    await report('two', 'failure', 10);
+    let probes = 0;
+    for (let second = 0; second < 60; second += 1) {
+      if (lanes.view(VISA).closedBecause === null) {
+        expect(lanes.view(VISA).breaker).toBe('half_open');
+        await call('failure');
+        probes += 1;
+        expect(lanes.admit(VISA, 0)).toMatchObject({ kind: 'refused', reason: 'breaker_open' });
+      }
+      await report('one', 'failure');
+      await report('two', 'failure');
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(probes).toBeGreaterThan(8);
+    expect(probes).toBeLessThan(13);
+    expect(seenBy('three')).toBe('breaker_open');
+  });
+
   it('what our own calls found holds for all accounts', async () => {
     await call('failure', 10);
     expect(lanes.viewFor('one', VISA).breaker).toBe('open');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   mkdtempSync,
@@ -68,7 +69,12 @@ describe('what was learned', () => {
     await file(learner).save();
     const later = new OutcomeLearner(clock);
     later.approval('c', factsOf(1), FIRST);
-    expect(await file(later).restore()).toEqual({ kind: 'restored', tallies: expect.any(Number), ageMs: 0 });
+    expect(await file(later).restore()).toEqual({
+      kind: 'restored',
+      tallies: expect.any(Number),
+      refused: 0,
+      ageMs: 0,
+    });
     expect(known(later)).toEqual(known(learner));
     expect(known(later)[0]?.level).toBe('bin');
     expect(failures).toEqual([]);
@@ -120,6 +126,14 @@ describe('what was learned', () => {
       (path) => writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.alloc(26)])),
       /checksum/,
     ],
+    [
+      'of a version that named kinds of payments otherwise',
+      (path) => {
+        const bytes = readFileSync(path, 'latin1');
+        writeFileSync(path, bytes.replace('"cell_names":2', '"cell_names":1'), 'latin1');
+      },
+      /edition 1, this version by edition 2: what was learned is dropped once/,
+    ],
     ['of another program', (path) => writeFileSync(path, '{"format":"other"}\n'), /pointsman-learner-1/],
     ['no JSON', (path) => writeFileSync(path, 'hello\n'), /no JSON/],
     ['empty', (path) => writeFileSync(path, ''), /not complete/],
@@ -132,6 +146,39 @@ describe('what was learned', () => {
     expect(later.approval('a', factsOf(1), FIRST).level).toBe('prior');
     await file(later).save();
     expect(await file(later).restore()).toMatchObject({ kind: 'restored' });
+  });
+
+  it.each<[string, (tally: DataView) => void]>([
+    ['NaN approvals', (tally) => tally.setFloat32(10, Number.NaN, true)],
+    ['NaN outcomes', (tally) => tally.setFloat32(14, Number.NaN, true)],
+    ['endless outcomes', (tally) => tally.setFloat32(14, Number.POSITIVE_INFINITY, true)],
+    ['fewer approvals than none', (tally) => tally.setFloat32(10, -1, true)],
+    ['more approvals than outcomes', (tally) => tally.setFloat32(10, 1e6, true)],
+    ['a provider that nobody named', (tally) => tally.setUint16(8, 999, true)],
+  ])('is taken up but for tallies with %s, which are counted', async (_, damage) => {
+    const { clock, path, file } = scene();
+    const learner = taught(clock, 500);
+    await file(learner).save();
+    const whole = readFileSync(path);
+    const body = Uint8Array.from(whole.subarray(whole.indexOf(0x0a) + 1));
+    const total = body.length / 26;
+    for (const index of [0, 5, total - 1]) damage(new DataView(body.buffer, index * 26, 26));
+    const header = JSON.parse(whole.subarray(0, whole.indexOf(0x0a)).toString()) as object;
+    const sha256 = createHash('sha256').update(body).digest('hex');
+    writeFileSync(path, Buffer.concat([Buffer.from(`${JSON.stringify({ ...header, sha256 })}\n`), body]));
+    const later = new OutcomeLearner(clock);
+    expect(await file(later).restore()).toEqual({
+      kind: 'restored',
+      tallies: total - 3,
+      refused: 3,
+      ageMs: 0,
+    });
+    for (let bin = 0; bin < 500; bin += 1) {
+      for (const provider of ['a', 'b', 'c']) {
+        const { mean, deviation, n } = later.approval(provider, factsOf(bin), FIRST);
+        expect(mean >= 0 && mean <= 1 && deviation > 0 && deviation < 1 && n >= 0).toBe(true);
+      }
+    }
   });
 
   it('is nothing at the first start, and a folder that is gone is told, not thrown', async () => {

@@ -42,6 +42,29 @@ describe('the learner', () => {
     expect(learner.approval('a', FACTS, FIRST)).toEqual(estimate);
   });
 
+  it('takes a provider that never says yes or no for no better than one that does', () => {
+    const learner = new OutcomeLearner(new FakeClock());
+    const told = { facts: FACTS, attemptNumber: 1, durationMs: 200, resolvedLater: false };
+    const pending: AttemptOutcome = { kind: 'pending', code: null, providerReference: 'r' };
+    const stepUp: AttemptOutcome = { kind: 'authentication_required', code: '1A', providerReference: 'r' };
+    for (let time = 0; time < 100; time += 1) {
+      learner.observe({ ...told, provider: 'works on', outcome: pending });
+      learner.observe({ ...told, provider: 'asks', outcome: stepUp });
+    }
+    const chance = (provider: string) =>
+      learner.approval(provider, FACTS, FIRST).mean * learner.health(provider, FACTS).processed;
+    expect(chance('works on')).toBeLessThan(0.1);
+    expect(chance('asks')).toBeLessThan(0.3);
+    // It answered: the time it needs is known, nothing failed definitely, and the yes that comes later teaches approval.
+    expect(learner.latencyP99Ms('works on')).toBeGreaterThanOrEqual(200);
+    const { processed, unknown: withoutAnswer } = learner.health('works on', FACTS);
+    expect(processed + withoutAnswer).toBeCloseTo(1, 10);
+    const settled = { ...told, provider: 'works on', outcome: approved, resolvedLater: true };
+    for (let time = 0; time < 100; time += 1) learner.observe(settled);
+    expect(learner.approval('works on', FACTS, FIRST).n).toBeGreaterThan(90);
+    expect(learner.health('works on', FACTS)).toMatchObject({ processed, unknown: withoutAnswer });
+  });
+
   it('an outcome that was found out later teaches approval, and is no second sample of health', () => {
     const learner = new OutcomeLearner(new FakeClock());
     const told = { provider: 'a', facts: FACTS, attemptNumber: 1, durationMs: 200 };

@@ -24,7 +24,8 @@ export function changesOfRunning(before: Experiments, after: Experiments): reado
 
 function changesOf(old: Experiment, next: Experiment): readonly string[] {
   const notes: string[] = [];
-  if (old.seed !== next.seed) notes.push('another seed assigns every unit anew');
+  if (old.seed !== next.seed)
+    notes.push('another seed assigns every unit anew; an arm that was stopped stays stopped');
   if (old.unit !== next.unit) notes.push('another unit assigns everybody anew');
   if (namesOf(old) !== namesOf(next)) notes.push('other arms, or in another order, move units between arms');
   else if (sharesOf(old) !== sharesOf(next)) notes.push('other weights move units between arms');

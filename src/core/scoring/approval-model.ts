@@ -82,8 +82,8 @@ export interface SavedApprovals {
   readonly tallies: Iterable<SavedTally>;
 }
 
-/** Edition of how cells are named: what was saved under another one cannot be restored. */
-export const CELL_NAMES = 1;
+/** Edition of how cells are named: what was saved under another one cannot be restored. 1 knew no initiator. */
+export const CELL_NAMES = 2;
 
 /** Where outcomes are learned: apart from what other scopes learn. */
 export interface LearningScope {
@@ -95,6 +95,8 @@ export interface LearningScope {
 
 /** Quantile of the normal distribution for a two-sided 95 % interval. */
 const Z_95 = 1.959963984540054;
+/** Outcomes that a cell can have seen: they are numbered by 32 bits. */
+const OUTCOMES_MAX = 2 ** 32;
 /** Discounted outcomes from which a tally is kept although nobody touches it. */
 const HEAVY = 200;
 /** Outcomes' worth of trust in the posterior where a tally's own rate is watched. */
@@ -132,6 +134,9 @@ interface View {
  * outcome of a cell everything in it, of all providers, is multiplied by gamma (Raj and Kalyani, arXiv 1707.09727);
  * done lazily, by the number of outcomes since the tally was written. A level that is not known of a card (no BIN, no
  * issuer) is left out.
+ *
+ * Payments that the customer initiates and those that the merchant does learn apart, at every level: renewals without the
+ * customer are declined far more often, at whichever provider gets them.
  *
  * Discounting is slow, so that small differences can be told, until a change of a provider's rate in a cell is noticed
  * ({@link ChangeWatch}): then only what came in since the change began is kept, and that provider is forgotten faster
@@ -232,13 +237,19 @@ export class ApprovalModel {
    * Takes up a tally that was saved.
    * @param providers names by the numbers of then
    * @param trust share of it that still counts, 0 to 1
+   * @returns whether it was taken: not when its counts are none, or it is of no provider that is named
    */
-  restore(tally: SavedTally, providers: readonly string[], trust: number): void {
-    const provider = tally.provider === POOLED ? POOLED : this.#numberOf(providers[tally.provider] ?? '');
+  restore(tally: SavedTally, providers: readonly string[], trust: number): boolean {
     const { approved, total } = tally;
+    const name = providers[tally.provider];
+    // Of NaN every comparison is false.
+    const isCount = approved >= 0 && approved <= total && total <= OUTCOMES_MAX;
+    if (!isCount || name === undefined || (tally.provider !== POOLED && name === '')) return false;
+    const provider = tally.provider === POOLED ? POOLED : this.#numberOf(name);
     this.#tallies.restore({ ...tally, provider, approved: approved * trust, total: total * trust });
     this.#views.clear();
     this.#asked = null;
+    return true;
   }
 
   #numberOf(provider: string): number {
@@ -409,15 +420,15 @@ const NOTHING: Known = { approved: 0, total: 0, trust: 1 };
 const SEPARATOR = '\u001f';
 
 function nameOf(facts: RoutingFacts, { name, later }: LearningScope): string {
-  const { cardBin, cardBrand, cardCountry, cardIssuer } = facts;
+  const { cardBin, cardBrand, cardCountry, cardIssuer, initiator } = facts;
   const stage = later ? 'later' : 'first';
   const S = SEPARATOR;
-  return `${name}${S}${stage}${S}${cardBrand}${S}${cardCountry ?? ''}${S}${cardIssuer ?? ''}${S}${cardBin ?? ''}`;
+  return `${name}${S}${stage}${S}${initiator}${S}${cardBrand}${S}${cardCountry ?? ''}${S}${cardIssuer ?? ''}${S}${cardBin ?? ''}`;
 }
 
 function cellsOf(name: string, facts: RoutingFacts, scope: LearningScope): Cells {
-  const { cardBin, cardBrand, cardCountry, cardIssuer } = facts;
-  const stage = [scope.name, scope.later ? 'later' : 'first'];
+  const { cardBin, cardBrand, cardCountry, cardIssuer, initiator } = facts;
+  const stage = [scope.name, scope.later ? 'later' : 'first', initiator];
   const parts: readonly (readonly string[] | null)[] = [
     ['provider'],
     ['brand', cardBrand],

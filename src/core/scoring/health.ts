@@ -13,6 +13,7 @@ const MINIMUM_ANSWERS = 50;
 const PROCESSED = 0;
 const FAILED = 1;
 const UNKNOWN = 2;
+const INDEX_OF = { success: PROCESSED, failure: FAILED, unknown: UNKNOWN } as const;
 
 /** Bounds of the latency histogram's buckets: powers of 1.15 from 1 ms to over 60 s. */
 const BUCKET_RATIO = 1.15;
@@ -22,7 +23,7 @@ const BUCKETS = Math.ceil(Math.log(60_000) / Math.log(BUCKET_RATIO)) + 1;
 export interface Health {
   /** Share of recent requests that the provider processed, 0 to 1. */
   readonly processed: number;
-  /** Share that ended unknown, 0 to 1. What is in neither share definitely failed. */
+  /** Share that ended without a yes or no: unknown or pending, 0 to 1. What is in neither share definitely failed. */
   readonly unknown: number;
   /** Recent requests, decayed, of the segment; of the provider while the segment has too few. */
   readonly samples: number;
@@ -46,6 +47,8 @@ interface ProviderHealth {
 /**
  * Technical health from real outcomes, per provider and per segment (brand, issuer region), exponentially decayed.
  * Declines count as processed; what says nothing about the provider (429, issuer down, held back by us) is left out.
+ * `pending` is an answer, and no fault that a breaker counts, but the payment has nothing of it now: it counts as unknown,
+ * so that a provider that is always still working does not live on what is assumed of one that nothing is known of.
  * With k calls' worth of trust in the coarser level, a share is (its count + k x share above) / (n + k): a segment is
  * drawn towards its provider, a provider towards healthy, and both return there as time passes without calls.
  */
@@ -65,7 +68,7 @@ export class HealthBook {
   ): void {
     const signal = breakerSignal(outcome);
     if (signal === 'excluded') return;
-    const index = signal === 'success' ? PROCESSED : signal === 'unknown' ? UNKNOWN : FAILED;
+    const index = outcome.kind === 'pending' ? UNKNOWN : INDEX_OF[signal];
     const health = this.#of(provider);
     health.all.add(index, nowMs);
     const key = segmentOf(facts);
@@ -75,7 +78,7 @@ export class HealthBook {
       health.segments.set(key, segment);
     }
     segment.add(index, nowMs);
-    if (index === PROCESSED) health.latency.add(bucketOf(durationMs), nowMs);
+    if (signal === 'success') health.latency.add(bucketOf(durationMs), nowMs);
   }
 
   /** @param above what is assumed without a closer look: of an account's own book, what everybody's says */

@@ -1,5 +1,6 @@
 import type { BreakerState, CandidateExplanation } from '../decision.ts';
 import type { RoutingFacts } from '../facts.ts';
+import { invariant } from '../invariant.ts';
 import type { ProviderContract, RuleAction } from '../rules/ruleset.ts';
 import { type Approval, estimateOf } from './approval-model.ts';
 import { bestOfNormals, MOST_COMPARED } from './best-of-normals.ts';
@@ -195,16 +196,20 @@ class ScoredCandidates implements Ranking {
 
   #scoredAlone(candidate: RankCandidate, place: number): Scored {
     const { facts, exchangeRates, action } = this.input;
-    const { provider, fees, health, lane } = candidate;
+    const { provider, fees, approval, health, lane } = candidate;
     const { basisPoints, note } = expectedCost(fees, facts, exchangeRates);
     if (note !== null) this.notes.push(`${provider}: ${note}`);
     const cost = basisPoints + health.unknown * action.unknownCostBasisPoints;
+    const score = chanceOf(candidate) - cost / action.marginBasisPoints;
+    // Told here, where it is a bug of ours: further on the journal would refuse it, and be blamed.
+    if (!Number.isFinite(score + approval.deviation))
+      invariant(false, `the estimates of ${provider} are numbers`);
     const exhausted = lane.limitHeadroom <= 0 && action.queueMs === 0 ? 'limit_exhausted' : null;
     return {
       place,
       candidate,
       costBasisPoints: basisPoints,
-      score: chanceOf(candidate) - cost / action.marginBasisPoints,
+      score,
       reason: lane.closedBecause ?? exhausted,
     };
   }

@@ -301,6 +301,29 @@ describe('a later process', () => {
   });
 });
 
+describe('payments that the merchant initiates', () => {
+  const renewals = (overrides: Parameters<typeof routingFacts>[0] = {}) =>
+    routingFacts({ ...overrides, initiator: 'merchant' });
+
+  it('teach nothing about those of customers, nor the other way round, at any level', () => {
+    const model = new ApprovalModel();
+    for (let round = 0; round < 100; round += 1) {
+      learn(model, 'a', FACTS, 9, 1);
+      learn(model, 'b', FACTS, 9, 1);
+    }
+    const before = ['a', 'b'].map((provider) => model.approval(provider, FACTS, FIRST));
+    for (let round = 0; round < 500; round += 1) learn(model, 'b', renewals(), 1, 1);
+    expect(['a', 'b'].map((provider) => model.approval(provider, FACTS, FIRST))).toEqual(before);
+    expect(model.approval('b', FACTS, FIRST).mean).toBeGreaterThan(0.85);
+    expect(model.approval('b', renewals(), FIRST).mean).toBeLessThan(0.6);
+    expect(model.approval('a', renewals(), FIRST)).toMatchObject({ level: 'prior', n: 0 });
+    // Another card of the same brand shares only what is coarse.
+    const other = { cardBin: '55555555', cardIssuer: null, cardCountry: null } as const;
+    expect(model.approval('b', routingFacts(other), FIRST).mean).toBeGreaterThan(0.85);
+    expect(model.approval('b', renewals(other), FIRST).mean).toBeLessThan(0.6);
+  });
+});
+
 describe('learning', () => {
   /** Chooses the likelier provider, but one payment in twenty by chance; returns the share of `b` in the last 2000. */
   function run(random: SeededRandom, model: ApprovalModel, payments: number, a: number, b: number) {

@@ -294,6 +294,17 @@ describe('probability matching', () => {
   ];
 
   /** Shares by place, with what each was said to be chosen with. */
+  it('fails, and says at whom, where an estimate is no number', () => {
+    const [a, b] = [candidate('a'), candidate('b')];
+    for (const approval of [
+      { ...b.approval, mean: Number.NaN },
+      { ...b.approval, deviation: Number.NaN },
+      { ...b.approval, deviation: Number.POSITIVE_INFINITY },
+    ]) {
+      expect(() => rankCandidates(input([a, { ...b, approval }]))).toThrow('the estimates of b are numbers');
+    }
+  });
+
   function drawnShares(candidates: readonly RankCandidate[], explorationShare: number, place = 0) {
     const random = new SeededRandom(SEED);
     const counts = new Map<string, { share: number; told: number }>();
