@@ -11,7 +11,7 @@ export interface ApartSettings {
 }
 
 /** Merchants (by scope, stage and initiator) that are remembered at a time. */
-const MERCHANTS_MAX = 20_000;
+const MERCHANTS_MAX = 5_000;
 /** Kinds of lessons (scope, stage and initiator) that are remembered at a time. */
 const STAGES_MAX = 2_000;
 /** Outcomes of others below which there is nothing to be kept from a merchant. */
