@@ -4,8 +4,8 @@ export interface ApprovalEstimate {
   /** Bounds of a 95 % interval of the posterior. */
   readonly low: number;
   readonly high: number;
-  /** The finest level of the back-off chain that has data of its own. */
-  readonly level: 'bin' | 'issuer' | 'country_brand' | 'brand' | 'provider' | 'prior';
+  /** The finest level of the back-off chain that has data of its own; `merchant`: its own payments alone, see MerchantsApart. */
+  readonly level: 'merchant' | 'bin' | 'issuer' | 'country_brand' | 'brand' | 'provider' | 'prior';
   /** Discounted number of outcomes at that level. */
   readonly n: number;
 }

@@ -38,7 +38,7 @@ const candidateSchema = z
         mean: share,
         low: share,
         high: share,
-        level: z.enum(['bin', 'issuer', 'country_brand', 'brand', 'provider', 'prior']),
+        level: z.enum(['merchant', 'bin', 'issuer', 'country_brand', 'brand', 'provider', 'prior']),
         n: z.number(),
       })
       .nullable(),

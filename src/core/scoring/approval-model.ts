@@ -1,9 +1,10 @@
 import type { ApprovalEstimate } from '../decision.ts';
 import type { RoutingFacts } from '../facts.ts';
 import { type ChangeSettings, ChangeWatch } from './change-watch.ts';
+import { type ApartSettings, MerchantsApart } from './merchants-apart.ts';
 import { type CellKey, POOLED, type SavedTally, TallyTable } from './tally-table.ts';
 
-type Level = Exclude<ApprovalEstimate['level'], 'prior'>;
+type Level = Exclude<ApprovalEstimate['level'], 'prior' | 'merchant'>;
 
 /** From coarse to fine: each level's prior mean is the posterior mean of the one before it that is known. */
 const LEVELS = ['provider', 'brand', 'country_brand', 'issuer', 'bin'] as const satisfies readonly Level[];
@@ -23,6 +24,8 @@ export interface ApprovalModelSettings {
   /** For how many outcomes of the cell discounting is fast after a change. */
   readonly fastFor: number;
   readonly change: ChangeSettings;
+  /** When a merchant's payments are its own, and teach nobody else. */
+  readonly apart: ApartSettings;
   /** Discounted outcomes from which a provider in a cell is watched for changes. */
   readonly watchedFrom: number;
   /** Tallies (of one provider in one cell, and of all together) that are kept at most. */
@@ -47,6 +50,7 @@ export const APPROVAL_MODEL_DEFAULTS: ApprovalModelSettings = {
   gammaAfterChange: 0.999,
   fastFor: 5000,
   change: { steps: [0.05, 0.15], threshold: 10 },
+  apart: { step: 0.7, threshold: 12 },
   watchedFrom: 30,
   maxTallies: 200_000,
 };
@@ -153,6 +157,7 @@ export class ApprovalModel {
   readonly #settings: ApprovalModelSettings;
   readonly #tallies: TallyTable;
   readonly #watches: ChangeWatch;
+  readonly #apart: MerchantsApart;
   readonly #logGamma: number;
   readonly #logFast: number;
   /** Names of providers by number, from 1; the first entry stands for all together. */
@@ -170,6 +175,7 @@ export class ApprovalModel {
   constructor(settings: ApprovalModelSettings = APPROVAL_MODEL_DEFAULTS) {
     this.#settings = settings;
     this.#watches = new ChangeWatch(settings.change);
+    this.#apart = new MerchantsApart(settings.apart);
     this.#tallies = new TallyTable(settings.maxTallies, HEAVY, (watch) => this.#watches.release(watch));
     this.#logGamma = Math.log(settings.gamma);
     this.#logFast = Math.log(settings.gammaAfterChange);
@@ -205,6 +211,9 @@ export class ApprovalModel {
     const view = this.#viewOf(facts, scope);
     const { keys } = view.cells;
     const believed = this.#means(number, keys);
+    const finest = believed.at(-1) ?? 0;
+    const stage = stageOf(facts, scope);
+    if (!isIssuerSide && this.#apart.observe(stage, facts.merchant, number, finest, approved)) return;
     const from = isIssuerSide || this.#isIssuerDown(number, keys) ? ISSUER_LEVEL : 0;
     for (let level = from; level < LEVELS.length; level += 1) {
       const key = keys[level] ?? null;
@@ -221,11 +230,13 @@ export class ApprovalModel {
   approval(provider: string, facts: RoutingFacts, scope: LearningScope): Approval {
     const number = this.#numberOf(provider);
     const view = this.#viewOf(facts, scope);
-    const known = view.approvals[number];
-    if (known !== undefined) return known;
-    const made = this.#estimate(number, view.cells.keys);
-    view.approvals[number] = made;
-    return made;
+    let known = view.approvals[number];
+    if (known === undefined) {
+      known = this.#estimate(number, view.cells.keys);
+      view.approvals[number] = known;
+    }
+    if (!this.#apart.isAny) return known;
+    return this.#apart.approval(stageOf(facts, scope), facts.merchant, number, known);
   }
 
   /** Everything learned so far, to be restored by a later process. Watches for changes begin anew there. */
@@ -424,6 +435,11 @@ function nameOf(facts: RoutingFacts, { name, later }: LearningScope): string {
   const stage = later ? 'later' : 'first';
   const S = SEPARATOR;
   return `${name}${S}${stage}${S}${initiator}${S}${cardBrand}${S}${cardCountry ?? ''}${S}${cardIssuer ?? ''}${S}${cardBin ?? ''}`;
+}
+
+/** What learns together, before any card is looked at. */
+function stageOf({ initiator }: RoutingFacts, { name, later }: LearningScope): string {
+  return `${name}${SEPARATOR}${later ? 'later' : 'first'}${SEPARATOR}${initiator}`;
 }
 
 function cellsOf(name: string, facts: RoutingFacts, scope: LearningScope): Cells {

@@ -324,6 +324,72 @@ describe('payments that the merchant initiates', () => {
   });
 });
 
+describe('one merchant beside others', () => {
+  const of = (merchant: string, overrides: Parameters<typeof routingFacts>[0] = {}) =>
+    routingFacts({ ...overrides, merchant });
+  const mean = (model: ApprovalModel, provider: string, merchant: string) =>
+    model.approval(provider, of(merchant), FIRST).mean;
+
+  /** Two merchants whose payments do well at both providers, a better. */
+  function two(model = new ApprovalModel()): ApprovalModel {
+    for (let round = 0; round < 250; round += 1) {
+      model.observe('a', of('gamma'), FIRST, round % 33 !== 0);
+      model.observe('a', of('delta'), FIRST, round % 33 !== 0);
+      model.observe('b', of('gamma'), FIRST, round % 10 !== 0);
+    }
+    return model;
+  }
+
+  it('with 400 bad tokens at a takes nobody else from it, and is known itself', () => {
+    const model = two();
+    const before = mean(model, 'a', 'gamma');
+    for (let payment = 0; payment < 400; payment += 1) {
+      model.observe('a', of('tester'), FIRST, payment % 8 === 7);
+    }
+    expect(mean(model, 'a', 'gamma')).toBeGreaterThan(before - 0.03);
+    expect(mean(model, 'a', 'gamma')).toBeGreaterThan(mean(model, 'b', 'gamma'));
+    expect(model.changes).toBe(0);
+    expect(model.approval('a', of('tester'), FIRST)).toMatchObject({ level: 'merchant' });
+    expect(mean(model, 'a', 'tester')).toBeLessThan(0.3);
+    // Once its payments do as well as others' again, they teach everybody again.
+    for (let payment = 0; payment < 100; payment += 1) model.observe('a', of('tester'), FIRST, true);
+    expect(model.approval('a', of('tester'), FIRST).level).toBe('bin');
+  });
+
+  it('is heard where another one sees the same: then it is the provider', () => {
+    const model = two();
+    for (let payment = 0; payment < 60; payment += 1) {
+      model.observe('a', of('gamma'), FIRST, false);
+      model.observe('a', of('delta'), FIRST, false);
+    }
+    expect(mean(model, 'a', 'newcomer')).toBeLessThan(0.5);
+    expect(model.changes).toBeGreaterThan(0);
+  });
+
+  it('that is alone is learned as if there were no merchants', () => {
+    const [watched, plain] = [
+      new ApprovalModel(),
+      new ApprovalModel({ ...APPROVAL_MODEL_DEFAULTS, apart: { step: 0.7, threshold: Infinity } }),
+    ];
+    for (const model of [watched, plain]) {
+      learn(model, 'a', FACTS, 500);
+      learn(model, 'a', FACTS, 0, 100);
+    }
+    expect(watched.approval('a', FACTS, FIRST)).toEqual(plain.approval('a', FACTS, FIRST));
+  });
+
+  it('that fell silent after bad payments is tried again after a while', () => {
+    const model = two();
+    for (let payment = 0; payment < 30; payment += 1) model.observe('a', of('tester'), FIRST, false);
+    const then = mean(model, 'a', 'tester');
+    for (let payment = 0; payment < 5_000; payment += 1) {
+      model.observe('a', of('gamma'), FIRST, payment % 33 !== 0);
+    }
+    expect(then).toBeLessThan(0.4);
+    expect(mean(model, 'a', 'tester')).toBeGreaterThan(0.85);
+  });
+});
+
 describe('learning', () => {
   /** Chooses the likelier provider, but one payment in twenty by chance; returns the share of `b` in the last 2000. */
   function run(random: SeededRandom, model: ApprovalModel, payments: number, a: number, b: number) {
