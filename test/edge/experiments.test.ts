@@ -65,6 +65,7 @@ function app(over: Partial<EdgeDeps['experiments']> = {}) {
   const experiments: EdgeDeps['experiments'] = {
     current: () => ({ holdout: null, list: [EXPERIMENT], notes: [] }),
     stateOf: () => null,
+    inForce: () => ({ coverage: 1, shares: [0.063, 0.937] }),
     results: async (id) => (id === 'checkout' ? resultsOf() : null),
     async setArm(command) {
       commands.push(command);
@@ -91,8 +92,8 @@ describe('experiments at the edge', () => {
     expect(body.data[0]).toMatchObject({
       id: 'checkout',
       arms: [
-        { arm: 'control', share: 0.5, state: 'running' },
-        { arm: 'treatment', share: 0.5 },
+        { arm: 'control', share: 0.5, share_in_force: 0.063, state: 'running' },
+        { arm: 'treatment', share: 0.5, share_in_force: 0.937 },
       ],
       guardrails: [
         { metric: 'approval_rate', worse_by_pp: 3 },
