@@ -97,7 +97,7 @@ export class ExposureTally {
     this.#experiment = experiment;
     this.#nowMs = nowMs;
     this.#earlyAgeMs = earlyAgeMs(experiment);
-    this.#guarded = experiment.guardrails.map(({ metric }) => metric);
+    this.#guarded = [...new Set(experiment.guardrails.map(({ metric }) => metric))];
     this.#rates = rates;
     this.#costCurrency = (rates.findLast(({ fromMs }) => fromMs <= nowMs) ?? rates[0])?.base ?? null;
   }
