@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { banditShares } from '../../../src/core/experiments/bandit-shares.ts';
 import { type ExperimentMetric, earlyAgeMs } from '../../../src/core/experiments/experiment.ts';
 import type { ExposedAttempt } from '../../../src/core/experiments/exposed.ts';
 import { ExposureTally } from '../../../src/core/experiments/exposure-tally.ts';
@@ -95,6 +96,21 @@ describe('a guardrail that reads payments early', () => {
     expect(readingOf(many, [['approved', 5_500]], { ageMs: HOUR_MS })).toMatchObject({ state: 'safe' });
   });
 
+  it('takes what is open in a mature payment for what it is then', () => {
+    const experiment = sampleExperiment({
+      expectedSample: 500,
+      guardrails: [{ metric: 'approval_rate', margin: 0.03 }],
+    });
+    const tally = new ExposureTally(experiment, EXPOSED_AT + HOUR_MS);
+    // Too few are mature to be read by themselves.
+    for (let index = 0; index < 120; index += 1) {
+      const young = index < 25 ? { atMs: EXPOSED_AT + HOUR_MS - EARLY_MS } : {};
+      tally.add(exposed(`control ${index}`, 'control', ['approved'], young));
+      tally.add(exposed(`treatment ${index}`, 'treatment', [index < 25 ? 'approved' : 'pending'], young));
+    }
+    expect(readGuardrails(experiment, tally.end())).toMatchObject([{ state: 'breached', ageMs: EARLY_MS }]);
+  });
+
   it('reads first attempts by their own outcome', () => {
     const metric = 'first_attempt_approval_rate';
     const slow: Mix = [
@@ -143,5 +159,25 @@ describe('a guardrail that reads payments early', () => {
     const width = (reading: typeof once) => (reading?.high ?? 0) - (reading?.low ?? 0);
     expect(width(once)).toBeGreaterThan(0);
     expect(width(twice)).toBeGreaterThan(width(once));
+  });
+});
+
+describe('a bandit', () => {
+  it('moves by mature units alone, once there are enough of them in each arm', () => {
+    const experiment = sampleExperiment({ mode: 'bandit' });
+    const sharesWith = (mature: number) => {
+      const tally = new ExposureTally(experiment, EXPOSED_AT + HOUR_MS);
+      for (let index = 0; index < 400; index += 1) {
+        const young = index < mature ? {} : { atMs: EXPOSED_AT + 1 };
+        const isGood = index % 10 < 9;
+        tally.add(exposed(`control ${index}`, 'control', [isGood ? 'approved' : 'declined'], young));
+        // What is known of the treatment is all approved, as long as it is young.
+        const outcome = index >= mature ? 'approved' : isGood ? 'declined' : 'approved';
+        tally.add(exposed(`treatment ${index}`, 'treatment', [outcome], young));
+      }
+      return banditShares(experiment, tally.end());
+    };
+    expect(sharesWith(99)).toBeNull();
+    expect(sharesWith(100)?.[0]).toBeCloseTo(0.95, 2);
   });
 });
