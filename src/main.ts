@@ -34,6 +34,7 @@ import { validateRulesetFiles } from './config/validate-ruleset-files.ts';
 import type { BinImportResult } from './core/cards/bin-import.ts';
 import { TableCardFacts } from './core/cards/card-facts.ts';
 import type { DeclineTables } from './core/declines/decline-tables.ts';
+import { planInForce } from './core/experiments/assign.ts';
 import { changesOfRunning } from './core/experiments/changes.ts';
 import { eventsRefused } from './core/rules/account-names.ts';
 import type { Ruleset } from './core/rules/ruleset.ts';
@@ -484,6 +485,7 @@ function makeApp(parts: Parts, gateway: Gateway, replays: Replays, draining: () 
     experiments: {
       current: () => parts.rules.current().experiments,
       stateOf: (experiment, arm) => parts.arms.state(experiment, arm),
+      inForce: (experiment) => planInForce(experiment, clock.wallMs(), parts.arms),
       results: (id) => gateway.experimentResults(id),
       setArm: (command) => gateway.setArm(command),
     },

@@ -397,7 +397,7 @@ const weight = z
 
 const maturity = wholeNumber(1, MATURITY_MINUTES_MAX)
   .default(60)
-  .describe('A payment that is not approved so long after its first exposure counts as not approved.');
+  .describe('Age, since its first exposure, at which a payment counts: approved by then, or not.');
 
 export const experimentSchema = z.strictObject({
   id: name('the experiment'),

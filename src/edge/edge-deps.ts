@@ -1,5 +1,5 @@
 import type { BreakerState } from '../core/decision.ts';
-import type { Experiments } from '../core/experiments/experiment.ts';
+import type { Experiment, Experiments, Plan } from '../core/experiments/experiment.ts';
 import type { DecideCommand, DecideResult } from '../gateway/decide-for-caller.ts';
 import type { EndpointState } from '../gateway/deliver-events.ts';
 import type { ArmCommand, ArmResult, ExperimentResults } from '../gateway/experiment-watch.ts';
@@ -29,6 +29,8 @@ export interface EdgeExperiments {
   /** Of the ruleset in force. */
   readonly current: () => Experiments;
   readonly stateOf: (experiment: string, arm: string) => ArmState | null;
+  /** How new units are divided now; null: nobody new is let in. */
+  readonly inForce: (experiment: Experiment) => Plan | null;
   readonly results: (id: string) => Promise<ExperimentResults | null>;
   readonly setArm: (command: ArmCommand) => Promise<ArmResult>;
 }

@@ -43,12 +43,13 @@ export function experimentChart({ experiment, report, looks }: ExperimentResults
   const unit = isShare(metric) ? ' pp' : '';
   const arms = experiment.arms.map(({ name }) => name).filter((name) => name !== baseline);
   const timed = arms.filter((arm) => seriesOf(looks, arm).length > 1);
-  const height = 90 + Math.max(1, rows.length) * ROW + 40 + timed.length * (TIME_HEIGHT + 50);
+  const words = wrapped(report.verdict);
+  const top = 66 + Math.max(2, words.length) * 15;
+  const height = top - 6 + Math.max(1, rows.length) * ROW + 40 + timed.length * (TIME_HEIGHT + 50);
   const parts = [
     text(16, 26, `${id}: ${metric} compared with ${baseline}`, 'title'),
-    ...wrapped(report.verdict).map((line, index) => text(16, 46 + index * 15, line, 'small')),
+    ...words.map((line, index) => text(16, 46 + index * 15, line, 'small')),
   ];
-  const top = 96;
   if (rows.length === 0) parts.push(text(LEFT, top + 4, 'Nothing can be compared yet.'));
   else parts.push(...intervals(rows, top, factor, unit));
   timed.forEach((arm, index) => {
@@ -165,7 +166,7 @@ function at(value: number): string {
   return String(Math.round(value * 10) / 10);
 }
 
-/** Lines of a text that fit the width; two at most. */
+/** Lines of a text that fit the width. */
 function wrapped(words: string): readonly string[] {
   const lines: string[] = [];
   for (const word of words.split(' ')) {
@@ -173,7 +174,7 @@ function wrapped(words: string): readonly string[] {
     if (last !== undefined && last.length + word.length < 118) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }
-  return lines.slice(0, 2);
+  return lines;
 }
 
 function escaped(words: string): string {

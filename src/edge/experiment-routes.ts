@@ -37,7 +37,7 @@ export function experimentRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
     endpoint(deps, { route: EXPERIMENTS, scopes: ['read'] }, () => {
       const { holdout, list } = deps.experiments.current();
       const all = holdout === null ? list : [holdoutExperiment(holdout), ...list];
-      const data = all.map((experiment) => shownExperiment(experiment, deps.experiments.stateOf));
+      const data = all.map((experiment) => shownExperiment(experiment, deps.experiments));
       return jsonResponse(JSON.stringify({ data }));
     }),
   );

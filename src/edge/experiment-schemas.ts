@@ -37,9 +37,21 @@ export const experimentSchema = z
     maturity_minutes: z.number(),
     expected_sample: z.int(),
     planned_looks: z.int().nullable(),
-    coverage: share,
+    coverage: share.openapi({ description: 'Of the file, before its ramp.' }),
+    coverage_in_force: rate.openapi({ description: 'Null: nobody new is let in.' }),
     namespace: z.strictObject({ name: z.string(), range: z.array(share) }).nullable(),
-    arms: z.array(z.strictObject({ arm: z.string(), share, ...armStateMembers })),
+    arms: z.array(
+      z.strictObject({
+        arm: z.string(),
+        share: share.openapi({ description: 'Weight of the file, before its ramp.' }),
+        share_in_force: rate.openapi({
+          description:
+            'By which new units are divided now: by the ramp, by what a bandit has learned, and with the units of stopped ' +
+            'arms where they go. Null: nobody new is let in.',
+        }),
+        ...armStateMembers,
+      }),
+    ),
     ramp: z.array(
       z.strictObject({ at: z.iso.datetime(), coverage: share, shares: z.record(z.string(), share) }),
     ),
@@ -63,7 +75,9 @@ const armResultSchema = z
     reported: count.openapi({
       description: 'Payments that rest on what callers report that send them themselves: their word.',
     }),
-    maturing: count.openapi({ description: 'Payments whose outcome is open still: not counted yet.' }),
+    maturing: count.openapi({
+      description: 'Payments younger than the maturity time, whatever became of them: in no figure yet.',
+    }),
     unresolved: count.openapi({
       description:
         'Payments whose outcome was open, or never reported, when their time was over: counted as not approved.',
@@ -71,7 +85,7 @@ const armResultSchema = z
     approved: count.openapi({ description: 'Payments approved by any attempt within the maturity time.' }),
     approval_rate: z.number().nullable(),
     approval_rate_bounds: z.strictObject({ low: share, high: share }).nullable().openapi({
-      description: 'If all that is open were declined, or approved.',
+      description: 'Of mature payments: as it is, and if those that were open at that age had been approved.',
     }),
     first_attempt_approval_rate: z.number().nullable(),
     attempts_per_payment: z.number().nullable(),
@@ -138,6 +152,9 @@ export const experimentResultsSchema = z
     redirected: count.openapi({
       description: 'Units that the baseline took from a stopped arm; in no figure.',
     }),
+    maturing: z.strictObject({ payments: count, share }).openapi({
+      description: 'Payments younger than the maturity time, and their share of all.',
+    }),
     reported: z.strictObject({ payments: count, accounts: count }).openapi({
       description: 'Payments that rest on reports, and how many accounts report them.',
     }),
@@ -150,6 +167,11 @@ export const experimentResultsSchema = z
         ...marginMembers,
         state: z.enum(GUARDRAIL_STATES).openapi({
           description: 'reported: breached only by the word of one account, which stops nothing for others.',
+        }),
+        age_minutes: z.number().openapi({
+          description:
+            'Age of the payments by which this is told: their maturity, or earlier where that proves a breach, whatever ' +
+            'becomes of those still open.',
         }),
         low: z.number().nullable().openapi({ description: 'How much better than the baseline, at least.' }),
         high: z.number().nullable().openapi({ description: 'The same, at most.' }),
@@ -169,7 +191,7 @@ export const experimentResultsSchema = z
     ),
     sample: z.strictObject({
       expected: z.int(),
-      reached: count,
+      reached: count.openapi({ description: 'Units with a mature payment.' }),
       baseline_rate: share,
       baseline_rate_assumed: z.boolean(),
       detectable_pp: z.number().nullable().openapi({

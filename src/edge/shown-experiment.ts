@@ -5,13 +5,18 @@ import { currencyExponent } from '../core/money.ts';
 import type { SampleRatio } from '../core/statistics/sample-ratio.ts';
 import type { ExperimentResults } from '../gateway/experiment-watch.ts';
 import type { ArmState } from '../gateway/ports.ts';
+import type { EdgeExperiments } from './edge-deps.ts';
 import { rounded, roundedOrNull } from './rounded.ts';
 
 /** Who changed an arm last; null when nobody has. */
 export type StateOf = (experiment: string, arm: string) => ArmState | null;
 
 /** An experiment as it is set up and stands now. */
-export function shownExperiment(experiment: Experiment, stateOf: StateOf) {
+export function shownExperiment(
+  experiment: Experiment,
+  { stateOf, inForce }: Pick<EdgeExperiments, 'stateOf' | 'inForce'>,
+) {
+  const dividing = inForce(experiment);
   const { id, status, unit, mode, seed, baseline, metric, plan, namespace, ramp } = experiment;
   return {
     id,
@@ -25,10 +30,12 @@ export function shownExperiment(experiment: Experiment, stateOf: StateOf) {
     expected_sample: experiment.expectedSample,
     planned_looks: experiment.plannedLooks,
     coverage: plan.coverage,
+    coverage_in_force: dividing === null ? null : dividing.coverage,
     namespace: namespace === null ? null : { name: namespace.name, range: namespace.range },
     arms: experiment.arms.map(({ name }, index) => ({
       arm: name,
       share: rounded(plan.shares[index] ?? 0),
+      share_in_force: roundedOrNull(dividing?.shares[index] ?? null),
       ...shownArmState(stateOf(id, name)),
     })),
     ramp: ramp.map(({ fromMs, plan: { coverage, shares } }) => ({
@@ -77,6 +84,7 @@ export function shownResults({ experiment, report, stoppedFor }: ExperimentResul
     },
     units: report.units,
     redirected: report.redirected,
+    maturing: { payments: report.maturing.payments, share: rounded(report.maturing.share) },
     reported: report.reported,
     arms: report.arms.map((arm) => ({
       ...shownArm(arm),
@@ -84,11 +92,12 @@ export function shownResults({ experiment, report, stoppedFor }: ExperimentResul
       stopped_for: stoppedFor.get(arm.arm) ?? [],
     })),
     comparisons: report.comparisons.map(shownComparison),
-    guardrails: report.guardrails.map(({ arm, metric: guarded, margin, state, low, high }) => ({
+    guardrails: report.guardrails.map(({ arm, metric: guarded, margin, state, ageMs, low, high }) => ({
       arm,
       metric: guarded,
       ...shownMargin(guarded, margin),
       state,
+      age_minutes: ageMs / 60_000,
       low: roundedOrNull(low),
       high: roundedOrNull(high),
     })),

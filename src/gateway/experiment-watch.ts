@@ -157,14 +157,18 @@ export class ExperimentWatch {
   /** @param account by whose own reports, and for whose payments alone; left out: for everybody */
   async #breached(
     experiment: Experiment,
-    { arm, metric, margin, high }: GuardrailReading,
+    { arm, metric, margin, ageMs, high }: GuardrailReading,
     account?: string,
   ): Promise<void> {
     const { arms, observer } = this.#deps;
     const { id, baseline } = experiment;
     if (arms.isStopped(id, arm, account)) return;
     const whose = account === undefined ? '' : `, by what ${account} reports and for its payments alone`;
-    const reason = `guardrail ${metric}${whose}: worse than ${baseline} by more than ${amountText(metric, margin)} (at least ${amountText(metric, -(high ?? 0))})`;
+    const early =
+      ageMs < experiment.maturityMs
+        ? `, ${ageMs / 60_000} min after each payment, whatever becomes of those still open`
+        : '';
+    const reason = `guardrail ${metric}${whose}: worse than ${baseline} by more than ${amountText(metric, margin)} (at least ${amountText(metric, -(high ?? 0))}${early})`;
     const detail = `experiment ${id}, arm ${arm}: ${reason}`;
     if (arms.stateFor(id, arm, account) !== null) {
       // A person has let it run again: that stands.

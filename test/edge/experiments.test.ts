@@ -10,7 +10,7 @@ import {
 } from '../../src/edge/experiment-schemas.ts';
 import type { ArmCommand, ExperimentResults } from '../../src/gateway/experiment-watch.ts';
 import { JournalError } from '../../src/gateway/ports.ts';
-import { exposed, SAMPLE_NOW, sampleExperiment } from '../support/sample-experiment.ts';
+import { EXPOSED_AT, exposed, SAMPLE_NOW, sampleExperiment } from '../support/sample-experiment.ts';
 import { edgeFixture } from './edge-fixture.ts';
 
 const EXPERIMENT = sampleExperiment({
@@ -65,6 +65,7 @@ function app(over: Partial<EdgeDeps['experiments']> = {}) {
   const experiments: EdgeDeps['experiments'] = {
     current: () => ({ holdout: null, list: [EXPERIMENT], notes: [] }),
     stateOf: () => null,
+    inForce: () => ({ coverage: 1, shares: [0.063, 0.937] }),
     results: async (id) => (id === 'checkout' ? resultsOf() : null),
     async setArm(command) {
       commands.push(command);
@@ -91,8 +92,8 @@ describe('experiments at the edge', () => {
     expect(body.data[0]).toMatchObject({
       id: 'checkout',
       arms: [
-        { arm: 'control', share: 0.5, state: 'running' },
-        { arm: 'treatment', share: 0.5 },
+        { arm: 'control', share: 0.5, share_in_force: 0.063, state: 'running' },
+        { arm: 'treatment', share: 0.5, share_in_force: 0.937 },
       ],
       guardrails: [
         { metric: 'approval_rate', worse_by_pp: 3 },
@@ -121,6 +122,33 @@ describe('experiments at the edge', () => {
     expect(svg.match(/class="interval"/g)).toHaveLength(4);
     expect(svg).toContain('<polygon class="band"');
     expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  it('draws all that the verdict says, also how many payments are maturing', async () => {
+    const tally = new ExposureTally(EXPERIMENT, EXPOSED_AT + 1_000);
+    for (let index = 0; index < 40; index += 1) {
+      tally.add(exposed(`p-${index}`, index % 2 === 0 ? 'control' : 'treatment', ['pending']));
+    }
+    const report = experimentReport({
+      experiment: EXPERIMENT,
+      tally: tally.end(),
+      looks: [],
+      phases: [],
+      stopped: new Map([['treatment', 'a long reason '.repeat(30)]]),
+    });
+    const results = async () => ({ experiment: EXPERIMENT, report, looks: [], stoppedFor: new Map() });
+    const served = app({ results }).app;
+    const svg = await (await served.request('/v1/experiments/checkout/results.svg', as('key-read'))).text();
+    const lines = [...svg.matchAll(/<text x="16" y="([\d.]+)" class="small"[^>]*>([^<]*)</g)];
+    expect(lines.map(([, , words]) => words).join(' ')).toContain(
+      'Still maturing: 40 payments (100 %), younger than 60 min and in no figure yet.',
+    );
+    expect(lines.length).toBeGreaterThan(3);
+    const lowest = Math.max(...lines.map(([, y]) => Number(y)));
+    const below = /y="([\d.]+)"[^>]*>Nothing can be compared yet/.exec(svg);
+    expect(Number(below?.[1])).toBeGreaterThan(lowest + 10);
+    const json = await (await served.request('/v1/experiments/checkout/results', as('key-read'))).json();
+    expect(experimentResultsSchema.parse(json).maturing).toEqual({ payments: 40, share: 1 });
   });
 
   it.each([

@@ -101,8 +101,11 @@ describe('a decision in an experiment', () => {
     expect(row?.attempts).toEqual([
       { outcome: 'approved', atMs: world.clock.wallMs(), durationMs: 212.5, costBasisPoints: 0 },
     ]);
-    const { report } = (await new ExperimentWatch(world.deps).results('checkout')) ?? {};
-    expect(report?.arms.find(({ assigned }) => assigned === 1)).toMatchObject({ approved: 1, reported: 1 });
+    const results = () => new ExperimentWatch(world.deps).results('checkout');
+    const met = async () => (await results())?.report.arms.find(({ assigned }) => assigned === 1);
+    expect(await met()).toMatchObject({ approved: 0, reported: 1, maturing: 1 });
+    await world.clock.advance(3_600_000);
+    expect(await met()).toMatchObject({ approved: 1, reported: 1, maturing: 0 });
   });
 
   it('stays in its arm when it fails over, whatever was stopped meanwhile, and is learned there', async () => {
@@ -257,7 +260,7 @@ describe('what one account reports', () => {
     }
   };
 
-  it('stops an arm for its own payments alone, at once and over a restart; a second account that agrees, for all', async () => {
+  it('stops an arm for its own payments alone, and over a restart; a second account that agrees, for all', async () => {
     const scene = running(guarded);
     const { world, arm } = scene;
     const { arms } = world.deps;
@@ -301,6 +304,7 @@ describe('what one account reports', () => {
     const { world, arm } = scene;
     const watch = new ExperimentWatch(world.deps);
     await claim(scene, 'evil', 'control', 300);
+    await world.clock.advance(300_000);
     await watch.look();
     await world.clock.advance(3_600_000);
     const command = { experiment: 'checkout', arm: 'treatment', reason: 'its own fault', author: 'ops' };
@@ -319,6 +323,7 @@ describe('what one account reports', () => {
     if (experiment === undefined) throw new Error('it runs');
     const watch = new ExperimentWatch(world.deps);
     await claim(scene, 'evil', 'treatment', 300);
+    await world.clock.advance(3_600_000);
     await watch.look();
     expect(world.deps.arms.shares(experiment)).toBeNull();
     await claim(scene, 'honest', 'treatment', 300);

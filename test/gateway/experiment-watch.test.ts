@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import type { Authorization } from '../../src/core/authorization.ts';
 import type { Experiment } from '../../src/core/experiments/experiment.ts';
 import { ExperimentWatch } from '../../src/gateway/experiment-watch.ts';
 import type { ArmState } from '../../src/gateway/ports.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
-import { OUTCOMES, opened, sampleConclusion, sampleOpening, written } from '../contracts/journal-fixtures.ts';
+import {
+  OUTCOMES,
+  opened,
+  sampleConclusion,
+  sampleFinding,
+  sampleOpening,
+  T0,
+  written,
+} from '../contracts/journal-fixtures.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { roadDeps } from '../support/road-deps.ts';
 import { sampleArm, sampleExperiment } from '../support/sample-experiment.ts';
@@ -33,7 +42,15 @@ function watched(over: Partial<Experiment> = {}) {
     },
   });
   let payments = 0;
-  const pay = async (arm: string, count: number, approved: number, phase = '{"shares":{}}') => {
+  /** So many payments of an arm, the first of them approved, the last of them pending, the others declined. */
+  const pay = async (
+    arm: string,
+    count: number,
+    approved: number,
+    phase = '{"shares":{}}',
+    pending = 0,
+  ): Promise<readonly Authorization[]> => {
+    const open: Authorization[] = [];
     for (let index = 0; index < count; index += 1) {
       payments += 1;
       const id = `auth_${String(payments).padStart(6, '0')}`;
@@ -47,15 +64,21 @@ function watched(over: Partial<Experiment> = {}) {
         redirectedFrom: null,
       };
       await journal.open({ ...opening, exposures: [exposure] });
-      const outcome = index < approved ? OUTCOMES.approved : OUTCOMES.declined;
-      await written(journal, sampleConclusion(opening.authorization, outcome));
+      const isOpen = index >= count - pending;
+      const outcome = isOpen ? OUTCOMES.pending : index < approved ? OUTCOMES.approved : OUTCOMES.declined;
+      const after = await written(journal, sampleConclusion(opening.authorization, outcome));
+      if (isOpen) open.push(after);
     }
+    return open;
   };
-  const look = async () => {
-    await clock.advance(60_000);
+  /** @param afterMs how much later; left out: when everything is mature */
+  const look = async (afterMs: number = experiment.maturityMs) => {
+    await clock.advance(afterMs);
     await new ExperimentWatch(deps).look();
   };
-  return { deps, journal, experiment, alerts, changed, pay, look, watch: new ExperimentWatch(deps) };
+  const watch = new ExperimentWatch(deps);
+  const read = async () => (await watch.results(experiment.id))?.report;
+  return { clock, deps, journal, experiment, alerts, changed, pay, look, watch, read };
 }
 
 const PHASE = JSON.stringify({
@@ -66,6 +89,77 @@ const PHASE = JSON.stringify({
   shares: { control: 0.5, treatment: 0.5 },
 });
 const GUARDED = { expectedSample: 500, guardrails: [{ metric: 'approval_rate', margin: 0.03 }] } as const;
+
+/** The treatment's provider approves almost all that it answers, and leaves 40 % pending. */
+const SLOW = {
+  arms: [sampleArm('control', ['a']), sampleArm('treatment', ['c'])],
+  expectedSample: 500,
+  guardrails: [{ metric: 'approval_rate', margin: 0.03 }],
+} as const;
+
+describe('payments that stay pending in one arm', () => {
+  it.each([60_000, 3_600_000])(
+    'never make it better or safe, nor move a bandit, with a maturity of %d ms',
+    async (maturityMs) => {
+      const { deps, experiment, alerts, pay, look, read } = watched({ ...SLOW, maturityMs, mode: 'bandit' });
+      await pay('control', 250, 225, PHASE);
+      expect(await pay('treatment', 250, 149, PHASE, 100)).toHaveLength(100);
+      let [looks, lastAgeMs] = [0, 0];
+      for (const ageMs of [0, 59_999, 300_000, 3_599_999].filter((age) => age < maturityMs)) {
+        await look(ageMs - lastAgeMs);
+        lastAgeMs = ageMs;
+        looks += 1;
+        const young = await read();
+        expect(young?.verdict).toBe(
+          `Too few units to compare the arms. Still maturing: 500 payments (100 %), younger than ${maturityMs / 60_000} min and in no figure yet.`,
+        );
+        expect(young?.guardrails).toMatchObject([{ state: 'too_few' }]);
+        expect(young?.comparisons).toEqual([]);
+        expect([deps.arms.shares(experiment), alerts]).toEqual([null, []]);
+      }
+      expect(looks).toBe(maturityMs === 60_000 ? 2 : 4);
+      await look(maturityMs + 15_000 - lastAgeMs);
+      const mature = await read();
+      expect(mature?.arms[1]).toMatchObject({ approvalRate: 149 / 250, unresolved: 100, maturing: 0 });
+      expect(mature?.guardrails).toMatchObject([{ state: 'breached', ageMs: maturityMs }]);
+      expect(mature?.verdict).toMatch(/^treatment is stopped: guardrail approval_rate/);
+      expect(deps.arms.shares(experiment)?.[1]).toBeLessThan(0.1);
+    },
+    30_000,
+  );
+
+  it('count by what they were at that age: approved in time, and not later', async () => {
+    const { journal, pay, look, read } = watched(SLOW);
+    await pay('control', 110, 100, PHASE);
+    const open = await pay('treatment', 110, 0, PHASE, 110);
+    for (const [index, before] of open.entries()) {
+      const atMs = T0 + (index < 100 ? 3_600_000 : 3_600_001);
+      await written(journal, sampleFinding(before, 1, OUTCOMES.approved, { event: { atMs } }));
+    }
+    await look(3_700_000);
+    const arms = (await read())?.arms.map(({ approved, unresolved }) => [approved, unresolved]);
+    expect(arms).toEqual([
+      [100, 0],
+      [100, 10],
+    ]);
+  }, 30_000);
+
+  it('do not hide a disaster among the others: it is stopped after five minutes, and said how', async () => {
+    const { deps, alerts, pay, look, read } = watched(SLOW);
+    await pay('control', 150, 140, PHASE);
+    await pay('treatment', 150, 20, PHASE, 30);
+    await look(299_999);
+    expect(deps.arms.isStopped('checkout', 'treatment')).toBe(false);
+    await look(1);
+    expect(deps.arms.isStopped('checkout', 'treatment')).toBe(true);
+    expect(alerts[0]?.detail).toMatch(
+      /worse than control by more than 3 pp \(at least \d+\.?\d* pp, 5 min after each payment, whatever becomes of those still open\)$/,
+    );
+    const report = await read();
+    expect(report?.guardrails).toMatchObject([{ state: 'breached', ageMs: 300_000 }]);
+    expect(report?.comparisons).toEqual([]);
+  }, 30_000);
+});
 
 describe('the watch over experiments', () => {
   it('stops an arm that is proven to be worse, durably, with an alert and a reason', async () => {
@@ -155,8 +249,8 @@ describe('the watch over experiments', () => {
     expect(treatment).toBeCloseTo(0.95, 2);
   }, 30_000);
 
-  it('reads more exposures than a page holds, and what is open is maturing', async () => {
-    const { journal, pay, watch } = watched();
+  it('reads more exposures than a page holds, and what is young is maturing', async () => {
+    const { clock, journal, pay, read } = watched();
     await pay('control', 510, 500, PHASE);
     const opening = sampleOpening('auth_open');
     await journal.open({
@@ -173,8 +267,11 @@ describe('the watch over experiments', () => {
       ],
     });
     await opened(journal, 'auth_other');
-    const { report } = (await watch.results('checkout')) ?? {};
-    expect(report?.arms[0]).toMatchObject({ assigned: 511, approved: 500, attemptsPerPayment: 1 });
+    expect((await read())?.arms[0]).toMatchObject({ assigned: 511, maturing: 511, approved: 0 });
+    await clock.advance(3_600_000);
+    const after = (await read())?.arms[0];
+    expect(after).toMatchObject({ assigned: 511, maturing: 0, approved: 500, unresolved: 1 });
+    expect(after?.attemptsPerPayment).toBe(1);
   }, 30_000);
 
   it('forgets exposures with their authorizations', async () => {

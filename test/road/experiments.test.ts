@@ -33,7 +33,7 @@ interface Shown {
 interface Results {
   readonly units: number;
   readonly redirected: number;
-  readonly arms: readonly { readonly arm: string; readonly assigned: number; readonly approved: number }[];
+  readonly arms: readonly { readonly arm: string; readonly assigned: number; readonly maturing: number }[];
 }
 
 test('begins with the file, outlives a kill, obeys the hand brake, and adds up', async () => {
@@ -75,7 +75,7 @@ test('begins with the file, outlives a kill, obeys the hand brake, and adds up',
     const report = { body: { provider, attempt: 1, outcome: 'approved' } };
     expect((await gateway.call('POST', `/v1/decisions/${id}/outcomes`, report)).status).toBe(200);
   }
-  // The same payment is one unit, in its arm, and approved by what was authorized.
+  // The same payment is one unit, in its arm.
   const [both = ''] = [...arms].find(([, arm]) => arm === 'control') ?? [];
   expect((await decide(both)).routing.experiment.arm).toBe('control');
   const reported = [...arms].filter(([name, arm]) => name.startsWith('sent') && arm !== 'holdout').length + 1;
@@ -87,7 +87,8 @@ test('begins with the file, outlives a kill, obeys the hand brake, and adds up',
   const expected = ['control', 'treatment'].map((arm) => ({
     arm,
     assigned: counted(arm),
-    approved: counted(arm),
+    maturing: counted(arm),
+    approved: 0,
   }));
   expect(await results()).toMatchObject({
     arms: expected,

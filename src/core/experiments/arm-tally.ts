@@ -11,17 +11,25 @@ export interface ArmTally {
   readonly payments: number;
   /** Payments of which something is known by a caller's reports only. */
   readonly reported: number;
-  /** Payments whose outcome is open, and whose time is not over: not counted yet. */
+  /** Payments younger than the maturity time, whatever is known of them: in no other figure but the early sums. */
   readonly maturing: number;
-  /** Payments whose outcome was open when their time was over: not approved. */
+  /** Payments whose outcome was open at that age: not approved. */
   readonly unresolved: number;
   /** Approved by any attempt in time. */
   readonly approved: number;
   /** Sums over the units that are counted: of the metric (first) and of payments (second), weighted in a bandit. */
   readonly sums: Readonly<Record<ExperimentMetric, PairedSums>>;
+  /** The same over all payments that have reached the early age of guardrails; of metrics that none guards, nothing. */
+  readonly early: EarlySums;
   readonly cost: CostTally;
   /** Time in attempts of each payment. */
   readonly latency: LatencyHistogram;
+}
+
+/** Sums between which those at maturity will lie: what is open ends well for the arm, or badly. */
+export interface EarlySums {
+  readonly best: Readonly<Record<ExperimentMetric, PairedSums>>;
+  readonly worst: Readonly<Record<ExperimentMetric, PairedSums>>;
 }
 
 /** Fees of approvals, as far as they are known. */
@@ -47,10 +55,19 @@ export interface ApprovalCost {
   readonly converted: number | null;
 }
 
-/** One payment that is counted. */
+/** What one payment adds to each metric. */
+export type MetricValues = Readonly<Record<ExperimentMetric, number>>;
+
+/** One payment that has reached the early age: what it will have added at maturity lies between these. */
+export interface EarlyPayment {
+  readonly best: MetricValues;
+  readonly worst: MetricValues;
+}
+
+/** One payment that is mature. */
 export interface CountedPayment {
   readonly unresolved: boolean;
-  readonly values: Readonly<Record<ExperimentMetric, number>>;
+  readonly values: MetricValues;
   /** Null without an approval whose fees are known. */
   readonly cost: ApprovalCost | null;
 }
@@ -60,8 +77,9 @@ export interface CountedUnit {
   readonly payments: number;
   readonly reported: number;
   readonly maturing: number;
-  /** Those that are not maturing. */
+  /** Those that are mature. */
   readonly counted: readonly CountedPayment[];
+  readonly early: readonly EarlyPayment[];
   /** 1, or in a bandit the inverse of the unit's propensity. */
   readonly weight: number;
 }
@@ -83,6 +101,8 @@ export class GrowingArm {
   #unresolved = 0;
   #approved = 0;
   readonly #sums = sumsOfAll();
+  readonly #early = { best: sumsOfAll(), worst: sumsOfAll() };
+  readonly #guarded: readonly ExperimentMetric[];
   #approvals = 0;
   #basisPoints = 0;
   #converted = 0;
@@ -90,11 +110,13 @@ export class GrowingArm {
   readonly #unconverted = new Set<string>();
   readonly #latency = new LatencyHistogram();
 
-  constructor(arm: string) {
+  /** @param guarded metrics that are read early too */
+  constructor(arm: string, guarded: readonly ExperimentMetric[]) {
     this.#arm = arm;
+    this.#guarded = guarded;
   }
 
-  add({ payments, reported, maturing, counted, weight }: CountedUnit): void {
+  add({ payments, reported, maturing, counted, early, weight }: CountedUnit): void {
     this.#assigned += 1;
     this.#payments += payments;
     this.#reported += reported;
@@ -105,10 +127,11 @@ export class GrowingArm {
       this.#latency.add(values.latency_ms);
       if (cost !== null) this.#addCost(cost);
     }
-    if (counted.length === 0) return;
-    for (const metric of EXPERIMENT_METRICS) {
-      const value = counted.reduce((sum, payment) => sum + payment.values[metric], 0);
-      addPair(this.#sums[metric], weight * value, weight * counted.length);
+    const values = counted.map((payment) => payment.values);
+    addValues(this.#sums, EXPERIMENT_METRICS, values, weight);
+    for (const end of ['best', 'worst'] as const) {
+      const ends = early.map((payment) => payment[end]);
+      addValues(this.#early[end], this.#guarded, ends, weight);
     }
   }
 
@@ -131,6 +154,7 @@ export class GrowingArm {
       unresolved: this.#unresolved,
       approved: this.#approved,
       sums: this.#sums,
+      early: this.#early,
       cost: {
         approvals: this.#approvals,
         basisPoints: this.#basisPoints,
@@ -145,9 +169,6 @@ export class GrowingArm {
 
 /** Two tallies of one arm as one. */
 export function mergedArms(one: ArmTally, other: ArmTally): ArmTally {
-  const sums = Object.fromEntries(
-    EXPERIMENT_METRICS.map((metric) => [metric, addedSums(one.sums[metric], other.sums[metric])]),
-  ) as Record<ExperimentMetric, PairedSums>;
   return {
     arm: one.arm,
     assigned: one.assigned + other.assigned,
@@ -156,7 +177,11 @@ export function mergedArms(one: ArmTally, other: ArmTally): ArmTally {
     maturing: one.maturing + other.maturing,
     unresolved: one.unresolved + other.unresolved,
     approved: one.approved + other.approved,
-    sums,
+    sums: addedRecords(one.sums, other.sums),
+    early: {
+      best: addedRecords(one.early.best, other.early.best),
+      worst: addedRecords(one.early.worst, other.early.worst),
+    },
     cost: addedCost(one.cost, other.cost),
     latency: one.latency.with(other.latency),
   };
@@ -173,6 +198,19 @@ function addedCost(one: CostTally, other: CostTally): CostTally {
     byCurrency,
     converted: one.converted + other.converted,
     unconverted: new Set([...one.unconverted, ...other.unconverted]),
+  };
+}
+
+function addedRecords(one: ArmTally['sums'], other: ArmTally['sums']): ArmTally['sums'] {
+  return {
+    approval_rate: addedSums(one.approval_rate, other.approval_rate),
+    first_attempt_approval_rate: addedSums(
+      one.first_attempt_approval_rate,
+      other.first_attempt_approval_rate,
+    ),
+    technical_error_rate: addedSums(one.technical_error_rate, other.technical_error_rate),
+    attempts_per_payment: addedSums(one.attempts_per_payment, other.attempts_per_payment),
+    latency_ms: addedSums(one.latency_ms, other.latency_ms),
   };
 }
 
@@ -203,6 +241,20 @@ function sumsOfAll(): Record<ExperimentMetric, GrowingSums> {
     attempts_per_payment: sums(),
     latency_ms: sums(),
   };
+}
+
+/** Adds one unit, by the values of its payments; one without any adds nothing. */
+function addValues(
+  sums: Record<ExperimentMetric, GrowingSums>,
+  metrics: readonly ExperimentMetric[],
+  payments: readonly MetricValues[],
+  weight: number,
+): void {
+  if (payments.length === 0) return;
+  for (const metric of metrics) {
+    const value = payments.reduce((sum, values) => sum + values[metric], 0);
+    addPair(sums[metric], weight * value, weight * payments.length);
+  }
 }
 
 function addPair(sums: GrowingSums, first: number, second: number): void {

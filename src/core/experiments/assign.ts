@@ -184,6 +184,42 @@ function holdOut(holdout: Holdout, payment: AssignedPayment) {
   return { exposure, assignment };
 }
 
+/**
+ * How a new unit would be divided now: the plan in force by its time, with what a bandit has learned, and with the units of
+ * stopped arms where they go.
+ * @param nowMs wall clock
+ * @returns null where nobody new is let in
+ */
+export function planInForce(experiment: Experiment, nowMs: number, book: ArmBook): Plan | null {
+  if (experiment.status !== 'running') return null;
+  const { plan, stopped, shares } = dividedBy(experiment, nowMs, book);
+  const baseline = experiment.arms.findIndex(({ name }) => name === experiment.baseline);
+  const served = shares.map((_share, arm) => servedShare(arm, baseline, shares, stopped));
+  return { coverage: plan.coverage, shares: served };
+}
+
+/** The plan of the file at a moment, which arms are stopped, and the shares by which units are drawn. */
+function dividedBy(experiment: Experiment, nowMs: number, book: ArmBook) {
+  const { arms, id } = experiment;
+  const plan = planAt(experiment, nowMs);
+  const isBandit = experiment.mode === 'bandit';
+  const stopped = arms.map(({ name }) => book.isStopped(id, name));
+  const learned = isBandit ? (book.shares(experiment) ?? plan.shares) : plan.shares;
+  return { plan, isBandit, stopped, shares: isBandit ? withoutStopped(learned, stopped) : learned };
+}
+
+/** Chance that a unit is served by an arm: the baseline has what is drawn for stopped ones too. */
+function servedShare(
+  arm: number,
+  baseline: number,
+  shares: readonly number[],
+  stopped: readonly boolean[],
+): number {
+  if (arm !== baseline) return stopped[arm] === true ? 0 : (shares[arm] ?? 0);
+  const taken = shares.reduce((sum, share, index) => (stopped[index] === true ? sum + share : sum), 0);
+  return Math.min(1, (shares[arm] ?? 0) + taken);
+}
+
 /** @returns null for a unit that its coverage leaves out */
 function armFor(
   experiment: Experiment,
@@ -193,11 +229,7 @@ function armFor(
   earlier: EarlierArm | null,
 ): { readonly arm: Arm; readonly exposure: Exposure } | null {
   const { arms, id } = experiment;
-  const plan = planAt(experiment, nowMs);
-  const isBandit = experiment.mode === 'bandit';
-  const stopped = arms.map(({ name }) => book.isStopped(id, name));
-  const learned = isBandit ? (book.shares(experiment) ?? plan.shares) : plan.shares;
-  const shares = isBandit ? withoutStopped(learned, stopped) : learned;
+  const { plan, isBandit, stopped, shares } = dividedBy(experiment, nowMs, book);
   const ranges = bucketRanges(arms.length, plan.coverage, shares);
   const drawn = armOf(stickyFraction(experiment.seed, unit), ranges);
   if (drawn === null) return null;
@@ -209,19 +241,13 @@ function armFor(
   const served = isRedirected ? baseline : own;
   const arm = arms[served];
   invariant(arm !== undefined, 'the baseline is one of the arms');
-  let propensity = shares[served] ?? 0;
-  if (served === baseline) {
-    shares.forEach((share, index) => {
-      if (stopped[index] === true) propensity += share;
-    });
-  }
   const running = shares.map((share, index) => (stopped[index] === true ? 0 : share));
   const exposure: Exposure = {
     experiment: id,
     arm: arm.name,
     unit,
     phase: phaseText(experiment, plan, running),
-    propensity: Math.min(1, propensity),
+    propensity: servedShare(served, baseline, shares, stopped),
     redirectedFrom: isRedirected ? (arms[own]?.name ?? null) : null,
   };
   return { arm, exposure };

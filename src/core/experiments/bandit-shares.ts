@@ -4,12 +4,13 @@ import { pooledArms } from './compare.ts';
 import type { Experiment } from './experiment.ts';
 import type { ExperimentTally } from './exposure-tally.ts';
 
-/** Units of each arm from which a bandit moves its shares. */
+/** Mature units of each arm from which a bandit moves its shares. */
 const UNITS_MIN = 100;
 
 /**
  * How a bandit is to divide its units from now on, in the order of its arms: each arm's share is the chance that it is the
- * best, mixed with the floor. Where accounts report payments that they send themselves, an arm's share leaves that of the
+ * best, mixed with the floor. Only what is mature counts: an arm whose payments stay open must not look like one that
+ * approves them. Where accounts report payments that they send themselves, an arm's share leaves that of the
  * file only as far as it does without any one of them: none can draw the payments of others to an arm by what it says.
  * @returns null while there are too few units
  */
@@ -32,7 +33,7 @@ function sharesBy(experiment: Experiment, units: Pick<ExperimentTally, 'phases'>
   const pooled = pooledArms(units);
   const posteriors = experiment.arms.flatMap(({ name }) => {
     const found = pooled.find(({ arm }) => arm === name);
-    if (found === undefined || found.assigned < UNITS_MIN) return [];
+    if (found === undefined || found.sums.approval_rate.count < UNITS_MIN) return [];
     const failures = found.payments - found.maturing - found.approved;
     return [{ alpha: 1 + found.approved, beta: 1 + failures }];
   });

@@ -35,6 +35,7 @@ export function metricSample(
  * by their units: what changes with time must not pass for an effect. A bandit's phases are read together: propensities
  * take care of the shares.
  * @param adjust what is done to each sample before
+ * @param sumsOf which sums of an arm are compared; left out: those of what is mature
  * @returns null while nothing can be said
  */
 export function compareArms(
@@ -43,12 +44,13 @@ export function compareArms(
   metric: ExperimentMetric,
   { arm, baseline }: { readonly arm: string; readonly baseline: string },
   adjust: (sample: Sample) => Sample = (sample) => sample,
+  sumsOf: (tally: ArmTally) => ArmTally['sums'] = ({ sums }) => sums,
 ): Effect | null {
   const phases = experiment.mode === 'bandit' ? [pooledArms(tally)] : tally.phases.map(({ arms }) => arms);
   const effects = phases.flatMap((arms) => {
     const samples = [baseline, arm].map((name) => {
       const found = arms.find((each) => each.arm === name);
-      return found === undefined ? null : metricSample(experiment, metric, found.sums[metric]);
+      return found === undefined ? null : metricSample(experiment, metric, sumsOf(found)[metric]);
     });
     const [ofBaseline, ofArm] = samples;
     if (!ofBaseline || !ofArm) return [];

@@ -114,7 +114,10 @@ export interface Experiment {
   /** Name of the arm that the others are compared with. */
   readonly baseline: string;
   readonly metric: ExperimentMetric;
-  /** A payment that is not approved so long after its first exposure counts as not approved, milliseconds. */
+  /**
+   * Age since its first exposure at which a payment is counted, whatever became of it before: approved by then or not.
+   * Milliseconds.
+   */
   readonly maturityMs: number;
   /** Units of two arms together at which one expects to decide. */
   readonly expectedSample: number;
@@ -151,6 +154,17 @@ export interface Experiments {
 }
 
 export const NO_EXPERIMENTS: Experiments = { holdout: null, list: [], notes: [] };
+
+/** Age of a payment at which guardrails read it for the first time, milliseconds. */
+const EARLY_AGE_MS = 5 * 60_000;
+
+/**
+ * Age, in milliseconds, at which guardrails read payments before these are mature, so that a disaster need not last until
+ * then; null: payments are mature by that age, and are read once. One age for all arms, or the faster would look better.
+ */
+export function earlyAgeMs({ maturityMs }: Pick<Experiment, 'maturityMs'>): number | null {
+  return maturityMs > EARLY_AGE_MS ? EARLY_AGE_MS : null;
+}
 
 /** The plan in force at a moment, wall clock. */
 export function planAt({ plan, ramp }: Experiment, nowMs: number): Plan {

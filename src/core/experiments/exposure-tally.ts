@@ -3,10 +3,12 @@ import {
   type ApprovalCost,
   type ArmTally,
   type CountedPayment,
+  type EarlyPayment,
   GrowingArm,
+  type MetricValues,
   mergedArms,
 } from './arm-tally.ts';
-import type { Experiment } from './experiment.ts';
+import { type Experiment, type ExperimentMetric, earlyAgeMs } from './experiment.ts';
 import type { ExposedAttempt, ExposedRequest } from './exposed.ts';
 
 export interface PhaseTally {
@@ -59,19 +61,26 @@ const OWN = '';
 const MIXED = '\n';
 
 type Growing = Map<number, Map<string, GrowingArm>>;
-type Read = Pick<Experiment, 'unit' | 'mode' | 'maturityMs'>;
+type Read = Pick<Experiment, 'unit' | 'mode' | 'maturityMs' | 'guardrails'>;
 
 /**
  * Adds up exposures as they stream by, all of a unit together. Only the unit under way is held.
  *
- * A payment counts once, by the arm that it was assigned to first, from its first exposure on, be it authorized, decided
- * for a caller that sends itself, or both. It is approved when any attempt of any of its requests was, within the
- * maturity time. What is open then, or was never reported, counts as not approved; what is open before is not counted
- * yet. Of several accounts that were told about one payment only the word of the first counts.
+ * A payment counts once, by the arm that it was assigned to first, be it authorized, decided for a caller that sends
+ * itself, or both; and only from the moment at which its maturity time since its first exposure is over. Until then it
+ * is `maturing`, even when its outcome is known: an arm whose declines come late would look better than it is, if what is
+ * known were counted at once. It is approved when any attempt of any of its requests was, within that time. What was open
+ * then, or was never reported, counts as not approved. Of several accounts that were told about one payment only the word
+ * of the first counts.
+ *
+ * Where guardrails are to read payments before (see {@link earlyAgeMs}), all that have reached that age are also added up
+ * with what their outcome can still become, at best and at worst.
  */
 export class ExposureTally {
   readonly #experiment: Read;
   readonly #nowMs: number;
+  readonly #earlyAgeMs: number | null;
+  readonly #guarded: readonly ExperimentMetric[];
   readonly #rates: ExchangeRates;
   readonly #costCurrency: string | null;
   readonly #sources = new Map<string, Growing>();
@@ -87,6 +96,8 @@ export class ExposureTally {
   constructor(experiment: Read, nowMs: number, rates: ExchangeRates = []) {
     this.#experiment = experiment;
     this.#nowMs = nowMs;
+    this.#earlyAgeMs = earlyAgeMs(experiment);
+    this.#guarded = [...new Set(experiment.guardrails.map(({ metric }) => metric))];
     this.#rates = rates;
     this.#costCurrency = (rates.findLast(({ fromMs }) => fromMs <= nowMs) ?? rates[0])?.base ?? null;
   }
@@ -140,12 +151,13 @@ export class ExposureTally {
     const tellers = new Set(own.flatMap(({ teller }) => teller ?? []));
     const [teller = OWN] = tellers;
     const payments = own.map(({ requests }) => this.#paymentOf(requests));
-    const counted = payments.filter(({ maturing }) => !maturing);
+    const counted = payments.flatMap((payment) => payment.counted ?? []);
     this.#growing(tellers.size > 1 ? MIXED : teller, first.phase, first.arm).add({
       payments: payments.length,
       reported: own.filter((payment) => payment.teller !== null).length,
       maturing: payments.length - counted.length,
       counted,
+      early: payments.flatMap((payment) => payment.early ?? []),
       weight: this.#experiment.mode === 'bandit' ? 1 / first.propensity : 1,
     });
   }
@@ -155,31 +167,29 @@ export class ExposureTally {
     const known = isOneTooMany ? MIXED : source;
     const phases = madeIn(this.#sources, known, () => new Map<number, Map<string, GrowingArm>>());
     const arms = madeIn(phases, phase, () => new Map<string, GrowingArm>());
-    return madeIn(arms, arm, () => new GrowingArm(arm));
+    return madeIn(arms, arm, () => new GrowingArm(arm, this.#guarded));
   }
 
-  #paymentOf(all: readonly ExposedRequest[]): CountedPayment & { readonly maturing: boolean } {
+  #paymentOf(all: readonly ExposedRequest[]): AgedPayment {
     const first = all[0] as ExposedRequest;
     const cutoffMs = first.atMs + this.#experiment.maturityMs;
     const inTime = all.filter(({ atMs }) => atMs <= cutoffMs);
-    const attempts = inTime.flatMap((request) => request.attempts);
-    const isApproved = ({ outcome, atMs }: ExposedAttempt) => outcome === 'approved' && atMs <= cutoffMs;
-    const approval = inTime.find((request) => request.attempts.some(isApproved));
-    const isOpen =
-      approval === undefined && attempts.some(({ outcome, atMs }) => OPEN.has(outcome) || atMs > cutoffMs);
-    const firstAttempt = first.attempts[0];
-    const basisPoints = approval?.attempts.find(isApproved)?.costBasisPoints ?? null;
+    const seen = seenBy(inTime, cutoffMs);
+    const isMature = this.#nowMs >= cutoffMs;
+    const isOld = this.#earlyAgeMs !== null && this.#nowMs >= first.atMs + this.#earlyAgeMs;
     return {
-      maturing: isOpen && this.#nowMs < cutoffMs,
-      unresolved: isOpen && this.#nowMs >= cutoffMs,
-      values: {
-        approval_rate: approval === undefined ? 0 : 1,
-        first_attempt_approval_rate: firstAttempt !== undefined && isApproved(firstAttempt) ? 1 : 0,
-        technical_error_rate: attempts.some(({ outcome }) => TECHNICAL.has(outcome)) ? 1 : 0,
-        attempts_per_payment: attempts.length,
-        latency_ms: attempts.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0),
-      },
-      cost: approval === undefined || basisPoints === null ? null : this.#costOf(approval, basisPoints),
+      counted: isMature ? this.#counted(seen) : null,
+      early: isOld ? earlyOf(seen, isMature) : null,
+    };
+  }
+
+  #counted({ values, approval, isOpen }: SeenPayment): CountedPayment {
+    const basisPoints = approval?.attempt.costBasisPoints ?? null;
+    const isPriced = approval !== null && basisPoints !== null;
+    return {
+      unresolved: isOpen,
+      values,
+      cost: isPriced ? this.#costOf(approval.request, basisPoints) : null,
     };
   }
 
@@ -201,6 +211,67 @@ export class ExposureTally {
 
 const TECHNICAL: ReadonlySet<ExposedAttempt['outcome']> = new Set(['rejected', 'not_sent', 'unknown']);
 const OPEN: ReadonlySet<ExposedAttempt['outcome']> = new Set([null, 'unknown', 'pending']);
+
+/** A payment at its age: null where it is too young. */
+interface AgedPayment {
+  readonly counted: CountedPayment | null;
+  readonly early: EarlyPayment | null;
+}
+
+/** What is known of a payment, of what came to be known within its maturity time. */
+interface SeenPayment {
+  readonly inTime: readonly ExposedRequest[];
+  readonly values: MetricValues;
+  readonly approval: { readonly request: ExposedRequest; readonly attempt: ExposedAttempt } | null;
+  /** Not approved, and an attempt of it may be. */
+  readonly isOpen: boolean;
+}
+
+function seenBy(inTime: readonly ExposedRequest[], cutoffMs: number): SeenPayment {
+  const attempts = inTime.flatMap((request) => request.attempts);
+  const isApproved = ({ outcome, atMs }: ExposedAttempt) => outcome === 'approved' && atMs <= cutoffMs;
+  const [approval = null] = inTime.flatMap((request) => {
+    const attempt = request.attempts.find(isApproved);
+    return attempt === undefined ? [] : [{ request, attempt }];
+  });
+  const firstAttempt = inTime[0]?.attempts[0];
+  return {
+    inTime,
+    approval,
+    isOpen: approval === null && attempts.some(({ outcome, atMs }) => OPEN.has(outcome) || atMs > cutoffMs),
+    values: {
+      approval_rate: approval === null ? 0 : 1,
+      first_attempt_approval_rate: firstAttempt !== undefined && isApproved(firstAttempt) ? 1 : 0,
+      technical_error_rate: attempts.some(({ outcome }) => TECHNICAL.has(outcome)) ? 1 : 0,
+      attempts_per_payment: attempts.length,
+      latency_ms: attempts.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0),
+    },
+  };
+}
+
+/**
+ * What can still become of a payment. An attempt that is open may be approved, and one that was sent to authentication may
+ * come back and be. What nobody has told of yet may have been a technical error; an unknown outcome is one as long as it
+ * is unknown. Attempts and time are known at that age, as far as they will be.
+ */
+function earlyOf({ inTime, values, isOpen }: SeenPayment, isMature: boolean): EarlyPayment {
+  if (isMature) return { best: values, worst: values };
+  const outcomes = inTime.flatMap(({ attempts }) => attempts.map(({ outcome }) => outcome));
+  const firstOutcome = inTime[0]?.attempts[0]?.outcome;
+  const mayReturn = outcomes.includes('authentication_required');
+  const firstIsOpen = firstOutcome !== undefined && OPEN.has(firstOutcome);
+  return {
+    best: {
+      ...values,
+      approval_rate: isOpen || mayReturn ? 1 : values.approval_rate,
+      first_attempt_approval_rate: firstIsOpen ? 1 : values.first_attempt_approval_rate,
+    },
+    worst: {
+      ...values,
+      technical_error_rate: outcomes.includes(null) ? 1 : values.technical_error_rate,
+    },
+  };
+}
 
 /** The requests about one payment that count, and the account whose word some of them are; null: none is. */
 interface ToldPayment {

@@ -1,17 +1,25 @@
 import { confidenceSequenceBounds } from '../statistics/confidence-sequence.ts';
 import type { Sample } from '../statistics/sample.ts';
+import type { ArmTally } from './arm-tally.ts';
 import { compareArms, pooledArms } from './compare.ts';
-import { type Experiment, type ExperimentMetric, type Guardrail, isGain, isShare } from './experiment.ts';
+import {
+  type Experiment,
+  type ExperimentMetric,
+  earlyAgeMs,
+  type Guardrail,
+  isGain,
+  isShare,
+} from './experiment.ts';
 import type { ExperimentTally } from './exposure-tally.ts';
 
 /** Chance that any guardrail of an arm ever stops it wrongly, however often it is looked at. */
 const ALPHA = 0.05;
-/** Units of an arm below which the sequence, which is asymptotic, is not trusted to stop anything. */
+/** Units of an arm, of the age that is read, below which the sequence, which is asymptotic, is not trusted to stop anything. */
 const UNITS_MIN = 100;
 
 /**
  * `too_few`: not enough units to say anything. `watching`: nothing is proven. `safe`: proven to be worse by less than the
- * margin at most. `breached`: proven to be worse by more than the margin. `reported`: the same, but only by the word of
+ * margin at most, by mature payments. `breached`: proven to be worse by more than the margin. `reported`: the same, but only by the word of
  * one account that sends its payments itself.
  */
 export const GUARDRAIL_STATES = ['too_few', 'watching', 'safe', 'breached', 'reported'] as const;
@@ -22,6 +30,8 @@ export interface GuardrailReading {
   readonly metric: ExperimentMetric;
   readonly margin: number;
   readonly state: GuardrailState;
+  /** Age of the payments by which this is told, milliseconds: mature ones, or earlier where that proves a breach. */
+  readonly ageMs: number;
   /** How much better than the baseline the arm is, whatever direction is good: bounds that hold at all looks. */
   readonly low: number | null;
   readonly high: number | null;
@@ -32,6 +42,11 @@ type Units = Pick<ExperimentTally, 'phases'>;
 /**
  * Every guardrail of every arm but the baseline. An arm breaches one when even the upper bound of its effect is below
  * minus the margin: one-sided confidence sequences, whose error is divided among the guardrails (Bonferroni).
+ *
+ * Payments are read when they are mature, and where that takes longer than {@link earlyAgeMs} a first time at that age,
+ * with half of the error. The early reading can only breach: it takes for approved what is open in the arm, and for not
+ * approved what is open in the baseline, so that an arm is not stopped for being slow and what it proves of the payments
+ * it has read will still be so when they are mature. Technical errors, attempts and time count as they are at that age.
  *
  * What accounts report of payments that they send themselves is their word. It breaches a guardrail only together: the
  * units that are our own attempts prove it by themselves, or it is proven without any one of the accounts. Each of the
@@ -88,21 +103,59 @@ function readGuardrail(
   experiment: Experiment,
   units: Units,
   arm: string,
-  { metric, margin }: Guardrail,
+  guardrail: Guardrail,
   alpha: number,
 ): GuardrailReading {
+  const early = earlyAgeMs(experiment);
+  const mature: Reader = {
+    ageMs: experiment.maturityMs,
+    highest: ({ sums }) => sums,
+    lowest: ({ sums }) => sums,
+  };
+  if (early === null) return readAt(experiment, units, arm, guardrail, alpha, mature);
+  const atMaturity = readAt(experiment, units, arm, guardrail, alpha / 2, mature);
+  if (atMaturity.state === 'breached') return atMaturity;
+  const atFirst = readAt(experiment, units, arm, guardrail, alpha / 2, {
+    ageMs: early,
+    highest: (tally) => (tally.arm === arm ? tally.early.best : tally.early.worst),
+    lowest: (tally) => (tally.arm === arm ? tally.early.worst : tally.early.best),
+  });
+  return atFirst.state === 'breached' ? atFirst : atMaturity;
+}
+
+/** Which sums of an arm are read, for the best and for the worst that can be said of the arm beside the baseline. */
+interface Reader {
+  readonly ageMs: number;
+  readonly highest: (tally: ArmTally) => ArmTally['sums'];
+  readonly lowest: (tally: ArmTally) => ArmTally['sums'];
+}
+
+function readAt(
+  experiment: Experiment,
+  units: Units,
+  arm: string,
+  { metric, margin }: Guardrail,
+  alpha: number,
+  { ageMs, highest, lowest }: Reader,
+): GuardrailReading {
   const { baseline, expectedSample } = experiment;
-  const counts = new Map(pooledArms(units).map(({ arm: name, sums }) => [name, sums.approval_rate.count]));
+  const counts = new Map(pooledArms(units).map((tally) => [tally.arm, highest(tally)[metric].count]));
   const enough = (name: string) => (counts.get(name) ?? 0) >= UNITS_MIN;
   const adjust = isShare(metric) ? cautious : (sample: Sample) => sample;
-  const effect = compareArms(experiment, units, metric, { arm, baseline }, adjust);
-  if (effect === null || !enough(arm) || !enough(baseline)) {
-    return { arm, metric, margin, state: 'too_few', low: null, high: null };
+  const named = { arm, baseline };
+  const upper = compareArms(experiment, units, metric, named, adjust, highest);
+  const lower = compareArms(experiment, units, metric, named, adjust, lowest);
+  if (upper === null || lower === null || !enough(arm) || !enough(baseline)) {
+    return { arm, metric, margin, state: 'too_few', ageMs, low: null, high: null };
   }
-  const bounds = confidenceSequenceBounds(effect, { alpha, expectedSample });
-  const { low, high } = isGain(metric) ? bounds : { low: -bounds.high, high: -bounds.low };
+  const sequence = { alpha, expectedSample };
+  const atBest = confidenceSequenceBounds(upper, sequence);
+  const atWorst = confidenceSequenceBounds(lower, sequence);
+  const { low, high } = isGain(metric)
+    ? { low: atWorst.low, high: atBest.high }
+    : { low: -atWorst.high, high: -atBest.low };
   const state = high < -margin ? 'breached' : low > -margin ? 'safe' : 'watching';
-  return { arm, metric, margin, state, low, high };
+  return { arm, metric, margin, state, ageMs, low, high };
 }
 
 /**

@@ -14,7 +14,7 @@ import { type GuardrailReading, readGuardrails } from './guardrails.ts';
 import { verdictOf } from './verdict.ts';
 
 const ALPHA = 0.05;
-/** Units of the baseline from which its own rate says more than what was assumed. */
+/** Mature units of the baseline from which its own rate says more than what was assumed. */
 const RATE_UNITS_MIN = 100;
 
 export const COMPARISON_METHODS = ['confidence_sequence', 'welch', 'bayesian', 'group_sequential'] as const;
@@ -47,6 +47,8 @@ export interface Comparison {
 export interface ArmReport {
   readonly arm: string;
   readonly assigned: number;
+  /** Units with a mature payment: those that the figures are of. */
+  readonly counted: number;
   readonly payments: number;
   /** Payments that rest on what callers report that send them themselves: their word, not our knowledge. */
   readonly reported: number;
@@ -54,7 +56,7 @@ export interface ArmReport {
   readonly unresolved: number;
   readonly approved: number;
   readonly approvalRate: number | null;
-  /** The rate if everything that is open were declined, or approved. */
+  /** The rate of mature payments as it is, and as it were if those that were open at that age had been approved. */
   readonly bounds: { readonly low: number; readonly high: number } | null;
   readonly firstAttemptApprovalRate: number | null;
   readonly attemptsPerPayment: number | null;
@@ -82,7 +84,7 @@ export interface PhaseReport {
 /** What the sample can show, and what it would take. */
 export interface SamplePlan {
   readonly expectedSample: number;
-  /** Units of the two arms with the fewest together. */
+  /** Units with a mature payment in the two arms with the fewest together. */
   readonly sample: number;
   readonly baselineRate: number;
   /** Whether that is what the file assumes, for want of units. */
@@ -117,6 +119,8 @@ export interface ExperimentReport {
   /** Payments that rest on reports, and how many accounts report them; those that are not told apart are one. */
   readonly reported: { readonly payments: number; readonly accounts: number };
   readonly units: number;
+  /** Payments that are younger than the maturity time, and their share of all: in no figure yet. */
+  readonly maturing: { readonly payments: number; readonly share: number };
   readonly arms: readonly ArmReport[];
   readonly comparisons: readonly Comparison[];
   readonly guardrails: readonly GuardrailReading[];
@@ -158,6 +162,7 @@ export function experimentReport(input: ResultsInput): ExperimentReport {
       accounts: tally.accounts,
     },
     units: tally.units,
+    maturing: maturingOf(arms),
     arms,
     comparisons: comparisonsOf(input),
     guardrails: readGuardrails(experiment, tally),
@@ -165,6 +170,12 @@ export function experimentReport(input: ResultsInput): ExperimentReport {
     plan: samplePlan(experiment, arms),
   };
   return { ...report, verdict: verdictOf(input, report) };
+}
+
+function maturingOf(arms: readonly ArmReport[]): ExperimentReport['maturing'] {
+  const all = arms.reduce((sum, { payments }) => sum + payments, 0);
+  const payments = arms.reduce((sum, { maturing }) => sum + maturing, 0);
+  return { payments, share: all === 0 ? 0 : payments / all };
 }
 
 function armReport(
@@ -176,19 +187,18 @@ function armReport(
   const mean = (metric: ExperimentMetric) =>
     tally === undefined ? null : (metricSample(experiment, metric, tally.sums[metric])?.mean ?? null);
   const { payments = 0, reported = 0, maturing = 0, unresolved = 0, approved = 0 } = tally ?? {};
+  const mature = payments - maturing;
   return {
     arm,
     assigned: tally?.assigned ?? 0,
+    counted: tally?.sums.approval_rate.count ?? 0,
     payments,
     reported,
     maturing,
     unresolved,
     approved,
     approvalRate: mean('approval_rate'),
-    bounds:
-      payments === 0
-        ? null
-        : { low: approved / payments, high: (approved + unresolved + maturing) / payments },
+    bounds: mature === 0 ? null : { low: approved / mature, high: (approved + unresolved) / mature },
     firstAttemptApprovalRate: mean('first_attempt_approval_rate'),
     attemptsPerPayment: mean('attempts_per_payment'),
     ...costs(tally?.cost),
@@ -373,9 +383,9 @@ function samplePlan(experiment: Experiment, arms: readonly ArmReport[]): SampleP
   const { expectedSample, expectedRate, baseline } = experiment;
   const own = arms.find(({ arm }) => arm === baseline);
   const ownRate = own?.approvalRate ?? null;
-  const isKnown = own !== undefined && own.assigned >= RATE_UNITS_MIN && ownRate !== null;
+  const isKnown = own !== undefined && own.counted >= RATE_UNITS_MIN && ownRate !== null;
   const baselineRate = Math.min(0.999, Math.max(0.001, isKnown ? ownRate : expectedRate));
-  const counts = arms.map(({ assigned }) => assigned).sort((left, right) => left - right);
+  const counts = arms.map(({ counted }) => counted).sort((left, right) => left - right);
   const step = baselineRate <= 0.98 ? 0.01 : -0.01;
   return {
     expectedSample,

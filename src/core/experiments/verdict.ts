@@ -9,16 +9,27 @@ const METRIC_WORDS: Readonly<Record<ExperimentMetric, string>> = {
   latency_ms: 'mean latency',
 };
 
-/** One plain sentence, or one for each of several arms: what can be said, or why nothing can. */
-export function verdictOf(
-  { experiment, stopped }: ResultsInput,
-  report: Omit<ExperimentReport, 'verdict'>,
-): string {
+/** Share of the payments from which it is said that they are maturing. */
+const MATURING_SHARE = 0.03;
+
+/**
+ * One plain sentence, or one for each of several arms: what can be said, or why nothing can. And how many payments are in
+ * none of it since they are too young, where that is more than a few percent.
+ */
+export function verdictOf(input: ResultsInput, report: Omit<ExperimentReport, 'verdict'>): string {
+  const said = saidOf(input, report);
+  const { payments, share } = report.maturing;
+  if (share <= MATURING_SHARE) return said;
+  const age = `${text(input.experiment.maturityMs / 60_000)} min`;
+  return `${said} Still maturing: ${payments} payments (${percent(share)}), younger than ${age} and in no figure yet.`;
+}
+
+function saidOf({ experiment, stopped }: ResultsInput, report: Omit<ExperimentReport, 'verdict'>): string {
   const { srm, multiple, comparisons } = report;
   if (experiment.status === 'draft' && report.units === 0) return draftText(report);
   if (report.units === 0) return 'Nobody has met an arm yet.';
   if (srm.mismatch) {
-    return `Do not trust this: the arms have other shares of the units than planned (p = ${text(srm.pValue)}), so that assignment or recording is broken.`;
+    return `Do not trust this: the arms have other shares of the units than planned (p = ${text(srm.pValue)}), so that units of an arm are missing or too many. Figures cannot tell why: they may be assigned otherwise, not be recorded, or find no provider in one arm only.`;
   }
   if (multiple.tooMany) {
     return `Do not trust this: ${percent(multiple.share)} of the units met more than one arm.`;
@@ -29,9 +40,9 @@ export function verdictOf(
       method === 'confidence_sequence' && metric === experiment.metric && !stopped.has(arm),
   );
   if (own.length === 0 && ended.length === 0) {
-    const hasAll = report.arms.every(({ assigned }) => assigned >= 2);
+    const hasAll = report.arms.every(({ counted }) => counted >= 2);
     return hasAll
-      ? 'Nothing tells the arms apart yet: all their payments have ended the same way.'
+      ? 'Nothing tells the arms apart yet: all that are counted have ended the same way.'
       : 'Too few units to compare the arms.';
   }
   const texts = own.map((comparison) => comparisonText(experiment, comparison, report));

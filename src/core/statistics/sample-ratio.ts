@@ -12,9 +12,12 @@ export interface WeightPhase {
 export interface SampleRatio {
   readonly chiSquare: number;
   readonly degreesOfFreedom: number;
-  /** How surprising the counts are when assignment works; 1 while nothing can be said. */
+  /** How surprising the counts are when units are divided and recorded as planned; 1 while nothing can be said. */
   readonly pValue: number;
-  /** Whether the p-value is below the threshold: assignment or recording is broken, and no result can be trusted. */
+  /**
+   * Whether the p-value is below the threshold: units of an arm are missing or too many, for whatever reason, and no
+   * result can be trusted.
+   */
   readonly mismatch: boolean;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ArmBook, assignArm } from '../../../src/core/experiments/assign.ts';
+import { type ArmBook, assignArm, planInForce } from '../../../src/core/experiments/assign.ts';
 import type { Experiment, Experiments, Holdout } from '../../../src/core/experiments/experiment.ts';
 import { routingFacts } from '../../support/routing-facts.ts';
 import { SAMPLE_NOW as NOW, sampleArm, sampleExperiment } from '../../support/sample-experiment.ts';
@@ -199,6 +199,34 @@ describe('assignment', () => {
       { fromMs: NOW + 1, plan: { coverage: 1, shares: [0, 1] } },
     ];
     for (let index = 0; index < 50; index += 1) expect(armOf(`order-${index}`, { ramp })).toBe('control');
+  });
+
+  it.each([
+    ['the file', {}, NO_BOOK, [0.5, 0.5]],
+    ['a bandit', { mode: 'bandit' }, { ...NO_BOOK, shares: () => [0.063, 0.937] }, [0.063, 0.937]],
+    ['a split that learns nothing', {}, { ...NO_BOOK, shares: () => [0.063, 0.937] }, [0.5, 0.5]],
+    [
+      'a stopped arm',
+      {},
+      { ...NO_BOOK, isStopped: (_id: string, name: string) => name === 'treatment' },
+      [1, 0],
+    ],
+    ['a ramp', { ramp: [{ fromMs: NOW, plan: { coverage: 1, shares: [0.2, 0.8] } }] }, NO_BOOK, [0.2, 0.8]],
+  ] as const)('tells the shares in force of %s, which units then meet', (_name, over, book, shares) => {
+    expect(planInForce(sampleExperiment(over), NOW, book)).toEqual({ coverage: 1, shares });
+    const met = [0, 0];
+    for (let index = 0; index < 2_000; index += 1) {
+      const { shown } = assigned(`order-${index}`, over, { book });
+      const arm = shown?.arm === 'control' ? 0 : 1;
+      met[arm] = (met[arm] ?? 0) + 1;
+      expect(shown?.propensity).toBe(shares[arm]);
+    }
+    for (const arm of [0, 1])
+      expect(Math.abs((met[arm] ?? 0) / 2_000 - (shares[arm] ?? 0))).toBeLessThan(0.04);
+  });
+
+  it.each(['draft', 'stopped'] as const)('has no shares in force as a %s one', (status) => {
+    expect(planInForce(sampleExperiment({ status }), NOW, NO_BOOK)).toBeNull();
   });
 
   describe('of a bandit', () => {

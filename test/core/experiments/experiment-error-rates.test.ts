@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mismatchShare, shareOf } from './experiment-error-rates.ts';
+import { mismatchShare, shareOf, slowShareOf } from './experiment-error-rates.ts';
 
 // The short form of the long runs in experiment-error-rates.full.test.ts, with seeds that always give the same.
 
@@ -26,6 +26,27 @@ describe('experiments that are looked at every hour', () => {
       return at !== null && at <= 3;
     });
     expect(first).toBe(1);
+  });
+
+  describe('whose treatment is told of its declines late', () => {
+    const slow = { hours: 3, perHour: 400, lookMs: 900_000, declinesLateMs: 3_000_000 };
+
+    it('rarely show a difference that is not there, and never stop an arm at its margin', () => {
+      const even = { ...slow, control: 0.85, treatment: 0.85 };
+      expect(slowShareOf(40, even, (seen) => seen.everSignificant)).toBeLessThanOrEqual(0.05);
+      const atMargin = { ...slow, control: 0.9, treatment: 0.87 };
+      expect(slowShareOf(25, atMargin, (seen) => seen.stoppedAtHour !== null)).toBeLessThanOrEqual(0.05);
+    });
+
+    it('stop one that declines all and hides it for most of an hour, once that is known of enough', () => {
+      const bad = { ...slow, control: 0.9, treatment: 0.1 };
+      expect(slowShareOf(5, bad, ({ stoppedAtHour }) => stoppedAtHour !== null && stoppedAtHour < 2)).toBe(1);
+      // What tells at once is stopped long before anything is mature.
+      const quick = { ...bad, declinesLateMs: 0 };
+      expect(slowShareOf(5, quick, ({ stoppedAtHour }) => stoppedAtHour !== null && stoppedAtHour < 1)).toBe(
+        1,
+      );
+    });
   });
 
   it('tell of a split that loses one unit in seven, and not of one that loses none', () => {

@@ -4,7 +4,7 @@ import { readGuardrails } from '../../../src/core/experiments/guardrails.ts';
 import { lookedAt } from '../../../src/core/experiments/results.ts';
 import { stickyFraction } from '../../../src/core/scoring/sticky-fraction.ts';
 import { sampleRatioMismatch } from '../../../src/core/statistics/sample-ratio.ts';
-import { exposed, SAMPLE_NOW, sampleExperiment } from '../../support/sample-experiment.ts';
+import { EXPOSED_AT, exposed, SAMPLE_NOW, sampleExperiment } from '../../support/sample-experiment.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 
 /** A simulated experiment: payments of one hour after the other, and a look after each. */
@@ -62,6 +62,70 @@ export function simulate(run: SimulatedExperiment): Seen {
     }
   }
   return { everSignificant, alwaysCovered, stoppedAtHour };
+}
+
+/** An experiment whose treatment is told of its declines late: how late is even between nothing and this. */
+export interface SlowExperiment extends SimulatedExperiment {
+  readonly declinesLateMs: number;
+  /** Between two looks. */
+  readonly lookMs: number;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** As {@link simulate}, with payments that come over time, are open at first, and are counted anew at each look. */
+export function simulateSlow(run: SlowExperiment): Seen {
+  const random = new SeededRandom(run.seed);
+  const experiment = sampleExperiment({
+    seed: `s-${run.seed}`,
+    expectedSample: run.hours * run.perHour,
+    guardrails: [{ metric: 'approval_rate', margin: 0.03 }],
+  });
+  const payments = Array.from({ length: run.hours * run.perHour }, (_, index) => {
+    const unit = `acme-eu order-${index}`;
+    const arm = stickyFraction(experiment.seed, unit) < 0.5 ? 'control' : 'treatment';
+    const isApproved = random.unit() < (arm === 'control' ? run.control : run.treatment);
+    const isLate = arm === 'treatment' && !isApproved;
+    const toldAfterMs = 500 + (isLate ? random.unit() * run.declinesLateMs : 0);
+    const atMs = EXPOSED_AT + (index / run.perHour) * HOUR_MS;
+    return {
+      unit,
+      arm,
+      atMs,
+      toldAtMs: atMs + toldAfterMs,
+      outcome: isApproved ? 'approved' : 'declined',
+    } as const;
+  });
+  const truth = run.treatment - run.control;
+  const seen = { everSignificant: false, alwaysCovered: true, stoppedAtHour: null as number | null };
+  const endMs = EXPOSED_AT + run.hours * HOUR_MS;
+  for (let nowMs = EXPOSED_AT + run.lookMs; nowMs <= endMs; nowMs += run.lookMs) {
+    const tally = new ExposureTally(experiment, nowMs);
+    for (const { unit, arm, atMs, toldAtMs, outcome } of payments) {
+      if (atMs > nowMs) break;
+      const attempt =
+        toldAtMs > nowMs ? ({ outcome: 'pending', atMs } as const) : { outcome, atMs: toldAtMs };
+      tally.add(exposed(unit, arm, [attempt], { atMs }));
+    }
+    const found = tally.end();
+    const [look] = lookedAt(experiment, found);
+    if (look !== undefined && (look.low > 0 || look.high < 0)) seen.everSignificant = true;
+    if (look !== undefined && (look.low > truth || look.high < truth)) seen.alwaysCovered = false;
+    const isBreached = readGuardrails(experiment, found).some(({ state }) => state === 'breached');
+    if (isBreached) seen.stoppedAtHour ??= (nowMs - EXPOSED_AT) / HOUR_MS;
+  }
+  return seen;
+}
+
+/** Share of slow experiments of which something is so. */
+export function slowShareOf(
+  count: number,
+  run: Omit<SlowExperiment, 'seed'>,
+  is: (seen: Seen) => boolean,
+): number {
+  let found = 0;
+  for (let seed = 1; seed <= count; seed += 1) if (is(simulateSlow({ ...run, seed }))) found += 1;
+  return found / count;
 }
 
 /** Share of experiments of which something is so. */

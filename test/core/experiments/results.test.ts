@@ -98,7 +98,6 @@ describe('results against figures that were calculated elsewhere', () => {
 
 describe('a payment', () => {
   const LATE = { outcome: 'approved', atMs: EXPOSED_AT + 3_600_001 } as const;
-  const NOW_EARLY = EXPOSED_AT + 60_000;
 
   it.each([
     [
@@ -110,6 +109,11 @@ describe('a payment', () => {
       'declined, then approved under another key',
       [['declined'], ['approved']],
       { approved: 1, assigned: 1, payments: 1 },
+    ],
+    [
+      'found approved at the end of its time',
+      [[{ ...LATE, atMs: EXPOSED_AT + 3_600_000 }]],
+      { approved: 1, unresolved: 0, approvalRate: 1 },
     ],
     ['found approved after its time', [[LATE]], { approved: 0, unresolved: 1, approvalRate: 0 }],
     [
@@ -128,15 +132,19 @@ describe('a payment', () => {
     expect(reportOf(rows).arms[0]).toMatchObject(expected);
   });
 
-  it('that is open while its time lasts is not counted yet', () => {
-    const { arms } = reportOf([exposed('one', 'control', ['pending'])], {}, { nowMs: NOW_EARLY });
-    expect(arms[0]).toMatchObject({
-      assigned: 1,
-      maturing: 1,
-      approvalRate: null,
-      bounds: { low: 0, high: 1 },
-    });
-  });
+  it.each(['pending', 'approved', 'declined'] as const)(
+    'that is %s while its time lasts is in no figure yet',
+    (outcome) => {
+      const rows = [exposed('one', 'control', [{ outcome, costBasisPoints: 50 }])];
+      const { arms, maturing, plan } = reportOf(rows, {}, { nowMs: EXPOSED_AT + 3_599_999 });
+      expect(arms[0]).toMatchObject({ assigned: 1, counted: 0, maturing: 1, unresolved: 0, approved: 0 });
+      expect(arms[0]).toMatchObject({ approvalRate: null, bounds: null, technicalErrorRate: null });
+      expect(arms[0]).toMatchObject({ costPerApprovalBasisPoints: null, latencyP95Ms: null });
+      expect([maturing, plan.sample]).toEqual([{ payments: 1, share: 1 }, 0]);
+      const mature = reportOf(rows, {}, { nowMs: EXPOSED_AT + 3_600_000 });
+      expect(mature.arms[0]).toMatchObject({ counted: 1, maturing: 0, approved: +(outcome === 'approved') });
+    },
+  );
 
   it('approved in two currencies has a cost in basis points only', () => {
     const approval = { outcome: 'approved', costBasisPoints: 50 } as const;
@@ -248,6 +256,8 @@ describe('phases of other weights', () => {
     const broken = reportOf(rows, {}, { plans: [EVEN] });
     expect(broken.srm.mismatch).toBe(true);
     expect(broken.verdict).toContain('other shares of the units than planned');
+    expect(broken.verdict).toContain('Figures cannot tell why');
+    expect(broken.verdict).not.toContain('is broken');
   });
 });
 
@@ -310,6 +320,22 @@ describe('the sentence', () => {
     ],
   ] as const)('%s', (_name, status, rows, more, sentence) => {
     expect(reportOf(rows, { status }, more).verdict).toBe(sentence);
+  });
+
+  it('says how many payments are maturing, where that is more than a few percent', () => {
+    const nowMs = EXPOSED_AT + 3_600_000;
+    const young = { atMs: nowMs - 1_000 };
+    const inEither = (row: ExposedRequest, index: number) => ({
+      ...row,
+      arm: index % 2 === 0 ? 'control' : 'treatment',
+    });
+    const mature = [...payments('control', 1_000, 900), ...payments('treatment', 1_000, 900)];
+    const told = (count: number) =>
+      reportOf([...mature, ...[...payments('young', count, 1, young)].map(inEither)], {}, { nowMs }).verdict;
+    expect(told(60)).toMatch(/after 2000 of 5000 expected units\.$/);
+    expect(told(500)).toMatch(
+      /after 2000 of 5000 expected units\. Still maturing: 500 payments \(20 %\), younger than 60 min and in no figure yet\.$/,
+    );
   });
 
   it('names each of several arms', () => {
