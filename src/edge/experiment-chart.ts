@@ -67,14 +67,15 @@ export function experimentChart({ experiment, report, looks }: ExperimentResults
 
 function intervals(rows: readonly Comparison[], top: number, factor: number, unit: string): string[] {
   const ends = rows.filter(isBounded).flatMap(({ low, high }) => [low * factor, high * factor]);
-  const { from, to, scale } = scaleOf([...ends, 0], LEFT, WIDTH - RIGHT);
+  const { from, to, ticks, scale } = scaleOf([...ends, 0], LEFT, WIDTH - RIGHT);
   const bottom = top + rows.length * ROW - 8;
   const parts = [
     line(scale(0), top - 16, scale(0), bottom, 'zero'),
     line(LEFT, bottom, WIDTH - RIGHT, bottom, 'axis'),
-    text(LEFT, bottom + 16, shown(from, unit), 'small', 'middle'),
-    text(WIDTH - RIGHT, bottom + 16, shown(to, unit), 'small', 'middle'),
-    text(scale(0), bottom + 16, '0', 'small', 'middle'),
+    ...ticks.flatMap((tick) => [
+      line(scale(tick), bottom, scale(tick), bottom + 4, 'axis'),
+      text(scale(tick), bottom + 18, tick === 0 ? '0' : shown(tick, unit), 'small', 'middle'),
+    ]),
   ];
   rows.forEach((row, index) => {
     const y = top + index * ROW;
@@ -97,7 +98,7 @@ function overTime(arm: string, series: readonly Seen[], top: number, factor: num
   // The first looks know so little that they would flatten all that follows.
   const settled = series.slice(Math.floor(series.length / 4));
   const ends = settled.flatMap(({ low, high }) => [low * factor, high * factor]);
-  const { from, to, scale } = scaleOf([...ends, 0], top + TIME_HEIGHT, top);
+  const { from, to, ticks, scale } = scaleOf([...ends, 0], top + TIME_HEIGHT, top);
   const y: Scale = (value) => scale(clipped(value * factor, from, to));
   const upper = series.map(({ atMs, high }) => `${at(x(atMs))},${at(y(high))}`);
   const lower = series.map(({ atMs, low }) => `${at(x(atMs))},${at(y(low))}`).reverse();
@@ -108,8 +109,9 @@ function overTime(arm: string, series: readonly Seen[], top: number, factor: num
     `<polygon class="band" points="${[...upper, ...lower].join(' ')}"/>`,
     `<polyline class="line" points="${middle.join(' ')}"/>`,
     line(LEFT, scale(0), WIDTH - RIGHT, scale(0), 'zero'),
-    text(WIDTH - RIGHT + 12, top + 8, shown(to, unit), 'small'),
-    text(WIDTH - RIGHT + 12, top + TIME_HEIGHT, shown(from, unit), 'small'),
+    ...ticks.map((tick) =>
+      text(WIDTH - RIGHT + 12, scale(tick) + 4, tick === 0 ? '0' : shown(tick, unit), 'small'),
+    ),
     text(LEFT, top + TIME_HEIGHT + 18, moment(first), 'small'),
     text(WIDTH - RIGHT, top + TIME_HEIGHT + 18, moment(last), 'small', 'end'),
   ];
@@ -134,12 +136,24 @@ function isBounded({ low, high }: Comparison): boolean {
   return Math.abs(low) < 1e6 && Math.abs(high) < 1e6;
 }
 
+/** Steps between the figures on an axis, times powers of ten. */
+const STEPS = [1, 2, 5, 10] as const;
+const TICKS_MAX = 5;
+
+/** An axis between round figures, with zero among them where it is in range. */
 function scaleOf(values: readonly number[], start: number, end: number) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const margin = (high - low || 1) * 0.06;
-  const [from, to] = [low - margin, high + margin];
+  const least = (high - low || 1) / TICKS_MAX;
+  const power = 10 ** Math.floor(Math.log10(least));
+  const step = power * (STEPS.find((each) => each * power >= least) ?? 10);
+  const [first, last] = [
+    Math.floor(low / step),
+    Math.max(Math.ceil(high / step), Math.floor(low / step) + 1),
+  ];
+  const [from, to] = [first * step, last * step];
+  const ticks = Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
   const scale: Scale = (value) => start + ((value - from) / (to - from)) * (end - start);
-  return { from, to, scale };
+  return { from, to, ticks, scale };
 }
 
 function clipped(value: number, from: number, to: number): number {
