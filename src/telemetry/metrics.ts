@@ -206,8 +206,6 @@ function roadMetrics(registry: Registry): Observer {
   const journalFailures = counter(registry, 'journal_failures_total', 'Journal operations that failed.', [
     'operation',
   ]);
-  const alerts = counter(registry, 'alerts_total', 'Faults that need a person.', ['kind']);
-  for (const kind of ALERT_KINDS) alerts.get(kind).inc(0);
   return {
     attemptEnded({ provider, brand, outcome, durationMs }) {
       attempts.get(provider, brand, outcome.kind).inc();
@@ -233,8 +231,14 @@ function roadMetrics(registry: Registry): Observer {
     ...eventMetric(registry),
     ...callerDecisionMetrics(registry),
     ...armMetric(registry),
-    alert: ({ kind }) => alerts.get(kind).inc(),
+    ...alertMetric(registry),
   };
+}
+
+function alertMetric(registry: Registry): Pick<Observer, 'alert'> {
+  const alerts = counter(registry, 'alerts_total', 'Faults that need a person.', ['kind']);
+  for (const kind of ALERT_KINDS) alerts.get(kind).inc(0);
+  return { alert: ({ kind }) => alerts.get(kind).inc() };
 }
 
 function unmappedMetric(registry: Registry): Pick<Observer, 'unmappedCode'> {

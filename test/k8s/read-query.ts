@@ -106,3 +106,8 @@ async function readLabels(): Promise<ReadonlyMap<string, ReadonlyMap<string, Rea
   }
   return all;
 }
+
+/** Every name in the scrape of a gateway that has met everything. */
+export async function knownNames(): Promise<ReadonlySet<string>> {
+  return new Set((await knownLabels()).keys());
+}
