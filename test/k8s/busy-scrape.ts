@@ -1,5 +1,5 @@
 import { AUTHORIZATION_STATUSES } from '../../src/core/authorization.ts';
-import { CARD_BRANDS } from '../../src/core/card.ts';
+import { CARD_BRANDS, type CardBrand } from '../../src/core/card.ts';
 import type { BreakerState } from '../../src/core/decision.ts';
 import { OPERATION_KINDS } from '../../src/core/operation.ts';
 import type { Observer } from '../../src/gateway/ports.ts';
@@ -59,13 +59,14 @@ const ROUTES = ['/v1/authorizations', '/v1/authorizations/:id', '/v1/decisions',
 /**
  * The scrape of a gateway that has met everything: all brands, outcomes, statuses, breakers, webhooks at each provider.
  * @param count of providers
+ * @param brands that each of them takes
  */
-export async function busyScrape(count: number): Promise<string> {
+export async function busyScrape(count: number, brands: readonly CardBrand[] = CARD_BRANDS): Promise<string> {
   const metrics = createMetrics('0.1.0');
   const { observer } = metrics;
   const providers = Array.from({ length: count }, (_, index) => `psp-${index + 1}`);
   for (const provider of providers) {
-    for (const brand of CARD_BRANDS) {
+    for (const brand of brands) {
       for (const outcome of Object.values(SAMPLE_OUTCOMES)) {
         observer.attemptEnded({ provider, brand, outcome, durationMs: 300 });
       }
