@@ -503,7 +503,9 @@ function makeApp(parts: Parts, gateway: Gateway, replays: Replays, draining: () 
     async metrics() {
       // A scrape must not fail with the journal: then it is the journal's own metrics that tell.
       await journal.countUnsettled().then(parts.metrics.unsettledShown, ignoreJournalError);
-      await journal.countWork(clock.wallMs()).then(parts.metrics.workShown, ignoreJournalError);
+      await journal
+        .countWork(clock.wallMs())
+        .then((counts) => parts.metrics.workShown(counts, clock.wallMs()), ignoreJournalError);
       await journal
         .countDeliveries()
         .then((counts) => parts.metrics.deliveriesShown(counts, clock.wallMs()), ignoreJournalError);

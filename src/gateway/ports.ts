@@ -722,6 +722,8 @@ export interface WorkCounts {
   readonly overdue: number;
   /** Given up by the schedule: a person has to close it. */
   readonly parked: number;
+  /** Since when the oldest of them all has been unsettled, wall clock; null: there is none. */
+  readonly oldestSinceMs: number | null;
 }
 
 export interface AuthorizationFilter {

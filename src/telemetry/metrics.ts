@@ -15,6 +15,37 @@ const CODE_LENGTH_MAX = 64;
 /** Label sets of one histogram at most: each has a series for every bucket. */
 const HISTOGRAMS_MAX = 80;
 
+/**
+ * Every kind of alert there is. Their counts begin at zero: of a series that appears with its first event no rate is
+ * known, so that nobody would be woken by it.
+ */
+export const ALERT_KINDS = [
+  'adapter_threw',
+  'card_testing',
+  'credential_rotation_failed',
+  'done_after_failure',
+  'event_dead',
+  'event_delivery_failed',
+  'event_endpoint_gone',
+  'event_endpoints_refused',
+  'evidence_conflict',
+  'experiment_arm_stopped',
+  'experiment_guardrail_overruled',
+  'failed_after_success',
+  'housekeeping_failed',
+  'journal_failed',
+  'late_approval',
+  'lease_expired',
+  'notice_mismatch',
+  'notice_unanswered',
+  'outcome_not_recorded',
+  'provider_refuses_us',
+  'quarantined',
+  'resolver_failed',
+  'reversal_refused',
+  'unresolved',
+] as const;
+
 /** Names of the default metrics that `promtool check metrics` refuses: gauges that end in `_total`. */
 const MISNAMED_DEFAULTS = [
   'nodejs_active_handles_total',
@@ -57,8 +88,8 @@ export interface Metrics {
   }): void;
   /** Authorizations pending or reversing, with nobody working on them; told before a scrape. */
   unsettledShown(count: number): void;
-  /** What is worked on beside the road; told before a scrape. */
-  workShown(counts: WorkCounts): void;
+  /** What is worked on beside the road, and the wall clock; told before a scrape. */
+  workShown(counts: WorkCounts, nowMs: number): void;
   /** Where events are told; told before a scrape. */
   endpointsShown(endpoints: readonly { readonly id: string; readonly state: string }[]): void;
   /** What is not delivered to endpoints, and the wall clock; told before a scrape. */
@@ -175,7 +206,6 @@ function roadMetrics(registry: Registry): Observer {
   const journalFailures = counter(registry, 'journal_failures_total', 'Journal operations that failed.', [
     'operation',
   ]);
-  const alerts = counter(registry, 'alerts_total', 'Faults that need a person.', ['kind']);
   return {
     attemptEnded({ provider, brand, outcome, durationMs }) {
       attempts.get(provider, brand, outcome.kind).inc();
@@ -201,8 +231,14 @@ function roadMetrics(registry: Registry): Observer {
     ...eventMetric(registry),
     ...callerDecisionMetrics(registry),
     ...armMetric(registry),
-    alert: ({ kind }) => alerts.get(kind).inc(),
+    ...alertMetric(registry),
   };
+}
+
+function alertMetric(registry: Registry): Pick<Observer, 'alert'> {
+  const alerts = counter(registry, 'alerts_total', 'Faults that need a person.', ['kind']);
+  for (const kind of ALERT_KINDS) alerts.get(kind).inc(0);
+  return { alert: ({ kind }) => alerts.get(kind).inc() };
 }
 
 function unmappedMetric(registry: Registry): Pick<Observer, 'unmappedCode'> {
@@ -354,7 +390,13 @@ function workMetric(registry: Registry): Metrics['workShown'] {
     labelNames: ['state'],
     registers: [registry],
   });
-  return ({ waiting, overdue, parked }) => {
+  const oldest = new Gauge({
+    name: 'pointsman_unsettled_oldest_seconds',
+    help: 'Age of the oldest of what is to be found out, done or undone, parked or not; 0 when there is none.',
+    registers: [registry],
+  });
+  return ({ waiting, overdue, parked, oldestSinceMs }, nowMs) => {
+    oldest.set(oldestSinceMs === null ? 0 : Math.max(0, nowMs - oldestSinceMs) / 1000);
     work.set({ state: 'waiting' }, waiting);
     work.set({ state: 'overdue' }, overdue);
     work.set({ state: 'parked' }, parked);

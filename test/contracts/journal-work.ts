@@ -119,12 +119,27 @@ function queueContract(journal: () => Journal): void {
     test('is taken up when it is due, with all that is known, under a lease', async () => {
       const pending = await unknown('auth_one', plan({ step: 2, failures: 3 }));
       expect(await take(T0 + 4_999)).toEqual([]);
-      expect(await counts(T0 + 4_999)).toEqual({ waiting: 1, overdue: 0, parked: 0 });
-      expect(await counts(T0 + 5_000)).toEqual({ waiting: 0, overdue: 1, parked: 0 });
+      expect(await counts(T0 + 4_999)).toEqual({
+        waiting: 1,
+        overdue: 0,
+        parked: 0,
+        oldestSinceMs: T0 + 100,
+      });
+      expect(await counts(T0 + 5_000)).toEqual({
+        waiting: 0,
+        overdue: 1,
+        parked: 0,
+        oldestSinceMs: T0 + 100,
+      });
       expect(await journal().takeWork(T0 + 5_000, 10, LEASE)).toEqual([
         { authorization: pending, step: 2, failures: 3, sinceMs: T0 + 100, lease: LEASE },
       ]);
-      expect(await counts(T0 + 5_000)).toEqual({ waiting: 1, overdue: 0, parked: 0 });
+      expect(await counts(T0 + 5_000)).toEqual({
+        waiting: 1,
+        overdue: 0,
+        parked: 0,
+        oldestSinceMs: T0 + 100,
+      });
       expect(await take(T0 + 59_999)).toEqual([]);
     });
 
@@ -132,7 +147,12 @@ function queueContract(journal: () => Journal): void {
       await unknown('auth_one', plan());
       await take(T0 + 5_000);
       const other = { owner: 'pod-2', untilMs: T0 + 120_000 };
-      expect(await counts(T0 + 60_000)).toEqual({ waiting: 0, overdue: 1, parked: 0 });
+      expect(await counts(T0 + 60_000)).toEqual({
+        waiting: 0,
+        overdue: 1,
+        parked: 0,
+        oldestSinceMs: T0 + 100,
+      });
       expect(await journal().takeWork(T0 + 60_000, 10, other)).toMatchObject([{ lease: other }]);
       expect(await journal().postponeWork('auth_one', 'pod-1', plan({ dueAtMs: null }))).toBe(false);
       expect(await take(T0 + 120_000)).toEqual(['auth_one']);
@@ -166,7 +186,12 @@ function queueContract(journal: () => Journal): void {
       await unknown('auth_middle', plan({ dueAtMs: T0 + 2 }));
       expect(await take(T0 + 5_000, 2)).toEqual(['auth_early', 'auth_middle']);
       expect(await take(T0 + 5_000)).toEqual(['auth_late']);
-      expect(await counts(T0 + 5_000)).toEqual({ waiting: 3, overdue: 0, parked: 1 });
+      expect(await counts(T0 + 5_000)).toEqual({
+        waiting: 3,
+        overdue: 0,
+        parked: 1,
+        oldestSinceMs: T0 + 100,
+      });
     });
 
     test('is put back by whoever has it', async () => {
@@ -243,7 +268,7 @@ function queueContract(journal: () => Journal): void {
       ]);
       const done = await written(journal(), sampleFinding(untouched, 1, OUTCOMES.declined, { work: null }));
       expect(done.status).toBe('declined');
-      expect(await counts(T0)).toEqual({ waiting: 0, overdue: 0, parked: 0 });
+      expect(await counts(T0)).toEqual({ waiting: 0, overdue: 0, parked: 0, oldestSinceMs: null });
       expect(await take(T0 + 900_000)).toEqual([]);
     });
 
@@ -256,7 +281,7 @@ function queueContract(journal: () => Journal): void {
       const before = await opened(journal(), 'auth_one');
       const stale = sampleConclusion({ ...before, version: 9 }, OUTCOMES.unknown, { work: plan() });
       expect(await journal().advance(stale)).toEqual({ kind: 'stale' });
-      expect(await counts(T0)).toEqual({ waiting: 0, overdue: 0, parked: 0 });
+      expect(await counts(T0)).toEqual({ waiting: 0, overdue: 0, parked: 0, oldestSinceMs: null });
     });
   });
 

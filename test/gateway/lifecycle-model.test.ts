@@ -327,7 +327,7 @@ async function checkAtRest(model: Model, real: Real): Promise<void> {
     ).toBe(authorization.refundedAmount);
   }
   const counts = await real.world.journal.countWork(real.world.clock.wallMs());
-  expect(counts).toEqual({ waiting: 0, overdue: 0, parked: 0 });
+  expect(counts).toEqual({ waiting: 0, overdue: 0, parked: 0, oldestSinceMs: null });
 }
 
 const amount = fc.option(fc.constantFrom(1, 500, 2_499, 4_999, 5_000));

@@ -73,6 +73,7 @@ describe('a capture that its provider cannot tell of', () => {
       waiting: 0,
       overdue: 0,
       parked: 0,
+      oldestSinceMs: null,
     });
     // The caller's key has its answer now.
     const again = await world.operate(process, id, { kind: 'capture', amount: 4_000, final: true });

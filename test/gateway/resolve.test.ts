@@ -86,6 +86,7 @@ describe('beside the road', () => {
       waiting: 0,
       overdue: 0,
       parked: 0,
+      oldestSinceMs: null,
     });
     // The same key now gives the final answer.
     const again = await world.authorize(process);
@@ -141,6 +142,7 @@ describe('beside the road', () => {
       waiting: 0,
       overdue: 0,
       parked: 0,
+      oldestSinceMs: null,
     });
     const history = await world.journal.history(id);
     expect(history.at(-1)).toMatchObject({ kind: 'resolved_by_person', actor: 'acme' });

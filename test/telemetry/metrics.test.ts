@@ -1,6 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { allObservers } from '../../src/telemetry/all-observers.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { ALERT_KINDS, createMetrics } from '../../src/telemetry/metrics.ts';
 import { DECIDED, ENDED, REPORTED } from './telemetry-fixture.ts';
 
 async function scraped(metrics: ReturnType<typeof createMetrics>): Promise<string> {
@@ -149,6 +150,35 @@ describe('the metrics', () => {
     metrics.observer.armChanged({ ...change, state: 'stopped' });
     metrics.observer.armChanged({ ...change, state: 'stopped', account: 'other' });
     expect(await scraped(metrics)).toContain(stopped);
+  });
+
+  it('count every kind of alert from zero, as the README lists them and the source raises them', async () => {
+    const root = new URL('../../', import.meta.url);
+    const readme = readFileSync(new URL('README.md', root), 'utf8');
+    const table = readme.slice(readme.indexOf('| alert | it means |'));
+    const rows = table.slice(0, table.indexOf('\n\n')).split('\n').slice(2);
+    const listed = rows.flatMap((row) =>
+      [...(row.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, k]) => k),
+    );
+    expect([...ALERT_KINDS]).toEqual(listed.sort());
+    const raised = [];
+    for (const file of readdirSync(new URL('src/', root), { recursive: true, encoding: 'utf8' })) {
+      if (!file.endsWith('.ts')) continue;
+      const text = readFileSync(new URL(`src/${file}`, root), 'utf8');
+      for (const [, kind] of text.matchAll(/\balert\(\{\s*kind: '(\w+)'/g)) raised.push(kind);
+    }
+    expect(raised.length).toBeGreaterThan(15);
+    expect(raised.filter((kind) => !listed.includes(kind))).toEqual([]);
+    const text = await scraped(createMetrics('0.1.0'));
+    for (const kind of ALERT_KINDS) expect(text).toContain(`pointsman_alerts_total{kind="${kind}"} 0\n`);
+  });
+
+  it('tell how long the oldest of what is unsettled has been so', async () => {
+    const metrics = createMetrics('0.1.0');
+    metrics.workShown({ waiting: 1, overdue: 0, parked: 1, oldestSinceMs: 5_000 }, 65_500);
+    expect(await scraped(metrics)).toContain('pointsman_unsettled_oldest_seconds 60.5\n');
+    metrics.workShown({ waiting: 0, overdue: 0, parked: 0, oldestSinceMs: null }, 66_000);
+    expect(await scraped(metrics)).toContain('pointsman_unsettled_oldest_seconds 0\n');
   });
 
   it('escape what labels hold', async () => {

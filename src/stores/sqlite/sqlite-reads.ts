@@ -122,7 +122,8 @@ const SQL = {
   countWork: `
     SELECT count(*) AS total,
       count(*) FILTER (WHERE due_at_ms <= ?1 AND (lease_until_ms IS NULL OR lease_until_ms <= ?1)) AS overdue,
-      count(*) FILTER (WHERE due_at_ms IS NULL AND (lease_until_ms IS NULL OR lease_until_ms <= ?1)) AS parked
+      count(*) FILTER (WHERE due_at_ms IS NULL AND (lease_until_ms IS NULL OR lease_until_ms <= ?1)) AS parked,
+      min(since_ms) AS oldestSinceMs
     FROM work`,
   hasOpenMoney: `
     SELECT EXISTS (SELECT 1 FROM authorizations
@@ -263,10 +264,11 @@ export class SqliteReads {
       readonly total: number;
       readonly overdue: number;
       readonly parked: number;
+      readonly oldestSinceMs: number | null;
     }
-    const row = this.#statements.one<Row>(SQL.countWork, nowMs) ?? { total: 0, overdue: 0, parked: 0 };
-    const { total, overdue, parked } = row;
-    return { waiting: total - overdue - parked, overdue, parked };
+    const none: Row = { total: 0, overdue: 0, parked: 0, oldestSinceMs: null };
+    const { total, overdue, parked, oldestSinceMs } = this.#statements.one<Row>(SQL.countWork, nowMs) ?? none;
+    return { waiting: total - overdue - parked, overdue, parked, oldestSinceMs };
   }
 
   hasOpenMoney(provider: string): boolean {
