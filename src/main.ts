@@ -22,6 +22,7 @@ import { retentionProblem } from './config/retention.ts';
 import { formatRulesetError, type RulesetError } from './config/ruleset-error.ts';
 import { readRulesetFolder } from './config/ruleset-folder.ts';
 import {
+  type ActivationMode,
   openRulesetStore,
   type RulesetStatus,
   type RulesetStore,
@@ -51,7 +52,13 @@ import { shownOverride } from './edge/shown-override.ts';
 import { SignedEventSender } from './events/signed-event-sender.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { LiveArms } from './gateway/live-arms.ts';
-import { type EventEndpoint, type Journal, JournalError, type Observer } from './gateway/ports.ts';
+import {
+  type ActivationCause,
+  type EventEndpoint,
+  type Journal,
+  JournalError,
+  type Observer,
+} from './gateway/ports.ts';
 import { Replays } from './gateway/replays.ts';
 import { Sightings } from './gateway/sightings.ts';
 import { Unrecorded } from './gateway/unrecorded.ts';
@@ -616,20 +623,27 @@ async function openRules(
   declineTables: DeclineTables,
 ): Promise<Pick<Parts, 'rules' | 'releases'>> {
   const sources = { folder: settings.rulesDir, credentials: credentialSources() };
+  const goBy = (ruleset: Ruleset, previous: Ruleset | null, cause: ActivationCause | null = null) => {
+    metrics.rulesetActivated(ruleset.version, previous === null ? null : cause);
+    for (const [provider, contract] of ruleset.providers) {
+      const refused = eventsRefused(contract);
+      if (refused !== null) log.warn('webhooks_not_configured', { provider, ...refused });
+    }
+    for (const note of notesOf(ruleset, previous, steps.arms)) log.warn('experiment_note', { note });
+  };
   const opening = await openRulesetStore({
     ...steps,
     ...sources,
     clock,
     activation: settings.rulesActivation,
     journal,
-    onActivated(ruleset, previous, { cause, author, reason }) {
-      metrics.rulesetActivated(ruleset.version, previous === null ? null : cause);
-      for (const [provider, contract] of ruleset.providers) {
-        const refused = eventsRefused(contract);
-        if (refused !== null) log.warn('webhooks_not_configured', { provider, ...refused });
-      }
-      for (const note of notesOf(ruleset, previous, steps.arms)) log.warn('experiment_note', { note });
-      const versions = { ruleset: ruleset.version, previous: previous?.version ?? null };
+    onTakenUp(ruleset, { cause, author, reason }) {
+      goBy(ruleset, null);
+      log.info('ruleset_taken_up', { ruleset: ruleset.version, cause, author, reason });
+    },
+    onActivated(ruleset, previous, { cause, author, reason, replaced }) {
+      goBy(ruleset, previous, cause);
+      const versions = { ruleset: ruleset.version, previous: previous?.version ?? replaced };
       log.info('ruleset_activated', { ...versions, cause, author, reason });
     },
     onLeftBehind: (providers) => log.warn('money_left_behind', leftBehind(providers, settings)),
@@ -644,9 +658,9 @@ async function openRules(
     onWaiting(waiting) {
       metrics.rulesetWaiting(waiting);
       if (waiting === null) return log.info('ruleset_waits_no_longer');
-      const { kind, contentHash: content_hash } = waiting;
-      const version = waiting.kind === 'candidate' ? waiting.version : null;
-      log.warn('ruleset_waits', { kind, ruleset: version, content_hash, why: WHY_WAITING[kind] });
+      const { kind, contentHash: content_hash, version } = waiting;
+      const why = whyWaiting(kind, settings.rulesActivation);
+      log.warn('ruleset_waits', { kind, ruleset: version, content_hash, why });
     },
     onBehind(behind) {
       metrics.rulesetBehind(behind !== null);
@@ -677,6 +691,12 @@ const WHY_WAITING: Readonly<Record<WaitingFolder['kind'], string>> = {
   rolled_back: 'somebody went back from this content: it is not followed before the folder changes',
   superseded: "another process's folder came into force after it",
 };
+
+function whyWaiting(kind: WaitingFolder['kind'], activation: ActivationMode): string {
+  return kind === 'rolled_back' && activation === 'manual'
+    ? 'somebody went back from this content: it is in force again once somebody activates it'
+    : WHY_WAITING[kind];
+}
 
 function leftBehind(providers: readonly string[], { dataDir }: Settings) {
   return {
@@ -802,8 +822,8 @@ function shownStatus({ version, contentHash, loadedAtMs, ...status }: RulesetSta
         : {
             kind: waiting.kind,
             content_hash: waiting.contentHash,
-            version: waiting.kind === 'candidate' ? waiting.version : null,
-            why: WHY_WAITING[waiting.kind],
+            version: waiting.version,
+            why: whyWaiting(waiting.kind, activation),
           },
     behind:
       behind === null ? null : { version: behind.version, errors: behind.errors.map(formatRulesetError) },

@@ -29,7 +29,9 @@ export interface RulesetStoreOptions {
   readonly check?: (set: LoadedSet) => readonly RulesetError[];
   /** Has the process go by a set; when it throws, the set does not become current. */
   readonly apply?: (ruleset: Ruleset) => void;
-  /** Called when a set has become current. */
+  /** Called at the start with the set in force that it takes up, which nobody has activated just now. */
+  readonly onTakenUp?: (ruleset: Ruleset, activation: ActiveRuleset) => void;
+  /** Called when a set was activated and has become current; the one before it is null at the start. */
   readonly onActivated?: (ruleset: Ruleset, previous: Ruleset | null, activation: ActiveRuleset) => void;
   /**
    * Called when a set leaves the sandbox or test accounts behind, with those of its providers that hold money of theirs:
@@ -53,14 +55,18 @@ export interface RulesetStoreOptions {
   readonly debounceMs?: number;
 }
 
-/** Why the content of a good folder is not in force. */
-export type WaitingFolder =
-  /** Registered; to be activated by a person. */
-  | { readonly kind: 'candidate'; readonly contentHash: string; readonly version: number }
-  /** A person has gone away from it: it is not followed before it changes. */
-  | { readonly kind: 'rolled_back'; readonly contentHash: string }
-  /** It was in force or looked at before, and another process's folder came after it. */
-  | { readonly kind: 'superseded'; readonly contentHash: string };
+/** The content of a good folder that is not in force. */
+export interface WaitingFolder {
+  /**
+   * Why it is not: `candidate`: registered, to be activated by a person. `rolled_back`: a person has gone away from it; it is
+   * not followed before it changes, and in `manual` not before somebody activates it again. `superseded`: it was in force
+   * before, and another process's folder came after it.
+   */
+  readonly kind: 'candidate' | 'rolled_back' | 'superseded';
+  readonly contentHash: string;
+  /** Number under which it is registered. */
+  readonly version: number;
+}
 
 /** For `/readyz` and operators. */
 export interface RulesetStatus {
@@ -117,7 +123,10 @@ export async function openRulesetStore(options: RulesetStoreOptions): Promise<Ru
   }
   invariant(now !== null, 'after an activation there is one');
   // Where another process was quicker, the first look goes over to its choice.
-  if (now.version === set.ruleset.version) options.onActivated?.(set.ruleset, null, now);
+  if (now.version === set.ruleset.version) {
+    if (isNew && isMine) options.onActivated?.(set.ruleset, null, now);
+    else options.onTakenUp?.(set.ruleset, now);
+  }
   if (before?.kind === 'good') await tellLeftBehind(before.set, set, options);
   const store = new RulesetStore(options, set, now, isMine);
   await store.reload();
@@ -159,7 +168,8 @@ async function chooseFirst(
     known === null ? { kind: 'refused', version: null, errors } : inForce();
   const folder = await readRulesetFolder(options.folder);
   if (folder.kind === 'refused') return refused(folder.errors);
-  if (active?.leftByPersons.includes(folder.contentHash) === true) return inForce();
+  if (active?.leftByPersons.some((left) => left.contentHash === folder.contentHash) === true)
+    return inForce();
   if (known?.ruleset.contentHash === folder.contentHash) return inForce();
   const reading = validateRulesetFiles(folder.files, options.credentials);
   if (reading.kind === 'refused') return refused(reading.errors);
@@ -196,8 +206,13 @@ export class RulesetStore implements Rulesets {
   #behind: RulesetStatus['behind'] = null;
   /** Hash of the folder's content at the last look; null: not looked at, or not readable. */
   #folder: string | null = null;
-  /** Hash of the folder's content that was in force last, or taken to be so: it is followed only once. */
-  #dealtWith: string | null = null;
+  /** The folder's content that was in force last, or taken to be so: it is followed only once. */
+  #dealtWith: { readonly contentHash: string; readonly version: number } | null = null;
+  /**
+   * Sequence of the activation in force when the folder was last brought to what is in force: what persons had left by then
+   * may come back through the folder. 0: never.
+   */
+  #broughtBackAt = 0;
   /** Gone over to, without an answer whether money stands at what went. */
   #unproven: { readonly before: LoadedSet; readonly active: ActiveRuleset } | null = null;
   /** What reads or moves the pointer, one after the other. */
@@ -336,7 +351,9 @@ export class RulesetStore implements Rulesets {
     const hasChanged = folder.contentHash !== this.#folder;
     this.#folder = folder.contentHash;
     if (this.#settleFolder()) {
-      if (this.#inStep() && hasChanged) await this.#confirm();
+      if (this.#inStep() && hasChanged && this.#active.sequence === this.#followed) {
+        this.#broughtBackAt = this.#active.sequence;
+      }
       return;
     }
     const reading = validateRulesetFiles(folder.files, this.#options.credentials);
@@ -347,7 +364,7 @@ export class RulesetStore implements Rulesets {
     if (this.#options.activation === 'manual') {
       const { version, contentHash } = (await numbered(set, this.#options)).ruleset;
       this.#takenBack();
-      return this.#setWaiting({ kind: 'candidate', contentHash, version });
+      return this.#setWaiting(this.#unfollowed(contentHash, version));
     }
     const cut = await openMoneyErrors(this.#current, set, this.#hasOpenMoney);
     if (cut.length > 0) return this.#reject(cut);
@@ -356,7 +373,7 @@ export class RulesetStore implements Rulesets {
     if (came.kind === 'refused') return this.#reject(came.errors);
     // Where somebody else was quicker, the next look goes on from there.
     if (came.kind === 'stale') return;
-    this.#dealtWith = folder.contentHash;
+    this.#dealtWith = { contentHash: folder.contentHash, version: next.ruleset.version };
     this.#settleFolder();
   }
 
@@ -373,24 +390,26 @@ export class RulesetStore implements Rulesets {
     if (contentHash === null) return false;
     const isAuto = this.#options.activation !== 'manual';
     let waiting: WaitingFolder | null = null;
-    if (this.#inStep()) this.#dealtWith = contentHash;
-    else if (isAuto && this.#active.leftByPersons.includes(contentHash)) {
-      waiting = { kind: 'rolled_back', contentHash };
-    } else if (isAuto && this.#dealtWith === contentHash) waiting = { kind: 'superseded', contentHash };
-    else if (!isAuto && this.#waiting?.contentHash === contentHash) waiting = this.#waiting;
-    else return false;
+    const held = this.#active.leftByPersons.findLast(
+      (left) => left.contentHash === contentHash && left.sequence > this.#broughtBackAt,
+    );
+    if (this.#inStep()) this.#dealtWith = { contentHash, version: this.#current.ruleset.version };
+    else if (isAuto && held !== undefined) {
+      waiting = { kind: 'rolled_back', contentHash, version: held.version };
+    } else if (isAuto && this.#dealtWith?.contentHash === contentHash) {
+      waiting = { kind: 'superseded', ...this.#dealtWith };
+    } else if (!isAuto && this.#waiting?.contentHash === contentHash) {
+      waiting = this.#unfollowed(contentHash, this.#waiting.version);
+    } else return false;
     this.#takenBack();
     this.#setWaiting(waiting);
     return true;
   }
 
-  /** The folder was brought to what persons have chosen: what they went away from may come back through it. */
-  async #confirm(): Promise<void> {
-    if (this.#options.activation === 'manual' || this.#active.leftByPersons.length === 0) return;
-    if (this.#active.sequence !== this.#followed) return;
-    const { version } = this.#current.ruleset;
-    const moved = await this.#move({ ...FOLDER_MOVE, version });
-    if (moved.kind === 'activated') this.#followed = moved.active.sequence;
+  /** What a good folder is in `manual` mode, whose content is registered under this number. */
+  #unfollowed(contentHash: string, version: number): WaitingFolder {
+    const wasLeft = this.#active.leftByPersons.some((left) => left.version === version);
+    return { kind: wasLeft ? 'rolled_back' : 'candidate', contentHash, version };
   }
 
   async #release(command: ReleaseCommand): Promise<ReleaseResult> {

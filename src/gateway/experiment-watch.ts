@@ -194,7 +194,17 @@ export class ExperimentWatch {
     if (experiment === null || arm === undefined || experiment.id === HOLDOUT_ID)
       return { kind: 'not_found' };
     if (command.state === 'stopped' && arm.name === experiment.baseline) return { kind: 'is_baseline' };
-    return { kind: 'set', state: await this.#set(command) };
+    const standing = await this.#standing(command);
+    return { kind: 'set', state: standing ?? (await this.#set(command)) };
+  }
+
+  /** What the journal has of the same words by the same person, where it still holds for everybody: a repeat moves nothing. */
+  async #standing({ experiment, arm, state, reason, author }: ArmCommand): Promise<ArmState | null> {
+    const { arms, journal } = this.#deps;
+    arms.setStates(await journal.listArmStates());
+    const known = arms.state(experiment, arm);
+    if (known === null || arms.stoppedFor(experiment, arm).length > 0) return null;
+    return known.state === state && known.reason === reason && known.author === author ? known : null;
   }
 
   async #set(command: Omit<ArmState, 'createdAtMs'>): Promise<ArmState> {

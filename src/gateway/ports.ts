@@ -646,10 +646,18 @@ export interface ActiveRuleset extends RulesetActivation {
   /** The version that was in force until this activation; null for the first. */
   readonly replaced: number | null;
   /**
-   * Hashes of contents that persons have gone away from since the folder was followed last, without that in force: a
-   * folder that holds one of them is not followed.
+   * What persons have gone away from since the folder was followed last, without the content in force, the one that was left
+   * last at the end: a folder that holds one of them is not followed.
    */
-  readonly leftByPersons: readonly string[];
+  readonly leftByPersons: readonly LeftRuleset[];
+}
+
+/** A version that a person has gone away from. */
+export interface LeftRuleset {
+  readonly version: number;
+  readonly contentHash: string;
+  /** Sequence of the activation by which it was left last. */
+  readonly sequence: number;
 }
 
 /** A move of the pointer that somebody asks for. */

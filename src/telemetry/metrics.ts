@@ -101,8 +101,8 @@ export interface Metrics {
   rulesetRejected(): void;
   /** The folder is not refused any more. */
   rulesetTakenBack(): void;
-  /** The folder holds something good that is not in force: its version, where it has one. Null: it does not. */
-  rulesetWaiting(waiting: { readonly kind: string; readonly version?: number } | null): void;
+  /** The folder holds something good that is not in force, registered as this version. Null: it does not. */
+  rulesetWaiting(waiting: { readonly kind: string; readonly version: number } | null): void;
   /** Whether another version is in force than this process can go by. */
   rulesetBehind(isBehind: boolean): void;
   requestEnded(event: {
@@ -495,7 +495,7 @@ function rulesetMetrics(registry: Registry): RulesetMetrics {
     },
     rulesetTakenBack: () => rejected.set(0),
     rulesetWaiting(waiting) {
-      candidate.set(waiting?.version ?? 0);
+      candidate.set(waiting?.kind === 'candidate' ? waiting.version : 0);
       rolledBack.set(waiting?.kind === 'rolled_back' ? 1 : 0);
     },
     rulesetBehind: (isBehind) => behind.set(isBehind ? 1 : 0),

@@ -72,6 +72,7 @@ async function open({ journal: over = {}, ...options }: OpenOptions = {}): Promi
       hasOpenMoney: () => Promise.resolve(false),
       ...over,
     },
+    onTakenUp: (ruleset) => activated.push(ruleset.version),
     onActivated: (ruleset) => activated.push(ruleset.version),
     onRejected: (errors) => rejected.push(errors),
     ...options,
@@ -204,9 +205,9 @@ describe('opening after an earlier process', () => {
         steps.push(`prepare ${ruleset.version}`);
       },
       apply: (ruleset) => steps.push(`apply ${ruleset.version}`),
-      onActivated: (ruleset) => steps.push(`activated ${ruleset.version}`),
+      onTakenUp: (ruleset) => steps.push(`taken up ${ruleset.version}`),
     });
-    expect(steps).toEqual(['prepare 2', 'apply 2', 'activated 2']);
+    expect(steps).toEqual(['prepare 2', 'apply 2', 'taken up 2']);
   });
 
   it.each(['prepare', 'apply'])('ends with what %s throws, and moves no pointer', async (step) => {
@@ -521,6 +522,7 @@ describe('roll-back', () => {
           return Promise.resolve(id === 'sandbox-c' && asked > 1);
         },
       },
+      onTakenUp: ({ version, providers }) => inForce.push({ version, has: providers.has('sandbox-c') }),
       onActivated: ({ version, providers }) => inForce.push({ version, has: providers.has('sandbox-c') }),
     });
     const first = store.current();

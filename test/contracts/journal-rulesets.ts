@@ -137,18 +137,23 @@ export function rulesetContract(journal: () => Journal, reopen: () => Promise<Jo
     });
 
     test('what persons went away from is known until the folder is followed again', async () => {
+      const left = (version: number, sequence: number) => ({
+        version,
+        contentHash: `h${version}`,
+        sequence,
+      });
       await register('h1', 'h2', 'h3', 'h4');
       for (const version of [1, 2, 3]) await moved(version, 'folder');
-      expect(await moved(2, 'rollback')).toMatchObject({ leftByPersons: ['h3'] });
-      expect(await moved(1, 'rollback')).toMatchObject({ leftByPersons: ['h2', 'h3'] });
-      expect(await moved(3)).toMatchObject({ leftByPersons: ['h1', 'h2'] });
-      expect(await moved(1)).toMatchObject({ leftByPersons: ['h2', 'h3'] });
+      expect(await moved(2, 'rollback')).toMatchObject({ leftByPersons: [left(3, 4)] });
+      expect(await moved(1, 'rollback')).toMatchObject({ leftByPersons: [left(3, 4), left(2, 5)] });
+      expect(await moved(3)).toMatchObject({ leftByPersons: [left(2, 5), left(1, 6)] });
+      expect(await moved(1)).toMatchObject({ leftByPersons: [left(2, 5), left(3, 7)] });
       // The same version, chosen by the folder: where a rollback goes to stays.
       const { previous } = (await journal().activeRuleset()) as ActiveRuleset;
       expect(await moved(1, 'folder')).toMatchObject({ leftByPersons: [], previous });
       await moved(4);
       const again = await reopen();
-      expect(await again.activeRuleset()).toMatchObject({ version: 4, leftByPersons: ['h1'] });
+      expect(await again.activeRuleset()).toMatchObject({ version: 4, leftByPersons: [left(1, 9)] });
     });
 
     test('the history says what was in force at every moment, and pages', async () => {

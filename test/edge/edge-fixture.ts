@@ -101,7 +101,7 @@ export const ACTIVE_RULESET: ActiveRuleset = {
   untilMs: null,
   previous: 10,
   replaced: 12,
-  leftByPersons: ['cd'.repeat(32)],
+  leftByPersons: [{ version: 11, contentHash: 'cd'.repeat(32), sequence: 3 }],
 };
 
 export const LISTED_RULESET: ListedRuleset = {

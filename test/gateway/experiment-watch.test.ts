@@ -215,6 +215,25 @@ describe('the watch over experiments', () => {
     ]);
   }, 30_000);
 
+  it('does not move a state that is said again, in the same words by the same person', async () => {
+    const { clock, deps, watch } = watched();
+    const command = { experiment: 'checkout', arm: 'treatment', reason: 'r', author: 'acme' } as const;
+    const stop = () => watch.setArm({ ...command, state: 'stopped' });
+    const first = await stop();
+    expect(first).toMatchObject({ kind: 'set', state: { state: 'stopped' } });
+    clock.jumpWall(60_000);
+    expect(await stop()).toEqual(first);
+    const sinceOf = (result: Awaited<ReturnType<typeof stop>>) =>
+      result.kind === 'set' ? result.state.createdAtMs : Number.NaN;
+    // Other words are a new statement, and so is the other state and the first one after it.
+    const reworded = await watch.setArm({ ...command, state: 'stopped', reason: 'another' });
+    expect(sinceOf(reworded) - sinceOf(first)).toBe(60_000);
+    expect(deps.arms.state('checkout', 'treatment')?.reason).toBe('another');
+    clock.jumpWall(60_000);
+    await watch.setArm({ ...command, state: 'running' });
+    expect(sinceOf(await stop()) - sinceOf(first)).toBe(120_000);
+  });
+
   it('stops no baseline, and nothing that is not there', async () => {
     const { watch } = watched();
     const command = { experiment: 'checkout', state: 'stopped', reason: 'r', author: 'acme' } as const;

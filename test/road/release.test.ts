@@ -132,6 +132,9 @@ test('a restart goes by what is in force, whatever the folder holds', async () =
   expect(await desk.routed()).toEqual(['sandbox-a', 1]);
   expect((await desk.ruleset()).rejected).not.toBeNull();
   gateway.writeRules('rules.yaml', SECOND);
-  expect(await desk.waiting('candidate')).toMatchObject({ version: 1, waiting: { version: 2 } });
+  expect(await desk.waiting('rolled_back')).toMatchObject({ version: 1, waiting: { version: 2 } });
+  expect(await gateway.metric('pointsman_ruleset_rolled_back')).toBe(1);
+  expect(await gateway.metric('pointsman_ruleset_candidate')).toBe(0);
+  expect(await desk.logged('ruleset_taken_up')).toMatchObject({ ruleset: 1, cause: 'rollback' });
   expect(await desk.history()).toEqual(['1 folder', '2 activation', '1 rollback']);
 });

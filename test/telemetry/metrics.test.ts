@@ -71,7 +71,7 @@ describe('the metrics', () => {
   it('show what stands in the folder, until it does not', async () => {
     const metrics = createMetrics('0.1.0');
     metrics.rulesetRejected();
-    metrics.rulesetWaiting({ kind: 'rolled_back' });
+    metrics.rulesetWaiting({ kind: 'rolled_back', version: 13 });
     metrics.rulesetBehind(true);
     const shown = await scraped(metrics);
     for (const name of ['rejected', 'rolled_back', 'behind']) {

@@ -510,7 +510,12 @@ function activationFrom(row: ActivationRow): RulesetActivation {
 function activeFrom(reply: ActiveReply | null): ActiveRuleset | null {
   if (reply === null) return null;
   const { row, previous, replaced, left } = reply;
-  return { ...activationFrom(row), previous, replaced, leftByPersons: left };
+  const leftByPersons = left.map(({ version, content_hash: contentHash, sequence }) => ({
+    version,
+    contentHash,
+    sequence,
+  }));
+  return { ...activationFrom(row), previous, replaced, leftByPersons };
 }
 
 function listedFrom(row: ListedRulesetRow): ListedRuleset {

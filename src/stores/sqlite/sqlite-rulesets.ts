@@ -38,8 +38,15 @@ export interface ActiveReply {
   readonly previous: number | null;
   /** The version of the activation before; null for the first. */
   readonly replaced: number | null;
-  /** Hashes of contents that persons have left since the folder was followed last. */
-  readonly left: readonly string[];
+  /** What persons have left since the folder was followed last. */
+  readonly left: readonly LeftRow[];
+}
+
+interface LeftRow {
+  readonly version: number;
+  readonly content_hash: string;
+  /** Sequence of the activation by which it was left last. */
+  readonly sequence: number;
 }
 
 export interface ActivateReply {
@@ -91,13 +98,13 @@ const SQL = {
   newestPlace: 'SELECT sequence, version, beneath FROM ruleset_activations ORDER BY sequence DESC LIMIT 1',
   // What the gateway itself took back was left by nobody.
   left: `
-    SELECT DISTINCT r.content_hash
+    SELECT r.number AS version, r.content_hash, max(next.sequence) AS sequence
     FROM ruleset_activations AS a
       JOIN ruleset_activations AS next ON next.sequence = a.sequence + 1
       JOIN rulesets AS r ON r.number = a.version
     WHERE a.sequence >= (SELECT coalesce(max(sequence), 1) FROM ruleset_activations WHERE cause = 'folder')
       AND next.cause IN ('activation', 'rollback') AND r.content_hash <> ?
-    ORDER BY r.content_hash`,
+    GROUP BY r.number ORDER BY max(next.sequence)`,
   activate: `
     INSERT INTO ruleset_activations (sequence, version, cause, author, reason, at_ms, beneath)
     VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -132,12 +139,12 @@ export class SqliteRulesets {
   active(): ActiveReply | null {
     const row = this.#statements.one<ActivationRow>(SQL.active);
     if (row === null) return null;
-    const left = this.#statements.all<Pick<RulesetRow, 'content_hash'>>(SQL.left, row.content_hash);
+    const left = this.#statements.all<LeftRow>(SQL.left, row.content_hash);
     return {
       row: { ...row },
       previous: this.#beneath(this.#place(row.sequence))?.version ?? null,
       replaced: this.#place(row.sequence - 1)?.version ?? null,
-      left: left.map(({ content_hash: hash }) => hash),
+      left: left.map((each) => ({ ...each })),
     };
   }
 
