@@ -485,6 +485,7 @@ function makeApp(parts: Parts, gateway: Gateway, replays: Replays, draining: () 
       current: () => parts.rules.current().experiments,
       stateOf: (experiment, arm) => parts.arms.state(experiment, arm),
       results: (id) => gateway.experimentResults(id),
+      isRecorded: (id) => gateway.isExperimentRecorded(id),
       setArm: (command) => gateway.setArm(command),
     },
     rulesets: parts.releases,

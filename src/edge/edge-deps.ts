@@ -30,6 +30,8 @@ export interface EdgeExperiments {
   readonly current: () => Experiments;
   readonly stateOf: (experiment: string, arm: string) => ArmState | null;
   readonly results: (id: string) => Promise<ExperimentResults | null>;
+  /** Whether payments were ever recorded in it, also when it is gone from the ruleset in force. */
+  readonly isRecorded: (id: string) => Promise<boolean>;
   readonly setArm: (command: ArmCommand) => Promise<ArmResult>;
 }
 

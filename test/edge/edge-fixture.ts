@@ -81,6 +81,7 @@ export const BODY = {
 const ONE_EXPERIMENT: EdgeDeps['experiments'] = {
   current: () => ({ holdout: null, list: [sampleExperiment()], notes: [] }),
   stateOf: () => null,
+  isRecorded: async () => false,
   results: async (id) => (id === 'checkout' ? emptyResults(sampleExperiment()) : null),
   setArm: async (command) =>
     command.experiment === 'checkout'
