@@ -494,6 +494,7 @@ function makeApp(parts: Parts, gateway: Gateway, replays: Replays, draining: () 
       stateOf: (experiment, arm) => parts.arms.state(experiment, arm),
       inForce: (experiment) => planInForce(experiment, clock.wallMs(), parts.arms),
       results: (id) => gateway.experimentResults(id),
+      isRecorded: (id) => gateway.isExperimentRecorded(id),
       setArm: (command) => gateway.setArm(command),
     },
     rulesets: parts.releases,

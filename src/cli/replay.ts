@@ -246,9 +246,14 @@ function tellCounts({
       `Ended where these rules would try on: ${cutShort}. Without a probability of choice, left out: ${withoutPropensity}. ` +
       `In arms of experiments that tell nothing: ${leftOut} (their like stand for them).`,
   );
-  for (const { provider, share, isNew } of result.unsupported) {
-    const why = isNew ? 'new, and in no recorded decision' : 'where the record cannot have chosen it';
-    console.log(`Not supported: ${provider}, ${rate(share)} of the payments (${why}).`);
+  const parts = result.unsupported.map(
+    ({ provider, share, isNew }) => `${provider} ${rate(share)}${isNew ? ', new' : ''}`,
+  );
+  if (parts.length > 0) {
+    console.log(
+      `Not supported: ${rate(all.approval.unsupportedShare)} of these rules' choices the record cannot have made ` +
+        `(${parts.join('; ')}).`,
+    );
   }
   for (const provider of result.gone) {
     console.log(`Gone: ${provider} was tried in the record, and is not there, or disabled, in these rules.`);

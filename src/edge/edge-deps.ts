@@ -32,6 +32,8 @@ export interface EdgeExperiments {
   /** How new units are divided now; null: nobody new is let in. */
   readonly inForce: (experiment: Experiment) => Plan | null;
   readonly results: (id: string) => Promise<ExperimentResults | null>;
+  /** Whether payments were ever recorded in it, also when it is gone from the ruleset in force. */
+  readonly isRecorded: (id: string) => Promise<boolean>;
   readonly setArm: (command: ArmCommand) => Promise<ArmResult>;
 }
 

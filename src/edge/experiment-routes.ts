@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
-import { HOLDOUT_ID, holdoutExperiment } from '../core/experiments/experiment.ts';
+import { experimentOf, HOLDOUT_ID, holdoutExperiment } from '../core/experiments/experiment.ts';
+import { shown } from '../core/rules/rule-problem.ts';
 import type { ExperimentResults } from '../gateway/experiment-watch.ts';
 import { ARM_STATES } from '../gateway/ports.ts';
 import type { EdgeDeps } from './edge-deps.ts';
@@ -78,7 +79,7 @@ async function resultsOf(
   if (caller.merchants !== 'all') return notAllMerchants();
   const id = context.req.param('id') ?? '';
   const found = await fromJournal(() => deps.experiments.results(id));
-  return found ?? noSuchExperiment();
+  return found ?? (await noSuchExperiment(id, deps));
 }
 
 const memberNames = memberNamesOf(armBodySchema);
@@ -101,7 +102,7 @@ async function setArm(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
     case 'set':
       return jsonResponse(JSON.stringify({ experiment, arm, ...shownArmState(result.state) }));
     case 'not_found':
-      return noSuchExperiment();
+      return noSuchArm(experiment, arm, deps);
     case 'is_baseline':
       return invalidFields([
         {
@@ -117,9 +118,50 @@ function notAllMerchants(): Problem {
   return problem('out-of-scope', 'Experiments are over all merchants, and the API key does not cover all.');
 }
 
-function noSuchExperiment(): Problem {
+/** Names that are listed; a file may have hundreds. */
+const NAMES_MAX = 20;
+
+/** Whether it was never there, or is gone, and what the rules in force have in its place. */
+async function noSuchExperiment(id: string, { experiments }: EdgeDeps): Promise<Problem> {
+  const { holdout, list } = experiments.current();
+  const isGone = await fromJournal(() => experiments.isRecorded(id));
+  if (isProblem(isGone)) return isGone;
+  if (id === HOLDOUT_ID) {
+    const recorded = isGone ? '; payments were recorded in an earlier one, put it back to read them' : '';
+    return problem(
+      'not-found',
+      `There is no holdout in experiments.yaml of the rules in force (holdout:)${recorded}.`,
+    );
+  }
+  if (isGone) {
+    return problem(
+      'not-found',
+      `The experiment ${shown(id)} is gone from experiments.yaml of the rules in force: put it back as it was to read its ` +
+        'results, with status: stopped, so that it takes no more payments.',
+    );
+  }
+  const ids = [...(holdout === null ? [] : [HOLDOUT_ID]), ...list.map((experiment) => experiment.id)];
+  const there = ids.length === 0 ? 'it has none' : `it has ${namesText(ids)}`;
   return problem(
     'not-found',
-    `There is no such experiment or arm; the permanent holdout is read as ${HOLDOUT_ID}.`,
+    `There is no experiment ${shown(id)} in experiments.yaml of the rules in force: ${there}.`,
   );
+}
+
+async function noSuchArm(id: string, arm: string, deps: EdgeDeps): Promise<Problem> {
+  const experiment = experimentOf(deps.experiments.current(), id);
+  if (experiment === null) return noSuchExperiment(id, deps);
+  if (id === HOLDOUT_ID) {
+    return problem(
+      'not-found',
+      'The holdout has no arm that can be stopped: change or remove holdout: in experiments.yaml.',
+    );
+  }
+  const arms = experiment.arms.map(({ name }) => name);
+  return problem('not-found', `${shown(id)} has no arm ${shown(arm)}: it has ${namesText(arms)}.`);
+}
+
+function namesText(names: readonly string[]): string {
+  const more = names.length - NAMES_MAX;
+  return `${names.slice(0, NAMES_MAX).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

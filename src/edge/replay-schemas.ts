@@ -65,7 +65,9 @@ const estimateSchema = z
       mean_weight: z.number().min(0).openapi({ description: '1, but for chance, where all is supported.' }),
       inverse_propensity: z.number().min(0).openapi({ description: 'The estimate without normalisation.' }),
       unsupported_share: share.openapi({
-        description: 'Share of choices that the record cannot have made; 0.05 at most, with open_share.',
+        description:
+          'Share of choices that the record cannot have made; 0.05 at most, with open_share. ' +
+          'Payments of left_out are not in it.',
       }),
       open_share: share.openapi({ description: 'Share of payments that would have been tried on with.' }),
       left_out: count.openapi({
@@ -124,7 +126,10 @@ const replayResultSchema = z
           new: z.boolean().openapi({ description: 'No recorded decision knew it.' }),
         }),
       )
-      .openapi({ description: 'Whom the replayed rules choose where the record cannot have.' }),
+      .openapi({
+        description:
+          'Whom the replayed rules choose where the record cannot have: the parts of unsupported_share of all.',
+      }),
     providers_gone: z
       .array(z.string())
       .openapi({ description: 'Tried in the record, and not there, or disabled, in the replayed rules.' }),

@@ -86,6 +86,11 @@ export class ExperimentWatch {
     return reading;
   }
 
+  /** Whether a payment was ever recorded in it, whatever the ruleset in force has. @throws JournalError */
+  async isRecorded(id: string): Promise<boolean> {
+    return (await this.#deps.journal.exposurePage(id, null, 1)).data.length > 0;
+  }
+
   async #results(id: string): Promise<ExperimentResults | null> {
     const { journal, rulesets, arms } = this.#deps;
     const experiment = experimentOf(rulesets.current().experiments, id);

@@ -105,6 +105,11 @@ export class Gateway {
     return this.#experiments.results(id);
   }
 
+  /** Whether a payment was ever recorded in an experiment, also one that is gone. @throws JournalError */
+  isExperimentRecorded(id: string): Promise<boolean> {
+    return this.#experiments.isRecorded(id);
+  }
+
   /** A person stops an arm, or lets it run again. @throws JournalError */
   setArm(command: ArmCommand): Promise<ArmResult> {
     return this.#experiments.setArm(command);

@@ -100,7 +100,9 @@ describe('npm run replay', () => {
     expect(words.stdout).toMatch(/\nrule all +sandbox-a +sandbox-b /);
     expect(words.stdout).toMatch(/\nall +400 +100\.00 % +100\.00 %/);
     expect(await replay('--rules', rules, '--data', gateway.folders.data)).toEqual(words);
-    const later = await replay('--rules', rules, '--data', gateway.folders.data, '--from', '2099-01-01');
+    const later = await replay(
+      ...['--rules', rules, '--data', gateway.folders.data, '--from', '2099-01-01', '--to', '2099-02-01'],
+    );
     expect(later.stdout).toMatch(/^Cannot say: no payment was recorded/);
   });
 

@@ -82,6 +82,7 @@ const ONE_EXPERIMENT: EdgeDeps['experiments'] = {
   current: () => ({ holdout: null, list: [sampleExperiment()], notes: [] }),
   stateOf: () => null,
   inForce: () => null,
+  isRecorded: async () => false,
   results: async (id) => (id === 'checkout' ? emptyResults(sampleExperiment()) : null),
   setArm: async (command) =>
     command.experiment === 'checkout'

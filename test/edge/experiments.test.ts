@@ -67,6 +67,7 @@ function app(over: Partial<EdgeDeps['experiments']> = {}) {
     stateOf: () => null,
     inForce: () => ({ coverage: 1, shares: [0.063, 0.937] }),
     results: async (id) => (id === 'checkout' ? resultsOf() : null),
+    isRecorded: async (id) => id === 'gone',
     async setArm(command) {
       commands.push(command);
       if (command.arm === 'control') return { kind: 'is_baseline' };
@@ -77,6 +78,9 @@ function app(over: Partial<EdgeDeps['experiments']> = {}) {
   };
   return { app: createApp(edgeFixture({ experiments }).deps), commands };
 }
+
+const NOT_FOUND = async () => ({ kind: 'not_found' }) as const;
+const KEPT = { kind: 'own', strategy: { kind: 'score' }, fallback: false, tuning: {} } as const;
 
 const as = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
 const put = (key: string, body: object) => ({
@@ -158,6 +162,45 @@ describe('experiments at the edge', () => {
   ])('refuses %s', async (_name, path, key, status) => {
     expect((await app().app.request(path, as(key))).status).toBe(status);
   });
+
+  const HOLDOUT = { share: 0.1, seed: 'h-1', rules: new Set<string>(), maturityMs: 60_000, change: KEPT };
+  it.each([
+    [
+      'other/results',
+      {},
+      'There is no experiment "other" in experiments.yaml of the rules in force: it has checkout.',
+    ],
+    [
+      'gone/results',
+      {},
+      'The experiment "gone" is gone from experiments.yaml of the rules in force: put it back ',
+    ],
+    ['holdout/results', {}, 'There is no holdout in experiments.yaml of the rules in force (holdout:).'],
+    [
+      'holdout/results',
+      { isRecorded: async () => true },
+      'payments were recorded in an earlier one, put it back',
+    ],
+    ['other/results', { current: () => ({ holdout: null, list: [], notes: [] }) }, 'it has none.'],
+    ['checkout/arms/treatmnt', {}, '"checkout" has no arm "treatmnt": it has control, treatment.'],
+    ['gone/arms/treatment', { setArm: NOT_FOUND }, 'The experiment "gone" is gone from experiments.yaml'],
+    ['holdout/arms/rest', { setArm: NOT_FOUND }, 'There is no holdout in experiments.yaml'],
+    [
+      'holdout/arms/rest',
+      { setArm: NOT_FOUND, current: () => ({ holdout: HOLDOUT, list: [], notes: [] }) },
+      'The holdout has no arm that can be stopped: change or remove holdout: in experiments.yaml.',
+    ],
+  ] satisfies readonly (readonly [string, Partial<EdgeDeps['experiments']>, string])[])(
+    'says what is not there: %s',
+    async (path, over, said) => {
+      const request = path.endsWith('results')
+        ? as('key-all')
+        : put('key-all', { state: 'stopped', reason: 'complaints' });
+      const response = await app(over).app.request(`/v1/experiments/${path}`, request);
+      expect(response.status).toBe(404);
+      expect(await response.json()).toMatchObject({ detail: expect.stringContaining(said) });
+    },
+  );
 
   it('says when the journal cannot be read', async () => {
     const failing = app({ results: () => Promise.reject(new JournalError('no disk')) });

@@ -328,7 +328,7 @@ const CASES: Record<ProblemName, Case> = {
       resolveOperation: bug,
       takeNotices: bug,
       providers: bug,
-      experiments: { current: bug, stateOf: bug, inForce: bug, results: bug, setArm: bug },
+      experiments: { current: bug, stateOf: bug, inForce: bug, results: bug, isRecorded: bug, setArm: bug },
       rulesets: { list: bug, activations: bug, find: bug, check: bug, release: bug },
       replays: { start: bug, find: bug, settled: bug },
       deliveries: { listDeliveries: bug, replayDelivery: bug },

@@ -242,6 +242,14 @@ describe('the watch over experiments', () => {
     expect(await watch.results('other')).toBeNull();
   });
 
+  it('knows of payments in an experiment, whatever the rules have', async () => {
+    const { pay, watch } = watched();
+    expect(await watch.isRecorded('checkout')).toBe(false);
+    await pay('control', 1, 1, PHASE);
+    expect(await watch.isRecorded('checkout')).toBe(true);
+    expect(await watch.isRecorded('other')).toBe(false);
+  });
+
   it('keeps a look at each planned one, and where much has come in', async () => {
     const { journal, pay, look } = watched({ expectedSample: 400, plannedLooks: 2 });
     await pay('control', 60, 50, PHASE);

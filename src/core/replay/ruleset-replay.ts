@@ -52,7 +52,7 @@ export interface ReplaySettings {
 /** A provider that the replayed rules choose where the record cannot have chosen it. */
 export interface UnsupportedProvider {
   readonly provider: string;
-  /** Share of all payments, 0 to 1. */
+  /** Its part of `all.approval.unsupportedShare`, above 0 to 1: over the same payments, without those left out. */
   readonly share: number;
   /** No recorded decision knew it at all. */
   readonly isNew: boolean;
@@ -64,7 +64,7 @@ export interface ReplayResult {
   readonly segments: readonly SegmentResult[];
   /** By the replayed rule that matches, the largest first. */
   readonly rules: readonly SegmentResult[];
-  /** The largest first. */
+  /** The largest first; their shares add up to `all.approval.unsupportedShare`. */
   readonly unsupported: readonly UnsupportedProvider[];
   /** Providers that were tried in the record and that the replayed rules do not have, or have disabled. */
   readonly gone: readonly string[];
@@ -79,6 +79,7 @@ export interface ReplayResult {
 }
 
 const SEGMENTS_MAX = 50;
+const NONE: ReadonlyMap<string, number> = new Map();
 
 /** As when experiments begin: no arm is stopped, and bandits have their first shares. */
 const FRESH_ARMS: ArmBook = { isStopped: () => false, shares: () => null };
@@ -102,10 +103,8 @@ export class RulesetReplay {
   readonly #segments = new Map<string, SegmentTally>();
   readonly #rules = new Map<string, SegmentTally>();
   readonly #favourites = new RecordedFavourites();
-  readonly #unsupported = new Map<string, number>();
   readonly #known = new Set<string>();
   readonly #tried = new Set<string>();
-  #payments = 0;
   #unresolved = 0;
   #unrouted = 0;
   #withoutPropensity = 0;
@@ -147,16 +146,13 @@ export class RulesetReplay {
       [...tallies.values()]
         .map((tally) => tally.result())
         .toSorted((left, right) => right.approval.payments - left.approval.payments);
+    const all = this.#all.result();
     return {
-      all: this.#all.result(),
+      all,
       segments: largestFirst(this.#segments),
       rules: largestFirst(this.#rules),
-      unsupported: [...this.#unsupported]
-        .map(([provider, sum]) => ({
-          provider,
-          share: sum / this.#payments,
-          isNew: !this.#known.has(provider),
-        }))
+      unsupported: [...all.approval.unsupportedBy]
+        .map(([provider, share]) => ({ provider, share, isNew: !this.#known.has(provider) }))
         .toSorted((one, other) => other.share - one.share),
       gone: [...this.#tried].filter((provider) => providers.get(provider)?.enabled !== true).toSorted(),
       unresolved: this.#unresolved,
@@ -168,7 +164,6 @@ export class RulesetReplay {
 
   #weigh({ authorization, facts }: RecordedPayment, assignment: Assignment | null): void {
     const { attempts } = authorization;
-    this.#payments += 1;
     if (attempts.some(({ outcome }) => isUnsettled(outcome))) this.#unresolved += 1;
     const chosen = attempts[0]?.provider ?? '';
     const from = this.#favourites.next(authorization) ?? chosen;
@@ -179,7 +174,7 @@ export class RulesetReplay {
     if (assignment === null || first === null || first.size === 0) {
       this.#unrouted += 1;
       const recorded = isApproved(authorization) ? 1 : 0;
-      const seen = { weight: 1, reward: 0, recorded, unsupported: 0, open: 0 } as const;
+      const seen = { weight: 1, reward: 0, recorded, unsupported: NONE, open: 0 } as const;
       const nowhere = {
         from,
         to: null,
@@ -211,12 +206,11 @@ export class RulesetReplay {
     const made = authorization.attempts.slice(0, assignment.rule.action.attemptsMax);
     const tried: string[] = [];
     let weight = 1;
-    let unsupported = 0;
+    const unsupported = new Map<string, number>();
     for (const attempt of made) {
       const choices = tried.length === 0 ? first : this.#choices(authorization, facts, assignment, tried);
       for (const [provider, chance] of unsupportedChoices(authorization, attempt, choices)) {
-        unsupported += weight * chance;
-        this.#unsupported.set(provider, (this.#unsupported.get(provider) ?? 0) + weight * chance);
+        unsupported.set(provider, (unsupported.get(provider) ?? 0) + weight * chance);
       }
       weight *= (choices.get(attempt.provider) ?? 0) / attempt.propensity;
       if (weight === 0) break;

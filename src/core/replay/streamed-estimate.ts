@@ -13,8 +13,13 @@ export interface StreamedEstimate extends OffPolicyEstimate {
   /** Self-normalised estimate less what was recorded, on the same payments. */
   readonly difference: number | null;
   readonly differenceInterval: Interval | null;
-  /** Share of the other policy's choices that the recorded policy could not have made, 0 to 1: their end is not known. */
+  /**
+   * Share of the other policy's choices that the recorded policy could not have made, 0 to 1: their end is not known. Over
+   * the payments that the estimate is over: those that are left out are in no share, their like stand for them.
+   */
   readonly unsupportedShare: number;
+  /** The same by provider, only those with a share; they add up to `unsupportedShare`. */
+  readonly unsupportedBy: ReadonlyMap<string, number>;
   /** Share of payments that the other policy would have tried on with where the record ends, 0 to 1. */
   readonly openShare: number;
   /** Whether the effective sample size and the largest share alone allow a conclusion. */
@@ -29,8 +34,8 @@ export interface SeenReward extends WeightedReward {
   readonly reward: 0 | 1;
   /** 1: approved as it was recorded, by whichever attempt; else 0. */
   readonly recorded: 0 | 1;
-  /** Probability that the other policy makes a choice that the recorded one could not have made. */
-  readonly unsupported: number;
+  /** By provider: probability that the other policy makes a choice that the recorded one could not have made. */
+  readonly unsupported: ReadonlyMap<string, number>;
   /** Weight of a payment that the other policy would have gone on with; 0 for all others. */
   readonly open: number;
 }
@@ -139,11 +144,16 @@ class Moments {
   }
 }
 
+function addTo(sums: Map<string, number>, name: string, value: number): void {
+  sums.set(name, (sums.get(name) ?? 0) + value);
+}
+
 /** Sums over the payments of one stratum, and over each resample of them. */
 class StratumSums {
   readonly stratum: Stratum;
   readonly sums = new OffPolicySums();
   readonly moments: Moments;
+  readonly unsupportedBy = new Map<string, number>();
   unsupported = 0;
   open = 0;
 
@@ -154,7 +164,10 @@ class StratumSums {
 
   add(seen: SeenReward, times: Uint8Array): void {
     this.sums.add(seen);
-    this.unsupported += seen.unsupported;
+    for (const [provider, chance] of seen.unsupported) {
+      this.unsupported += chance;
+      addTo(this.unsupportedBy, provider, chance);
+    }
     this.open += seen.open;
     if (seen.weight > 0) this.moments.add(seen, times);
   }
@@ -165,6 +178,7 @@ interface Whole {
   readonly sums: OffPolicySums;
   readonly moments: Moments;
   readonly unsupportedShare: number;
+  readonly unsupportedBy: ReadonlyMap<string, number>;
   readonly openShare: number;
   readonly leftOut: number;
 }
@@ -237,6 +251,7 @@ export class StreamedPolicyEstimate {
       difference: selfNormalised === null || recorded === null ? null : exact(selfNormalised - recorded),
       differenceInterval: differenceInterval === null ? null : widened(differenceInterval, unknown),
       unsupportedShare,
+      unsupportedBy: whole.unsupportedBy,
       openShare,
       enough: estimate.supported,
       leftOut: whole.leftOut,
@@ -251,19 +266,27 @@ export class StreamedPolicyEstimate {
     const sums = new OffPolicySums();
     const moments = new Moments(resamples);
     let [unsupported, open, leftOut] = [0, 0, 0];
+    const sumsBy = new Map<string, number>();
     const factors = factorsOf([...this.#strata.values()]);
     for (const [each, factor] of factors) {
       if (factor === 0) leftOut += each.sums.payments;
       sums.addScaled(each.sums, factor);
       unsupported += factor * each.unsupported;
+      for (const [provider, sum] of each.unsupportedBy) addTo(sumsBy, provider, factor * sum);
       open += factor * each.open;
       moments.addScaled(each.moments, factor);
     }
     const count = Math.max(1, sums.payments);
+    const unsupportedShare = Math.min(1, unsupported / count);
+    // Weights of later attempts may add up to more than all payments: the parts shrink with the whole.
+    const ofSum = unsupported > 0 ? unsupportedShare / unsupported : 0;
     return {
       sums,
       moments,
-      unsupportedShare: Math.min(1, unsupported / count),
+      unsupportedShare,
+      unsupportedBy: new Map(
+        [...sumsBy].filter(([, sum]) => sum > 0).map(([provider, sum]) => [provider, sum * ofSum]),
+      ),
       openShare: Math.min(1, open / count),
       leftOut,
     };

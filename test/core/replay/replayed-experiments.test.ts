@@ -119,6 +119,8 @@ describe('payments that were in experiments', () => {
     expect(leftOut).toBeGreaterThan(PAYMENTS * 0.4);
     expect(leftOut).toBeLessThan(PAYMENTS * 0.6);
     expect(approval).toMatchObject({ supported: true, unsupportedShare: 0 });
+    // What the fixed arm cannot tell is told by the others: nobody is named for it.
+    expect(result.unsupported).toEqual([]);
     expect(approval.meanWeight).toBeCloseTo(1, 1);
     expect(approval.interval?.low).toBeLessThan(0.7);
     expect(approval.interval?.high).toBeGreaterThan(0.7);
@@ -133,7 +135,9 @@ describe('payments that were in experiments', () => {
     const changed = rules({ strategy: split(1, 1) }, { list: [{ ...EXPERIMENT, arms }] });
     const result = replay(running, changed);
     expect(verdictOf(result)).toMatchObject({ kind: 'cannot_say', reason: 'not_supported' });
-    expect(result.unsupported).toMatchObject([{ provider: 'b', isNew: false }]);
+    expect(result.unsupported).toEqual([
+      { provider: 'b', isNew: false, share: result.all.approval.unsupportedShare },
+    ]);
     expect(Math.abs(result.all.approval.unsupportedShare - 0.5)).toBeLessThan(0.05);
   });
 

@@ -8,6 +8,7 @@ import { evaluatePolicy, type WeightedReward } from '../../../src/core/statistic
 import { SeededRandom } from '../../support/seeded-random.ts';
 
 const SEED = 20_261_128;
+const NONE: ReadonlyMap<string, number> = new Map();
 
 /** Payments of a world with three providers: what the recording policy drew, seen through another one. */
 function recorded(random: SeededRandom, payments: number) {
@@ -36,7 +37,7 @@ function streamed(
   for (const payment of list) {
     drawn.next();
     const reward = payment.reward === 1 ? 1 : 0;
-    stream.add({ recorded: reward, unsupported: 0, open: 0, ...payment, reward });
+    stream.add({ recorded: reward, unsupported: NONE, open: 0, ...payment, reward });
   }
   return stream.estimate();
 }
@@ -124,7 +125,7 @@ describe('an estimate over a stream', () => {
   it('is less certain by what is not known: all of it may have been approved, or none', () => {
     const { list } = recorded(new SeededRandom(SEED), 2000);
     const known = streamed(list);
-    const some = streamed(list.map((payment) => ({ ...payment, unsupported: 0.03 })));
+    const some = streamed(list.map((payment) => ({ ...payment, unsupported: new Map([['x', 0.03]]) })));
     const value = known.selfNormalised ?? 0;
     expect(some).toMatchObject({ selfNormalised: value, supported: true });
     expect(some.unsupportedShare).toBeCloseTo(0.03, 12);
@@ -133,7 +134,9 @@ describe('an estimate over a stream', () => {
     const open = streamed(list.map((payment) => ({ ...payment, open: 0.02 })));
     expect(open.differenceInterval?.low).toBeCloseTo(known.differenceInterval?.low ?? 0, 9);
     expect(open.differenceInterval?.high).toBeCloseTo((known.differenceInterval?.high ?? 0) + 0.02, 9);
-    expect(streamed(list.map((payment) => ({ ...payment, unsupported: 0.06 }))).supported).toBe(false);
+    expect(
+      streamed(list.map((payment) => ({ ...payment, unsupported: new Map([['x', 0.06]]) }))).supported,
+    ).toBe(false);
   });
 
   it('does not believe propensities whose weights do not add up', () => {
@@ -157,12 +160,12 @@ describe('an estimate over a stream', () => {
   it('lets payments of telling arms stand for their like in those that tell nothing', () => {
     const drawn = new PoissonResamples(() => 0.5);
     const stream = new StreamedPolicyEstimate(drawn);
-    const one = { unsupported: 0, open: 0, recorded: 1 } as const;
+    const one = { unsupported: NONE, open: 0, recorded: 1 } as const;
     for (let index = 0; index < 400; index += 1) {
       drawn.next();
       // A fixed arm never chooses so; the other one does, by a draw; the rest are in no experiment.
       stream.add(
-        { ...one, weight: 0, reward: 0, unsupported: 1 },
+        { ...one, weight: 0, reward: 0, unsupported: new Map([['x', 1]]) },
         { group: 'x', arm: 'fixed', spare: false },
       );
       const isApproved = index % 4 !== 0;
@@ -173,8 +176,34 @@ describe('an estimate over a stream', () => {
     const found = stream.estimate();
     // Two thirds of all payments are of the experiment, three quarters of which are approved.
     expect(found).toMatchObject({ payments: 1200, leftOut: 400, unsupportedShare: 0, supported: true });
+    expect(found.unsupportedBy).toEqual(new Map());
     expect(found.selfNormalised).toBeCloseTo((2 / 3) * 0.75 + 1 / 3, 12);
     expect(found.meanWeight).toBeCloseTo(1, 12);
+  });
+
+  it('tells by provider what is not supported: parts that add up to the whole, also where it would be above all', () => {
+    const of = (unsupported: ReadonlyMap<string, number>) =>
+      streamed(Array.from({ length: 200 }, (_, index) => ({ weight: 1, reward: index % 2, unsupported })));
+    const some = of(
+      new Map([
+        ['x', 0.02],
+        ['y', 0.01],
+        ['z', 0],
+      ]),
+    );
+    expect([...some.unsupportedBy.keys()]).toEqual(['x', 'y']);
+    expect(some.unsupportedBy.get('x')).toBeCloseTo(0.02, 12);
+    expect(some.unsupportedBy.get('y')).toBeCloseTo(0.01, 12);
+    expect(some.unsupportedShare).toBeCloseTo(0.03, 12);
+    const heavy = of(
+      new Map([
+        ['x', 3],
+        ['y', 1],
+      ]),
+    );
+    expect(heavy.unsupportedShare).toBe(1);
+    expect(heavy.unsupportedBy.get('x')).toBeCloseTo(0.75, 12);
+    expect(heavy.unsupportedBy.get('y')).toBeCloseTo(0.25, 12);
   });
 
   it('leaves a held-out part out only while there are others to stand for it', () => {
@@ -184,9 +213,9 @@ describe('an estimate over a stream', () => {
       const stream = new StreamedPolicyEstimate(drawn);
       for (let index = 0; index < 200; index += 1) {
         drawn.next();
-        stream.add({ weight: 0, reward: 0, recorded: 1, unsupported: 1, open: 0 }, held);
+        stream.add({ weight: 0, reward: 0, recorded: 1, unsupported: new Map([['x', 1]]), open: 0 }, held);
         for (let other = 0; other < others; other += 1) {
-          stream.add({ weight: 1, reward: 1, recorded: 1, unsupported: 0, open: 0 });
+          stream.add({ weight: 1, reward: 1, recorded: 1, unsupported: NONE, open: 0 });
         }
       }
       return stream.estimate();
