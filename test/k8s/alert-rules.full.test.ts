@@ -1,4 +1,5 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ALERT_CASES } from './alert-cases.ts';
 import { judgeCases } from './alert-rules.ts';
 import { findPromtool, unpackPromtool } from './promtool.ts';
@@ -36,13 +37,20 @@ const CHANGES: readonly (readonly [string, (text: string) => string])[] = [
 ];
 
 let promtool = findPromtool();
+let folder: string | null = null;
 let why = 'promtool is not installed, and only root can fetch it';
 
 beforeAll(() => {
   if (promtool !== null || process.getuid?.() !== 0) return;
   const unpacked = unpackPromtool();
-  if ('path' in unpacked) promtool = unpacked.path;
-  else why = unpacked.why;
+  if ('path' in unpacked) {
+    promtool = unpacked.path;
+    folder = unpacked.folder;
+  } else why = unpacked.why;
+});
+
+afterAll(() => {
+  if (folder !== null) rmSync(folder, { recursive: true, force: true });
 });
 
 /** Skips by name, so that nobody takes it for a pass; `PROMTOOL_REQUIRED` makes it a failure. */

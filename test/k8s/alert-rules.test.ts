@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ALERT_CASES } from './alert-cases.ts';
 import { judgeCases, printedRules, ROOT, shippedRules } from './alert-rules.ts';
+import { busyScrape } from './busy-scrape.ts';
 import { findPromtool } from './promtool.ts';
 import { problemsOf, readQuery } from './read-query.ts';
 
@@ -98,5 +100,15 @@ describe.skipIf(promtool === null)('alerts by promtool (skipped where it is not 
     const quick = ALERT_CASES.filter(({ atMinute }) => atMinute <= 90);
     expect(quick.length).toBeGreaterThan(60);
     expect(judgeCases(promtool ?? '', quick)).toBeNull();
+  });
+
+  it('and it finds nothing wrong with a scrape that has met everything', async () => {
+    const input = await busyScrape(3);
+    expect(input.length).toBeGreaterThan(50_000);
+    const { status, stdout, stderr } = spawnSync(promtool ?? '', ['check', 'metrics'], {
+      input,
+      encoding: 'utf8',
+    });
+    expect([status, stdout, stderr]).toEqual([0, '', '']);
   });
 });

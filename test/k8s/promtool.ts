@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -11,9 +11,11 @@ export function findPromtool(): string | null {
 
 /**
  * Takes promtool out of Debian's package, into a folder of its own: nothing is installed, and no service starts.
- * @returns where it is, or why it is not to be had
+ * @returns where it is, in a folder to be removed afterwards, or why it is not to be had
  */
-export function unpackPromtool(): { readonly path: string } | { readonly why: string } {
+export function unpackPromtool():
+  | { readonly path: string; readonly folder: string }
+  | { readonly why: string } {
   const folder = mkdtempSync(join(tmpdir(), 'promtool-'));
   const run = (command: string, ...args: string[]) =>
     execFileSync(command, args, { cwd: folder, encoding: 'utf8', stdio: 'pipe', timeout: 120_000 });
@@ -23,7 +25,8 @@ export function unpackPromtool(): { readonly path: string } | { readonly why: st
     const [archive = ''] = readdirSync(folder).filter((name) => name.endsWith('.deb'));
     run('dpkg-deb', '-x', archive, 'unpacked');
   } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
     return { why: error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error) };
   }
-  return { path: join(folder, 'unpacked', 'usr', 'bin', 'promtool') };
+  return { path: join(folder, 'unpacked', 'usr', 'bin', 'promtool'), folder };
 }

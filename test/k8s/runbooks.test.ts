@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../../src/edge/openapi-document.ts';
 import { ROOT, shippedRules } from './alert-rules.ts';
@@ -13,17 +14,35 @@ const pages = readdirSync(FOLDER)
   .filter((name) => name !== 'README.md')
   .map((name) => ({ name, text: readFileSync(join(FOLDER, name), 'utf8') }));
 
+const document = openApiDocument('0') as {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly requestBody?: unknown }>>>>;
+};
+
 /** The interface's own operations: `GET /v1/providers/{}`. */
 const operations = new Set(
-  Object.entries((openApiDocument('0') as { readonly paths: object }).paths).flatMap(([path, methods]) =>
-    Object.keys(methods as object).map(
-      (method) => `${method.toUpperCase()} ${path.replaceAll(/\{[^}]*\}/g, '{}')}`,
-    ),
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{[^}]*\}/g, '{}')}`),
   ),
 );
 
+const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
+ajv.addSchema({ $id: 'interface', ...document });
+
+/** What is wrong with the body of a call; null: nothing, or it has none. */
+function bodyProblem(line: string, call: string): string | null {
+  const body = / -d '([^']*)'/.exec(line)?.[1];
+  const [method = '', path = ''] = call.split(' ');
+  const known = Object.keys(document.paths).find((one) => one.replaceAll(/\{[^}]*\}/g, '{}') === path) ?? '';
+  const takes = document.paths[known]?.[method.toLowerCase()]?.requestBody !== undefined;
+  if (body === undefined) return takes && method === 'PUT' ? 'it has no body' : null;
+  const place = `interface#/paths/${known.replaceAll('/', '~1').replaceAll('{', '%7B').replaceAll('}', '%7D')}/${method.toLowerCase()}/requestBody/content/application~1json/schema`;
+  const validate = ajv.compile({ $ref: place });
+  const given: unknown = JSON.parse(body.replace('<version>', '1'));
+  return validate(given) ? null : ajv.errorsText(validate.errors);
+}
+
 /** Calls of `curl` in a page; lines that a backslash continues are one. */
-function callsIn(text: string): readonly string[] {
+function callsIn(text: string): readonly { readonly line: string; readonly call: string }[] {
   return text
     .replaceAll('\\\n', ' ')
     .split('\n')
@@ -31,7 +50,7 @@ function callsIn(text: string): readonly string[] {
     .map((line) => {
       const path = /"\$POINTSMAN([^"?]*)/.exec(line)?.[1] ?? '';
       const method = /-X (\w+)/.exec(line)?.[1] ?? (line.includes(" -d '") ? 'POST' : 'GET');
-      return `${method} ${path.replaceAll(/<[^>]*>/g, '{}')}`;
+      return { line, call: `${method} ${path.replaceAll(/<[^>]*>/g, '{}')}` };
     });
 }
 
@@ -67,10 +86,11 @@ describe('runbooks', () => {
       call.replaceAll(/[{<][^}>]*[}>]/g, '{}'),
     );
     const unkeyed = ['GET /readyz', 'GET /healthz'];
-    const unknown = [...calls, ...mentioned].filter(
+    const unknown = [...calls.map((one) => one.call), ...mentioned].filter(
       (call) => !operations.has(call) && !unkeyed.includes(call),
     );
     expect(unknown).toEqual([]);
+    for (const { line, call } of calls) expect([line, bodyProblem(line, call)]).toEqual([line, null]);
   });
 
   it.each(pages)('$name queries only metrics, labels and values that there are', async ({ text }) => {
@@ -86,6 +106,10 @@ describe('runbooks', () => {
     expect(operations.size).toBeGreaterThan(20);
     expect(pages.flatMap(({ text }) => callsIn(text)).length).toBeGreaterThan(30);
     expect(pages.filter(({ text }) => text.includes('```promql')).length).toBeGreaterThan(5);
-    expect(callsIn('curl -s "$POINTSMAN/v1/nothing/<id>" -d \'{}\'')).toEqual(['POST /v1/nothing/{}']);
+    expect(callsIn('curl -s "$POINTSMAN/v1/nothing/<id>" -d \'{}\'')).toMatchObject([
+      { call: 'POST /v1/nothing/{}' },
+    ]);
+    const override = `curl -X PUT -d '{ "mode": "shut", "reason": "r" }'`;
+    expect(bodyProblem(override, 'PUT /v1/providers/{}/override')).toContain('mode');
   });
 });
