@@ -143,7 +143,9 @@ function counted(count: number, noun: string): string {
 async function checkRules(folder: string): Promise<number> {
   const found = await stat(folder).catch(() => null);
   if (found?.isDirectory() !== true) {
-    console.error(`check-rules: ${folder} is no folder that can be read; expected the folder of RULES_DIR`);
+    console.error(
+      `check-rules: ${folder} is no folder that can be read; expected a folder with providers.yaml and rules.yaml`,
+    );
     return 1;
   }
   const { errors, warnings, missing, notes, remarks, summary } = await findingsIn(folder);
@@ -165,7 +167,14 @@ const args = process.argv.slice(2);
 if (args.includes('--help')) {
   console.log(USAGE);
 } else if (args.length > 1 || args.some((arg) => arg.startsWith('-') || arg === '')) {
-  console.error(USAGE);
+  const option = args.find((arg) => arg.startsWith('-'));
+  const wrong =
+    option === undefined
+      ? args.includes('')
+        ? 'an empty word where a folder is expected'
+        : `${args.length} folders (${args.join(', ')}), where one is expected`
+      : `there is no option ${option}`;
+  console.error(`check-rules: ${wrong}\n\n${USAGE}`);
   process.exitCode = 2;
 } else {
   process.exitCode = await checkRules(args[0] ?? './routing-rules');

@@ -116,6 +116,20 @@ function timeOf(name: string, text: string | undefined, otherwise: number): numb
   return ms;
 }
 
+const LEARNER_EXPECTED = 'a name, a colon and a value on each line, such as exploration_share: 0.05';
+
+/** Lines that are neither blank nor a comment, by their number from 1. */
+function contentLines(text: string): readonly { readonly line: number; readonly words: string }[] {
+  return text
+    .split('\n')
+    .map((words, index) => ({ line: index + 1, words: words.trim() }))
+    .filter(({ words }) => words !== '' && !words.startsWith('#'));
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** @param path undefined: as this version learns */
 function learnerIn(path: string | undefined): LearnerSettings {
   if (path === undefined) return LEARNER_DEFAULTS;
@@ -129,14 +143,36 @@ function learnerIn(path: string | undefined): LearnerSettings {
     new CannotReplay(
       `the settings of the learner are refused:\n${errors.map(formatRulesetError).join('\n')}`,
     );
+  if (contentLines(text).length === 0) {
+    throw new CannotReplay(`--learner ${path}: nothing stands in it; expected ${LEARNER_EXPECTED}`);
+  }
   const reading = readYamlFile(path, text);
+  const isMap = reading.kind === 'read' && isRecord(reading.file.value);
+  const bare = isMap
+    ? undefined
+    : contentLines(text).find(({ words }) => /^[\w.-]+(?:[ \t]+[^:]*)?$/.test(words));
+  if (bare !== undefined) {
+    throw new CannotReplay(
+      `--learner ${path}:${bare.line}:1: a line without a colon, ${shown(bare.words)}; expected ${LEARNER_EXPECTED}`,
+    );
+  }
   if (reading.kind === 'refused') throw refuse(reading.errors);
+  if (!isMap) throw new CannotReplay(`--learner ${path}: no settings; expected ${LEARNER_EXPECTED}`);
   const shape = checkShape(learnerSettingsSchema, reading.file.value);
   if (shape.kind !== 'good') throw refuse(shape.problems.map(reading.file.locate));
   return learnerSettings(shape.data);
 }
 
+const RULES_EXPECTED = 'a folder with providers.yaml and rules.yaml, such as a copy of routing-rules/';
+
 async function rulesetIn(folder: string): Promise<Ruleset> {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new CannotReplay(`--rules ${folder} is no folder that can be read; expected ${RULES_EXPECTED}`);
+  }
+  for (const name of ['providers.yaml', 'rules.yaml']) {
+    if (statSync(join(folder, name), { throwIfNoEntry: false }) !== undefined) continue;
+    throw new CannotReplay(`--rules ${folder} has no ${name}; expected ${RULES_EXPECTED}`);
+  }
   const reading = await readRulesetFolder(folder);
   const valid = reading.kind === 'refused' ? reading : readReplayedRules(reading.files);
   if (valid.kind === 'good') return valid.ruleset;

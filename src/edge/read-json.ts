@@ -1,3 +1,5 @@
+import { invariant } from '../core/invariant.ts';
+import { jsonFault } from '../core/text/json-fault.ts';
 import { findRepeatedMember } from '../core/text/repeated-member.ts';
 import { guardBody, guardText } from './card-guard.ts';
 import type { Exchange } from './endpoint.ts';
@@ -10,16 +12,21 @@ import { readBody } from './read-body.ts';
  * given more than once (400). The guard comes first, so that a card number is called by its name in whatever wrapping
  * it comes.
  * @param optional no body at all, and none declared, is an empty object
+ * @param emptyToo with `optional`: so is one that is declared as JSON and is empty. Not where money moves: a command
+ * line that failed to make a body sends that.
  */
 export async function readJson(
   exchange: Exchange,
-  { optional = false }: { readonly optional?: boolean } = {},
+  { optional = false, emptyToo = false }: { readonly optional?: boolean; readonly emptyToo?: boolean } = {},
 ): Promise<Record<string, unknown> | Problem> {
   const { context } = exchange;
   const { headers } = context.req.raw;
   const text = await readBody(context.env?.incoming, context.req.raw);
   if (isProblem(text)) return text;
-  if (optional && text === '' && headers.get('content-type') === null) return {};
+  if (optional && text === '') {
+    if (headers.get('content-type') === null) return {};
+    if (emptyToo && contentTypeProblem(headers) === null) return {};
+  }
   const body = parsed(text);
   const carried = isProblem(body) ? guardText(text) : guardBody(body, context.req.raw, context.env?.incoming);
   if (carried !== null) return carried;
@@ -52,11 +59,18 @@ function parsed(text: string): Record<string, unknown> | Problem {
     }
     return problem('malformed-json', 'The body is JSON, but no object.');
   } catch {
-    return problem(
-      'malformed-json',
-      text === '' ? 'The body is empty.' : 'The body is not well-formed JSON.',
-    );
+    return problem('malformed-json', text === '' ? 'The body is empty.' : notWellFormed(text));
   }
+}
+
+/** Where it is not, without a word of it: what stands there may be what nobody is to see. */
+function notWellFormed(text: string): string {
+  const fault = jsonFault(text);
+  invariant(fault !== null, 'what JSON.parse refuses has a fault');
+  const before = text.slice(0, fault.offset).split('\n');
+  const place = `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`;
+  const end = fault.offset === text.length ? ', and the body ends there' : '';
+  return `The body is not well-formed JSON: ${place}: expected ${fault.expected}${end}.`;
 }
 
 const JSON_TYPE = /^application\/json *(?:; *charset="?utf-8"? *)?$/i;

@@ -79,6 +79,7 @@ function commandOf(body: Body, account: string, nowMs: number): ReplayCommand | 
     range: { fromMs, toMs },
     seed,
     learner: learner === undefined ? LEARNER_DEFAULTS : learnerSettings(learner),
+    askedAtMs: nowMs,
   };
 }
 

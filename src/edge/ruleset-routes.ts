@@ -114,7 +114,8 @@ async function list<Item>(
 async function find(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   if (exchange.caller.merchants !== 'all') return notAllMerchants();
   const version = versionIn(exchange);
-  const found = version === null ? null : await fromJournal(() => deps.rulesets.find(version));
+  if (version === null) return noVersion(exchange.context.req.param('version') ?? '');
+  const found = await fromJournal(() => deps.rulesets.find(version));
   if (isProblem(found)) return found;
   return found === null ? noSuchRuleset() : jsonResponse(JSON.stringify(shownRuleset(found)));
 }
@@ -122,7 +123,7 @@ async function find(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
 const checkNames = memberNamesOf(checkBodySchema);
 
 async function check(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
-  const body = await readJson(exchange, { optional: true });
+  const body = await readJson(exchange, { optional: true, emptyToo: true });
   if (isProblem(body)) return body;
   if (exchange.caller.merchants !== 'all') return notAllMerchants();
   const parsed = checkBodySchema.safeParse(body, PARSING);
@@ -236,6 +237,21 @@ function iso(ms: number): string {
 /** Rules are over the payments of all merchants. */
 function notAllMerchants(): Problem {
   return problem('out-of-scope', 'Rulesets are over all merchants, and the API key does not cover all.');
+}
+
+/** Paths beside the versions that only take POST. */
+const POSTED = ['replay', 'rollback', 'validate'];
+
+/** @param name what stands where a version should */
+function noVersion(name: string): Problem {
+  if (POSTED.includes(name)) {
+    return problem('method-not-allowed', 'This path takes POST.', { headers: { Allow: 'POST' } });
+  }
+  const instead =
+    name === 'replays'
+      ? 'replays are not listed: read one by its id, /v1/rulesets/replays/{id}, as the answer to POST /v1/rulesets/replay names it'
+      : 'a ruleset is read by its version, a number from 1, which GET /v1/rulesets lists';
+  return problem('not-found', `There is no such path: ${instead}.`);
 }
 
 function noSuchRuleset(): Problem {

@@ -80,7 +80,7 @@ export interface Replay {
   readonly version: number | null;
   readonly range: RecordedRange;
   readonly seed: number;
-  /** Wall clock. */
+  /** When it was asked for, wall clock. */
   readonly createdAtMs: number;
   readonly endedAtMs: number | null;
   /** Share of the journal that was looked at, 0 to 1. */
@@ -99,6 +99,8 @@ export interface ReplayCommand {
   readonly range: RecordedRange;
   readonly seed: number;
   readonly learner: LearnerSettings;
+  /** When it was asked for, wall clock: a range up to now ends there. */
+  readonly askedAtMs: number;
 }
 
 export type ReplayStart =
@@ -161,8 +163,8 @@ export class Replays {
     }
   }
 
-  async #begin({ account, rules, range, seed, learner }: ReplayCommand): Promise<ReplayStart> {
-    const { clock, randomness, journal, runner, onChanged } = this.#deps;
+  async #begin({ account, rules, range, seed, learner, askedAtMs }: ReplayCommand): Promise<ReplayStart> {
+    const { randomness, journal, runner, onChanged } = this.#deps;
     const version = rules.kind === 'version' ? rules.version : null;
     const files = rules.kind === 'files' ? rules.files : (await journal.findRuleset(rules.version))?.files;
     if (files === undefined) return { kind: 'no_such_version' };
@@ -179,7 +181,7 @@ export class Replays {
       version,
       range,
       seed,
-      createdAtMs: clock.wallMs(),
+      createdAtMs: askedAtMs,
       endedAtMs: null,
       progress: 0,
       end: null,

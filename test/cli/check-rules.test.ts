@@ -135,11 +135,14 @@ describe('check-rules', () => {
       code: 1,
       stderr: expect.stringContaining(`${folder} is no folder`),
     });
-    for (const args of [['--fix'], ['a', 'b']]) {
-      expect(await runScript('check-rules.ts', args)).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining('npm run check-rules'),
-      });
+    for (const [args, wrong] of [
+      [['--fix'], 'there is no option --fix'],
+      [['a', 'b'], '2 folders (a, b), where one is expected'],
+      [[''], 'an empty word where a folder is expected'],
+    ] as const) {
+      const { code, stderr } = await runScript('check-rules.ts', args);
+      expect([code, stderr]).toEqual([2, expect.stringContaining('npm run check-rules')]);
+      expect(stderr.startsWith(`check-rules: ${wrong}\n`), stderr).toBe(true);
     }
   });
 });

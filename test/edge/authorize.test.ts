@@ -302,6 +302,16 @@ describe('POST /v1/authorizations: refusals before the road', () => {
     expect(refused.headers.get('www-authenticate')).toContain('Bearer');
   });
 
+  it.each([
+    ['{"a": 1,\n  "b" 2}', 'line 2, column 7: expected a colon.'],
+    ['{"reference":', 'line 1, column 14: expected a value, and the body ends there.'],
+    ['{"secret": tok_hunter2}', 'line 1, column 12: expected a value.'],
+  ])('says where a body is not JSON, and nothing of what stands there: %j', async (body, said) => {
+    const problem = await expectProblem(await send({ ...post(), body }), 400, 'malformed-json');
+    expect(problem['detail']).toBe(`The body is not well-formed JSON: ${said}`);
+    expect(JSON.stringify(problem)).not.toContain('hunter2');
+  });
+
   it('refuses bytes that are not UTF-8', async () => {
     const body = Buffer.concat([Buffer.from('{"reference":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]);
     await expectProblem(await send({ ...post(), body }), 400, 'malformed-json');

@@ -52,9 +52,19 @@ describe('POST /v1/rulesets/replay', () => {
         range: { fromMs: Date.UTC(2026, 10, 1), toMs: Date.UTC(2026, 10, 8, 12) },
         seed: 5,
         learner: { model: APPROVAL_MODEL_DEFAULTS, explorationShare: null },
+        askedAtMs: expect.any(Number),
       },
     ]);
     expect(fixture.faults).toEqual([]);
+  });
+
+  it('replays up to when it was asked for, when no end is named', async () => {
+    const { begin, commands, fixture } = replayer();
+    const beforeMs = fixture.deps.clock.wallMs();
+    await begin({ files: FILES });
+    expect(commands).toHaveLength(1);
+    expect(commands[0]?.askedAtMs).toBeGreaterThanOrEqual(beforeMs);
+    expect(commands[0]?.range).toEqual({ fromMs: 0, toMs: commands[0]?.askedAtMs });
   });
 
   it('answers at once with what a small journal comes to', async () => {

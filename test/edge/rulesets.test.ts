@@ -92,6 +92,15 @@ describe('rulesets at the edge', () => {
       files: { 'rules.yaml': 'rules: []' },
       compared: { active: 11, files: ['rules.yaml'], rules: [{ name: 'all', change: 'removed' }] },
     });
+    const replays = await get('/v1/rulesets/replays');
+    expect([replays.status, ((await replays.json()) as { detail: string }).detail]).toEqual([
+      404,
+      expect.stringContaining('replays are not listed: read one by its id, /v1/rulesets/replays/{id}'),
+    ]);
+    for (const name of ['replay', 'validate', 'rollback']) {
+      const response = await get(`/v1/rulesets/${name}`);
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
+    }
     for (const version of ['13', '0', '012', '-1', '1e1', 'x', '9999999999999999']) {
       expect([version, (await get(`/v1/rulesets/${version}`)).status]).toEqual([version, 404]);
     }
@@ -122,7 +131,13 @@ describe('rulesets at the edge', () => {
     await send('/v1/rulesets/validate', {});
     const bare = { method: 'POST', headers: { authorization: 'Bearer rules' } };
     expect((await app.request('/v1/rulesets/validate', bare)).status).toBe(200);
-    expect(asked.checks).toEqual([{ 'rules.yaml': 'rules: []' }, null, null]);
+    // A client that always declares JSON wishes the same by sending nothing.
+    const declared = { ...bare.headers, 'content-type': 'application/json' };
+    const empty = await app.request('/v1/rulesets/validate', { ...bare, headers: declared });
+    expect(empty.status).toBe(200);
+    expect(asked.checks).toEqual([{ 'rules.yaml': 'rules: []' }, null, null, null]);
+    const text = { ...bare.headers, 'content-type': 'text/plain' };
+    expect((await app.request('/v1/rulesets/validate', { ...bare, headers: text })).status).toBe(415);
     const other = await send('/v1/rulesets/validate', { files: { 'rule.yaml': '' } });
     expect(await other.json()).toMatchObject({
       type: '/problems/invalid-request',
@@ -133,7 +148,7 @@ describe('rulesets at the edge', () => {
       files: { 'rules.yaml': '# 4111 1111 1111 1111' },
     });
     expect(await carrying.json()).toMatchObject({ type: '/problems/card-number' });
-    expect(asked.checks).toHaveLength(3);
+    expect(asked.checks).toHaveLength(4);
   });
 
   it.each([

@@ -78,6 +78,7 @@ class Desk {
       range: ALL,
       seed: 1,
       learner: LEARNER_DEFAULTS,
+      askedAtMs: this.clock.wallMs(),
       ...over,
     });
   }
@@ -123,6 +124,13 @@ describe('replays beside the road', () => {
     expect(desk.replays.find(id, 'somebody')).toBeNull();
     expect(desk.changed.map(({ state }) => state)).toEqual(['running', 'done']);
     expect(desk.closed).toBe(1);
+  });
+
+  it('was made when it was asked for, however long its rules took to check', async () => {
+    const askedAtMs = desk.clock.wallMs();
+    await desk.clock.advance(700);
+    const started = await desk.start({ askedAtMs, range: { fromMs: 0, toMs: askedAtMs } });
+    expect(started).toMatchObject({ replay: { createdAtMs: askedAtMs, range: { toMs: askedAtMs } } });
   });
 
   it('shows how far it is', async () => {

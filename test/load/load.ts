@@ -1,9 +1,9 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { median, printTable } from '../bench/ratio-table.ts';
 import { cpuMicroseconds } from '../support/child-cpu.ts';
 import { paymentBody, priorityRules, providersYaml } from '../support/gateway-files.ts';
+import { refuseScript, scriptOptions } from '../support/script-options.ts';
 import { GATEWAY_KEY, startGateway, type TestGateway } from '../support/start-gateway.ts';
 import { memoryTrend, residentBytes } from './memory-trend.ts';
 import { type OpenLoadReport, openLoad } from './open-load.ts';
@@ -17,7 +17,8 @@ usage: npm run load [-- --rates 50,100,200 --seconds 10 --latency-ms 20]
 --latency-ms  how long the simulated providers take, typically (default 20)
 
 Latencies count from when a request was due, not from when it could be sent. Ends by itself; exit code 1 when an answer is
-missing, or when what the providers did and what was answered differ.`;
+missing, or when what the providers did and what was answered differ; 2 for wrong arguments.`;
+const SCRIPT = { name: 'load', usage: USAGE };
 
 const IN_FLIGHT_MAX = 2_000;
 const SAMPLES = 10;
@@ -31,25 +32,22 @@ interface Step {
 }
 
 function readArguments(): { rates: readonly number[]; seconds: number; latencyMs: number } {
-  const { values } = parseArgs({
-    options: {
-      rates: { type: 'string', default: '50,100,200' },
-      seconds: { type: 'string', default: '10' },
-      'latency-ms': { type: 'string', default: '20' },
-    },
+  const values = scriptOptions(SCRIPT, {
+    rates: { type: 'string', default: '50,100,200' },
+    seconds: { type: 'string', default: '10' },
+    'latency-ms': { type: 'string', default: '20' },
   });
+  const refuse = (name: string, text: string, expected: string) =>
+    refuseScript(SCRIPT, `--${name} ${text}: expected ${expected}`);
   const rates = values.rates.split(',').map(Number);
   const seconds = Number(values.seconds);
   const latencyMs = Number(values['latency-ms']);
-  const isGood =
-    rates.every((rate) => rate > 0 && rate <= 2_000) &&
-    seconds > 0 &&
-    seconds <= 3_600 &&
-    latencyMs >= 0 &&
-    latencyMs <= 5_000;
-  if (!isGood) {
-    console.error(USAGE);
-    process.exit(2);
+  if (!rates.every((rate) => rate > 0 && rate <= 2_000)) {
+    refuse('rates', values.rates, 'numbers above 0 to 2000 with commas between, such as 50,100,200');
+  }
+  if (!(seconds > 0 && seconds <= 3_600)) refuse('seconds', values.seconds, 'a number above 0 to 3600');
+  if (!(latencyMs >= 0 && latencyMs <= 5_000)) {
+    refuse('latency-ms', values['latency-ms'], 'a number from 0 to 5000');
   }
   return { rates, seconds, latencyMs };
 }
