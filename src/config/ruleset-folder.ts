@@ -40,6 +40,8 @@ export async function readRulesetFolder(folder: string): Promise<FolderReading> 
 }
 
 async function readOnce(folder: string): Promise<FolderReading> {
+  const absent = await absentFolder(folder);
+  if (absent !== null) return { kind: 'refused', errors: [absent] };
   const files: Record<string, string> = {};
   const errors: RulesetError[] = [...(await misnamedFiles(folder))];
   for (const name of RULESET_FILES) {
@@ -65,6 +67,19 @@ async function readOnce(folder: string): Promise<FolderReading> {
   }
   if (errors.length > 0) return { kind: 'refused', errors };
   return { kind: 'read', files, contentHash: contentHashOf(files) };
+}
+
+/** What is wrong with a folder that is none, such as by a RULES_DIR that is misspelt. */
+async function absentFolder(folder: string): Promise<RulesetError | null> {
+  const found = await stat(folder).catch((error: NodeJS.ErrnoException) => error.code ?? 'unknown');
+  if (typeof found !== 'string' && found.isDirectory()) return null;
+  const why = typeof found === 'string' ? `cannot be read (${found})` : 'is a file';
+  return problem(
+    '.',
+    `${folder} ${why}`,
+    'the folder of the rules',
+    'correct RULES_DIR, or put the folder there',
+  );
 }
 
 function problem(file: string, what: string, expected: string, remedy: string): RulesetError {
