@@ -607,6 +607,13 @@ async function startSandboxIfNeeded(
     ({ adapter, baseUrl }) => adapter === 'sandbox' && baseUrl === null,
   );
   if (providers.length === 0) return null;
+  // Else it would be the gateway that finds its port in use, and nobody would know by whom.
+  if (settings.sandboxPort === settings.port && settings.port !== 0) {
+    throw new StartError(
+      `PORT and SANDBOX_PORT are both ${settings.port}; expected two ports: the gateway and its sandbox listen each on one of ` +
+        'their own. Set SANDBOX_PORT to another one, or to 0 for any that is free.',
+    );
+  }
   return startSandboxChild(
     providers.map(({ id }) => id),
     settings.sandboxPort,
@@ -650,7 +657,9 @@ async function openRules(
     onLeftBehind: (providers) => log.warn('money_left_behind', leftBehind(providers, settings)),
     onRejected(errors) {
       metrics.rulesetRejected();
-      for (const error of errors) log.error('ruleset_refused', { problem: formatRulesetError(error) });
+      const rules_dir = settings.rulesDir;
+      for (const error of errors)
+        log.error('ruleset_refused', { problem: formatRulesetError(error), rules_dir });
     },
     onTakenBack() {
       metrics.rulesetTakenBack();
@@ -780,7 +789,7 @@ function ignoreJournalError(error: unknown): void {
 }
 
 /** Ready: the journal can be written, and we are not on our way out. A refused edit is told, but harms nobody. */
-async function readiness({ journal, journalWatch, rules }: Parts, draining: boolean) {
+async function readiness({ journal, journalWatch, rules, settings }: Parts, draining: boolean) {
   const status = rules.status();
   const failing = journalWatch.failing();
   const writable = await journal.ping().then(
@@ -795,19 +804,20 @@ async function readiness({ journal, journalWatch, rules }: Parts, draining: bool
     detail: {
       journal: writable ? (failing ?? 'writable') : 'not writable: nothing is sent until it is',
       draining,
-      ruleset: shownStatus(status),
+      ruleset: shownStatus(status, settings.rulesDir),
     },
   };
 }
 
 /** Which ruleset this process goes by, and what stands beside it. Needs no key: names nobody. */
-function shownStatus({ version, contentHash, loadedAtMs, ...status }: RulesetStatus) {
+function shownStatus({ version, contentHash, loadedAtMs, ...status }: RulesetStatus, folder: string) {
   const { activation, active, rejected, waiting, behind } = status;
   return {
     version,
     content_hash: contentHash,
     loaded_at: new Date(loadedAtMs).toISOString(),
     activation,
+    folder,
     cause: active.cause,
     active_since: new Date(active.atMs).toISOString(),
     rejected:
@@ -875,6 +885,7 @@ function announce(server: EdgeServer, { settings, rules, sandbox, keys, log }: P
     live: ruleset.live,
     sandbox: sandbox?.controlUrl ?? null,
     data_dir: settings.dataDir,
+    rules_dir: settings.rulesDir,
   });
   log.flush();
   const lines = process.stdout.isTTY

@@ -118,14 +118,21 @@ function eventNotes(providers: Providers, whereIs: WhereIs): readonly RulesetErr
 
 /** Fees that are good, and make a provider look cheaper than it is. */
 function feeNotes(ruleset: Ruleset, whereIs: WhereIs): readonly RulesetError[] {
-  return feesNotCounted(ruleset).map(({ provider, currency, payments }) =>
-    whereIs(provider, 'fees', {
-      what: `the fixed fee in ${currency} of "${provider}" counts as 0 for payments in ${payments?.join(', ') ?? 'any other currency'}`,
-      expected:
-        'rates of both currencies in the newest rates of fx.yaml, or the provider looks cheaper than it is',
-      remedy: `add a rate of ${currency} to fx.yaml`,
-    }),
-  );
+  return feesNotCounted(ruleset, systemClock.wallMs()).map(({ provider, currency, payments, untilMs }) => {
+    const what = `the fixed fee in ${currency} of "${provider}" counts as 0 for payments in ${payments?.join(', ') ?? 'any other currency'}`;
+    return untilMs === null
+      ? whereIs(provider, 'fees', {
+          what,
+          expected:
+            'rates of both currencies in the newest rates of fx.yaml, or the provider looks cheaper than it is',
+          remedy: `add a rate of ${currency} to fx.yaml`,
+        })
+      : whereIs(provider, 'fees', {
+          what: `${what} until ${new Date(untilMs).toISOString().slice(0, 10)}, when the first rates of fx.yaml for it begin`,
+          expected: 'rates of both currencies for today too, or the provider looks cheaper than it is',
+          remedy: `add the rates of today, or of an earlier day, to fx.yaml`,
+        });
+  });
 }
 
 function summaryOf({ rules, providers, experiments }: Ruleset): string {

@@ -6,7 +6,7 @@ import { nearestName } from '../core/text/nearest-name.ts';
 // `npm run make-key`: the entry goes to standard output, to be redirected; the key and all prose do not.
 
 const OPTIONS = {
-  id: { type: 'string', default: 'key-1' },
+  id: { type: 'string' },
   account: { type: 'string', default: 'orchestration' },
   merchants: { type: 'string', default: 'all' },
   scopes: { type: 'string', default: 'authorize,read' },
@@ -20,7 +20,7 @@ const USAGE = `Makes an API key: shows the key for its holder, and prints its en
 usage: npm run make-key -- [options]
        npm run --silent make-key -- [options] > api-keys.json     the entry alone goes into the file
 
-  --id ID              name of the key in logs (default key-1)
+  --id ID              name of the key in logs, another for each key (default key- and letters drawn at random)
   --account NAME       who holds it (default orchestration)
   --merchants LIST     all, or names with commas between: acme-eu,acme-us (default all)
   --scopes LIST        of ${SCOPES.join(', ')}, with commas between (default authorize,read)
@@ -80,9 +80,11 @@ function checkEntry(entry: unknown): void {
     parseApiKeys(JSON.stringify([entry]), 'entry');
   } catch (error) {
     if (!(error instanceof ApiKeysError)) throw error;
-    // `entry:1: 0.merchants.0: …`, of which only the option and the complaint are of use here.
+    // `entry:1:8  "ä" for merchants; expected …; correct it`, of which only the option and the complaint are of use here.
     const [first = ''] = error.message.split('\n');
-    throw new ArgumentsError(first.replace(/^entry:\d+: 0\.(\w+)[^:]*: /, '--$1: expected '));
+    throw new ArgumentsError(
+      first.replace(/^entry:\d+:\d+ {2}.* for (\w+); expected (.*); .*$/, '--$1: expected $2'),
+    );
   }
 }
 
@@ -94,7 +96,7 @@ function main(): void {
   }
   const key = randomBytes(32).toString('base64url');
   const entry = {
-    id: values.id,
+    id: values.id ?? `key-${randomBytes(4).toString('hex')}`,
     sha256: hash('sha256', key, 'hex'),
     account: values.account,
     merchants: readMerchants(values.merchants),

@@ -3,6 +3,10 @@ import { mkdir, open, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { type FilePath, type RuleProblem, shown } from '../core/rules/rule-problem.ts';
+import { checkShape } from './check-shape.ts';
+import { formatRulesetError } from './ruleset-error.ts';
+import { offsetOf } from './yaml-file.ts';
 
 const KEY_SCOPES = ['authorize', 'read', 'ops', 'rules'] as const;
 type KeyScope = (typeof KEY_SCOPES)[number];
@@ -27,20 +31,23 @@ const visible = (lengthMax: number) =>
     .string()
     .regex(new RegExp(`^[\\x21-\\x7e]{1,${lengthMax}}$`), `1 to ${lengthMax} visible ASCII characters`);
 
+const MERCHANTS = 'all, or a list of at least one merchant';
+
 const fileSchema = z.array(
   z.strictObject({
     id: visible(64),
     sha256: z.string().regex(/^[0-9a-f]{64}$/, 'the SHA-256 of the key, 64 lower-case hex digits'),
     account: visible(64),
-    merchants: z.literal('all').or(z.array(visible(128)).min(1)),
+    merchants: z.union([z.literal('all'), z.array(visible(128)).min(1, MERCHANTS)], { error: MERCHANTS }),
     scopes: z.array(z.enum(KEY_SCOPES)).min(1, `at least one of ${KEY_SCOPES.join(', ')}`),
   }),
+  { error: 'a list of keys, as npm run make-key prints them' },
 );
 
 /**
  * Reads a list of keys (JSON is YAML too).
  * @param source name of the file, for errors
- * @throws ApiKeysError with file, line and what was expected; never with a key
+ * @throws ApiKeysError with file, line, column, what was expected and how to mend it; never with a key
  */
 export function parseApiKeys(text: string, source: string): ApiKey[] {
   const lines = new LineCounter();
@@ -51,28 +58,50 @@ export function parseApiKeys(text: string, source: string): ApiKey[] {
       `${source}:${lines.linePos(syntax.pos[0]).line}: ${syntax.code}: not valid YAML or JSON`,
     );
   }
-  const parsed = fileSchema.safeParse(document.toJS());
-  if (!parsed.success) {
-    const errors = parsed.error.issues.map((issue) => {
-      const node = document.getIn(issue.path, true) ?? document.getIn(issue.path.slice(0, -1), true);
-      const range = (node as { range?: [number, number, number] } | undefined)?.range;
-      const line = range === undefined ? 1 : lines.linePos(range[0]).line;
-      return `${source}:${line}: ${issue.path.join('.') || 'the file'}: ${issue.message}`;
-    });
+  const positionOf = (path: FilePath, atKey = false) => {
+    const { line, col } = lines.linePos(offsetOf(document, path, atKey));
+    // An empty text has no line at all for the counter.
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const refuse = (problems: readonly RuleProblem[]): never => {
+    const errors = problems.map(({ path, atKey, what, expected, remedy }) =>
+      formatRulesetError({ file: source, ...positionOf(path, atKey), what, expected, remedy }),
+    );
     throw new ApiKeysError(errors.join('\n'));
-  }
-  const keys = parsed.data.map((entry) => ({
+  };
+  const shape = checkShape(fileSchema, document.toJS());
+  if (shape.kind === 'bad') return refuse(shape.problems);
+  const twice = (['id', 'sha256'] as const).flatMap((member) =>
+    seenTwice(shape.data, member, (index) => positionOf([index, member]).line),
+  );
+  if (twice.length > 0) refuse(twice);
+  return shape.data.map((entry) => ({
     ...entry,
     merchants: entry.merchants === 'all' ? ('all' as const) : new Set(entry.merchants),
     scopes: new Set(entry.scopes),
   }));
-  for (const member of ['id', 'sha256'] as const) {
-    const twice = keys.find(
-      (key, index) => keys.findIndex((other) => other[member] === key[member]) !== index,
-    );
-    if (twice !== undefined) throw new ApiKeysError(`${source}: ${member} of key ${twice.id} is there twice`);
-  }
-  return keys;
+}
+
+/** Each key that has its id, or the key itself, from one before it. */
+function seenTwice(
+  keys: z.output<typeof fileSchema>,
+  member: 'id' | 'sha256',
+  lineOf: (index: number) => number,
+): readonly RuleProblem[] {
+  return keys.flatMap((key, index) => {
+    const first = keys.findIndex((other) => other[member] === key[member]);
+    if (first === index) return [];
+    const of = member === 'id' ? shown(key.id) : `of key ${shown(key.id)}`;
+    return [
+      {
+        path: [index, member],
+        what: `the ${member} ${of} is there twice: it is that of the key on line ${lineOf(first)} too`,
+        expected: `each ${member} once`,
+        remedy:
+          member === 'id' ? 'give one of the two another id' : 'remove one of the two, or make a new key',
+      },
+    ];
+  });
 }
 
 /**

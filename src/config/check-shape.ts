@@ -87,9 +87,13 @@ function problemsOf(issue: Issue, prefix: FilePath, root: unknown): readonly Rul
     if (inside !== undefined) return inside.flatMap((one) => problemsOf(one, path, root));
   }
   const key = path.findLast((step) => typeof step === 'string') ?? 'the file';
-  const name = /^[\w.-]{1,60}$/.test(key) ? key : shown(key);
+  const name = path.length === 0 || /^[\w.-]{1,60}$/.test(key) ? key : shown(key);
   if (value === undefined) {
     return [{ path, what: `${name} is missing`, expected, remedy: `add ${name}:` }];
+  }
+  if (Array.isArray(value) && value.length === 0 && /at least one/.test(expected)) {
+    const remedy = path.length === 1 ? 'add one' : 'add one, or remove the key';
+    return [{ path, what: `${name} is an empty list`, expected, remedy }];
   }
   // Whatever stands under credentials may be a secret, and a URL may hold one.
   const secret = SECRET_MEMBERS.some((member) => path.includes(member));
@@ -108,7 +112,7 @@ function problemsOf(issue: Issue, prefix: FilePath, root: unknown): readonly Rul
 }
 
 /** Members whose values are not repeated. */
-const SECRET_MEMBERS = ['credentials', 'secret', 'base_url', 'url'] as const;
+const SECRET_MEMBERS = ['credentials', 'secret', 'sha256', 'base_url', 'url'] as const;
 
 /** Words that other programs have for ours; taken only where ours is a key. */
 const OTHER_WORDS: ReadonlyMap<string, string> = new Map([

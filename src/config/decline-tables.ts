@@ -16,6 +16,7 @@ import { type RuleProblem, shown } from '../core/rules/rule-problem.ts';
 import { ADAPTERS } from '../core/rules/ruleset.ts';
 import { nearestName } from '../core/text/nearest-name.ts';
 import { checkShape } from './check-shape.ts';
+import { danglingLink } from './misnamed-files.ts';
 import { conditionsOf, lintOutcomeFile } from './outcome-lint.ts';
 import {
   type AdviceFile,
@@ -46,6 +47,8 @@ export type DeclineTablesReading =
 export async function loadDeclineTables(rulesFolder: string | null): Promise<DeclineTablesReading> {
   const shipped = await readFolder(fileURLToPath(new URL('./default-outcomes', import.meta.url)));
   invariant(Object.keys(shipped).length > 0, 'the shipped code tables are part of the product');
+  const dangling = rulesFolder === null ? [] : await danglingOutcomes(rulesFolder);
+  if (dangling.length > 0) return { kind: 'refused', errors: dangling };
   const own = rulesFolder === null ? {} : await readFolder(join(rulesFolder, 'outcomes'));
   const reading = compileDeclineTables(shipped, own);
   if (reading.kind === 'refused') return reading;
@@ -81,20 +84,29 @@ function strayTables(own: readonly Source[]): readonly RulesetError[] {
   });
 }
 
+async function danglingOutcomes(rulesFolder: string): Promise<readonly RulesetError[]> {
+  const folder = join(rulesFolder, 'outcomes');
+  const names = ['outcomes', ...(await yamlNames(folder)).map((name) => `outcomes/${name}`)];
+  const links = await Promise.all(names.map((name) => danglingLink(rulesFolder, name)));
+  return links.filter((link) => link !== null);
+}
+
 /** Texts of the YAML files of a folder; none when there is no such folder. */
 async function readFolder(folder: string): Promise<OutcomeTexts> {
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
-    throw error;
-  }
   const texts: Record<string, string> = {};
-  for (const name of names.filter((file) => /\.ya?ml$/.test(file)).sort()) {
+  for (const name of await yamlNames(folder)) {
     texts[`outcomes/${name}`] = await readFile(join(folder, name), 'utf8');
   }
   return texts;
+}
+
+async function yamlNames(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).filter((file) => /\.ya?ml$/.test(file)).sort();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 interface Source {

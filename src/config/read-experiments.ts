@@ -388,19 +388,39 @@ function sharedSeeds({
   experiments,
 }: Parameters<typeof readExperiments>[0]): readonly RuleProblem[] {
   if (holdout === undefined || holdout.share === 0) return [];
+  const taken = new Set([holdout.seed, ...experiments.flatMap((each) => each?.seed ?? [])]);
   return experiments.flatMap((experiment, index): readonly RuleProblem[] => {
     if (experiment === null || experiment.status === 'stopped') return [];
     if (experiment.unit !== 'payment' || experiment.seed !== holdout.seed) return [];
+    const own = freeSeed(experiment.id, taken);
+    const seed = shown(experiment.seed);
+    const why = 'who is in which arm would hang on who is held out,';
+    // One that runs would assign anew with another seed: then it is the holdout that can have another, unless it is older.
     return [
-      {
-        path: ['experiments', index, 'seed'],
-        what: `the seed ${shown(experiment.seed)} of the holdout: who is in which arm would hang on who is held out,`,
-        other: ['holdout', 'seed'],
-        expected: 'a seed of its own',
-        remedy: `write another one, such as ${experiment.id}-1`,
-      },
+      experiment.status === 'running'
+        ? {
+            path: ['holdout', 'seed'],
+            what: `the seed ${seed} of the running experiment "${experiment.id}": ${why}`,
+            other: ['experiments', index, 'seed'],
+            expected: 'a seed of its own',
+            remedy: `write another one, such as ${freeSeed('holdout', taken)}; or, where the holdout was there first, ${own} for the experiment`,
+          }
+        : {
+            path: ['experiments', index, 'seed'],
+            what: `the seed ${seed} of the holdout: ${why}`,
+            other: ['holdout', 'seed'],
+            expected: 'a seed of its own',
+            remedy: `write another one, such as ${own}`,
+          },
     ];
   });
+}
+
+/** A seed that is in nobody's use, with the lowest number that gives one. */
+function freeSeed(name: string, taken: ReadonlySet<string>): string {
+  let number = 1;
+  while (taken.has(`${name}-${number}`)) number += 1;
+  return `${name}-${number}`;
 }
 
 /** Running experiments behind another one that takes every payment which they could get. */

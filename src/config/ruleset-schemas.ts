@@ -71,7 +71,12 @@ const fees = z.strictObject({
         basis_points: numberBetween(0, 10_000).optional(),
         cross_border_basis_points: numberBetween(0, 10_000).optional(),
       }),
-      { error: `fees by brand; brands: ${brand.options.join(', ')}` },
+      {
+        error: ({ code }: { readonly code?: string }) =>
+          code === 'unrecognized_keys'
+            ? `one of ${brand.options.join(', ')}`
+            : `fees by brand; brands: ${brand.options.join(', ')}`,
+      },
     )
     .default({})
     .describe(

@@ -6,6 +6,7 @@ import { invariant } from '../core/invariant.ts';
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
 import type { SchemeLimit, SchemeRules } from '../core/scheme/scheme-rules.ts';
 import { checkShape } from './check-shape.ts';
+import { danglingLink } from './misnamed-files.ts';
 import type { RulesetError } from './ruleset-error.ts';
 import { readYamlFile } from './yaml-file.ts';
 
@@ -67,6 +68,10 @@ export type SchemeRulesReading =
 export async function loadSchemeRules(rulesFolder: string | null): Promise<SchemeRulesReading> {
   const shipped = await readFile(new URL('./default-scheme-limits.yaml', import.meta.url), 'utf8');
   const own = rulesFolder === null ? null : await readIfThere(join(rulesFolder, SCHEME_LIMITS_FILE));
+  if (rulesFolder !== null && own === null) {
+    const dangling = await danglingLink(rulesFolder, SCHEME_LIMITS_FILE);
+    if (dangling !== null) return { kind: 'refused', errors: [dangling] };
+  }
   return compileSchemeRules(shipped, own);
 }
 

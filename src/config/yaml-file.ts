@@ -162,8 +162,8 @@ function findOddKey(keys: readonly unknown[]) {
   return null;
 }
 
-/** Where the value of a path starts; the nearest that exists when it does not. */
-function offsetOf(document: Document.Parsed, path: FilePath, atKey: boolean): number {
+/** Where the value of a path starts, in characters from 0; the nearest that exists when it does not. */
+export function offsetOf(document: Document.Parsed, path: FilePath, atKey: boolean): number {
   let node: unknown = document.contents;
   let offset = document.contents?.range?.[0] ?? 0;
   for (const [index, step] of path.entries()) {

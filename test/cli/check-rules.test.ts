@@ -84,8 +84,13 @@ describe('check-rules', () => {
       /^note: .*providers\.yaml:2:\d+ {2}the fixed fee in USD of "dear" counts as 0 for payments in any other currency/m,
     );
     expect(stderr).not.toContain('"home"');
-    await write({ 'fx.yaml': 'rates:\n  - { date: 2026-11-23, base: EUR, per_unit: { USD: 1.08 } }\n' });
+    await write({ 'fx.yaml': 'rates:\n  - { date: 2020-11-23, base: EUR, per_unit: { USD: 1.08 } }\n' });
     expect((await check()).stderr).not.toContain('fixed fee');
+    // The day from which they hold is still to come.
+    await write({ 'fx.yaml': 'rates:\n  - { date: 9999-11-23, base: EUR, per_unit: { USD: 1.08 } }\n' });
+    expect((await check()).stderr).toMatch(
+      /^note: .*:2:\d+ {2}the fixed fee in USD of "dear" counts as 0 for payments in any other currency until 9999-11-23, /m,
+    );
   });
 
   it('still refuses a secret in the file, and keeps it to itself', async () => {

@@ -29,6 +29,17 @@ describe('make-key', () => {
     });
   });
 
+  it('names keys apart when nobody names them, so that their entries go into one file', async () => {
+    const entries = [await makeKey(), await makeKey()].flatMap(
+      ({ stdout }) => JSON.parse(stdout) as unknown[],
+    );
+    const keys = parseApiKeys(JSON.stringify(entries), 'printed');
+    expect(keys.map(({ id }) => id)).toEqual([
+      expect.stringMatching(/^key-/),
+      expect.stringMatching(/^key-/),
+    ]);
+  });
+
   it('explains itself with the command that everybody can type', async () => {
     const { code, stdout } = await makeKey('--help');
     expect(code).toBe(0);

@@ -31,22 +31,53 @@ describe('parseApiKeys', () => {
 
   const refused: [name: string, text: string, message: RegExp][] = [
     ['broken syntax', '- id: [', /^keys\.yaml:\d+: .*not valid/],
-    ['no list', 'id: k1', /keys\.yaml:1: the file: .*array/],
+    [
+      'no list',
+      'id: k1',
+      /^keys\.yaml:1:1 {2}the file is not .*; expected a list of keys, as npm run make-key prints them; /,
+    ],
     [
       'a key in clear',
       JSON.stringify([{ ...ENTRY, sha256: 'the-key' }], null, 1),
-      /keys\.yaml:4: 0\.sha256: the SHA-256/,
+      /^keys\.yaml:4:\d+ {2}sha256 .*; expected the SHA-256 of the key, /,
     ],
-    ['an unknown scope', JSON.stringify([{ ...ENTRY, scopes: ['admin'] }]), /0\.scopes\.0/],
-    ['no scope', JSON.stringify([{ ...ENTRY, scopes: [] }]), /0\.scopes: at least one of/],
-    ['no merchant', JSON.stringify([{ ...ENTRY, merchants: [] }]), /0\.merchants/],
+    [
+      'an unknown scope',
+      JSON.stringify([{ ...ENTRY, scopes: ['admin'] }]),
+      /"admin" for scopes; expected one of auth/,
+    ],
+    [
+      'a misspelt scope',
+      JSON.stringify([{ ...ENTRY, scopes: ['authorise'] }], null, 1),
+      /:10:4 .*did you mean authorize\?/,
+    ],
+    [
+      'a misspelt member',
+      JSON.stringify([{ ...ENTRY, merchnats: 'all' }]),
+      /unknown key "merchnats"; .*did you mean merchants\?/,
+    ],
+    ['a missing member', '- { id: k1 }', /^keys\.yaml:1:3 {2}sha256 is missing; .*; add sha256:\n/],
+    [
+      'no scope',
+      JSON.stringify([{ ...ENTRY, scopes: [] }]),
+      /scopes is an empty list; expected at least one of/,
+    ],
+    [
+      'no merchant',
+      JSON.stringify([{ ...ENTRY, merchants: [] }]),
+      /merchants is an empty list; expected all, or a list of at least one/,
+    ],
     ['an unknown member', JSON.stringify([{ ...ENTRY, key: 'x' }]), /key/],
     [
       'one id twice',
-      JSON.stringify([ENTRY, { ...ENTRY, sha256: sha256('b') }]),
-      /id of key k1 is there twice/,
+      JSON.stringify([ENTRY, { ...ENTRY, sha256: sha256('b') }], null, 1),
+      /^keys\.yaml:14:\d+ {2}the id "k1" is there twice: .* line 3 too; expected each id once; give one/,
     ],
-    ['one key twice', JSON.stringify([ENTRY, { ...ENTRY, id: 'k2' }]), /sha256 of key .* is there twice/],
+    [
+      'one key twice',
+      JSON.stringify([ENTRY, { ...ENTRY, id: 'k2' }]),
+      /the sha256 of key "k2" is there twice: .* line 1 too; .*; remove/,
+    ],
   ];
   it.each(refused)('refuses %s', (_, text, message) => {
     expect(() => parseApiKeys(text, 'keys.yaml')).toThrow(ApiKeysError);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -110,6 +110,18 @@ describe('loadDeclineTables', () => {
 
   it('works without an outcomes folder', async () => {
     expect((await loadDeclineTables(join(tmpdir(), 'there-is-no-such-folder'))).kind).toBe('read');
+  });
+
+  it('refuses a link to nothing, of the folder and in it', async () => {
+    await load({});
+    const rules = folder ?? '';
+    await symlink('/nowhere/stripe.yaml', join(rules, 'outcomes', 'stripe.yaml'));
+    const inside = [{ file: 'outcomes/stripe.yaml', what: expect.stringContaining('/nowhere/stripe.yaml') }];
+    expect(await loadDeclineTables(rules)).toMatchObject({ kind: 'refused', errors: inside });
+    await rm(join(rules, 'outcomes'), { recursive: true });
+    await symlink('/nowhere', join(rules, 'outcomes'));
+    const itself = [{ file: 'outcomes', what: 'a link to /nowhere, where nothing is' }];
+    expect(await loadDeclineTables(rules)).toMatchObject({ kind: 'refused', errors: itself });
   });
 
   it('lays a file of the rules folder over the shipped table, code by code', async () => {

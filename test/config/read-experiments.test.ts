@@ -186,7 +186,12 @@ const ROWS: readonly (readonly [name: string, text: string, ...expected: readonl
   [
     'the seed of the holdout',
     `holdout: { share: 0.02, seed: x-1, then: { priority: [a] } }\n${experiment('')}`,
-    /^experiments\.yaml:3:\d+ {2}the seed "x-1" of the holdout: .*; expected a seed of its own; write another one/,
+    /^experiments\.yaml:1:\d+ {2}the seed "x-1" of the running experiment "x": .* line 3; expected a seed of its own; write another one, such as holdout-1; or, .*, x-2 for/,
+  ],
+  [
+    'the seed of the holdout in a draft, whose own can be changed',
+    `holdout: { share: 0.02, seed: x-1, then: { priority: [a] } }\n${experiment('').replace('running', 'draft')}`,
+    /^experiments\.yaml:3:\d+ {2}the seed "x-1" of the holdout: .* line 1; expected a seed of its own; write another one, such as x-2$/,
   ],
   [
     'the seed of the holdout where customers are assigned',

@@ -319,6 +319,23 @@ describe('reload', () => {
     expect(takenBack).toBe(1);
   });
 
+  it('keeps the last good set when the folder is gone, and names the folder', async () => {
+    await write(GOOD);
+    const store = await open();
+    const elsewhere = `${folder}-elsewhere`;
+    await rename(folder, elsewhere);
+    await store.reload();
+    expect(store.current().version).toBe(1);
+    expect(rejected[0]).toMatchObject([{ file: '.', what: `${folder} cannot be read (ENOENT)` }]);
+    await writeFile(folder, 'x');
+    await store.reload();
+    expect(rejected[1]).toMatchObject([{ file: '.', what: `${folder} is a file` }]);
+    await rm(folder);
+    await rename(elsewhere, folder);
+    await store.reload();
+    expect(store.status().rejected).toBeNull();
+  });
+
   it('keeps the last good set when a file is deleted', async () => {
     await write(GOOD);
     const store = await open();

@@ -59,7 +59,7 @@ const RULES: readonly Row[] = [
   ['a rule without when', '- { name: x, then: {} }'],
   ['strategy implied by priority', '- { name: x, then: { priority: [b, a] } }'],
   ['strategy implied by split', '- { name: x, then: { split: { a: 70, b: 30 } } }'],
-  ['no rules', '  []', /^rules\.yaml:2:3 .*at least one rule/],
+  ['no rules', '  []', /^rules\.yaml:2:3 {2}rules is an empty list; expected at least one rule; add one$/],
   ['rules left empty', '', /^rules\.yaml:1:\d .*rules is not what it should be.*a list of rules/],
   ['no name', '- { then: {} }', /^rules\.yaml:2:3 {2}name is missing/],
   ['no then', '- { name: x }', /^rules\.yaml:2:3 {2}then is missing/],
@@ -536,6 +536,27 @@ describe('providers.yaml', () => {
       const errors = errorsOf(withRates(fx));
       expect(errors).not.toEqual([]);
       expect(errors.join('\n')).toMatch(new RegExp(error.source, 'm'));
+    });
+  });
+
+  it('knows the brand that fees were probably meant for', () => {
+    const files = {
+      'providers.yaml': REAL_PROVIDER.replace(
+        'cross_border_basis_points: 100 }',
+        'cross_border_basis_points: 100, brands: { vissa: { basis_points: 290 } } }',
+      ),
+      'rules.yaml': ONE_RULE,
+    };
+    const reading = validateRulesetFiles(files, SOME_CREDENTIALS);
+    expect(reading).toMatchObject({
+      kind: 'refused',
+      errors: [
+        {
+          what: 'unknown key "vissa"',
+          expected: expect.stringMatching(/^one of visa, mastercard, /),
+          remedy: 'did you mean visa?',
+        },
+      ],
     });
   });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { priorityRules, providersYaml } from '../support/gateway-files.ts';
 import { ReleaseDesk } from '../support/release-desk.ts';
-import { startGateway, type TestGateway } from '../support/start-gateway.ts';
+import { launchGateway, startGateway, type TestGateway } from '../support/start-gateway.ts';
 
 /** Rules that people activate and go back from while the gateway runs. The tests go through one story, in order. */
 
@@ -130,7 +130,10 @@ test('a restart goes by what is in force, whatever the folder holds', async () =
   gateway.writeRules('rules.yaml', BROKEN);
   await gateway.restart();
   expect(await desk.routed()).toEqual(['sandbox-a', 1]);
-  expect((await desk.ruleset()).rejected).not.toBeNull();
+  const { rules } = gateway.folders;
+  expect(await desk.ruleset()).toMatchObject({ rejected: expect.anything(), folder: rules });
+  expect(await desk.logged('listening')).toMatchObject({ rules_dir: rules });
+  expect(await desk.logged('ruleset_refused')).toMatchObject({ rules_dir: rules });
   gateway.writeRules('rules.yaml', SECOND);
   expect(await desk.waiting('rolled_back')).toMatchObject({ version: 1, waiting: { version: 2 } });
   expect(await gateway.metric('pointsman_ruleset_rolled_back')).toBe(1);
@@ -138,3 +141,11 @@ test('a restart goes by what is in force, whatever the folder holds', async () =
   expect(await desk.logged('ruleset_taken_up')).toMatchObject({ ruleset: 1, cause: 'rollback' });
   expect(await desk.history()).toEqual(['1 folder', '2 activation', '1 rollback']);
 });
+
+test('a start with one port for gateway and sandbox says which two are the same', async () => {
+  await using second = launchGateway({ env: { PORT: '18090', SANDBOX_PORT: '18090' } });
+  expect((await second.ended()).code).toBe(1);
+  expect(second.output.errors).toMatch(
+    /^Pointsman cannot start: PORT and SANDBOX_PORT are both 18090; expected two ports/,
+  );
+}, 30_000);
