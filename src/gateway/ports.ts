@@ -22,6 +22,7 @@ import type { ProviderSemantics, WorkProgress } from '../core/resolution.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import type { SchemeRules, WindowLimit } from '../core/scheme/scheme-rules.ts';
 import type { Approval, LearningScope } from '../core/scoring/approval-model.ts';
+import type { Health } from '../core/scoring/health.ts';
 
 /** Two clocks: monotonic for durations and deadlines, wall for timestamps and leases. */
 export interface Clock {
@@ -1182,10 +1183,7 @@ export interface LearnedOutcome {
 export interface Learner {
   approval(provider: string, facts: RoutingFacts, scope: LearningScope): Approval;
   /** Share of recent requests that the provider processed, and of those that ended unknown. */
-  health(
-    provider: string,
-    facts: RoutingFacts,
-  ): { readonly processed: number; readonly unknown: number; readonly samples: number };
+  health(provider: string, facts: RoutingFacts): Health;
   /** 99th percentile of recent answers, milliseconds; null while there are too few. */
   latencyP99Ms(provider: string): number | null;
   observe(learned: LearnedOutcome): void;

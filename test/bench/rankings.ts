@@ -27,7 +27,7 @@ const rows = [2, 5, 10, 50].map((count) => {
     model.observe(providers[number] ?? '', random.pick(kinds), FIRST, random.chance(rates[number] ?? 0));
   }
   const fees = { fixed: null, basisPoints: 100, crossBorderBasisPoints: 30, brands: new Map() };
-  const health = { processed: 1, unknown: 0, samples: 100 };
+  const health = { processed: 1, unknown: 0, pending: 0, samples: 100 };
   const lane = { breaker: 'closed', closedBecause: null, limitHeadroom: 1 } as const;
   const draw = () => random.unit();
   let next = 0;

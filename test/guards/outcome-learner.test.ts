@@ -57,12 +57,13 @@ describe('the learner', () => {
     expect(chance('asks')).toBeLessThan(0.3);
     // It answered: the time it needs is known, nothing failed definitely, and the yes that comes later teaches approval.
     expect(learner.latencyP99Ms('works on')).toBeGreaterThanOrEqual(200);
-    const { processed, unknown: withoutAnswer } = learner.health('works on', FACTS);
-    expect(processed + withoutAnswer).toBeCloseTo(1, 10);
+    const { processed, pending: working, unknown: lost } = learner.health('works on', FACTS);
+    expect(processed + working).toBeCloseTo(1, 10);
+    expect(lost).toBe(0);
     const settled = { ...told, provider: 'works on', outcome: approved, resolvedLater: true };
     for (let time = 0; time < 100; time += 1) learner.observe(settled);
     expect(learner.approval('works on', FACTS, FIRST).n).toBeGreaterThan(90);
-    expect(learner.health('works on', FACTS)).toMatchObject({ processed, unknown: withoutAnswer });
+    expect(learner.health('works on', FACTS)).toMatchObject({ processed, pending: working });
   });
 
   it('an outcome that was found out later teaches approval, and is no second sample of health', () => {

@@ -102,7 +102,7 @@ export function roadDeps(options: {
     );
   const learner: Learner = options.learner ?? {
     approval: () => NOTHING_KNOWN,
-    health: () => ({ processed: 1, unknown: 0, samples: 0 }),
+    health: () => ({ processed: 1, unknown: 0, pending: 0, samples: 0 }),
     latencyP99Ms: () => null,
     observe: () => {},
   };

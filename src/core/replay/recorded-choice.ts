@@ -33,7 +33,7 @@ export function recordedLane(seen: CandidateExplanation | undefined): RankCandid
 /** Health as the recorded decision saw it; good where it did not look. What was not processed counts as failed. */
 export function recordedHealth(seen: CandidateExplanation | undefined): Health {
   const processed = seen?.health ?? 1;
-  return { processed, unknown: 0, samples: processed < 0.5 ? UNHEALTHY_SAMPLES : 0 };
+  return { processed, unknown: 0, pending: 0, samples: seen?.reason === 'unhealthy' ? UNHEALTHY_SAMPLES : 0 };
 }
 
 /**

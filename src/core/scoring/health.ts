@@ -13,6 +13,8 @@ const MINIMUM_ANSWERS = 50;
 const PROCESSED = 0;
 const FAILED = 1;
 const UNKNOWN = 2;
+const PENDING = 3;
+const COUNTS = 4;
 const INDEX_OF = { success: PROCESSED, failure: FAILED, unknown: UNKNOWN } as const;
 
 /** Bounds of the latency histogram's buckets: powers of 1.15 from 1 ms to over 60 s. */
@@ -23,18 +25,20 @@ const BUCKETS = Math.ceil(Math.log(60_000) / Math.log(BUCKET_RATIO)) + 1;
 export interface Health {
   /** Share of recent requests that the provider processed, 0 to 1. */
   readonly processed: number;
-  /** Share that ended without a yes or no: unknown or pending, 0 to 1. What is in neither share definitely failed. */
+  /** Share that ended unknown, 0 to 1. */
   readonly unknown: number;
+  /** Share that the provider answered, but not with yes or no, 0 to 1. What is in none of the three definitely failed. */
+  readonly pending: number;
   /** Recent requests, decayed, of the segment; of the provider while the segment has too few. */
   readonly samples: number;
 }
 
 /** What is assumed of a provider that nothing is known of. */
-const HEALTHY: Health = { processed: 1, unknown: 0, samples: 0 };
+const HEALTHY: Health = { processed: 1, unknown: 0, pending: 0, samples: 0 };
 
-/** Whether most of a provider's recent requests failed, of enough to say so. */
-export function isUnhealthy(health: Health): boolean {
-  return health.samples >= MINIMUM_VOLUME && health.processed < 0.5;
+/** Whether most of a provider's recent requests failed or were lost, of enough to say so. */
+export function isUnhealthy({ processed, pending, samples }: Health): boolean {
+  return samples >= MINIMUM_VOLUME && processed + pending < 0.5;
 }
 
 interface ProviderHealth {
@@ -47,8 +51,8 @@ interface ProviderHealth {
 /**
  * Technical health from real outcomes, per provider and per segment (brand, issuer region), exponentially decayed.
  * Declines count as processed; what says nothing about the provider (429, issuer down, held back by us) is left out.
- * `pending` is an answer, and no fault that a breaker counts, but the payment has nothing of it now: it counts as unknown,
- * so that a provider that is always still working does not live on what is assumed of one that nothing is known of.
+ * `pending` is an answer and no fault, so that nobody is passed over for it; but the payment has nothing of it now: it lowers
+ * the chance, so that a provider that is always still working does not live on what is assumed of one that nothing is known of.
  * With k calls' worth of trust in the coarser level, a share is (its count + k x share above) / (n + k): a segment is
  * drawn towards its provider, a provider towards healthy, and both return there as time passes without calls.
  */
@@ -68,13 +72,13 @@ export class HealthBook {
   ): void {
     const signal = breakerSignal(outcome);
     if (signal === 'excluded') return;
-    const index = outcome.kind === 'pending' ? UNKNOWN : INDEX_OF[signal];
+    const index = outcome.kind === 'pending' ? PENDING : INDEX_OF[signal];
     const health = this.#of(provider);
     health.all.add(index, nowMs);
     const key = segmentOf(facts);
     let segment = health.segments.get(key);
     if (segment === undefined) {
-      segment = new Decayed(3, HALF_LIFE_MS);
+      segment = new Decayed(COUNTS, HALF_LIFE_MS);
       health.segments.set(key, segment);
     }
     segment.add(index, nowMs);
@@ -117,7 +121,7 @@ export class HealthBook {
     const known = this.#providers.get(provider);
     if (known !== undefined) return known;
     const made: ProviderHealth = {
-      all: new Decayed(3, HALF_LIFE_MS),
+      all: new Decayed(COUNTS, HALF_LIFE_MS),
       segments: new Map(),
       latency: new Decayed(BUCKETS, LATENCY_HALF_LIFE_MS),
     };
@@ -130,11 +134,13 @@ function drawnTowards(above: Health, counts: Decayed, nowMs: number): Health {
   const factor = counts.factor(nowMs);
   const processed = counts.raw(PROCESSED) * factor;
   const unknown = counts.raw(UNKNOWN) * factor;
-  const samples = processed + unknown + counts.raw(FAILED) * factor;
+  const pending = counts.raw(PENDING) * factor;
+  const samples = processed + unknown + pending + counts.raw(FAILED) * factor;
   const weight = samples + MINIMUM_VOLUME;
   return {
     processed: (processed + MINIMUM_VOLUME * above.processed) / weight,
     unknown: (unknown + MINIMUM_VOLUME * above.unknown) / weight,
+    pending: (pending + MINIMUM_VOLUME * above.pending) / weight,
     samples,
   };
 }

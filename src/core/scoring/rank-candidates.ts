@@ -236,8 +236,8 @@ function addNext(all: readonly Scored[], attemptsLeft: number): void {
   }
   behindOthers = Math.max(0, behindOthers);
   for (const scored of all) {
-    const { processed, unknown } = scored.candidate.health;
-    const failed = Math.max(0, 1 - processed - unknown);
+    const { processed, unknown, pending } = scored.candidate.health;
+    const failed = Math.max(0, 1 - processed - unknown - pending);
     scored.score += failed * (scored === best ? behindBest : behindOthers);
   }
 }

@@ -24,7 +24,7 @@ function candidates(over: Partial<Record<string, Partial<RankCandidate>>> = {}):
     fees: sampleContract(provider).fees,
     borrowsToken: false,
     approval: model.approval(provider, routingFacts(), SCOPE),
-    health: { processed: 1, unknown: 0, samples: 0 },
+    health: { processed: 1, unknown: 0, pending: 0, samples: 0 },
     lane: { breaker: 'closed', closedBecause: null, limitHeadroom: 1 },
     ...over[provider],
   }));

@@ -174,7 +174,7 @@ function choose(
         fees: sampleContract(provider).fees,
         borrowsToken: false,
         approval: model.approval(provider, facts, { name: '', later: attempt > 1 }),
-        health: { processed: 1, unknown: 0, samples: 0 },
+        health: { processed: 1, unknown: 0, pending: 0, samples: 0 },
         lane: { breaker: 'closed', closedBecause: null, limitHeadroom: 1 },
       })),
       ineligible: [],

@@ -39,7 +39,12 @@ function fed(outcomes: readonly (readonly [AttemptOutcome, number])[], facts = F
 
 describe('health', () => {
   it('of a provider without calls is whole', () => {
-    expect(new HealthBook().health('a', FACTS, 0)).toEqual({ processed: 1, unknown: 0, samples: 0 });
+    expect(new HealthBook().health('a', FACTS, 0)).toEqual({
+      processed: 1,
+      unknown: 0,
+      pending: 0,
+      samples: 0,
+    });
   });
 
   it('tells failed and unknown apart, drawn towards healthy by ten calls', () => {
@@ -60,7 +65,23 @@ describe('health', () => {
     ['issuer_unavailable', 0],
   ] as const)('is whole after declines of category %s', (category, samples) => {
     const health = fed([[declined(category), 50]]).health('a', FACTS, 0);
-    expect(health).toEqual({ processed: 1, unknown: 0, samples });
+    expect(health).toEqual({ processed: 1, unknown: 0, pending: 0, samples });
+  });
+
+  it('keeps what is still worked on apart: nothing failed', () => {
+    const pending: AttemptOutcome = { kind: 'pending', code: null, providerReference: 'r' };
+    const health = fed([[pending, 90]]).health('a', FACTS, 0);
+    expect(health.pending).toBeGreaterThan(0.9);
+    expect(health.processed + health.pending).toBeCloseTo(1, 12);
+    expect(isUnhealthy(health)).toBe(false);
+    expect(
+      isUnhealthy(
+        fed([
+          [pending, 40],
+          [notSent, 60],
+        ]).health('a', FACTS, 0),
+      ),
+    ).toBe(true);
   });
 
   it('does not count a 429', () => {

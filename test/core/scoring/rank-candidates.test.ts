@@ -22,6 +22,7 @@ interface Sketch {
   readonly half?: number;
   readonly processed?: number;
   readonly unknown?: number;
+  readonly pending?: number;
   readonly samples?: number;
   readonly bps?: number;
   readonly closed?: RankCandidate['lane']['closedBecause'];
@@ -30,6 +31,7 @@ interface Sketch {
 
 function candidate(provider: string, sketch: Sketch = {}): RankCandidate {
   const { mean = 0.9, half = 0.02, processed = 1, unknown = 0, samples = 100, bps = 100 } = sketch;
+  const { pending = 0 } = sketch;
   return {
     provider,
     borrowsToken: false,
@@ -40,7 +42,7 @@ function candidate(provider: string, sketch: Sketch = {}): RankCandidate {
       level: 'bin',
       n: 400,
     },
-    health: { processed, unknown, samples },
+    health: { processed, unknown, pending, samples },
     lane: {
       breaker: sketch.closed === 'breaker_open' ? 'open' : 'closed',
       closedBecause: sketch.closed ?? null,
@@ -386,6 +388,19 @@ describe('probability matching', () => {
         expect(propensity).toBeLessThanOrEqual(1);
       }
     }
+  });
+
+  it('weighs what is still worked on in the chance, and puts nobody behind the others for it', () => {
+    const both = [candidate('a', { processed: 0.2, pending: 0.8 }), candidate('b', { mean: 0.7 })];
+    const listed = action({ strategy: { kind: 'priority', order: ['a', 'b'] } });
+    expect(
+      rankCandidates(input(both, { action: listed })).candidates.map(({ provider }) => provider),
+    ).toEqual(['a', 'b']);
+    const { candidates } = rankCandidates(input(both, { action: matching(0) }));
+    expect(candidates.map(({ provider, reason }) => [provider, reason])).toEqual([
+      ['b', null],
+      ['a', null],
+    ]);
   });
 
   it('never puts an unhealthy one, or one that borrows its token, before one that can be used', () => {
