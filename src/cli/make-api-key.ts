@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { ApiKeysError, parseApiKeys } from '../config/api-keys.ts';
+import { ApiKeysError, newApiKey, parseApiKeys } from '../config/api-keys.ts';
 import { nearestName } from '../core/text/nearest-name.ts';
 
 // `npm run make-key`: the entry goes to standard output, to be redirected; the key and all prose do not.
@@ -94,7 +94,7 @@ function main(): void {
     console.log(USAGE);
     return;
   }
-  const key = randomBytes(32).toString('base64url');
+  const key = newApiKey();
   const entry = {
     id: values.id ?? `key-${randomBytes(4).toString('hex')}`,
     sha256: hash('sha256', key, 'hex'),

@@ -169,6 +169,14 @@ async function readKeysFile(file: string): Promise<string> {
   }
 }
 
+/** A new key: 32 random bytes, 43 characters of `[A-Za-z0-9_-]`, never one that a command line takes for an option. */
+export function newApiKey(): string {
+  for (;;) {
+    const key = randomBytes(32).toString('base64url');
+    if (!key.startsWith('-')) return key;
+  }
+}
+
 /** The hashed key of an earlier start, or a new one. */
 async function ownDevelopmentKey(dataDir: string): Promise<LoadedApiKeys> {
   const path = join(dataDir, 'api-keys.json');
@@ -179,7 +187,7 @@ async function ownDevelopmentKey(dataDir: string): Promise<LoadedApiKeys> {
     );
   });
   if (kept !== null) return { keys: parseApiKeys(kept, path), madeKey: null, keep: NOTHING_TO_KEEP };
-  const madeKey = randomBytes(32).toString('base64url');
+  const madeKey = newApiKey();
   const key = developmentKey('development', madeKey);
   return { keys: [key], madeKey, keep: () => keepKey(path, key) };
 }

@@ -3,7 +3,13 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiKeysError, apiKeyLookUp, loadApiKeys, parseApiKeys } from '../../src/config/api-keys.ts';
+import {
+  ApiKeysError,
+  apiKeyLookUp,
+  loadApiKeys,
+  newApiKey,
+  parseApiKeys,
+} from '../../src/config/api-keys.ts';
 
 const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
 const ENTRY = {
@@ -83,6 +89,15 @@ describe('parseApiKeys', () => {
     expect(() => parseApiKeys(text, 'keys.yaml')).toThrow(ApiKeysError);
     expect(() => parseApiKeys(text, 'keys.yaml')).toThrow(message);
     expect(() => parseApiKeys(text, 'keys.yaml')).not.toThrow(/the-key/);
+  });
+});
+
+describe('newApiKey', () => {
+  it('is different every time, and never looks like an option of a command', () => {
+    const keys = Array.from({ length: 2_000 }, newApiKey);
+    expect(new Set(keys).size).toBe(2_000);
+    // One of 64 would begin with a dash.
+    for (const key of keys) expect(key).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_-]{42}$/);
   });
 });
 

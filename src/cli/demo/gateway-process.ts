@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { newApiKey } from '../../config/api-keys.ts';
 
 /** A gateway and the sandbox beside it. */
 export interface GatewayAddress {
@@ -42,7 +42,7 @@ const STDERR_CHARACTERS_MAX = 4_000;
  */
 export async function startOwnGateway(): Promise<OwnGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'pointsman-demo-'));
-  const key = randomBytes(24).toString('base64url');
+  const key = newApiKey();
   const root = fileURLToPath(new URL('../../../', import.meta.url));
   const child = spawn(process.execPath, [join(root, 'src', 'main.ts')], {
     cwd: root,
