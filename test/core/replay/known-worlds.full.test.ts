@@ -138,7 +138,9 @@ describe('a replay in worlds of which everything is known', () => {
     expect(told).toBe(WORLDS);
     expect(covered / told).toBeGreaterThanOrEqual(COVERAGE);
     expect(compared).toBeGreaterThan(WORLDS / 2);
-    expect(rightly / compared).toBeGreaterThanOrEqual(COVERAGE);
+    // Fewer worlds, of which the recorded rate is known too: not below it by more than chance (two deviations).
+    const chance = 2 * Math.sqrt((COVERAGE * (1 - COVERAGE)) / compared);
+    expect(rightly / compared).toBeGreaterThanOrEqual(COVERAGE - chance);
     for (const [kind, tally] of tallies) {
       expect(tally.told, `${kind}: worlds in which something was said`).toBeGreaterThan(20);
       expect(tally.covered / tally.told, kind).toBeGreaterThanOrEqual(0.88);

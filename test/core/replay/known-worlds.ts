@@ -163,7 +163,7 @@ function choose(
 ): readonly [provider: string, propensity: number] {
   const { facts, attempt, model, random } = made;
   if (recording.kind === 'score') {
-    const { order, propensities } = rankCandidates({
+    const { first, propensities } = rankCandidates({
       facts,
       exchangeRates: [],
       rule: 'all',
@@ -180,8 +180,7 @@ function choose(
       ineligible: [],
       draw: () => random.unit(),
     });
-    const place = order[0] ?? 0;
-    return [left[place] ?? '', propensities[place] ?? 0];
+    return [left[first ?? 0] ?? '', propensities[0] ?? 0];
   }
   const sum = left.reduce((total, provider) => total + (recording.weights.get(provider) ?? 0), 0);
   let aim = random.unit() * sum;
