@@ -10,7 +10,7 @@ import { experimentChart } from './experiment-chart.ts';
 import { invalidFields, invalidRequest, PARSING } from './field-errors.ts';
 import { fromJournal } from './from-journal.ts';
 import { jsonResponse } from './json-response.ts';
-import { isProblem, type Problem, problem } from './problems.ts';
+import { isProblem, notAllMerchants, type Problem, problem } from './problems.ts';
 import { readJson } from './read-json.ts';
 import { memberNamesOf } from './schema-members.ts';
 import { shownArmState, shownExperiment, shownResults } from './shown-experiment.ts';
@@ -76,7 +76,7 @@ async function resultsOf(
   { caller, context }: Exchange,
   deps: EdgeDeps,
 ): Promise<ExperimentResults | Problem> {
-  if (caller.merchants !== 'all') return notAllMerchants();
+  if (caller.merchants !== 'all') return notAllMerchants('Experiments');
   const id = context.req.param('id') ?? '';
   const found = await fromJournal(() => deps.experiments.results(id));
   return found ?? (await noSuchExperiment(id, deps));
@@ -88,7 +88,7 @@ async function setArm(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   const { caller, context } = exchange;
   const body = await readJson(exchange);
   if (isProblem(body)) return body;
-  if (caller.merchants !== 'all') return notAllMerchants();
+  if (caller.merchants !== 'all') return notAllMerchants('Experiments');
   const parsed = armBodySchema.safeParse(body, PARSING);
   if (!parsed.success) return invalidRequest(parsed.error, memberNames);
   const experiment = context.req.param('id') ?? '';
@@ -112,10 +112,6 @@ async function setArm(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
         },
       ]);
   }
-}
-
-function notAllMerchants(): Problem {
-  return problem('out-of-scope', 'Experiments are over all merchants, and the API key does not cover all.');
 }
 
 /** Names that are listed; a file may have hundreds. */

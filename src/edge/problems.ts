@@ -261,3 +261,8 @@ export function problemResponse(found: Problem, traceId: string): Response {
     },
   });
 }
+
+/** For what is over the payments of all merchants, whose caller's key covers some. @param what in the plural, capitalised */
+export function notAllMerchants(what: 'Experiments' | 'Replays' | 'Rulesets'): Problem {
+  return problem('out-of-scope', `${what} are over all merchants, and the API key does not cover all.`);
+}

@@ -6,8 +6,9 @@ import type { EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { type FieldError, invalidFields, invalidRequest, PARSING } from './field-errors.ts';
 import { fromJournal } from './from-journal.ts';
+import { givenFiles } from './given-files.ts';
 import { learnerSettings } from './learner-settings.ts';
-import { isProblem, type Problem, problem } from './problems.ts';
+import { isProblem, notAllMerchants, type Problem, problem } from './problems.ts';
 import { readJson } from './read-json.ts';
 import { replayBodySchema } from './replay-schemas.ts';
 import { memberNamesOf } from './schema-members.ts';
@@ -43,9 +44,7 @@ async function start(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   const { caller } = exchange;
   const body = await readJson(exchange);
   if (isProblem(body)) return body;
-  if (caller.merchants !== 'all') {
-    return problem('out-of-scope', 'Replays are over all merchants, and the API key does not cover all.');
-  }
+  if (caller.merchants !== 'all') return notAllMerchants('Replays');
   const parsed = replayBodySchema.safeParse(body, PARSING);
   if (!parsed.success) return invalidRequest(parsed.error, memberNames);
   const command = commandOf(parsed.data, caller.account, deps.clock.wallMs());
@@ -75,7 +74,9 @@ function commandOf(body: Body, account: string, nowMs: number): ReplayCommand | 
   return {
     account,
     rules:
-      version === undefined ? { kind: 'files', files: filesOf(files ?? {}) } : { kind: 'version', version },
+      version === undefined
+        ? { kind: 'files', files: givenFiles(files ?? {}) }
+        : { kind: 'version', version },
     range: { fromMs, toMs },
     seed,
     learner: learner === undefined ? LEARNER_DEFAULTS : learnerSettings(learner),
@@ -85,13 +86,6 @@ function commandOf(body: Body, account: string, nowMs: number): ReplayCommand | 
 
 function noSuchDay(path: string): FieldError {
   return { path, message: 'not as expected', expected: 'a day of the calendar' };
-}
-
-/** Those that are there. */
-function filesOf(files: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(files).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
 }
 
 async function begun(

@@ -6,9 +6,10 @@ import type { EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
 import { fromJournal } from './from-journal.ts';
+import { givenFiles } from './given-files.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
-import { isProblem, type Problem, problem } from './problems.ts';
+import { isProblem, notAllMerchants, type Problem, problem } from './problems.ts';
 import { readJson } from './read-json.ts';
 import { memberNamesOf } from './schema-members.ts';
 import { plainText } from './text-schemas.ts';
@@ -102,7 +103,7 @@ async function list<Item>(
   if (isProblem(query)) return query;
   const parsed = rulesetQuerySchema.safeParse(query, PARSING);
   if (!parsed.success) return invalidRequest(parsed.error, () => Object.keys(rulesetQuerySchema.shape));
-  if (caller.merchants !== 'all') return notAllMerchants();
+  if (caller.merchants !== 'all') return notAllMerchants('Rulesets');
   const { cursor, limit } = parsed.data;
   const found = await fromJournal(() =>
     page({ limit: limitOf(limit), ...(cursor === undefined ? {} : { cursor }) }),
@@ -112,7 +113,7 @@ async function list<Item>(
 }
 
 async function find(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
-  if (exchange.caller.merchants !== 'all') return notAllMerchants();
+  if (exchange.caller.merchants !== 'all') return notAllMerchants('Rulesets');
   const version = versionIn(exchange);
   if (version === null) return noVersion(exchange.context.req.param('version') ?? '');
   const found = await fromJournal(() => deps.rulesets.find(version));
@@ -125,16 +126,11 @@ const checkNames = memberNamesOf(checkBodySchema);
 async function check(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   const body = await readJson(exchange, { optional: true, emptyToo: true });
   if (isProblem(body)) return body;
-  if (exchange.caller.merchants !== 'all') return notAllMerchants();
+  if (exchange.caller.merchants !== 'all') return notAllMerchants('Rulesets');
   const parsed = checkBodySchema.safeParse(body, PARSING);
   if (!parsed.success) return invalidRequest(parsed.error, checkNames);
   const { files } = parsed.data;
-  const given =
-    files === undefined
-      ? null
-      : Object.fromEntries(
-          Object.entries(files).filter((entry): entry is [string, string] => entry[1] !== undefined),
-        );
+  const given = files === undefined ? null : givenFiles(files);
   const result = await fromJournal(() => deps.rulesets.check(given));
   return isProblem(result) ? result : jsonResponse(JSON.stringify(result));
 }
@@ -150,7 +146,7 @@ async function release(
   const { caller, trace } = exchange;
   const body = await readJson(exchange);
   if (isProblem(body)) return body;
-  if (caller.merchants !== 'all') return notAllMerchants();
+  if (caller.merchants !== 'all') return notAllMerchants('Rulesets');
   if (version === null) return noSuchRuleset();
   const parsed = releaseBodySchema.safeParse(body, PARSING);
   if (!parsed.success) return invalidRequest(parsed.error, releaseNames);
@@ -232,11 +228,6 @@ function shownActivation(activation: RulesetActivation) {
 
 function iso(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-/** Rules are over the payments of all merchants. */
-function notAllMerchants(): Problem {
-  return problem('out-of-scope', 'Rulesets are over all merchants, and the API key does not cover all.');
 }
 
 /** Paths beside the versions that only take POST. */

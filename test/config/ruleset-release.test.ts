@@ -17,11 +17,10 @@ import type { ReleaseCommand } from '../../src/gateway/ruleset-release.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
-import { SOME_CREDENTIALS, shippedFiles } from './ruleset-files.ts';
+import { BROKEN, GOOD, NO_KEY, SOME_CREDENTIALS, WITHOUT_C } from './ruleset-files.ts';
 
 /** Who has which ruleset in force, through what: stores over one journal, each with a folder, as processes have them. */
 
-const GOOD = shippedFiles();
 /** Contents that differ in how many attempts the first rule allows. */
 const attempts = (count: number) => ({
   ...GOOD,
@@ -30,11 +29,6 @@ const attempts = (count: number) => ({
 const A = attempts(3);
 const B = attempts(4);
 const C = attempts(5);
-const BROKEN = { ...GOOD, 'rules.yaml': GOOD['rules.yaml'].replace('sandbox-c', 'sandbox-x') };
-const WITHOUT_C = {
-  'providers.yaml': GOOD['providers.yaml'].slice(0, GOOD['providers.yaml'].indexOf('  - id: sandbox-c')),
-  'rules.yaml': GOOD['rules.yaml'].replace(', sandbox-c]', ']'),
-};
 
 let clock: FakeClock;
 let journal: Journal;
@@ -485,17 +479,9 @@ describe('a release', () => {
 
   it('is refused with places when this process cannot use the version', async () => {
     const process = await auto(A, B);
-    const fault = {
-      file: 'providers.yaml',
-      line: 2,
-      column: 5,
-      what: 'no key',
-      expected: 'one',
-      remedy: 'add it',
-    };
-    process.options = { check: ({ ruleset }) => (ruleset.version === 1 ? [fault] : []) };
+    process.options = { check: ({ ruleset }) => (ruleset.version === 1 ? [NO_KEY] : []) };
     await process.restart('auto');
-    expect(await process.rollBack()).toEqual({ kind: 'refused', errors: [fault] });
+    expect(await process.rollBack()).toEqual({ kind: 'refused', errors: [NO_KEY] });
     expect(await history()).toEqual(['1 folder', '2 folder']);
   });
 
@@ -603,25 +589,17 @@ describe('several processes over one journal', () => {
   it('say so when they cannot go by what is in force, and go over once they can', async () => {
     const one = await auto(A, B);
     const two = new Process(B);
-    const fault = {
-      file: 'providers.yaml',
-      line: 2,
-      column: 5,
-      what: 'no key',
-      expected: 'one',
-      remedy: 'add it',
-    };
     let isMissing = true;
-    two.options = { check: ({ ruleset }) => (isMissing && ruleset.version === 1 ? [fault] : []) };
+    two.options = { check: ({ ruleset }) => (isMissing && ruleset.version === 1 ? [NO_KEY] : []) };
     await two.start('auto');
     await one.rollBack();
     await two.store.reload();
     await two.store.reload();
-    expect(two.store.status()).toMatchObject({ version: 2, behind: { version: 1, errors: [fault] } });
+    expect(two.store.status()).toMatchObject({ version: 2, behind: { version: 1, errors: [NO_KEY] } });
     expect(two.behind).toEqual([1]);
     expect(await two.activate(1, 2), 'in force elsewhere, not here').toEqual({
       kind: 'refused',
-      errors: [fault],
+      errors: [NO_KEY],
     });
     // It can still be told to go elsewhere: that is how it is mended.
     expect(await two.activate(2, 1)).toMatchObject({ kind: 'active', changed: true });

@@ -13,16 +13,10 @@ import type { Journal } from '../../src/gateway/ports.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { SOME_CREDENTIALS, shippedFiles } from './ruleset-files.ts';
+import { BROKEN, GOOD, NO_KEY, SOME_CREDENTIALS, WITHOUT_C } from './ruleset-files.ts';
 
-const GOOD = shippedFiles();
 /** The same set with one more attempt, so that its content is another. */
 const EDITED = { ...GOOD, 'rules.yaml': GOOD['rules.yaml'].replace('attempts_max: 3', 'attempts_max: 4') };
-const BROKEN = { ...GOOD, 'rules.yaml': GOOD['rules.yaml'].replace('sandbox-c', 'sandbox-x') };
-const WITHOUT_C = {
-  'providers.yaml': GOOD['providers.yaml'].slice(0, GOOD['providers.yaml'].indexOf('  - id: sandbox-c')),
-  'rules.yaml': GOOD['rules.yaml'].replace(', sandbox-c]', ']'),
-};
 
 let folder: string;
 let clock: FakeClock;
@@ -222,16 +216,8 @@ describe('opening after an earlier process', () => {
 
   it('starts with the set that was last in force when this process cannot use the folder', async () => {
     await write(EDITED);
-    const fault = {
-      file: 'providers.yaml',
-      line: 2,
-      column: 5,
-      what: 'no key',
-      expected: 'one',
-      remedy: 'add it',
-    };
-    const store = await open({ check: ({ ruleset }) => (attemptsOf(ruleset) === 4 ? [fault] : []) });
-    expect(store.status()).toMatchObject({ version: 2, rejected: { errors: [fault] } });
+    const store = await open({ check: ({ ruleset }) => (attemptsOf(ruleset) === 4 ? [NO_KEY] : []) });
+    expect(store.status()).toMatchObject({ version: 2, rejected: { errors: [NO_KEY] } });
     expect(registered).toEqual([]);
   });
 
@@ -396,18 +382,10 @@ describe('reload', () => {
 
   it('moves no pointer to a set that this process cannot use', async () => {
     await write(GOOD);
-    const fault = {
-      file: 'providers.yaml',
-      line: 2,
-      column: 5,
-      what: 'no key',
-      expected: 'one',
-      remedy: 'add it',
-    };
-    const store = await open({ check: ({ ruleset }) => (attemptsOf(ruleset) === 4 ? [fault] : []) });
+    const store = await open({ check: ({ ruleset }) => (attemptsOf(ruleset) === 4 ? [NO_KEY] : []) });
     await write(EDITED);
     await store.reload();
-    expect(store.status()).toMatchObject({ version: 1, rejected: { errors: [fault] } });
+    expect(store.status()).toMatchObject({ version: 1, rejected: { errors: [NO_KEY] } });
     expect(registered).toHaveLength(1);
     expect(await journal.activeRuleset()).toMatchObject({ version: 1, sequence: 1 });
   });
