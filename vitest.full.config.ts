@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import { COMPILED } from './vitest.config.ts';
 
 /** `npm run test:full`: the long runs, and the property tests with more seeds than `npm test` takes. */
 export default defineConfig({
   test: {
     include: ['test/**/*.full.test.ts', 'test/simulation/**/*.test.ts', 'test/**/*-model.test.ts'],
     maxWorkers: 2,
+    env: COMPILED,
     testTimeout: 300_000,
     hookTimeout: 60_000,
   },

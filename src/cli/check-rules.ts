@@ -3,22 +3,19 @@ import { join } from 'node:path';
 import { readSecretFile } from '../config/credentials.ts';
 import { loadDeclineTables } from '../config/decline-tables.ts';
 import { feesNotCounted } from '../config/fees-not-counted.ts';
-import {
-  isAboutMissing,
-  missingCredentials,
-  missingText,
-  PLACEHOLDER,
-} from '../config/missing-credentials.ts';
+import { missingCredentials, missingText, PLACEHOLDER } from '../config/missing-credentials.ts';
 import { providerPlaces, type WhereIs } from '../config/provider-places.ts';
 import { formatRulesetError, type RulesetError } from '../config/ruleset-error.ts';
 import { readRulesetFolder } from '../config/ruleset-folder.ts';
 import { loadSchemeRules } from '../config/scheme-limits.ts';
+import { setupErrors } from '../config/setup-errors.ts';
 import { validateRulesetFiles } from '../config/validate-ruleset-files.ts';
 import type { DeclineTables } from '../core/declines/decline-tables.ts';
 import { eventsRefused } from '../core/rules/account-names.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import { systemClock } from '../guards/system-clock.ts';
-import { setupProblems } from '../providers/setup-problems.ts';
+import { type SetupProblem, setupProblems } from '../providers/setup-problems.ts';
+import { printable } from './printable.ts';
 
 const USAGE = `Checks a folder of rules as the gateway would read it, outcomes/ and scheme-limits.yaml included.
 
@@ -68,15 +65,16 @@ async function findingsIn(folder: string): Promise<Findings> {
   const whereIs = providerPlaces(reading.files['providers.yaml'] ?? '');
   // Accounts are looked at whatever the outcomes are worth: the shipped ones are sound.
   const tables = outcomes.kind === 'read' ? outcomes : await loadDeclineTables(null);
+  const absent = missingCredentials({ providers });
   const errors = [
     ...(lenient.kind === 'refused' ? lenient.errors : []),
-    ...(tables.kind === 'read' ? setupErrors(providers, whereIs, tables.tables) : []),
+    ...(tables.kind === 'read' ? setupErrors(problemsWith(providers, tables.tables), absent, whereIs) : []),
   ];
   // What only the strict reading has against the files is that secrets are missing.
   const known = new Set(errors.map(formatRulesetError));
   const all = strict.kind === 'refused' ? strict.errors : [];
   const warnings = all.filter((error) => !known.has(formatRulesetError(error)));
-  const missing = missingText(missingCredentials({ providers }));
+  const missing = missingText(absent);
   return {
     errors: [...errors, ...atStart],
     warnings,
@@ -91,18 +89,10 @@ async function findingsIn(folder: string): Promise<Findings> {
 }
 
 type Providers = Ruleset['providers'];
-/** Providers that no account can be built for, but for secrets that are not there. */
-function setupErrors(providers: Providers, whereIs: WhereIs, tables: DeclineTables): readonly RulesetError[] {
-  const missing = missingCredentials({ providers });
-  return setupProblems({ providers }, { clock: systemClock, declineTables: () => tables })
-    .filter(({ provider, problem }) => !isAboutMissing(problem, missing.get(provider)))
-    .map(({ provider, problem }) =>
-      whereIs(provider, 'adapter', {
-        what: problem,
-        expected: 'a provider that can be built',
-        remedy: 'correct or remove it',
-      }),
-    );
+
+/** Why accounts cannot be built. */
+function problemsWith(providers: Providers, tables: DeclineTables): readonly SetupProblem[] {
+  return setupProblems({ providers }, { clock: systemClock, declineTables: () => tables });
 }
 
 /** Providers whose events cannot be verified: good, and seldom meant. */
@@ -151,19 +141,20 @@ async function checkRules(folder: string): Promise<number> {
   const found = await stat(folder).catch(() => null);
   if (found?.isDirectory() !== true) {
     console.error(
-      `check-rules: ${folder} is no folder that can be read; expected a folder with providers.yaml and rules.yaml`,
+      `check-rules: ${printable(folder)} is no folder that can be read; expected a folder with providers.yaml and rules.yaml`,
     );
     return 1;
   }
   const { errors, warnings, missing, notes, remarks, summary } = await findingsIn(folder);
-  const line = (error: RulesetError) => formatRulesetError({ ...error, file: join(folder, error.file) });
+  const line = (error: RulesetError) =>
+    printable(formatRulesetError({ ...error, file: join(folder, error.file) }));
   for (const warning of warnings) console.error(`warning: ${line(warning)}`);
   for (const note of notes) console.error(`note: ${line(note)}`);
-  for (const remark of remarks) console.error(`note: ${remark}`);
+  for (const remark of remarks) console.error(`note: ${printable(remark)}`);
   for (const error of errors) console.log(line(error));
-  if (missing !== '') console.error(`missing: ${missing}`);
+  if (missing !== '') console.error(`missing: ${printable(missing)}`);
   if (errors.length > 0) {
-    console.error(`refused: ${counted(errors.length, 'problem')} in ${folder}`);
+    console.error(`refused: ${counted(errors.length, 'problem')} in ${printable(folder)}`);
     return 1;
   }
   console.log(`ok: ${summary}`);
@@ -181,7 +172,7 @@ if (args.includes('--help')) {
         ? 'an empty word where a folder is expected'
         : `${args.length} folders (${args.join(', ')}), where one is expected`
       : `there is no option ${option}`;
-  console.error(`check-rules: ${wrong}\n\n${USAGE}`);
+  console.error(`check-rules: ${printable(wrong)}\n\n${USAGE}`);
   process.exitCode = 2;
 } else {
   process.exitCode = await checkRules(args[0] ?? './routing-rules');

@@ -1,6 +1,7 @@
 import { BinFileError, importBinFile, refusedRowText } from '../config/bin-import.ts';
 import { HEADERS_SHOWN } from '../core/cards/bin-import.ts';
 import { BinTable } from '../core/cards/bin-table.ts';
+import { printable } from './printable.ts';
 
 const USAGE = `Checks CSV files of BINs, as BIN_TABLES would read them.
 
@@ -29,18 +30,22 @@ exit code  0  every row is accepted
 async function check(path: string): Promise<boolean> {
   const result = await importBinFile(path);
   const table = new BinTable(result.ranges);
-  console.log(`${path}: ${result.rows} rows, ${table.size} accepted, ${result.refused} refused`);
-  console.log(`  brands: ${listed(result.brands, 15)}`);
-  console.log(`  countries: ${listed(result.countries, 15)}`);
+  say(`${path}: ${result.rows} rows, ${table.size} accepted, ${result.refused} refused`);
+  say(`  brands: ${listed(result.brands, 15)}`);
+  say(`  countries: ${listed(result.countries, 15)}`);
   if (result.notUnderstood.size > 0) {
-    console.log(`  not understood, left unknown: ${listed(result.notUnderstood, 15)}`);
+    say(`  not understood, left unknown: ${listed(result.notUnderstood, 15)}`);
   }
-  if (result.passedOver.length > 0) console.log(`  columns not used: ${result.passedOver.join(', ')}`);
+  if (result.passedOver.length > 0) say(`  columns not used: ${result.passedOver.join(', ')}`);
   if (result.refused > 0) {
-    console.log(`  refused because of: ${listed(result.reasons, 15)}`);
-    for (const row of result.refusedFirst) console.log(`  ${refusedRowText(path, row)}`);
+    say(`  refused because of: ${listed(result.reasons, 15)}`);
+    for (const row of result.refusedFirst) say(`  ${refusedRowText(path, row)}`);
   }
   return result.refused === 0;
+}
+
+function say(line: string): void {
+  console.log(printable(line));
 }
 
 function listed(counts: ReadonlyMap<string, number>, limit: number): string {
@@ -61,7 +66,7 @@ for (const path of helpAsked || process.exitCode === 2 ? [] : paths) {
     if (!(await check(path))) process.exitCode = 1;
   } catch (error) {
     if (!(error instanceof BinFileError)) throw error;
-    console.error(error.message);
+    console.error(printable(error.message));
     process.exitCode = 1;
   }
 }

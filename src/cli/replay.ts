@@ -16,11 +16,15 @@ import { shown } from '../core/rules/rule-problem.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import { learnerSettings, learnerSettingsSchema } from '../edge/learner-settings.ts';
 import { shownReplayEnd } from '../edge/shown-replay.ts';
-import type { RecordedRange } from '../gateway/ports.ts';
+import { JournalError, type RecordedPage, type RecordedRange } from '../gateway/ports.ts';
 import type { ReplayEnd } from '../gateway/replays.ts';
+import { systemClock } from '../guards/system-clock.ts';
 import { ReplayRun, readReplayedRules } from '../replay/replay-run.ts';
+import { lookAtPostgres } from '../stores/postgres/look-at-postgres.ts';
+import { recordedPages } from '../stores/recorded-text.ts';
 import { isInUse, messageOf, openingError, openReadOnly } from '../stores/sqlite/database-files.ts';
-import { recordedPages } from '../stores/sqlite/recorded-authorizations.ts';
+import { recordedReader } from '../stores/sqlite/recorded-authorizations.ts';
+import { printable, printableLines } from './printable.ts';
 
 const USAGE = `Tells what other rules would have come to on the payments of a journal. Nothing is sent, nothing is changed.
 
@@ -31,7 +35,7 @@ usage: npm run replay -- --rules <folder> [--from <time>] [--to <time>] [--data 
 --from   first time, such as 2026-11-01 or 2026-11-01T12:00:00Z (default: the beginning)
 --to     end, not included (default: now)
 --data   the journal's folder (default: DATA_DIR, else ./data), of a stopped gateway or a snapshot; a gateway that runs
-         replays by POST /v1/rulesets/replay
+         replays by POST /v1/rulesets/replay. Without it, and with DATABASE_URL: that database, beside those that run
 --learner  a YAML file with other settings of the learner, such as exploration_share: 0.05
 --seed   what intervals are drawn with (default 1): the same seed, the same figures
 --json   the result as JSON instead of tables, as the interface answers it
@@ -49,7 +53,8 @@ class CannotReplay extends Error {
 
 interface Asked {
   readonly rules: string;
-  readonly data: string;
+  /** The journal's folder; null: the database of DATABASE_URL. */
+  readonly data: string | null;
   readonly range: RecordedRange;
   readonly seed: number;
   readonly learner: LearnerSettings;
@@ -96,7 +101,7 @@ function readArguments(): Asked | null {
   }
   return {
     rules,
-    data: text('data') ?? (process.env['DATA_DIR'] || './data'),
+    data: text('data') ?? (process.env['DATABASE_URL'] ? null : process.env['DATA_DIR'] || './data'),
     range,
     seed,
     learner: learnerIn(text('learner')),
@@ -181,22 +186,34 @@ async function rulesetIn(folder: string): Promise<Ruleset> {
   );
 }
 
+/** Reads pages of the payments of a range. */
+type PageReader = (after: number, limit: number) => RecordedPage | Promise<RecordedPage>;
+
 /** What the journal's payments come to under the rules. */
-function replay({ data, range, seed, learner }: Asked, ruleset: Ruleset, cards: TableCardFacts): ReplayEnd {
+async function replay(asked: Asked, ruleset: Ruleset, cards: TableCardFacts): Promise<ReplayEnd> {
+  const { seed, learner } = asked;
+  const run = new ReplayRun({ ruleset, cards, seed, learner });
+  await reading(asked, async (read) => {
+    const bar = progressBar();
+    for await (const { authorizations, progress } of recordedPages(read)) {
+      for (const authorization of authorizations) run.add(authorization);
+      bar.show(progress, authorizations.length);
+    }
+    bar.end();
+  });
+  return run.end();
+}
+
+async function reading({ data, range }: Asked, work: (read: PageReader) => Promise<void>): Promise<void> {
+  if (data === null) return readingPostgres(range, work);
   const path = join(data, 'journal.sqlite');
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) {
     throw new CannotReplay(`${path} is not there, or empty; expected the folder of DATA_DIR`);
   }
-  const run = new ReplayRun({ ruleset, cards, seed, learner });
   try {
     const { database, close } = openReadOnly(path);
     try {
-      const bar = progressBar();
-      for (const { authorizations, progress } of recordedPages(database, range)) {
-        for (const authorization of authorizations) run.add(authorization);
-        bar.show(progress, authorizations.length);
-      }
-      bar.end();
+      await work(recordedReader(database, range));
     } finally {
       close();
     }
@@ -206,7 +223,21 @@ function replay({ data, range, seed, learner }: Asked, ruleset: Ruleset, cards: 
       `${data} is in use by a gateway: ask it with POST /v1/rulesets/replay, or name a snapshot of the folder with --data`,
     );
   }
-  return run.end();
+}
+
+/** In one snapshot, beside the gateways that run. */
+async function readingPostgres(
+  range: RecordedRange,
+  work: (read: PageReader) => Promise<void>,
+): Promise<void> {
+  try {
+    await lookAtPostgres(process.env['DATABASE_URL'] ?? '', systemClock, ({ reads }) =>
+      work((after, limit) => reads.recordedPage(range, after, limit)),
+    );
+  } catch (error) {
+    if (!(error instanceof JournalError)) throw error;
+    throw new CannotReplay(`the journal cannot be read: ${error.message}`);
+  }
 }
 
 /** Told on a terminal only: what is piped on stays clean. */
@@ -233,7 +264,7 @@ const MOVES_SHOWN = 20;
 
 function tell({ verdict, result }: ReplayEnd): void {
   const { all, segments, rules } = result;
-  console.log(`${verdict.sentence}\n`);
+  console.log(`${printable(verdict.sentence)}\n`);
   tellCounts(result);
   const head = [
     'count',
@@ -283,7 +314,7 @@ function tellCounts({
       `In arms of experiments that tell nothing: ${leftOut} (their like stand for them).`,
   );
   const parts = result.unsupported.map(
-    ({ provider, share, isNew }) => `${provider} ${rate(share)}${isNew ? ', new' : ''}`,
+    ({ provider, share, isNew }) => `${printable(provider)} ${rate(share)}${isNew ? ', new' : ''}`,
   );
   if (parts.length > 0) {
     console.log(
@@ -292,7 +323,9 @@ function tellCounts({
     );
   }
   for (const provider of result.gone) {
-    console.log(`Gone: ${provider} was tried in the record, and is not there, or disabled, in these rules.`);
+    console.log(
+      `Gone: ${printable(provider)} was tried in the record, and is not there, or disabled, in these rules.`,
+    );
   }
   console.log('');
 }
@@ -355,7 +388,7 @@ function rate(share: number | null): string {
 
 /** The first column to the left, the others to the right. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  const all = [head, ...rows];
+  const all = [head, ...rows].map((row) => row.map(printable));
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   for (const row of all) {
     const cells = row.map((cell, column) =>
@@ -374,13 +407,13 @@ async function run(): Promise<number> {
     }
     const ruleset = await rulesetIn(asked.rules);
     const cards = new TableCardFacts(await loadBinTable(readEnvironment(process.env).settings.binTables));
-    const end = replay(asked, ruleset, cards);
-    if (asked.json) console.log(JSON.stringify(shownReplayEnd(end), null, 2));
+    const end = await replay(asked, ruleset, cards);
+    if (asked.json) console.log(printableLines(JSON.stringify(shownReplayEnd(end), null, 2)));
     else tell(end);
     return 0;
   } catch (error) {
     if (!(error instanceof CannotReplay) && !(error instanceof EnvironmentError)) throw error;
-    console.error(`replay: ${error.message}`);
+    console.error(printableLines(`replay: ${error.message}`));
     return 2;
   }
 }

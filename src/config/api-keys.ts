@@ -33,6 +33,8 @@ const visible = (lengthMax: number) =>
 
 const MERCHANTS = 'all, or a list of at least one merchant';
 
+const LIST = 'a list of keys, as npm run make-key prints them';
+
 const fileSchema = z.array(
   z.strictObject({
     id: visible(64),
@@ -41,7 +43,7 @@ const fileSchema = z.array(
     merchants: z.union([z.literal('all'), z.array(visible(128)).min(1, MERCHANTS)], { error: MERCHANTS }),
     scopes: z.array(z.enum(KEY_SCOPES)).min(1, `at least one of ${KEY_SCOPES.join(', ')}`),
   }),
-  { error: 'a list of keys, as npm run make-key prints them' },
+  { error: LIST },
 );
 
 /**
@@ -54,8 +56,9 @@ export function parseApiKeys(text: string, source: string): ApiKey[] {
   const document = parseDocument(text, { lineCounter: lines });
   const [syntax] = document.errors;
   if (syntax !== undefined) {
+    const { line, col } = lines.linePos(syntax.pos[0]);
     throw new ApiKeysError(
-      `${source}:${lines.linePos(syntax.pos[0]).line}: ${syntax.code}: not valid YAML or JSON`,
+      `${source}:${line}:${col}  this is neither YAML nor JSON (${syntax.code}); expected ${LIST}; put what it printed there`,
     );
   }
   const positionOf = (path: FilePath, atKey = false) => {
@@ -69,6 +72,10 @@ export function parseApiKeys(text: string, source: string): ApiKey[] {
     );
     throw new ApiKeysError(errors.join('\n'));
   };
+  if (document.contents === null) {
+    const remedy = 'put what it printed there, or name another file';
+    return refuse([{ path: [], what: 'the file is empty', expected: LIST, remedy }]);
+  }
   const shape = checkShape(fileSchema, document.toJS());
   if (shape.kind === 'bad') return refuse(shape.problems);
   const twice = (['id', 'sha256'] as const).flatMap((member) =>
@@ -122,6 +129,8 @@ export interface LoadedApiKeys {
   readonly keys: readonly ApiKey[];
   /** The development key, in clear, when it was made just now: to be printed once, after {@link keep}. */
   readonly madeKey: string | null;
+  /** Whether it is a development key of this process's own data folder. */
+  readonly isOwn: boolean;
   /**
    * Keeps the made key, hashed; does nothing when none was made. Called once the start has succeeded: a key that was
    * kept by a start that failed would never be seen by anybody.
@@ -152,10 +161,20 @@ export async function loadApiKeys(settings: {
         'Make a key with: npm run make-key',
     );
   }
-  const keys = file === null ? [] : parseApiKeys(await readKeysFile(file), file);
+  const keys = file === null ? [] : await keysOfFile(file);
   if (devApiKey !== null) keys.push(developmentKey('development', devApiKey));
-  if (keys.length > 0 || production) return { keys, madeKey: null, keep: NOTHING_TO_KEEP };
+  if (keys.length > 0 || production) return { keys, madeKey: null, isOwn: false, keep: NOTHING_TO_KEEP };
   return await ownDevelopmentKey(dataDir);
+}
+
+async function keysOfFile(file: string): Promise<ApiKey[]> {
+  const text = await readKeysFile(file);
+  try {
+    return parseApiKeys(text, file);
+  } catch (error) {
+    if (!(error instanceof ApiKeysError)) throw error;
+    throw new ApiKeysError(`API_KEYS_FILE is refused:\n${error.message.replaceAll(/^/gm, '  ')}`);
+  }
 }
 
 async function readKeysFile(file: string): Promise<string> {
@@ -186,10 +205,12 @@ async function ownDevelopmentKey(dataDir: string): Promise<LoadedApiKeys> {
       `${path}: cannot be read: ${error.code ?? 'unknown'}; expected DATA_DIR to be a folder of the gateway's own`,
     );
   });
-  if (kept !== null) return { keys: parseApiKeys(kept, path), madeKey: null, keep: NOTHING_TO_KEEP };
+  if (kept !== null) {
+    return { keys: parseApiKeys(kept, path), madeKey: null, isOwn: true, keep: NOTHING_TO_KEEP };
+  }
   const madeKey = newApiKey();
   const key = developmentKey('development', madeKey);
-  return { keys: [key], madeKey, keep: () => keepKey(path, key) };
+  return { keys: [key], madeKey, isOwn: true, keep: () => keepKey(path, key) };
 }
 
 async function keepKey(path: string, key: ApiKey): Promise<void> {

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { DEFAULT_SCHEDULE_MS } from '../core/resolution.ts';
 import { nearestName } from '../core/text/nearest-name.ts';
+import {
+  REDIS_SENTINEL_LOGIN_EXPECTED,
+  type RedisAddress,
+  type RedisLogin,
+  readRedisUrl,
+  readSentinelLogin,
+  remoteHosts,
+} from './redis-url.ts';
 
 /** What the environment says, checked and frozen. */
 export interface Settings {
@@ -8,6 +16,12 @@ export interface Settings {
   readonly port: number;
   readonly host: string;
   readonly dataDir: string;
+  /** Address of the Postgres that holds the journal, with its password; null: the journal is in `dataDir`. */
+  readonly databaseUrl: string | null;
+  /** Whether the gateway brings the database's schema up to date itself. */
+  readonly databaseMigrate: 'auto' | 'off';
+  /** Connections to the database at most. */
+  readonly databasePoolSize: number;
   readonly rulesDir: string;
   /** Null: on exactly when only sandbox providers are configured. */
   readonly sandbox: 'on' | 'off' | null;
@@ -29,7 +43,30 @@ export interface Settings {
   readonly retentionDays: number | null;
   /** Days after which those are purged whose captured money might still be refunded; without meaning while none are. */
   readonly refundableRetentionDays: number;
+  /** Where traces go, and which; null: nowhere. */
+  readonly tracing: TracingSettings | null;
   readonly production: boolean;
+  /** What several processes share beside the journal; null: nothing, each is alone. */
+  readonly redis: RedisSettings | null;
+}
+
+/** Where and as what processes of one journal share state. */
+export interface RedisSettings {
+  readonly address: RedisAddress;
+  readonly caFile: string | null;
+  /** What sentinels are asked with; null: without any, whatever the servers want. */
+  readonly sentinelLogin: RedisLogin | null;
+  /** Keeps a copy of a journal apart from the journal itself; null: nothing is to be kept apart. */
+  readonly keyPrefix: string | null;
+}
+
+/** Traces by OTLP. */
+export interface TracingSettings {
+  /** Base URL of the collector. */
+  readonly endpoint: string;
+  readonly serviceName: string;
+  /** Share of the traces that begin here that are recorded, 0 to 1. */
+  readonly ratio: number;
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -49,6 +86,13 @@ const integer = (min: number, max: number, expected: string) =>
 const port = integer(0, 65_535, 'a port, 0 to 65535');
 const path = z.string().regex(/^[^\0]+$/, 'a path');
 
+/** Without what would have to be kept secret, or that a path cannot be put under. */
+function isCollectorUrl(text: string): boolean {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return false;
+  const { username, password, search, hash } = new URL(text);
+  return username === '' && password === '' && search === '' && hash === '';
+}
+
 const schema = z.object({
   PORT: port.default(8080),
   HOST: z
@@ -56,6 +100,12 @@ const schema = z.object({
     .regex(/^[A-Za-z0-9.:_-]+$/, 'a host name or an IP address')
     .default('127.0.0.1'),
   DATA_DIR: path.default('./data'),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\/\S+$/, 'postgres://user:password@host:port/database')
+    .optional(),
+  DATABASE_MIGRATE: z.enum(['auto', 'off'], 'auto | off').default('auto'),
+  DATABASE_POOL_SIZE: integer(3, 200, 'connections, 3 to 200').default(10),
   RULES_DIR: path.default('./routing-rules'),
   RULES_ACTIVATION: z.enum(['auto', 'manual'], 'auto | manual').default('auto'),
   SANDBOX: z.enum(['on', 'off'], 'on | off').optional(),
@@ -84,17 +134,52 @@ const schema = z.object({
   RETENTION_DAYS: integer(30, 36_500, 'days, 30 to 36500').optional(),
   // The schemes let a cardholder dispute a payment up to 540 days after it, where goods or services come later.
   REFUNDABLE_RETENTION_DAYS: integer(365, 36_500, 'days, 365 to 36500').default(540),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .string()
+    .refine(isCollectorUrl, 'a URL, http:// or https://, without user, query and fragment')
+    .optional(),
+  OTEL_SERVICE_NAME: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,100}$/, '1 to 100 characters of [A-Za-z0-9._-]')
+    .default('pointsman'),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(0(\.\d{1,9})?|1(\.0{1,9})?)$/, 'the share of traces to record, 0 to 1, such as 0.05')
+    .transform(Number)
+    .default(0.05),
+  REDIS_URL: z
+    .string()
+    .transform((text, context) => {
+      const reading = readRedisUrl(text);
+      if (reading.kind === 'address') return reading.address;
+      context.addIssue({ code: 'custom', message: reading.expected });
+      return z.NEVER;
+    })
+    .optional(),
+  REDIS_CA_FILE: path.optional(),
+  REDIS_SENTINEL_LOGIN: z
+    .string()
+    .transform((text, context) => {
+      const login = readSentinelLogin(text);
+      if (login !== null) return login;
+      context.addIssue({ code: 'custom', message: REDIS_SENTINEL_LOGIN_EXPECTED });
+      return z.NEVER;
+    })
+    .optional(),
+  REDIS_KEY_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,40}$/, '1 to 40 characters of [A-Za-z0-9._-]')
+    .optional(),
   NODE_ENV: z.enum(['production', 'development', 'test'], 'production | development | test').optional(),
 });
 
-/** Variables of the interface that this version does not have yet: silence would be taken for effect. */
-const NOT_AVAILABLE: Readonly<Record<string, string>> = {
-  DATABASE_URL: 'the journal is the SQLite file in DATA_DIR',
-  REDIS_URL: 'shared state is kept in the process',
-  OTEL_EXPORTER_OTLP_ENDPOINT: 'there are no traces',
-};
-
-const SECRETS: ReadonlySet<string> = new Set(['DEV_API_KEY', 'DATABASE_URL', 'REDIS_URL']);
+const SECRETS: ReadonlySet<string> = new Set([
+  'DEV_API_KEY',
+  'DATABASE_URL',
+  'REDIS_URL',
+  'REDIS_SENTINEL_LOGIN',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+]);
 
 /**
  * Reads the environment. An empty value counts as not set, as orchestrators write it.
@@ -107,9 +192,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
   readonly warnings: readonly string[];
 } {
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value));
-  const errors = Object.entries(NOT_AVAILABLE)
-    .filter(([name]) => given[name] !== undefined)
-    .map(([name, instead]) => `${name}${shown(name, given)}: not available in this version: ${instead}`);
+  const errors: string[] = [];
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
@@ -121,8 +204,14 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     if (given['DEV_API_KEY'] !== undefined) errors.push('DEV_API_KEY: refused with NODE_ENV=production');
     if (given['SANDBOX'] === 'on') errors.push('SANDBOX="on": refused with NODE_ENV=production');
   }
+  if (parsed.success)
+    errors.push(...databaseMisfits(parsed.data, given), ...redisMisfits(parsed.data, given));
   if (!parsed.success || errors.length > 0) throw new EnvironmentError(errors.join('\n'));
-  const warnings = misspelt(Object.keys(given));
+  const warnings = [
+    ...misspelt(Object.keys(given)),
+    ...redisWarnings(parsed.data),
+    ...retentionWarnings(parsed.data, given),
+  ];
   return { settings: settingsOf(parsed.data), warnings };
 }
 
@@ -131,6 +220,9 @@ function settingsOf(values: z.infer<typeof schema>): Settings {
     port: values.PORT,
     host: values.HOST,
     dataDir: values.DATA_DIR,
+    databaseUrl: values.DATABASE_URL ?? null,
+    databaseMigrate: values.DATABASE_MIGRATE,
+    databasePoolSize: values.DATABASE_POOL_SIZE,
     rulesDir: values.RULES_DIR,
     rulesActivation: values.RULES_ACTIVATION,
     sandbox: values.SANDBOX ?? null,
@@ -145,8 +237,104 @@ function settingsOf(values: z.infer<typeof schema>): Settings {
     resolverSchedule: Object.freeze(values.RESOLVER_SCHEDULE_MS),
     retentionDays: values.RETENTION_DAYS ?? null,
     refundableRetentionDays: values.REFUNDABLE_RETENTION_DAYS,
+    tracing:
+      values.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? null
+        : Object.freeze({
+            endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+            serviceName: values.OTEL_SERVICE_NAME,
+            ratio: values.OTEL_TRACES_SAMPLER_ARG,
+          }),
     production: values.NODE_ENV === 'production',
+    redis:
+      values.REDIS_URL === undefined
+        ? null
+        : Object.freeze({
+            address: values.REDIS_URL,
+            caFile: values.REDIS_CA_FILE ?? null,
+            sentinelLogin: values.REDIS_SENTINEL_LOGIN ?? null,
+            keyPrefix: values.REDIS_KEY_PREFIX ?? null,
+          }),
   });
+}
+
+type Values = z.infer<typeof schema>;
+
+/**
+ * What of the database is set although none is named: mostly its address came out empty, and a start over a new file would
+ * forget all that is unresolved.
+ */
+function databaseMisfits(
+  { DATABASE_URL: address }: Values,
+  given: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  if (address !== undefined) return [];
+  return ['DATABASE_MIGRATE', 'DATABASE_POOL_SIZE']
+    .filter((name) => given[name] !== undefined)
+    .map(
+      (name) =>
+        `${name}${shown(name, given)}: expected with a DATABASE_URL only: without one this process would begin with the ` +
+        'journal in DATA_DIR, mostly an empty journal, and know of nothing that the database holds',
+    );
+}
+
+/** What of Redis is set although nothing would use it. */
+function redisMisfits(
+  {
+    REDIS_URL: address,
+    REDIS_CA_FILE: caFile,
+    REDIS_SENTINEL_LOGIN: login,
+    REDIS_KEY_PREFIX: prefix,
+  }: Values,
+  given: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  const errors: string[] = [];
+  const misfit = (name: string, expected: string) =>
+    errors.push(
+      `${name}${shown(name, given)}: expected with a REDIS_URL ${expected} only: nothing else uses it`,
+    );
+  if (caFile !== undefined && address?.tls !== true) misfit('REDIS_CA_FILE', 'of rediss://');
+  if (login !== undefined && address?.kind !== 'sentinel') {
+    misfit('REDIS_SENTINEL_LOGIN', 'of redis+sentinel:// or rediss+sentinel://');
+  }
+  if (prefix !== undefined && address === undefined) {
+    errors.push(
+      `REDIS_KEY_PREFIX${shown('REDIS_KEY_PREFIX', given)}: expected with a REDIS_URL: nothing else uses it`,
+    );
+  }
+  return errors;
+}
+
+/** What of Redis is taken, and better done otherwise. */
+function redisWarnings({ REDIS_URL: address, DATABASE_URL: database }: Values): readonly string[] {
+  if (address === undefined) return [];
+  const warnings: string[] = [];
+  const remote = address.tls ? [] : remoteHosts(address);
+  if (remote.length > 0) {
+    warnings.push(
+      `REDIS_URL goes without TLS to ${remote.join(', ')}: password and traffic can be read and changed on the way. ` +
+        `Use rediss${address.kind === 'single' ? '' : `+${address.kind}`}://, with REDIS_CA_FILE where the authority ` +
+        'is your own; or see to it that the network encrypts (a mesh, or stunnel on loopback)',
+    );
+  }
+  if (database === undefined) {
+    warnings.push(
+      'REDIS_URL is set without DATABASE_URL: the journal is a file of this process alone, and only processes of one ' +
+        'journal share through Redis. Set DATABASE_URL for several processes, or leave REDIS_URL out for one',
+    );
+  }
+  return warnings;
+}
+
+/** What of retention is set, and has no effect. */
+function retentionWarnings(
+  { RETENTION_DAYS: days }: Values,
+  given: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  if (days !== undefined || given['REFUNDABLE_RETENTION_DAYS'] === undefined) return [];
+  return [
+    'REFUNDABLE_RETENTION_DAYS is set without RETENTION_DAYS: everything is kept for ever. Set both, or leave it out',
+  ];
 }
 
 function shown(name: string, given: Readonly<Record<string, string | undefined>>): string {
@@ -156,20 +344,19 @@ function shown(name: string, given: Readonly<Record<string, string | undefined>>
 /** Names that are ours as they stand, with the prefixes under which nothing else should be. */
 const OURS = Object.keys(schema.shape);
 const OWN_PREFIX =
-  /^(SANDBOX|RULES|LEASE|DRAIN|API_KEY|DEV_API|BIN_TABLE|DATA_DIR|LOG_LEV|RESOLVER|RETENTION|REFUNDABLE|EVENT_END)/;
+  /^(SANDBOX|RULES|LEASE|DRAIN|API_KEY|DEV_API|BIN_TABLE|DATA_DIR|LOG_LEV|RESOLVER|RETENTION|REFUNDABLE|EVENT_END|DATABASE_MIGR|DATABASE_POOL)/;
 
 /** Most variables belong to others: only near misses and our own prefixes can be called misspelt. */
 function misspelt(names: readonly string[]): string[] {
-  const known = [...OURS, ...Object.keys(NOT_AVAILABLE)];
   return names.flatMap((name) => {
-    if (known.includes(name)) return [];
+    if (OURS.includes(name)) return [];
     // Short names such as PORT have too many neighbours that mean something else.
     const near = nearestName(
       name,
-      known.filter((ours) => ours.length > 6),
+      OURS.filter((ours) => ours.length > 6),
     );
     if (near === null && !OWN_PREFIX.test(name)) return [];
-    const hint = near === null ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
+    const hint = near === null ? `known are ${OURS.join(', ')}` : `did you mean ${near}?`;
     return [`${name} is no variable of this program: ${hint}`];
   });
 }

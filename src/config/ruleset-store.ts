@@ -1,6 +1,15 @@
 import { invariant } from '../core/invariant.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
-import type { ActiveRuleset, Clock, Journal, NewActivation, Rulesets } from '../gateway/ports.ts';
+import {
+  type ActiveRuleset,
+  type Clock,
+  type Journal,
+  JournalError,
+  type NewActivation,
+  type Page,
+  type RulesetActivation,
+  type Rulesets,
+} from '../gateway/ports.ts';
 import type { ReleaseCommand, ReleaseResult } from '../gateway/ruleset-release.ts';
 import type { CredentialSources } from './credentials.ts';
 import { FolderWatch } from './folder-watch.ts';
@@ -21,7 +30,12 @@ export interface RulesetStoreOptions {
   /** Keeps the contents, and the pointer to the one in force. */
   readonly journal: Pick<
     Journal,
-    'registerRuleset' | 'findRuleset' | 'activeRuleset' | 'activateRuleset' | 'hasOpenMoney'
+    | 'registerRuleset'
+    | 'findRuleset'
+    | 'activeRuleset'
+    | 'activateRuleset'
+    | 'listRulesetActivations'
+    | 'hasOpenMoney'
   >;
   /** Makes ready what the first set needs, before it becomes current; what it rejects with ends the opening. */
   readonly prepare?: (ruleset: Ruleset) => Promise<void>;
@@ -60,7 +74,7 @@ export interface WaitingFolder {
   /**
    * Why it is not: `candidate`: registered, to be activated by a person. `rolled_back`: a person has gone away from it; it is
    * not followed before it changes, and in `manual` not before somebody activates it again. `superseded`: it was in force
-   * before, and another process's folder came after it.
+   * before, and other content came after it, which a folder that was only found at a start does not take back.
    */
   readonly kind: 'candidate' | 'rolled_back' | 'superseded';
   readonly contentHash: string;
@@ -97,7 +111,8 @@ const FOLDER_MOVE = { cause: 'folder', author: 'folder', reason: 'the folder hol
 
 /**
  * Takes up the set in force and begins to watch the folder. In `auto` mode a good folder comes into force at once, unless a
- * person has gone away from its content; an empty journal starts with the folder in both. A folder that is bad, or that
+ * person has gone away from its content, or it was in force before and was followed by other content: a process that is
+ * started with an old folder must not take the others' rules back. An empty journal starts with the folder in both. A folder that is bad, or that
  * drops a provider with money, does not keep a process from starting that has run before.
  * @returns what is wrong, when there is no good set to start with
  * @throws what the journal, `prepare`, `apply` or `onActivated` throw or reject with
@@ -107,7 +122,7 @@ export async function openRulesetStore(options: RulesetStoreOptions): Promise<Ru
   const before = active === null ? null : await loadVersion(active.version, options);
   const choice = await chooseFirst(active, before, options);
   if (choice.kind === 'refused') return choice;
-  const { set, isNew } = choice;
+  const { set, isNew, superseded } = choice;
   await options.prepare?.(set.ruleset);
   // Nobody is served yet: what cannot be applied must not have moved the pointer.
   options.apply?.(set.ruleset);
@@ -128,7 +143,7 @@ export async function openRulesetStore(options: RulesetStoreOptions): Promise<Ru
     else options.onTakenUp?.(set.ruleset, now);
   }
   if (before?.kind === 'good') await tellLeftBehind(before.set, set, options);
-  const store = new RulesetStore(options, set, now, isMine);
+  const store = new RulesetStore(options, set, now, isMine, superseded);
   await store.reload();
   await store.watch();
   return { kind: 'opened', store };
@@ -147,8 +162,17 @@ async function loadVersion(version: number, options: RulesetStoreOptions): Promi
   return { kind: 'good', set: { ruleset: { ...reading.ruleset, version }, files: found.files } };
 }
 
+/** Content of a folder, and the number under which it is registered. */
+type FolderContent = Pick<WaitingFolder, 'contentHash' | 'version'>;
+
 type FirstSet =
-  | { readonly kind: 'chosen'; readonly set: LoadedSet; readonly isNew: boolean }
+  | {
+      readonly kind: 'chosen';
+      readonly set: LoadedSet;
+      readonly isNew: boolean;
+      /** The folder's content, when other content came into force after it; null: it did not. */
+      readonly superseded: FolderContent | null;
+    }
   | Extract<RulesetStoreOpening, { readonly kind: 'refused' }>;
 
 /** Between the set that the pointer stands at and the folder. */
@@ -157,10 +181,10 @@ async function chooseFirst(
   before: LoadedVersion | null,
   options: RulesetStoreOptions,
 ): Promise<FirstSet> {
-  const inForce = (): FirstSet => {
+  const inForce = (superseded: FolderContent | null = null): FirstSet => {
     invariant(active !== null && before !== null, 'the pointer stands at a registered version');
     if (before.kind === 'refused') return { ...before, version: active.version };
-    return { kind: 'chosen', set: before.set, isNew: false };
+    return { kind: 'chosen', set: before.set, isNew: false, superseded };
   };
   if (active !== null && options.activation === 'manual') return inForce();
   const known = before?.kind === 'good' ? before.set : null;
@@ -173,12 +197,43 @@ async function chooseFirst(
   if (known?.ruleset.contentHash === folder.contentHash) return inForce();
   const reading = validateRulesetFiles(folder.files, options.credentials);
   if (reading.kind === 'refused') return refused(reading.errors);
+  // Where this version of the program refuses what is in force, old content is better than none.
+  const succeeded = known === null ? null : await succeededVersion(folder.contentHash, options);
+  if (succeeded !== null) return inForce({ contentHash: folder.contentHash, version: succeeded });
   const set = { ruleset: reading.ruleset, files: folder.files };
   const hasOpenMoney = options.journal.hasOpenMoney.bind(options.journal);
   // The first look says what is wrong. Without a set to fall back on, what cannot be applied ends the start.
   if (known !== null && (options.check?.(set) ?? []).length > 0) return inForce();
   if (known !== null && (await openMoneyErrors(known, set, hasOpenMoney)).length > 0) return inForce();
-  return { kind: 'chosen', set: await numbered(set, options), isNew: true };
+  return { kind: 'chosen', set: await numbered(set, options), isNew: true, superseded: null };
+}
+
+/** Activations that are read at a time. */
+const ACTIVATIONS_PAGE = 200;
+
+/**
+ * Number under which content was in force last, when something else came after it: from a folder or by a person. Null when it
+ * never was, or when the gateway itself took it back, since money stood at what it left out: that has never had its turn.
+ */
+async function succeededVersion(
+  contentHash: string,
+  { journal }: RulesetStoreOptions,
+): Promise<number | null> {
+  let next: RulesetActivation | null = null;
+  for (let cursor: string | null | undefined; cursor !== null; ) {
+    const page: Page<RulesetActivation> = await journal.listRulesetActivations({
+      limit: ACTIVATIONS_PAGE,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    for (const activation of page.data) {
+      if (activation.contentHash === contentHash) {
+        return next === null || next.cause === 'restored' ? null : activation.version;
+      }
+      next = activation;
+    }
+    cursor = page.nextCursor;
+  }
+  return null;
 }
 
 /** The set under the version that the journal gives it. */
@@ -207,7 +262,7 @@ export class RulesetStore implements Rulesets {
   /** Hash of the folder's content at the last look; null: not looked at, or not readable. */
   #folder: string | null = null;
   /** The folder's content that was in force last, or taken to be so: it is followed only once. */
-  #dealtWith: { readonly contentHash: string; readonly version: number } | null = null;
+  #dealtWith: FolderContent | null;
   /**
    * Sequence of the activation in force when the folder was last brought to what is in force: what persons had left by then
    * may come back through the folder. 0: never.
@@ -221,9 +276,19 @@ export class RulesetStore implements Rulesets {
   #waitingLook: Promise<void> | null = null;
   #closed = false;
 
-  /** @param isFollowed whether `active` is the activation by which the set is current */
-  constructor(options: RulesetStoreOptions, set: LoadedSet, active: ActiveRuleset, isFollowed: boolean) {
+  /**
+   * @param isFollowed whether `active` is the activation by which the set is current
+   * @param superseded what the folder holds at the start, when that is not to come back by itself
+   */
+  constructor(
+    options: RulesetStoreOptions,
+    set: LoadedSet,
+    active: ActiveRuleset,
+    isFollowed: boolean,
+    superseded: FolderContent | null,
+  ) {
     this.#options = options;
+    this.#dealtWith = superseded;
     this.#current = set;
     this.#active = active;
     this.#followed = isFollowed ? active.sequence : 0;
@@ -279,6 +344,24 @@ export class RulesetStore implements Rulesets {
   }
 
   /**
+   * Looks at the pointer alone, now: for whoever asks often, where other processes move it. Never rejects; what the journal
+   * does not answer, the next look at all of it tells.
+   */
+  follow(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#closed) return;
+      try {
+        const before = this.#followed;
+        await this.#prove();
+        await this.#follow();
+        if (this.#followed !== before && !this.#settleFolder()) void this.reload();
+      } catch (error) {
+        if (!(error instanceof JournalError)) this.#reject([notActivated(error)]);
+      }
+    });
+  }
+
+  /**
    * Has another registered version in force, in this process at once.
    * @throws JournalError when the journal fails: whether it is in force is then not known, and a repeat tells
    */
@@ -311,8 +394,9 @@ export class RulesetStore implements Rulesets {
       await this.#follow();
       await this.#lookAtFolder(folder);
     } catch (error) {
-      // The journal or an observer failed: the set in force stays, and the next look tries again.
-      this.#reject([notActivated(error)]);
+      // The set in force stays, and the next look tries again. That the journal fails is told by its own alarms: nobody
+      // is to look for it in the files.
+      if (!(error instanceof JournalError)) this.#reject([notActivated(error)]);
     }
   }
 

@@ -98,22 +98,36 @@ export interface Attempt {
 }
 
 /** What is known of an attempt while it is still to be found out what became of it; null: nothing yet. */
-type UnsettledOutcome = Extract<AttemptOutcome, { kind: 'unknown' | 'pending' }> | null;
+export type UnsettledOutcome = Extract<AttemptOutcome, { kind: 'unknown' | 'pending' }> | null;
 
 /** Whether what became of an attempt is still to be found out. */
 export function isUnsettled(outcome: AttemptOutcome | null): outcome is UnsettledOutcome {
   return outcome === null || outcome.kind === 'unknown' || outcome.kind === 'pending';
 }
 
+/** Whether an attempt was closed because its provider did not know it, by an inquiry or by a person's word. */
+export function wasNotFound(outcome: AttemptOutcome | null): boolean {
+  return outcome?.kind === 'rejected' && outcome.reason === 'not_found';
+}
+
+/** Code of what is known of an attempt whose lease ended before anybody told its outcome. */
+export const LEASE_EXPIRED = 'lease_expired';
+
 /** Whether an outcome says that the provider holds money of the cardholder, or may (behind a decline). */
 export function mayHoldMoney(outcome: AttemptOutcome): boolean {
+  return holdsMoney(outcome) || (outcome.kind === 'declined' && outcome.decline.mayHideApproval);
+}
+
+/**
+ * Whether an outcome says outright that the provider holds money of the cardholder. A decline that may hide an approval
+ * does not: it reads the same before and after what it may hide is undone.
+ */
+export function holdsMoney(outcome: AttemptOutcome): boolean {
   switch (outcome.kind) {
     case 'approved':
       return true;
     case 'partially_approved':
       return outcome.reversal === 'none';
-    case 'declined':
-      return outcome.decline.mayHideApproval;
     default:
       return false;
   }

@@ -26,3 +26,9 @@ export interface RoutingFacts {
   /** Wall clock of the request, milliseconds since 1970, for weekday and hour conditions. */
   readonly atMs: number;
 }
+
+/** What of the facts an outcome teaches by. */
+export type LearnedFacts = Pick<
+  RoutingFacts,
+  'merchant' | 'cardBin' | 'cardBrand' | 'cardCountry' | 'cardIssuer' | 'cardIssuerRegion' | 'initiator'
+>;

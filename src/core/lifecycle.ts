@@ -5,6 +5,8 @@ import {
   mayHoldMoney,
   providerReferenceOf,
   referenceOf,
+  type UnsettledOutcome,
+  wasNotFound,
 } from './attempt.ts';
 import type { Authorization } from './authorization.ts';
 import { invariant } from './invariant.ts';
@@ -21,6 +23,11 @@ import { isUndone, pendingVoid, settle, settled } from './settlement.ts';
 export type Remark =
   /** An approval came after its authorization had moved on, or too late to be of use: it is reversed. */
   | 'late_approval'
+  /**
+   * It was sent, or is worked on, after it was recorded as not known to its provider: it is asked about once more, and
+   * whatever is found is reversed.
+   */
+  | 'sent_after_closed'
   /** What was found contradicts what is recorded; the record stands. */
   | 'evidence_conflict'
   /** An answer was not about what was asked: whatever stands behind it is reversed. */
@@ -210,7 +217,10 @@ function applySecond(
   context: ChangeContext,
 ): Change {
   const same: Change = { authorization, remarks: [], changed: false };
-  if (isUnsettled(outcome)) return same;
+  if (isUnsettled(outcome)) {
+    const reversed = reverseMismatch(authorization, attempt, known, outcome, context);
+    return reversed ?? doubtClosed(same, attempt, known, outcome, context);
+  }
   if (outcome.kind === 'partially_approved' && outcome.reversal === 'confirmed') {
     return applyUndone(authorization, attempt, known, outcome, context);
   }
@@ -250,8 +260,55 @@ function applySecond(
   }
   // An approval of what is undone by now is passed over under the same reference: an event that comes late or again
   // says the same as a provider that goes back on a void it confirmed. Whoever has such an event asks the provider.
-  const agrees = known.kind === outcome.kind || (mayHoldMoney(known) && mayHoldMoney(outcome));
+  const agrees =
+    known.kind === outcome.kind ||
+    (mayHoldMoney(known) && mayHoldMoney(outcome)) ||
+    (wasNeverProcessed(known) && wasNeverProcessed(outcome));
   return agrees || isUndone(authorization, attempt) ? same : conflict;
+}
+
+/**
+ * Something else than what was asked stands under an attempt that was closed since its provider did not know it. Nothing
+ * will ever tell more of it: it goes back, as an approval does that is found so late. Null where it is nothing of the kind.
+ */
+function reverseMismatch(
+  authorization: Authorization,
+  attempt: Attempt,
+  known: AttemptOutcome,
+  outcome: UnsettledOutcome,
+  { nowMs }: ChangeContext,
+): Change | null {
+  if (outcome?.kind !== 'unknown' || !isMismatchThere(outcome) || !wasNotFound(known)) return null;
+  if (isReversalKnown(authorization, attempt, known)) return null;
+  const reversing = withVoid(authorization, attempt, 'late_approval', nowMs, outcome.providerReference);
+  return { authorization: settled(reversing), remarks: [about('late_approval', attempt)], changed: true };
+}
+
+/** Whether something that is known by its id there was authorized, and is something else than what was asked. */
+export function isMismatchThere(outcome: AttemptOutcome): boolean {
+  return outcome.kind === 'unknown' && outcome.code === ANSWER_MISMATCH && outcome.providerReference !== null;
+}
+
+/**
+ * Somebody who knows tells that a request is out, of an attempt that was closed since its provider did not know it: its sender
+ * stood still, with its clocks, while others waited and closed it; or the provider has taken it up after its own window. The
+ * record stands, as all that is definite does; but nobody believes it before the provider was asked once more.
+ */
+function doubtClosed(
+  same: Change,
+  attempt: Attempt,
+  known: AttemptOutcome,
+  outcome: UnsettledOutcome,
+  { durationMs }: ChangeContext,
+): Change {
+  const isSendersWord = durationMs !== null;
+  const isDoubted = wasNotFound(known) && (isSendersWord || outcome?.kind === 'pending');
+  return isDoubted ? { ...same, remarks: [about('sent_after_closed', attempt)], changed: true } : same;
+}
+
+/** Whether an outcome says that nothing came of a request: it never left, or its provider turned it away. */
+function wasNeverProcessed({ kind }: AttemptOutcome): boolean {
+  return kind === 'rejected' || kind === 'not_sent';
 }
 
 /**

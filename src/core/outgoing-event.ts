@@ -49,6 +49,9 @@ export function outgoingEvents(
   entry: HistoryEntry,
 ): readonly OutgoingEvent[] {
   if (entry.kind === 'disputed') return disputeEvents(entry.data);
+  if (entry.kind === 'operation_ended' && memberOf(entry.data, 'told') === 'pending') {
+    return endEvents(after, memberOf(entry.data, 'operation'));
+  }
   const ofAuthorization = authorizationEvent(before, after, entry);
   const ofOperations = after.operations.flatMap((operation) => {
     const known = before?.operations[operation.number - 1];
@@ -58,6 +61,16 @@ export function outgoingEvents(
   return ofAuthorization === null ? ofOperations : [ofAuthorization, ...ofOperations];
 }
 
+/** A caller's capture, void or refund was ended by its own call after all, and its caller had been told `pending`. */
+function endEvents({ operations, status }: Authorization, id: unknown): readonly OutgoingEvent[] {
+  const operation = operations.find((candidate) => candidate.id === id);
+  if (operation === undefined || operation.status === 'pending') return [];
+  const ofOperation = operationEvents(operation, false);
+  return hasUndone(operation) && status === 'voided'
+    ? [{ type: 'authorization.voided', operation: null, answered: false }, ...ofOperation]
+    : ofOperation;
+}
+
 function authorizationEvent(
   before: Authorization | null,
   after: Authorization,
@@ -65,6 +78,10 @@ function authorizationEvent(
 ): OutgoingEvent | null {
   if (after.open || !isAnswerable(after.status)) return null;
   const event = (type: EventType, answered: boolean) => ({ type, operation: null, answered });
+  // It was written as its road's end after all, of which the caller was told `pending`.
+  if (entry.kind === 'concluded' && memberOf(entry.data, 'told') === 'pending') {
+    return event('authorization.resolved', false);
+  }
   // What was pending has come to an end. Later changes come upon an answer that is frozen.
   if (before?.answered !== true) return event('authorization.resolved', isRoadsAnswer(before, entry));
   if (before.status !== after.status && after.status === 'voided') {

@@ -41,7 +41,7 @@ export interface ProviderSemantics {
 }
 
 /** What the clocks of the machine that sent and of the one that repeats may differ by, both ways; milliseconds. */
-const CLOCKS_APART_MS = 20 * 60_000;
+export const CLOCKS_APART_MS = 20 * 60_000;
 
 /**
  * How long a request may be under way, milliseconds: what a proxy or a queue on the way held back may still be
@@ -94,6 +94,20 @@ export function notFoundEvidenceAt(
 ): number | null {
   if (windowMs === null) return null;
   return nowMs + Math.max(windowMs - pastDeadlineMs + 1, windowMs - seenForMs);
+}
+
+/**
+ * When an attempt that was closed as not found is asked about once more, from then on; milliseconds. Its sender may have stood
+ * still, with both of its clocks, and have sent it about now: what that comes to shows within the provider's window. Longer by
+ * what clocks may differ, since whoever comes first by its own clock asks.
+ */
+export function askAgainAfterMs({ notFoundAfterMs }: Pick<ProviderSemantics, 'notFoundAfterMs'>): number {
+  return (notFoundAfterMs ?? LONGEST_UNDER_WAY_MS) + CLOCKS_APART_MS;
+}
+
+/** Whether a provider can be asked about an attempt, by what is recorded of it. */
+export function canAskAbout({ inquiry }: Pick<ProviderSemantics, 'inquiry'>, attempt: Attempt): boolean {
+  return inquiry === 'our_reference' || (inquiry === 'provider_reference' && referenceOf(attempt) !== null);
 }
 
 /** The outcome of an attempt that the provider does not know, once that is evidence. */

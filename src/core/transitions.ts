@@ -2,7 +2,7 @@ import type { AuthorizationStatus } from './authorization.ts';
 
 /**
  * Which state of an authorization may follow which; staying in a state is no transition. The journal holds the same
- * table and refuses everything else, and the README shows it; tests compare the three.
+ * table and refuses everything else, and docs/payments.md shows it; tests compare the three.
  */
 export const TRANSITIONS: Readonly<Record<AuthorizationStatus, readonly AuthorizationStatus[]>> = {
   pending: [

@@ -4,10 +4,10 @@ import { AUTHORIZATION_STATUSES } from '../core/authorization.ts';
 import { STEP_REASONS } from '../core/caller-decision.ts';
 import { DECLINE_CATEGORIES } from '../core/declines/decline.ts';
 import { EXPERIMENT_UNITS } from '../core/experiments/experiment.ts';
-import { FOLLOW_ON_REFUSALS } from '../core/follow-on.ts';
 import { OPERATION_KINDS, OPERATION_PURPOSES, OPERATION_STATUSES } from '../core/operation.ts';
 import { EVENT_TYPES } from '../core/outgoing-event.ts';
 import { ENDPOINT_STATES } from '../gateway/deliver-events.ts';
+import { OPERATE_REFUSALS } from '../gateway/operate.ts';
 import { DELIVERY_STATES, DISPUTE_STAGES, OVERRIDE_MODES } from '../gateway/ports.ts';
 import { OPERATION_NOT_OPEN } from '../gateway/resolve-operation-by-person.ts';
 import { amountSchema } from './authorization-body.ts';
@@ -490,7 +490,7 @@ export const problemSchema = z
     sent: z.boolean().optional().openapi({ description: 'False: no provider was sent anything.' }),
     authorization_id: z.string().optional(),
     reason: z
-      .enum([...FOLLOW_ON_REFUSALS, ...OPERATION_NOT_OPEN])
+      .enum([...OPERATE_REFUSALS, ...OPERATION_NOT_OPEN])
       .optional()
       .openapi({
         description:

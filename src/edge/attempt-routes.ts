@@ -14,6 +14,7 @@ import {
   resolutionNotWritten,
   resolvedResponse,
   STILL_UNDER_WAY,
+  tellResolution,
 } from './resolution.ts';
 import { visibleAscii } from './text-schemas.ts';
 
@@ -59,6 +60,7 @@ async function resolve(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   const attemptId = exchange.context.req.param('id') ?? '';
   if (attemptNamed(attemptId) === null) return noSuchAttempt();
   const result = await deps.resolve({ ...resolution, attemptId });
+  tellResolution(exchange, attemptId, resolution, result.kind, deps);
   switch (result.kind) {
     case 'resolved':
       return resolvedResponse(result.authorization);

@@ -9,7 +9,7 @@ import { candidateAnswer, renderAuthorization } from './answer.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import { coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
-import { fromJournal } from './from-journal.ts';
+import { readInTime } from './from-journal.ts';
 import { idempotencyKeyOf } from './idempotency-key.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
@@ -73,10 +73,14 @@ function authorizeReply(result: AuthorizeResult): Reply {
     case 'card_testing':
       return cardTesting(result);
     case 'journal_unavailable':
-      return problem('journal-unavailable', 'The intent could not be written, so nothing was sent.', {
-        members: { sent: false },
-        headers: { 'Retry-After': seconds(result.retryAfterMs) },
-      });
+      return problem(
+        'journal-unavailable',
+        'That the intent is written could not be confirmed in time, so this request sent nothing to a provider. ' +
+          'Repeat it with the same Idempotency-Key: that shows what became of it, and charges once at most. It may still ' +
+          'be written: while that is not known, the same merchant and reference under another key is refused as ' +
+          'payment-live, or not confirmed either, or it is the one that counts.',
+        { members: { sent: false }, headers: { 'Retry-After': seconds(result.retryAfterMs) } },
+      );
   }
 }
 
@@ -158,7 +162,7 @@ async function list(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
     ...(older_than === undefined ? {} : { olderThanMs: momentOf(older_than, deps) }),
     ...(cursor === undefined ? {} : { cursor }),
   };
-  const page = await fromJournal(() => deps.journal.listAuthorizations(filter));
+  const page = await readInTime(exchange, deps, () => deps.journal.listAuthorizations(filter));
   if (isProblem(page)) return page;
   const data = page.data.map((authorization) => renderAuthorization(authorization).body).join(',');
   return jsonResponse(`{"data":[${data}],"next_cursor":${JSON.stringify(page.nextCursor)}}`);

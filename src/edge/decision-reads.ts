@@ -6,7 +6,7 @@ import { DECISIONS, isDecisionId, noSuchDecision } from './decision-routes.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import { askerOf, coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
-import { fromJournal } from './from-journal.ts';
+import { readInTime } from './from-journal.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
 import { isProblem, problem } from './problems.ts';
@@ -33,15 +33,18 @@ export function decisionReadRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
   );
 }
 
-async function read({ caller, context }: Exchange, deps: EdgeDeps): Promise<Reply> {
+async function read(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
+  const { caller, context } = exchange;
   const id = context.req.param('id') ?? '';
-  const found = isDecisionId(id) ? await fromJournal(() => deps.journal.readDecision(id)) : null;
+  const find = () => deps.journal.readDecision(id);
+  const found = isDecisionId(id) ? await readInTime(exchange, deps, find) : null;
   if (isProblem(found)) return found;
   if (found === null || !isTheirs(found.decision, askerOf(caller))) return noSuchDecision();
   return jsonResponse(JSON.stringify(keptDecisionAnswer(found)));
 }
 
-async function list({ caller, context }: Exchange, deps: EdgeDeps): Promise<Reply> {
+async function list(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
+  const { caller, context } = exchange;
   const query = singleQuery(new URL(context.req.url).searchParams);
   if (isProblem(query)) return query;
   const parsed = decisionQuerySchema.safeParse(query, PARSING);
@@ -51,7 +54,7 @@ async function list({ caller, context }: Exchange, deps: EdgeDeps): Promise<Repl
     return problem('out-of-scope', 'The API key does not cover this merchant.');
   }
   const { account } = caller;
-  const page = await fromJournal(() =>
+  const page = await readInTime(exchange, deps, () =>
     deps.journal.listDecisions({
       account,
       merchant,

@@ -112,10 +112,12 @@ function decideReply(result: DecideResult): Reply {
     case 'card_testing':
       return cardTesting(result);
     case 'journal_unavailable':
-      return problem('journal-unavailable', 'The decision could not be written, so nothing is promised.', {
-        members: { sent: false },
-        headers: { 'Retry-After': seconds(result.retryAfterMs) },
-      });
+      return problem(
+        'journal-unavailable',
+        'That the decision is written could not be confirmed in time, so nobody is offered. Repeat the request, with the ' +
+          'same Idempotency-Key where it had one: that shows the decision if it was written.',
+        { members: { sent: false }, headers: { 'Retry-After': seconds(result.retryAfterMs) } },
+      );
   }
 }
 
@@ -131,6 +133,7 @@ async function report(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   const { provider, attempt, outcome, code, network_code, advice, latency_ms } = parsed.data;
   const result = await deps.report({
     ...askerOf(exchange.caller),
+    receivedAtMs: exchange.receivedAtMs,
     decisionId,
     report: {
       provider,
@@ -158,9 +161,13 @@ async function report(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
         { members: { recorded: reportAnswer(result.recorded) } },
       );
     case 'journal_unavailable':
-      return problem('journal-unavailable', 'The report is not known to be written: repeat it.', {
-        headers: { 'Retry-After': '1' },
-      });
+      return problem(
+        'journal-unavailable',
+        'That the report is written could not be confirmed in time: repeat it as it was, which counts it once.',
+        {
+          headers: { 'Retry-After': '1' },
+        },
+      );
   }
 }
 

@@ -4,6 +4,7 @@ import type { Hono } from 'hono';
 import type { EdgeDeps } from './edge-deps.ts';
 import type { EdgeEnv } from './endpoint.ts';
 import { openApiDocument } from './openapi-document.ts';
+import { PLACES } from './places.ts';
 import { PROBLEMS } from './problems.ts';
 
 /** Files of the reference page, from the package that is installed: nothing is fetched from elsewhere. */
@@ -39,8 +40,13 @@ const START =
 
 /** The description of the interface, as a document and as a page that works offline. */
 export function documentRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
-  const document = JSON.stringify(openApiDocument(deps.version));
-  app.get('/openapi.json', () => file(document, 'application/json'));
+  app.get('/', () => file(JSON.stringify(PLACES), 'application/json'));
+  // Made when somebody asks: every start would pay for it.
+  let document: string | null = null;
+  app.get('/openapi.json', () => {
+    document ??= JSON.stringify(openApiDocument(deps.version));
+    return file(document, 'application/json');
+  });
   app.get('/docs', () => file(PAGE, 'text/html; charset=utf-8'));
   app.get('/docs/start.js', () => file(START, 'text/javascript; charset=utf-8'));
   const { resolve } = createRequire(import.meta.url);

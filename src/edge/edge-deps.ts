@@ -13,6 +13,7 @@ import type {
   Journal,
   ProviderOverride,
   Randomness,
+  Tracer,
 } from '../gateway/ports.ts';
 import type { Replays } from '../gateway/replays.ts';
 import type { ReportCommand, ReportResult } from '../gateway/report-outcome.ts';
@@ -121,6 +122,16 @@ export interface EdgeDeps {
     readonly account: string;
     readonly traceId: string;
   }) => void;
+  /** Told of everything that people wanted to close by their word, and what came of it, for the audit; must not throw. */
+  readonly resolutionGiven: (given: {
+    /** Id of the attempt, or of the capture, void or refund. */
+    readonly subject: string;
+    readonly resolution: string;
+    readonly evidence: string;
+    readonly account: string;
+    readonly result: (ResolveResult | ResolveOperationResult)['kind'];
+    readonly traceId: string;
+  }) => void;
   /** Takes what a provider sent by itself. */
   readonly takeNotices: (
     provider: string,
@@ -150,6 +161,8 @@ export interface EdgeDeps {
     readonly route: string;
     readonly error: unknown;
   }) => void;
+  /** Where requests are traced; null or left out: nowhere. */
+  readonly tracer?: Tracer | null;
   /** Told about every answer; must not throw. */
   readonly requestEnded?: (event: RequestEnded) => void;
   /** Version of this program, for the interface description. */

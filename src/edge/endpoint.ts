@@ -42,7 +42,11 @@ export function endpoint(
 ): (context: Context<EdgeEnv>) => Promise<Response> {
   return async (context) => {
     const receivedAtMs = deps.clock.monotonicMs();
-    const trace = traceContextOf(context.req.raw.headers.get('traceparent'), deps.randomness);
+    const trace = traceContextOf(context.req.raw.headers.get('traceparent'), deps.randomness, {
+      tracer: deps.tracer ?? null,
+      method: context.req.method,
+      route: settings.route,
+    });
     let reply: Reply;
     try {
       const caller = admit(deps, settings, context);
@@ -52,6 +56,7 @@ export function endpoint(
       reply = problem('internal', 'An unexpected fault; what happened to the request is not known.');
     }
     const response = isProblem(reply) ? problemResponse(reply, trace.traceId) : reply;
+    trace.span?.end({ status: response.status }, response.status >= 500);
     deps.requestEnded?.({
       route: settings.route,
       method: context.req.method,

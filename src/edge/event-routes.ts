@@ -5,7 +5,7 @@ import type { Caller, EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { shownDelivery } from './event-answer.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
-import { fromJournal } from './from-journal.ts';
+import { fromJournal, readInTime } from './from-journal.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
 import { isProblem, problem } from './problems.ts';
@@ -51,7 +51,8 @@ async function listEndpoints({ caller }: Exchange, deps: EdgeDeps): Promise<Repl
   return jsonResponse(JSON.stringify({ data }));
 }
 
-async function list({ caller, context }: Exchange, deps: EdgeDeps): Promise<Reply> {
+async function list(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
+  const { caller, context } = exchange;
   const query = singleQuery(new URL(context.req.url).searchParams);
   if (isProblem(query)) return query;
   const parsed = deliveryQuerySchema.safeParse(query, PARSING);
@@ -59,7 +60,7 @@ async function list({ caller, context }: Exchange, deps: EdgeDeps): Promise<Repl
   const { limit, ...conditions } = parsed.data;
   const given = Object.fromEntries(Object.entries(conditions).filter(([, value]) => value !== undefined));
   const filter: DeliveryFilter = { ...whose(caller), limit: limitOf(limit), ...given };
-  const page = await fromJournal(() => deps.deliveries.listDeliveries(filter));
+  const page = await readInTime(exchange, deps, () => deps.deliveries.listDeliveries(filter));
   if (isProblem(page)) return page;
   return jsonResponse(JSON.stringify({ data: page.data.map(shownDelivery), next_cursor: page.nextCursor }));
 }

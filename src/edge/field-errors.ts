@@ -43,8 +43,12 @@ function named(reason: string, names: string): (readonly [string, string])[] {
   return names.split(' ').map((name) => [name, reason]);
 }
 
+const BARE = /^[a-z0-9]*$/;
+
 /** In lower case and without what separates words: `card_number`, `Card-Number` and `cardNumber` are one name. */
 function bareName(key: string): string {
+  // Most are bare already.
+  if (BARE.test(key)) return key;
   return key
     .normalize('NFKC')
     .toLowerCase()
@@ -66,13 +70,16 @@ export type MemberNames = (path: readonly PropertyKey[]) => readonly string[];
  * @param memberNames the known members of an object, for "did you mean"
  */
 export function invalidRequest(error: z.ZodError, memberNames: MemberNames): Problem {
-  return invalidFields(error.issues.flatMap((issue) => fieldErrors(issue, memberNames)));
+  const errors = error.issues.flatMap((issue) => fieldErrors(issue, memberNames));
+  // Several rules of a schema may say the same of one value: a number too large is no safe integer, and above the bound.
+  const distinct = new Map(errors.map((found) => [JSON.stringify(found), found]));
+  return invalidFields([...distinct.values()]);
 }
 
 /** A problem from field errors found elsewhere than in a schema. */
 export function invalidFields(errors: readonly FieldError[]): Problem {
   const shown = errors.slice(0, ERRORS_MAX);
-  const names = shown.map((error) => error.path || 'the body').join(', ');
+  const names = [...new Set(shown.map((error) => error.path || 'the body'))].join(', ');
   return problem('invalid-request', `Not as expected: ${names}.`, { members: { errors: shown } });
 }
 
@@ -102,20 +109,20 @@ function defaultExpectation(issue: z.core.$ZodIssue): string {
   return issue.message;
 }
 
-/** Why a member of that name must not reach us, whatever it holds; null when nothing is against it. */
-function whyForbidden(key: string): string | null {
-  const bare = bareName(key);
+/** Why a member of that bare name must not reach us, whatever it holds; null when nothing is against it. */
+function whyForbidden(bare: string): string | null {
   const within = FORBIDDEN_WITHIN.some((name) => bare.includes(name)) ? CODE : null;
   return FORBIDDEN_MEMBERS.get(bare) ?? within;
 }
 
 /** Why nothing may be kept under that name of the caller's choice; null when nothing is against it. */
 export function whyNotKept(key: string): string | null {
-  return whyForbidden(key) ?? AUTHENTICATION_MEMBERS.get(bareName(key)) ?? null;
+  const bare = bareName(key);
+  return whyForbidden(bare) ?? AUTHENTICATION_MEMBERS.get(bare) ?? null;
 }
 
 function unknownMember(path: string, key: string, known: readonly string[]): FieldError {
-  const forbidden = whyForbidden(key);
+  const forbidden = whyForbidden(bareName(key));
   if (forbidden !== null) return { path, message: forbidden, expected: 'no such member' };
   const near = nearestName(key, known);
   return {

@@ -1,8 +1,7 @@
 import type { Authorization } from '../core/authorization.ts';
-import type { FollowOnRefusal } from '../core/follow-on.ts';
 import { unreachable } from '../core/invariant.ts';
 import type { OperationKind } from '../core/operation.ts';
-import type { OperateResult } from '../gateway/operate.ts';
+import type { OperateRefusal, OperateResult } from '../gateway/operate.ts';
 import { aboutAuthorization, PENDING_RETRY_AFTER_S } from './about-authorization.ts';
 import { invalidFields } from './field-errors.ts';
 import type { Problem } from './problems.ts';
@@ -46,11 +45,12 @@ export function followOnRefusal(
 }
 
 /** Whether the refusal may be gone by itself a moment later. */
-function mayPass(refusal: FollowOnRefusal, authorization: Authorization): boolean {
+function mayPass(refusal: OperateRefusal, authorization: Authorization): boolean {
   switch (refusal) {
     case 'outcome_not_known':
     case 'being_voided':
     case 'capture_pending':
+    case 'being_carried_out':
       return true;
     case 'not_captured':
       return hasPending(authorization, 'capture');
@@ -67,7 +67,7 @@ function hasPending(authorization: Authorization, kind: OperationKind): boolean 
   );
 }
 
-function detailOf(refusal: FollowOnRefusal, refused: Refused): string {
+function detailOf(refusal: OperateRefusal, refused: Refused): string {
   const { kind, authorization } = refused;
   switch (refusal) {
     case 'outcome_not_known':
@@ -104,6 +104,8 @@ function detailOf(refusal: FollowOnRefusal, refused: Refused): string {
       return `Only ${leftOf(refused)} are left to ${kind}: ask for at most that, or leave amount out for all of it.`;
     case 'partial_capture_not_supported':
       return partialNotListed(refused);
+    case 'being_carried_out':
+      return `Something else of it is being carried out or found out at this moment: repeat the ${kind} after Retry-After, with the same Idempotency-Key. Should the process that has it in hand be gone, that takes three minutes.`;
     default:
       return unreachable(refusal);
   }

@@ -68,7 +68,7 @@ export function followOnRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
 }
 
 async function begin(kind: OperationKind, exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
-  const { caller, trace, context } = exchange;
+  const { caller, trace, context, receivedAtMs } = exchange;
   const body = await readJson(exchange, { optional: true });
   if (isProblem(body)) return body;
   const key = idempotencyKeyOf(context.req.raw.headers.get('idempotency-key'));
@@ -88,6 +88,8 @@ async function begin(kind: OperationKind, exchange: Exchange, deps: EdgeDeps): P
     idempotencyKey: key,
     bodyFingerprint: hash('sha256', fingerprintedBody(body), 'hex'),
     traceparent: trace.traceparent,
+    span: trace.span,
+    receivedAtMs,
   });
   return replyOf(kind, result);
 }
@@ -106,7 +108,8 @@ function replyOf(kind: OperationKind, result: OperateResult): Reply {
       // The intent may have been written after all, and is then carried out later: a new key could do it twice.
       return problem(
         'journal-unavailable',
-        'The intent is not known to be written, so nothing was sent. Under the same Idempotency-Key it is carried out once at most.',
+        'That the intent is written could not be confirmed in time, so this request sent nothing to a provider. ' +
+          'Repeat it with the same Idempotency-Key: under that it is carried out once at most.',
         { members: { sent: false }, headers: { 'Retry-After': seconds(result.retryAfterMs) } },
       );
   }

@@ -3,7 +3,7 @@ import type { Hono } from 'hono';
 import type { EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
-import { fromJournal } from './from-journal.ts';
+import { readInTime } from './from-journal.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
 import { ownAuthorization } from './own-authorization.ts';
@@ -38,7 +38,7 @@ async function list(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   const authorization = await ownAuthorization(exchange, deps);
   if (isProblem(authorization)) return authorization;
   const { after = '0', limit } = parsed.data;
-  const page = await fromJournal(() =>
+  const page = await readInTime(exchange, deps, () =>
     deps.journal.historyPage(authorization.id, Number(after), limitOf(limit)),
   );
   if (isProblem(page)) return page;

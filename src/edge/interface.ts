@@ -40,6 +40,7 @@ import {
 } from './follow-on-routes.ts';
 import { HISTORY, historyQuerySchema } from './history-routes.ts';
 import { operationResolutionBodySchema, RESOLUTIONS_OF_OPERATION } from './operation-resolution-routes.ts';
+import { PLACES, placesSchema } from './places.ts';
 import type { ProblemName } from './problems.ts';
 import { overrideBodySchema, PROVIDER, PROVIDER_OVERRIDE, PROVIDERS } from './provider-routes.ts';
 
@@ -412,7 +413,9 @@ const followOn = (
   method: 'post',
   description:
     `${what.description} It goes to the provider that authorized, whatever its breaker says. Repeat a request whose ` +
-    'answer was lost with the same Idempotency-Key: it is never carried out twice.',
+    'answer was lost with the same Idempotency-Key: it is never carried out twice. While the journal hangs it is answered ' +
+    'within 8 seconds, or 4 and the timeout_ms of its provider where that is more, and half a second beyond at most: 503 ' +
+    'with sent: false after 4 seconds when nothing was sent before, else 202.',
   scopes: ['authorize'],
   idempotencyKey: true,
   answers: {
@@ -423,7 +426,8 @@ const followOn = (
       example: operationExample(kind, 'succeeded'),
     },
     202: {
-      meaning: 'Whether it took place is not known yet: read the Location after Retry-After.',
+      meaning:
+        'Whether it took place is not known yet, or its end could not be recorded in time: read the Location after Retry-After.',
       schema: operationAnswerSchema,
       example: operationExample(kind, 'pending'),
     },
@@ -996,6 +1000,15 @@ export const OPERATIONS: readonly Operation[] = [
     summary: 'Metrics in the Prometheus text format',
     scopes: null,
     answers: { 200: { meaning: 'The metrics.', type: 'text/plain' } },
+    problems: [],
+  },
+  {
+    method: 'get',
+    path: '/',
+    operationId: 'getPlaces',
+    summary: 'Where to look: what needs no key',
+    scopes: null,
+    answers: { 200: { meaning: 'Paths of this server.', schema: placesSchema, example: PLACES } },
     problems: [],
   },
   {

@@ -237,7 +237,16 @@ function problemsOf(operation: Operation) {
         content: {
           'application/problem+json': {
             schema: problemSchema,
-            examples: Object.fromEntries(names.map((name) => [name, { value: exampleOf(name) }])),
+            examples: Object.fromEntries(
+              names.map((name) => [
+                name,
+                {
+                  summary: PROBLEMS[name].title,
+                  description: PROBLEMS[name].meaning,
+                  value: exampleOf(name),
+                },
+              ]),
+            ),
           },
         },
       },

@@ -17,6 +17,7 @@ import {
   resolutionNotWritten,
   resolvedResponse,
   STILL_UNDER_WAY,
+  tellResolution,
 } from './resolution.ts';
 import { visibleAscii } from './text-schemas.ts';
 
@@ -54,6 +55,7 @@ async function resolve(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   const operationId = exchange.context.req.param('id') ?? '';
   if (authorizationIdIn(operationId) === null) return noSuchOperation();
   const result = await deps.resolveOperation({ ...resolution, operationId });
+  tellResolution(exchange, operationId, resolution, result.kind, deps);
   switch (result.kind) {
     case 'resolved':
       return resolvedResponse(result.authorization);

@@ -3,7 +3,7 @@ import { isTheirs } from '../gateway/asker.ts';
 import { isAuthorizationId, noSuchAuthorization } from './about-authorization.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import { askerOf, type Exchange } from './endpoint.ts';
-import { fromJournal } from './from-journal.ts';
+import { readInTime } from './from-journal.ts';
 import { isProblem, type Problem } from './problems.ts';
 
 /**
@@ -11,11 +11,13 @@ import { isProblem, type Problem } from './problems.ts';
  * merchant. A malformed id, an unknown or purged one and one of others' look the same: 404.
  */
 export async function ownAuthorization(
-  { caller, context }: Exchange,
-  deps: Pick<EdgeDeps, 'journal'>,
+  exchange: Exchange,
+  deps: Pick<EdgeDeps, 'clock' | 'journal'>,
 ): Promise<Authorization | Problem> {
+  const { caller, context } = exchange;
   const id = context.req.param('id') ?? '';
-  const found = isAuthorizationId(id) ? await fromJournal(() => deps.journal.findAuthorization(id)) : null;
+  const find = () => deps.journal.findAuthorization(id);
+  const found = isAuthorizationId(id) ? await readInTime(exchange, deps, find) : null;
   if (isProblem(found)) return found;
   const isOwn = found !== null && isTheirs(found, askerOf(caller));
   return isOwn ? found : noSuchAuthorization();

@@ -35,6 +35,7 @@ export async function readAuthorization<Key extends string | null>(
     request: authorizationRequestOf(parsed.data),
     traceId: trace.traceId,
     traceparent: trace.traceparent,
+    span: trace.span,
     receivedAtMs,
   };
 }

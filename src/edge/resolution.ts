@@ -2,6 +2,7 @@ import type { z } from '@hono/zod-openapi';
 import type { Authorization } from '../core/authorization.ts';
 import type { PersonsWord } from '../gateway/resolve-by-person.ts';
 import { renderAuthorization } from './answer.ts';
+import type { EdgeDeps } from './edge-deps.ts';
 import { askerOf, type Exchange } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
 import { jsonResponse } from './json-response.ts';
@@ -41,6 +42,18 @@ export async function readResolution<Found extends string>(
   };
 }
 
+/** For the audit: who said it and why, also where it was not taken. */
+export function tellResolution(
+  { caller, trace }: Exchange,
+  subject: string,
+  { resolution, evidence }: Pick<PersonsWord<string>, 'resolution' | 'evidence'>,
+  result: Parameters<EdgeDeps['resolutionGiven']>[0]['result'],
+  deps: Pick<EdgeDeps, 'resolutionGiven'>,
+): void {
+  const { account } = caller;
+  deps.resolutionGiven({ subject, resolution, evidence, account, result, traceId: trace.traceId });
+}
+
 /** It is recorded: the authorization as it is now. */
 export function resolvedResponse(authorization: Authorization): Response {
   return jsonResponse(renderAuthorization(authorization).body);
@@ -48,9 +61,13 @@ export function resolvedResponse(authorization: Authorization): Response {
 
 /** Perhaps it was recorded after all: a repetition finds out. */
 export function resolutionNotWritten(): Problem {
-  return problem('journal-unavailable', 'The resolution is not known to be written: repeat it.', {
-    headers: { 'Retry-After': '1' },
-  });
+  return problem(
+    'journal-unavailable',
+    'That the resolution is written could not be confirmed: repeat it as it was.',
+    {
+      headers: { 'Retry-After': '1' },
+    },
+  );
 }
 
 /** Why nothing is taken from a person before the request has ended. */

@@ -5,7 +5,7 @@ import type { ReleaseCommand, ReleaseResult, ShownRuleset } from '../gateway/rul
 import type { EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
-import { fromJournal } from './from-journal.ts';
+import { fromJournal, readInTime } from './from-journal.ts';
 import { givenFiles } from './given-files.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
@@ -60,13 +60,13 @@ export function rulesetRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
   app.get(
     '/v1/rulesets',
     endpoint(deps, { route: RULESETS, scopes: reading }, (exchange) =>
-      list(exchange, (query) => deps.rulesets.list(query), shownListed),
+      list(exchange, deps, (query) => deps.rulesets.list(query), shownListed),
     ),
   );
   app.get(
     '/v1/rulesets/activations',
     endpoint(deps, { route: RULESET_ACTIVATIONS, scopes: reading }, (exchange) =>
-      list(exchange, (query) => deps.rulesets.activations(query), shownActivation),
+      list(exchange, deps, (query) => deps.rulesets.activations(query), shownActivation),
     ),
   );
   app.get(
@@ -92,20 +92,22 @@ export function rulesetRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
 }
 
 async function list<Item>(
-  { caller, context }: Exchange,
+  exchange: Exchange,
+  deps: EdgeDeps,
   page: (query: RulesetPageQuery) => Promise<{
     readonly data: readonly Item[];
     readonly nextCursor: string | null;
   }>,
   shown: (item: Item) => object,
 ): Promise<Reply> {
+  const { caller, context } = exchange;
   const query = singleQuery(new URL(context.req.url).searchParams);
   if (isProblem(query)) return query;
   const parsed = rulesetQuerySchema.safeParse(query, PARSING);
   if (!parsed.success) return invalidRequest(parsed.error, () => Object.keys(rulesetQuerySchema.shape));
   if (caller.merchants !== 'all') return notAllMerchants('Rulesets');
   const { cursor, limit } = parsed.data;
-  const found = await fromJournal(() =>
+  const found = await readInTime(exchange, deps, () =>
     page({ limit: limitOf(limit), ...(cursor === undefined ? {} : { cursor }) }),
   );
   if (isProblem(found)) return found;
@@ -116,7 +118,7 @@ async function find(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   if (exchange.caller.merchants !== 'all') return notAllMerchants('Rulesets');
   const version = versionIn(exchange);
   if (version === null) return noVersion(exchange.context.req.param('version') ?? '');
-  const found = await fromJournal(() => deps.rulesets.find(version));
+  const found = await readInTime(exchange, deps, () => deps.rulesets.find(version));
   if (isProblem(found)) return found;
   return found === null ? noSuchRuleset() : jsonResponse(JSON.stringify(shownRuleset(found)));
 }

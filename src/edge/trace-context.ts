@@ -1,5 +1,6 @@
 import { scrub } from '../core/cards/card-number.ts';
-import type { Randomness } from '../gateway/ports.ts';
+import { hexId } from '../core/text/hex-id.ts';
+import type { Randomness, Span, TraceParent, Tracer } from '../gateway/ports.ts';
 
 /** Identity of one request across services (W3C Trace Context). */
 export interface TraceContext {
@@ -7,51 +8,49 @@ export interface TraceContext {
   readonly traceId: string;
   /** Header to send to providers: the same trace, with us as the parent. */
   readonly traceparent: string;
+  /** The request as a piece of that trace; null: nothing is traced. */
+  readonly span: Span | null;
 }
 
 /** Version 00 exactly; a later version may carry more after the flags. */
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const ALL_ZERO = /^0+$/;
 
+/** Where requests are traced, when they are. */
+export interface Traced {
+  readonly tracer: Tracer | null;
+  readonly method: string;
+  /** The path's pattern, never the path. */
+  readonly route: string;
+}
+
 /**
  * Takes the caller's trace, or begins one. A `traceparent` that is malformed, all zero, or carries what looks like a
  * card number (a random id does so by chance now and then) is left aside: it must neither refuse a payment nor reach
- * a log.
+ * a log or a trace.
+ * @param traced left out: nothing is traced, and the ids are passed on all the same
  */
-export function traceContextOf(header: string | null, randomness: Randomness): TraceContext {
-  const parent = hexId(2, randomness);
-  const match = header === null ? null : TRACEPARENT.exec(header);
-  const [, version, traceId, parentId, flags, rest] = match ?? [];
-  const usable =
-    traceId !== undefined &&
-    parentId !== undefined &&
-    !(version === '00' && rest !== undefined) &&
-    !ALL_ZERO.test(traceId) &&
-    !ALL_ZERO.test(parentId) &&
-    !holdsCardNumber(traceId);
-  if (!usable) {
-    const fresh = hexId(4, randomness);
-    return { traceId: fresh, traceparent: `00-${fresh}-${parent}-00` };
+export function traceContextOf(header: string | null, randomness: Randomness, traced?: Traced): TraceContext {
+  const found = header === null ? null : parentIn(header);
+  if (traced !== undefined && traced.tracer !== null) {
+    const span = traced.tracer.request({ method: traced.method, route: traced.route }, found);
+    return { traceId: span.traceId, traceparent: span.traceparent, span };
   }
-  return { traceId, traceparent: `00-${traceId}-${parent}-${flags ?? '00'}` };
+  const unit = () => randomness.unit();
+  const parent = hexId(2, unit);
+  const traceId = found?.traceId ?? hexId(4, unit);
+  return { traceId, traceparent: `00-${traceId}-${parent}-${found?.flags ?? '00'}`, span: null };
+}
+
+function parentIn(header: string): TraceParent | null {
+  const [, version, traceId, spanId, flags, rest] = TRACEPARENT.exec(header) ?? [];
+  if (traceId === undefined || spanId === undefined || flags === undefined) return null;
+  if (version === '00' && rest !== undefined) return null;
+  if (ALL_ZERO.test(traceId) || ALL_ZERO.test(spanId)) return null;
+  return holdsCardNumber(traceId) || holdsCardNumber(spanId) ? null : { traceId, spanId, flags };
 }
 
 /** Looks at each run of digits by itself: within a long hexadecimal id the guard would take it for chance. */
-function holdsCardNumber(traceId: string): boolean {
-  return traceId.split(/[a-f]+/).some((run) => scrub(run) !== run);
-}
-
-/**
- * `words` times 8 hex digits. The last digit of each word is a letter, so that no run of 12 decimal digits can occur,
- * and the id is never all zero.
- */
-function hexId(words: number, randomness: Randomness): string {
-  let id = '';
-  for (let word = 0; word < words; word += 1) {
-    const digits = Math.floor(randomness.unit() * 0x10000000)
-      .toString(16)
-      .padStart(7, '0');
-    id += digits + 'abcdef'.charAt(Math.floor(randomness.unit() * 6));
-  }
-  return id;
+function holdsCardNumber(id: string): boolean {
+  return id.split(/[a-f]+/).some((run) => scrub(run) !== run);
 }

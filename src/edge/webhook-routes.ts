@@ -24,7 +24,11 @@ export const webhookAnswerSchema = z.strictObject({ status: z.literal('accepted'
 export function webhookRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
   app.post('/v1/webhooks/:provider', async (context) => {
     const receivedAtMs = deps.clock.monotonicMs();
-    const trace = traceContextOf(context.req.raw.headers.get('traceparent'), deps.randomness);
+    const trace = traceContextOf(context.req.raw.headers.get('traceparent'), deps.randomness, {
+      tracer: deps.tracer ?? null,
+      method: 'POST',
+      route: WEBHOOKS,
+    });
     let reply: Response | Problem;
     try {
       reply = await take(context, deps);
@@ -33,6 +37,7 @@ export function webhookRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
       reply = problem('internal', 'An unexpected fault; send the event again.');
     }
     const response = isProblem(reply) ? problemResponse(reply, trace.traceId) : reply;
+    trace.span?.end({ status: response.status }, response.status >= 500);
     deps.requestEnded?.({
       route: WEBHOOKS,
       method: 'POST',
@@ -61,9 +66,13 @@ async function take(context: Context<EdgeEnv>, deps: EdgeDeps): Promise<Response
         headers: { 'Retry-After': '30' },
       });
     case 'journal_unavailable':
-      return problem('journal-unavailable', 'The event could not be kept; send it again.', {
-        headers: { 'Retry-After': '5' },
-      });
+      return problem(
+        'journal-unavailable',
+        'That the event is kept could not be confirmed: send it again, which keeps it once.',
+        {
+          headers: { 'Retry-After': '5' },
+        },
+      );
     case 'refused':
       return problem(
         'webhook-refused',

@@ -6,11 +6,12 @@ import { callJournal } from './journal-calls.ts';
 import type { AuthorizeCommand } from './road-results.ts';
 
 /**
- * The arm of a payment, be it sent by us or by its caller. Nothing is read for it, except where shares change as an experiment goes: there a unit keeps the
- * arm that the journal has of it. When that cannot be read, it is drawn as if it were new.
+ * The arm of a payment, be it sent by us or by its caller. Nothing is read for it, except where shares change as an
+ * experiment goes: there a unit keeps the arm that the journal has of it. When that cannot be read within half of the
+ * deadline, it is drawn as if it were new.
  */
 export function assignRoad(
-  { account, request }: Pick<AuthorizeCommand, 'account' | 'request'>,
+  { account, request, receivedAtMs }: Pick<AuthorizeCommand, 'account' | 'request' | 'receivedAtMs'>,
   facts: RoutingFacts,
   { experiments }: Ruleset,
   rule: Rule,
@@ -21,7 +22,9 @@ export function assignRoad(
   const assigned = assignArm(experiments, payment, book);
   if (assigned.drawnFrom === null) return assigned;
   const { experiment, unit } = assigned.drawnFrom;
-  return callJournal('arm_of_unit', deps, () => deps.journal.armOfUnit(experiment, unit)).then((earlier) =>
+  const asked = Math.min(request.deadlineMs ?? rule.action.deadlineMs, rule.action.deadlineMs);
+  const find = () => deps.journal.armOfUnit(experiment, unit);
+  return callJournal('arm_of_unit', deps, find, null, receivedAtMs + asked / 2).then((earlier) =>
     !earlier.ok || earlier.value === null || earlier.value === assigned.shown?.arm
       ? assigned
       : assignArm(experiments, payment, book, { experiment, arm: earlier.value }),

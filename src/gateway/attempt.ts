@@ -5,6 +5,7 @@ import { quickResolution } from '../core/resolution.ts';
 import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import { callJournal } from './journal-calls.ts';
 import type { AuthorizeCall, CallBudget, InquiryAnswer, Intent, Permit, Provider } from './ports.ts';
 import { recordPrepared } from './record.ts';
 import type { Road } from './road.ts';
@@ -44,7 +45,13 @@ export async function sendAttempt(
   const { facts, rule } = road;
   deps.observer.decided({ rule: rule.name, strategy: rule.action.strategy.kind, provider: intent.provider });
   const startedMs = deps.clock.monotonicMs();
-  const call = callFor(intent, admitted, road, deps);
+  const { provider: name, number } = intent;
+  const span = road.command.span?.begin('attempt', {
+    provider: name,
+    brand: facts.cardBrand,
+    attempt: number,
+  });
+  const call = callFor(intent, admitted, road, span?.traceparent ?? road.command.traceparent, deps);
   const first = await authorize(admitted.provider, call, deps);
   const retryAfterMs = first.kind === 'rejected' ? first.retryAfterMs : null;
   // The lane is told what the provider did at first, however well it can be found out afterwards.
@@ -55,6 +62,7 @@ export async function sendAttempt(
   const outcome =
     first.kind === 'unknown' ? await findOutQuickly(first, call, startedMs, admitted, road, deps) : first;
   const durationMs = deps.clock.monotonicMs() - startedMs;
+  span?.end({ outcome: outcome.kind }, breakerSignal(outcome) === 'failure' || outcome.kind === 'unknown');
   deps.observer.attemptEnded({ provider: intent.provider, brand: facts.cardBrand, outcome, durationMs });
   tellUnmapped(outcome, { provider: intent.provider, authorizationId: road.authorizationId }, deps);
   deps.learner.observe({
@@ -89,7 +97,13 @@ function tellRefusedAccount(
   });
 }
 
-function callFor(intent: Intent, admitted: Admitted, road: Road, deps: GatewayDeps): AuthorizeCall {
+function callFor(
+  intent: Intent,
+  admitted: Admitted,
+  road: Road,
+  traceparent: string | null,
+  deps: GatewayDeps,
+): AuthorizeCall {
   const { command, current } = road;
   return {
     attemptId: intent.attemptId,
@@ -100,9 +114,10 @@ function callFor(intent: Intent, admitted: Admitted, road: Road, deps: GatewayDe
     scaRegion: current.scaRegion,
     budget: {
       deadlineMs: admitted.deadlineMs,
+      sendByMs: intent.deadlineAtMs,
       connectTimeoutMs: admitted.contract.connectTimeoutMs,
       signal: deps.stopSignal,
-      traceparent: command.traceparent,
+      traceparent,
     },
     isRepeat: false,
     preparedReference: null,
@@ -152,7 +167,10 @@ async function findOutQuickly(
   const way = quickResolution(first, provider.semantics, deadlineMs - startedMs);
   const isWorthIt = road.deadlineMs - nowMs >= WORTH_ASKING_MS && !deps.stopSignal.aborted;
   if (way === 'none' || !isWorthIt || !deps.quickBudget.withdraw()) return first;
-  const budget: CallBudget = { ...call.budget, deadlineMs };
+  if (way === 'replay' && !(await isStillOurs(road, deps))) return first;
+  // Later by as much as the deadline is: by the wall clock of the intent, so that a machine that stood still repeats nothing.
+  const sendByMs = (call.budget.sendByMs ?? 0) + deadlineMs - call.budget.deadlineMs;
+  const budget: CallBudget = { ...call.budget, deadlineMs, sendByMs };
   const outcome =
     way === 'replay'
       ? await authorize(
@@ -178,6 +196,17 @@ async function findOutQuickly(
 }
 
 /**
+ * Whether nobody has moved the authorization on since this road wrote it last: a machine that stood still with both of its clocks
+ * notices by the journal alone that others have taken its road for left. Asked before anything is sent a second time, and only
+ * for as long as that is worth it: the caller waits.
+ */
+async function isStillOurs(road: Road, deps: GatewayDeps): Promise<boolean> {
+  const find = () => deps.journal.findAuthorization(road.authorizationId);
+  const found = await callJournal('find', deps, find, null, road.deadlineMs - WORTH_ASKING_MS);
+  return found.ok && found.value?.version === road.recorded.version;
+}
+
+/**
  * Whether an answer to a repeat is about the repeat alone: it never left, or the provider turned it away (limit, credentials,
  * "not processed"). What became of the first request, which was sent, is as unknown as before. What else is negative is
  * about the attempt: adapters see to that ({@link AuthorizeCall.isRepeat}).
@@ -190,15 +219,19 @@ function outcomeOf(answer: InquiryAnswer): AttemptOutcome | null {
   return answer.kind === 'found' ? answer.outcome : null;
 }
 
-/** What a call may take that no caller's deadline bounds, from now on. */
+/** What a call may take that no caller's deadline bounds, from now on; under a lease, no longer than that allows. */
 export function budgetFor(
   contract: ProviderContract,
-  deps: Pick<GatewayDeps, 'clock' | 'stopSignal'>,
+  { clock, stopSignal, sendLimit }: Pick<GatewayDeps, 'clock' | 'stopSignal' | 'sendLimit'>,
 ): CallBudget {
   return {
-    deadlineMs: deps.clock.monotonicMs() + contract.timeoutMs,
+    deadlineMs: Math.min(
+      clock.monotonicMs() + contract.timeoutMs,
+      sendLimit?.monotonicMs ?? Number.POSITIVE_INFINITY,
+    ),
+    ...(sendLimit !== undefined && { sendByMs: sendLimit.wallMs }),
     connectTimeoutMs: contract.connectTimeoutMs,
-    signal: deps.stopSignal,
+    signal: stopSignal,
     traceparent: null,
   };
 }

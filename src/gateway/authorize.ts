@@ -13,6 +13,7 @@ import { admitNext, decide } from './candidates.ts';
 import { answerCardTesting, answerNoRoute, answerOpening } from './earlier-answers.ts';
 import { finishAttempt } from './finish-attempt.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import type { Permit } from './ports.ts';
 import {
   concludeRoad,
   type EndReason,
@@ -55,7 +56,7 @@ export async function authorize(command: AuthorizeCommand, deps: GatewayDeps): P
   }
   if (admitted === null) return answerNoRoute(command, rule, road.decision.explain(), road, deps);
 
-  const opening = await openRoad(road, admitted, deps);
+  const opening = await holding(admitted.permit, openRoad(road, admitted, deps));
   if (opening.kind !== 'opened') {
     admitted.permit.release();
     const refusal = opening.kind === 'scheme_stop' ? await refuseByScheme(road, opening.stop, deps) : opening;
@@ -75,7 +76,7 @@ export async function authorize(command: AuthorizeCommand, deps: GatewayDeps): P
     const next = await nextProvider(road, deps);
     if ('stop' in next) return concludeRoad(road, next.stop, deps);
 
-    const step = await failOverRoad(road, next, deps);
+    const step = await holding(next.admitted.permit, failOverRoad(road, next, deps));
     if (step.kind !== 'written') {
       next.admitted.permit.release();
       return concludeRoad(road, STOPPED[step.kind], deps);
@@ -83,6 +84,16 @@ export async function authorize(command: AuthorizeCommand, deps: GatewayDeps): P
     deps.observer.failedOver({ from: intent.provider, to: step.intent.provider, reason: next.reason });
     intent = step.intent;
     admitted = next.admitted;
+  }
+}
+
+/** What is done while a place at a provider is held: a bug in it, which ends the request, gives the place back. */
+async function holding<T>(permit: Permit, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    permit.release();
+    throw error;
   }
 }
 

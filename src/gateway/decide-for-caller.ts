@@ -3,6 +3,7 @@ import type { CallerDecision, OfferedAttempt } from '../core/caller-decision.ts'
 import type { CandidateExplanation } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import { matchRule } from '../core/rules/ruleset.ts';
+import { lookedUpBy, openedBy } from './answer-time.ts';
 import { assignRoad } from './assign-road.ts';
 import type { Candidate } from './candidates.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
@@ -85,12 +86,12 @@ async function openDecision(
   const decision = newDecision(road, first, deps);
   const ranking = candidates.map(({ contract }) => contract.id);
   let opening = openingOf(command, road, decision, ranking, null, deps);
-  let opened = await open(opening, deps);
+  let opened = await open(opening, road, deps);
   if (opened?.kind === 'scheme_stop') {
     // Final, as for an authorization: the card may not be tried anywhere.
     const stopped = { ...decision, attempts: [] };
     opening = openingOf(command, road, stopped, [], schemeDecline(opened.stop), deps);
-    opened = await open(opening, deps);
+    opened = await open(opening, road, deps);
   }
   if (opened === null || opened.kind === 'scheme_stop') {
     // It may have been written: then the key shows it when it is repeated. Nobody was told, so that nothing is promised.
@@ -174,8 +175,13 @@ function openingOf(
 }
 
 /** @returns null when it is not known to be written */
-async function open(opening: DecisionOpening, deps: GatewayDeps): Promise<DecisionOpeningResult | null> {
-  const opened = await callJournal('open_decision', deps, () => deps.journal.openDecision(opening));
+async function open(
+  opening: DecisionOpening,
+  road: Road,
+  deps: GatewayDeps,
+): Promise<DecisionOpeningResult | null> {
+  const write = () => deps.journal.openDecision(opening);
+  const opened = await callJournal('open_decision', deps, write, null, openedBy(road));
   return opened.ok ? opened.value : null;
 }
 
@@ -186,10 +192,15 @@ function claimOf({ account, request, idempotencyKey }: DecideCommand): ClaimScop
 }
 
 /** What a key that was used before gives, or that the journal cannot tell; null: there is none, or it is new. */
-async function earlier(command: DecideCommand, deps: GatewayDeps): Promise<DecideResult | null> {
+async function earlier(
+  command: DecideCommand,
+  road: Road | null,
+  deps: GatewayDeps,
+): Promise<DecideResult | null> {
   const scope = claimOf(command);
   if (scope === null) return null;
-  const found = await callJournal('find_decision_claim', deps, () => deps.journal.findDecisionClaim(scope));
+  const find = () => deps.journal.findDecisionClaim(scope);
+  const found = await callJournal('find_decision_claim', deps, find, null, lookedUpBy(command, road));
   if (!found.ok) return unavailable();
   return found.value === null ? null : answerClaim(found.value, command);
 }
@@ -210,7 +221,7 @@ async function unanswered(
   result: Unanswered,
   deps: GatewayDeps,
 ): Promise<DecideResult> {
-  const before = await earlier(command, deps);
+  const before = await earlier(command, road, deps);
   if (before !== null) return before;
   tellDecided(command, road, { decision: null, result: result.kind }, deps);
   return result;

@@ -1,4 +1,4 @@
-import { type Attempt, type AttemptOutcome, mayHoldMoney, providerReferenceOf } from '../core/attempt.ts';
+import { type Attempt, type AttemptOutcome, holdsMoney, providerReferenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { isUndone, pendingVoid } from '../core/settlement.ts';
 import { budgetFor, inquire } from './attempt.ts';
@@ -9,7 +9,8 @@ import { tellRemarks } from './remarks.ts';
 /**
  * An event tells of an approval that is recorded as undone. Mostly it comes late, or again; but a provider may have gone
  * back on a void that it confirmed, and the two look the same. So the provider is asked, once for each event, and a
- * person is told when money stands there. Without an answer, or where it cannot be asked, nothing is told.
+ * person is told when money stands there. Without an answer, or where it cannot be asked, nothing is told. A decline that
+ * may hide an approval is no contradiction: it stays what it was when the hold behind it is gone.
  * @param told what the event says of the attempt
  */
 export async function doubtVoid(
@@ -18,7 +19,7 @@ export async function doubtVoid(
   told: AttemptOutcome,
   deps: GatewayDeps,
 ): Promise<void> {
-  if (!mayHoldMoney(told) || !isUndone(authorization, attempt)) return;
+  if (!holdsMoney(told) || !isUndone(authorization, attempt)) return;
   // It is known to stand, and is being undone once more.
   if (pendingVoid(authorization, attempt.number) !== null) return;
   const to = connected(attempt.provider, deps);
@@ -32,7 +33,7 @@ export async function doubtVoid(
     budget,
     deps,
   );
-  if (answer.kind !== 'found' || !mayHoldMoney(answer.outcome)) return;
+  if (answer.kind !== 'found' || !holdsMoney(answer.outcome)) return;
   const standing = providerReferenceOf(answer.outcome);
   const conflict = { remark: 'evidence_conflict', attemptNumber: attempt.number } as const;
   tellRemarks([standing === null ? conflict : { ...conflict, standing }], authorization, deps);

@@ -1,9 +1,10 @@
 import type { CandidateExplanation } from '../core/decision.ts';
 import type { Rule } from '../core/rules/ruleset.ts';
+import { lookedUpBy } from './answer-time.ts';
 import { claimScope } from './claim-scope.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal, type JournalCall } from './journal-calls.ts';
-import type { ClaimRecord } from './ports.ts';
+import type { ClaimRecord, Observer } from './ports.ts';
 import type { OpenedRoad } from './record.ts';
 import type { Road } from './road.ts';
 import type { AuthorizeCommand, AuthorizeResult } from './road-results.ts';
@@ -21,7 +22,7 @@ export async function answerOpening(
 ): Promise<AuthorizeResult> {
   switch (opening.kind) {
     case 'claimed':
-      return answerClaim(opening.claim, road.command, deps);
+      return answerClaim(opening.claim, road.command, road, deps);
     case 'payment_live':
       return { kind: 'payment_live', authorizationId: opening.authorizationId };
     case 'payment_held':
@@ -29,34 +30,46 @@ export async function answerOpening(
       return { kind: 'payment_held' };
     case 'journal_failed': {
       // Often it can still be read: a key whose earlier request was sent must not be told that nothing was.
-      const found = await findClaim(road.command, deps);
+      const found = await findClaim(road.command, road, deps);
       const earlier = found.ok && found.value?.authorizationId !== road.authorizationId ? found.value : null;
-      if (earlier !== null) return answerClaim(earlier, road.command, deps);
+      if (earlier !== null) return answerClaim(earlier, road.command, road, deps);
       observeUnsent(road.command, road, 'journal_unavailable', deps);
       return { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
     }
   }
 }
 
-function findClaim(command: AuthorizeCommand, deps: GatewayDeps): Promise<JournalCall<ClaimRecord | null>> {
-  return callJournal('find_claim', deps, () => deps.journal.findClaim(claimScope(command)));
+function findClaim(
+  command: AuthorizeCommand,
+  road: Road | null,
+  deps: GatewayDeps,
+): Promise<JournalCall<ClaimRecord | null>> {
+  const find = () => deps.journal.findClaim(claimScope(command));
+  return callJournal('find_claim', deps, find, null, lookedUpBy(command, road));
 }
 
 /** The same key gives the same answer: frozen when final, the current state while pending. */
 export async function answerClaim(
   claim: ClaimRecord,
   command: AuthorizeCommand,
+  road: Road | null,
   deps: GatewayDeps,
 ): Promise<AuthorizeResult> {
   const { authorizationId } = claim;
   if (claim.bodyFingerprint !== command.bodyFingerprint) return { kind: 'other_body', authorizationId };
   if (claim.frozen !== null) return { kind: 'answered', ...claim.frozen, replayed: true, authorizationId };
-  if (claim.open) return { kind: 'in_flight', authorizationId, retryAfterMs: IN_FLIGHT_RETRY_MS };
-  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(authorizationId));
-  if (!found.ok || found.value === null) {
-    return { kind: 'in_flight', authorizationId, retryAfterMs: IN_FLIGHT_RETRY_MS };
+  const inFlight: AuthorizeResult = { kind: 'in_flight', authorizationId, retryAfterMs: IN_FLIGHT_RETRY_MS };
+  if (claim.open) return inFlight;
+  const find = () => deps.journal.findAuthorization(authorizationId);
+  const found = await callJournal('find', deps, find, null, lookedUpBy(command, road));
+  if (!found.ok || found.value === null) return inFlight;
+  if (!found.value.answered) {
+    return { kind: 'answered', ...deps.renderAnswer(found.value), replayed: true, authorizationId };
   }
-  return { kind: 'answered', ...deps.renderAnswer(found.value), replayed: true, authorizationId };
+  // It was settled after the key was looked up, and more may have happened since: as it was frozen, or not at all.
+  const again = await findClaim(command, road, deps);
+  const frozen = again.ok ? (again.value?.frozen ?? null) : null;
+  return frozen === null ? inFlight : { kind: 'answered', ...frozen, replayed: true, authorizationId };
 }
 
 /**
@@ -72,7 +85,7 @@ export async function answerNoRoute(
 ): Promise<AuthorizeResult> {
   const earlier = await earlierAnswer(command, road, deps);
   if (earlier !== null) return earlier;
-  observeUnsent(command, road, 'no_route', deps);
+  observeUnsent(command, road, 'no_route', deps, { rule: rule?.name ?? null, passedOver: reasons });
   return {
     kind: 'no_route',
     rule: rule?.name ?? null,
@@ -102,12 +115,12 @@ async function earlierAnswer(
   road: Road | null,
   deps: GatewayDeps,
 ): Promise<AuthorizeResult | null> {
-  const found = await findClaim(command, deps);
+  const found = await findClaim(command, road, deps);
   if (!found.ok) {
     observeUnsent(command, road, 'journal_unavailable', deps);
     return { kind: 'journal_unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS };
   }
-  return found.value === null ? null : answerClaim(found.value, command, deps);
+  return found.value === null ? null : answerClaim(found.value, command, road, deps);
 }
 
 function observeUnsent(
@@ -115,6 +128,9 @@ function observeUnsent(
   road: Road | null,
   status: 'no_route' | 'journal_unavailable' | 'card_testing',
   deps: GatewayDeps,
+  told: Pick<Parameters<Observer['authorizationEnded']>[0], 'rule' | 'passedOver'> = {
+    rule: road?.rule.name ?? null,
+  },
 ): void {
   deps.observer.authorizationEnded({
     authorizationId: null,
@@ -123,7 +139,7 @@ function observeUnsent(
     reference: command.request.reference,
     status,
     provider: null,
-    rule: road?.rule.name ?? null,
+    ...told,
     ruleset: deps.rulesets.current().version,
     attempts: [],
     amount: command.request.amount,

@@ -165,8 +165,11 @@ export class ExperimentWatch {
     { arm, metric, margin, ageMs, high }: GuardrailReading,
     account?: string,
   ): Promise<void> {
-    const { arms, observer } = this.#deps;
+    const { arms, journal, observer } = this.#deps;
     const { id, baseline } = experiment;
+    if (arms.isStopped(id, arm, account)) return;
+    // Another process may have stopped it meanwhile, and told so.
+    arms.setStates(await journal.listArmStates());
     if (arms.isStopped(id, arm, account)) return;
     const whose = account === undefined ? '' : `, by what ${account} reports and for its payments alone`;
     const early =

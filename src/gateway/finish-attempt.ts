@@ -81,11 +81,15 @@ async function carryOut(
 ): Promise<void> {
   const { provider, contract } = admitted;
   const startedMs = deps.clock.monotonicMs();
+  const { span: traced = null, traceparent } = road.command;
+  const span = traced?.begin('operation', { provider: provider.id, operation: operation.kind });
   const budget: CallBudget = {
     deadlineMs: Math.min(road.deadlineMs, startedMs + contract.timeoutMs),
+    // By the wall clock of the intent: when a machine goes on that stood still, others may have taken its road for left.
+    sendByMs: attempt.deadlineAtMs + road.deadlineMs - admitted.deadlineMs,
     connectTimeoutMs: contract.connectTimeoutMs,
     signal: deps.stopSignal,
-    traceparent: road.command.traceparent,
+    traceparent: span?.traceparent ?? traceparent,
   };
   const target = { authorization: road.current, attempt, operation };
   const outcome = await sendOperation(provider, target, budget, deps);
@@ -99,6 +103,7 @@ async function carryOut(
   } else if (operation.kind === 'void' && end?.status === 'failed' && !isUnsettled(attempt.outcome)) {
     end = await endOfRefusedVoid(provider, target, end, budget, deps);
   }
+  span?.end({ outcome: end?.status ?? label.kind }, end === null);
   deps.observer.resolved({
     authorizationId: road.authorizationId,
     provider: provider.id,

@@ -20,9 +20,11 @@ import type {
   RetryBudget,
   Rulesets,
   SchemeGuard,
+  Tracer,
 } from './ports.ts';
 import type { Sightings } from './sightings.ts';
 import type { Unrecorded } from './unrecorded.ts';
+import type { SendLimit } from './work-lease.ts';
 
 /** Where events are told, and how. */
 export interface OutgoingDeps {
@@ -56,6 +58,8 @@ export interface GatewayDeps {
   /** The provider account of that id, if the active ruleset has it. */
   readonly provider: (id: string) => Provider | undefined;
   readonly observer: Observer;
+  /** Where the work beside the road is traced; null or left out: nowhere. */
+  readonly tracer?: Tracer | null;
   /** What this process knows and the journal could not write yet. */
   readonly unrecorded: Unrecorded;
   /** Since when this process has seen things unsettled, by its own monotonic clock. */
@@ -76,6 +80,8 @@ export interface GatewayDeps {
   readonly retentionMs: number | null;
   /** The same where money was captured that may still be refunded; at least as long, milliseconds. */
   readonly refundableRetentionMs: number;
+  /** Set for what is done under a lease on work: when the last request is sent. Left out: whenever its own deadline allows. */
+  readonly sendLimit?: SendLimit;
   /** Aborted when a drain runs out of time: attempts under way end as `unknown` or `not_sent` and are recorded. */
   readonly stopSignal: AbortSignal;
 }

@@ -16,8 +16,11 @@ import {
   purgeDecisions,
   purgeDelivered,
   purgeHistory,
+  type SealMemory,
   sealHistory,
 } from './keep-history.ts';
+import { KeptHere } from './kept-here.ts';
+import { LeaseWatch } from './lease-watch.ts';
 import { type KeepResult, keepNotices, workOutNotices } from './notices.ts';
 import { type OperateCommand, type OperateResult, operate } from './operate.ts';
 import type { EventEndpoint } from './ports.ts';
@@ -31,6 +34,7 @@ import {
   resolveOperation,
 } from './resolve-operation-by-person.ts';
 import type { AuthorizeCommand, AuthorizeResult } from './road-results.ts';
+import { settledWithin } from './settled-within.ts';
 
 /** Time between two runs of the housekeeping, at most. */
 const HOUSEKEEPING_MS = 1_000;
@@ -42,24 +46,34 @@ const PURGE_MS = 3_600_000;
 const UNREPORTED_MS = 30_000;
 /** Time between two looks at the experiments. */
 const EXPERIMENTS_MS = 60_000;
+/** A duty is left to the process that has it for so many of its turns. */
+const DUTY_KEPT_TIMES = 3;
+/** Time between two looks at leases on work that others hold. */
+const LEASES_MS = 15_000;
+/** For what the journal has under way when a process ends: longer than it waits for a connection and for an answer. */
+const JOURNAL_ARRIVES_MS = 15_000;
 /** At least, however short the schedule is. */
 const HOUSEKEEPING_MIN_MS = 50;
 
 /** The road with what a process does beside it: counting what is under way, and taking up what was left. */
 export class Gateway {
   readonly #deps: GatewayDeps;
+  readonly #seals: SealMemory = { newest: null };
   #underWay = 0;
   #onIdle: (() => void)[] = [];
   readonly #loops: Loop[] = [];
   readonly #resolver: Resolver;
+  readonly #leaseWatch: LeaseWatch;
   readonly #deliverer: EventDeliverer;
   readonly #decisions: CallerDecisions;
   readonly #experiments: ExperimentWatch;
+  readonly #keptHere = new KeptHere();
   #noticeLoop: Loop | null = null;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
     this.#resolver = new Resolver(deps);
+    this.#leaseWatch = new LeaseWatch(deps);
     this.#deliverer = new EventDeliverer(deps);
     this.#decisions = new CallerDecisions(deps);
     this.#experiments = new ExperimentWatch(deps);
@@ -120,7 +134,7 @@ export class Gateway {
     provider: string,
     message: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
   ): Promise<KeepResult> {
-    const kept = await this.#counted(() => keepNotices(provider, message, this.#deps));
+    const kept = await this.#counted(() => keepNotices(provider, message, this.#deps, this.#keptHere));
     if (kept.kind === 'kept' && kept.isNew) this.#noticeLoop?.hurry();
     return kept;
   }
@@ -143,18 +157,33 @@ export class Gateway {
     await this.housekeep();
     const first = this.#deps.resolverSchedule[0] ?? HOUSEKEEPING_MS;
     const resolverMs = Math.min(HOUSEKEEPING_MS, Math.max(HOUSEKEEPING_MIN_MS, first / 2));
-    this.#noticeLoop = new Loop(this.#deps, HOUSEKEEPING_MS, () => workOutNotices(this.#deps));
+    this.#noticeLoop = new Loop(this.#deps, HOUSEKEEPING_MS, () =>
+      workOutNotices(this.#deps, this.#keptHere),
+    );
     this.#loops.push(
       this.#noticeLoop,
       new Loop(this.#deps, HOUSEKEEPING_MS, () => this.housekeep()),
-      new Loop(this.#deps, SEAL_MS, () => sealHistory(this.#deps)),
-      new Loop(this.#deps, PURGE_MS, () => this.#purge()),
-      new Loop(this.#deps, UNREPORTED_MS, () => countUnreported(this.#deps)),
-      new Loop(this.#deps, EXPERIMENTS_MS, () => this.#experiments.look()),
+      new Loop(this.#deps, LEASES_MS, () => this.#leaseWatch.look()),
+      this.#duty('seal', SEAL_MS, () => sealHistory(this.#deps, this.#seals)),
+      this.#duty('purge', PURGE_MS, () => this.#purge()),
+      this.#duty('count_unreported', UNREPORTED_MS, () => countUnreported(this.#deps)),
+      this.#duty('experiments', EXPERIMENTS_MS, () => this.#experiments.look()),
       new Loop(this.#deps, HOUSEKEEPING_MS, () => this.#deliverer.takeUp()),
       // Apart from the housekeeping: a provider that hangs must not hold up what records and recovers.
       new Loop(this.#deps, resolverMs, () => this.#resolver.takeUp()),
     );
+  }
+
+  /** What one process does at a time, of all that share the journal; another goes on when it has not for three times. */
+  #duty(name: string, everyMs: number, run: () => Promise<unknown>): Loop {
+    const { soleOwner, journal, owner, clock } = this.#deps;
+    if (soleOwner) return new Loop(this.#deps, everyMs, run);
+    return new Loop(this.#deps, everyMs, async () => {
+      const nowMs = clock.wallMs();
+      const lease = { owner, untilMs: nowMs + DUTY_KEPT_TIMES * everyMs };
+      const taken = await callJournal('take_duty', this.#deps, () => journal.takeDuty(name, nowMs, lease));
+      if (taken.ok && taken.value) await run();
+    });
   }
 
   /** Records what could not be recorded before, takes up what a dead process left, and lets expire what is over. */
@@ -188,14 +217,21 @@ export class Gateway {
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** Ends what runs beside the road, after a last try to record what is still unrecorded. */
+  /**
+   * Ends what runs beside the road. What the journal has under way comes back first: after the last try to record what is
+   * unrecorded nobody knows any more that it was never sent.
+   */
   async close(): Promise<void> {
     this.#experiments.stop();
     await Promise.all(this.#loops.map((loop) => loop.stop()));
     await this.#resolver.idle();
     await this.#deliverer.stop();
-    await this.#deps.unrecorded.retry(this.#deps);
-    await sealHistory(this.#deps);
+    const { unrecorded } = this.#deps;
+    const arrived = Promise.all([this.idle(), unrecorded.arrived()]);
+    await settledWithin(arrived, JOURNAL_ARRIVES_MS, this.#deps.clock);
+    await unrecorded.retry(this.#deps, 'all');
+    unrecorded.tellLeft(this.#deps);
+    await sealHistory(this.#deps, this.#seals);
   }
 }
 

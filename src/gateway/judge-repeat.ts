@@ -2,6 +2,7 @@ import { isUnsettled } from '../core/attempt.ts';
 import type { OperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
 import {
+  CLOCKS_APART_MS,
   isKeyUsable,
   isNotFoundEvidence,
   KEY_MARGIN_MS,
@@ -11,6 +12,7 @@ import {
 import type { Connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
+import { LEASE_ENDED } from './lease-watch.ts';
 import type { OperationTarget } from './operation-calls.ts';
 import type { EventRecord, HistoryEvent, OperationOutcome } from './ports.ts';
 import { operationSighting } from './sightings.ts';
@@ -89,7 +91,9 @@ export async function judgeRepeat(
   const nowMs = deps.clock.wallMs();
   const wallAgeMs = nowMs - operation.createdAtMs;
   const sighting = operationSighting(attempt.id, operation.id);
-  const ageMs = wallAgeMs < 0 ? -1 : Math.max(wallAgeMs, deps.sightings.seenForMs(sighting));
+  // A clock that is behind by no more than clocks may differ sees what is yet to come: the margin stands for that.
+  const ageMs =
+    wallAgeMs < -CLOCKS_APART_MS ? -1 : Math.max(0, wallAgeMs, deps.sightings.seenForMs(sighting));
   if (isKeyed && !isSpent && isKeyUsable(semantics, ageMs, KEY_MARGIN_MS)) {
     // Else what is recorded would tell of another sending than the last, if the account's keys are judged otherwise later.
     return isUnprocessed ? { kind: 'again', number } : { kind: 'free' };
@@ -103,7 +107,14 @@ export async function judgeRepeat(
   // As long as its key was good it may have been sent under it at any time; not since the key is known to be spent.
   const goodForMs = isKeyed && !isSpent ? (semantics.keyLifetimeMs ?? 0) : 0;
   const keyEndMs = operation.createdAtMs + goodForMs;
-  const lastSentAtMs = Math.max(keyEndMs, ...sendings.map(({ atMs }) => atMs));
+  const lastSentAtMs = Math.max(
+    keyEndMs,
+    ...sendings.map(({ atMs }) => atMs),
+    // Where nobody else can have the journal, whoever had it before is dead, and does not stand still.
+    ...(isKeyed || deps.soleOwner
+      ? []
+      : mayBeHeldUntil([...sendings, ...history.value.filter(({ kind }) => LEFT.has(kind))])),
+  );
   const waited = {
     pastDeadlineMs: nowMs - lastSentAtMs - contract.timeoutMs,
     // Since this process has seen that there was no repeat after the last.
@@ -113,6 +124,34 @@ export async function judgeRepeat(
   return isNotFoundEvidence(windowMs, waited)
     ? { kind: 'evidence', number }
     : { kind: 'none', evidenceAtMs: notFoundEvidenceAt(windowMs, waited, nowMs) };
+}
+
+/**
+ * For how long a machine may have stood still with both of its clocks before it sends: nobody has heard of it since. Where no key
+ * sees to it that two requests are carried out once, a repeat waits for that; milliseconds.
+ */
+const STOOD_STILL_MS = 30 * 60_000;
+
+/** Kinds of events that take something out of the hands of whoever may be about to send. */
+const LEFT: ReadonlySet<string> = new Set([LEASE_ENDED, 'lapsed']);
+
+/** Wall clocks until which senders may stand still of whom nothing was heard since these events. */
+function mayBeHeldUntil(events: readonly HistoryEvent[]): readonly number[] {
+  return events.map(({ atMs }) => atMs + STOOD_STILL_MS);
+}
+
+/**
+ * Until when somebody may stand still who is about to send an operation, as far as the history tells: whoever was to repeat
+ * it, or had the work of its authorization in hand and was not heard of since.
+ * @returns wall clock, milliseconds; 0 when it tells of nobody
+ */
+export function mayBeSentUntil(history: readonly HistoryEvent[], operation: Operation): number {
+  const events = history.filter(
+    ({ kind, data }) =>
+      LEFT.has(kind) ||
+      ((kind === SENT || kind === SENT_AGAIN) && memberOf(data, 'operation') === operation.id),
+  );
+  return Math.max(0, ...mayBeHeldUntil(events));
 }
 
 /** Numbers of the sendings that are recorded as surely not processed. */

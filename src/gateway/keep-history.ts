@@ -1,5 +1,6 @@
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
+import type { Seal } from './ports.ts';
 
 /** Events that one seal covers at most. */
 const SEAL_MAX = 10_000;
@@ -21,14 +22,35 @@ const DECISIONS_BATCH = 1_000;
 /** After it expired, until a decision counts as never reported; milliseconds: some report in batches. */
 const REPORT_GRACE_MS = 300_000;
 
-/** Seals what was written since the last seal, and tells each, so that a log elsewhere can vouch for the journal. */
+/** The newest seal that this process has made, for as long as it lives. */
+export interface SealMemory {
+  newest: Seal | null;
+}
+
+/**
+ * Seals what was written since the last seal, and tells each, so that a log elsewhere can vouch for the journal. Numbers only
+ * rise: where one comes again, the journal has lost what it had acknowledged, which is alerted.
+ * @param memory of this process; other processes' seals are not in it
+ */
 export async function sealHistory(
   deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer'>,
+  memory: SealMemory = { newest: null },
 ): Promise<number> {
   for (let made = 0; made < SEALS_MAX; made += 1) {
     const seal = await callJournal('seal', deps, () => deps.journal.seal(deps.clock.wallMs(), SEAL_MAX));
     if (!seal.ok || seal.value === null) return made;
     deps.observer.sealed(seal.value);
+    if (memory.newest !== null && seal.value.number <= memory.newest.number) {
+      deps.observer.alert({
+        kind: 'journal_went_back',
+        detail:
+          `seal ${seal.value.number} through event ${seal.value.throughEvent} was made, after seal ${memory.newest.number} ` +
+          `through event ${memory.newest.throughEvent}: the database was put back or failed over, and payments that were ` +
+          'acknowledged are lost. Stop the gateways and go by docs/lost-commits.md',
+        authorizationId: null,
+      });
+    }
+    memory.newest = seal.value;
   }
   return SEALS_MAX;
 }

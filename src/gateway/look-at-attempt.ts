@@ -2,6 +2,7 @@ import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../
 import type { Authorization } from '../core/authorization.ts';
 import { applyOutcome, withVoid } from '../core/lifecycle.ts';
 import {
+  canAskAbout,
   isKeyUsable,
   isNotFoundEvidence,
   KEY_MARGIN_MS,
@@ -14,7 +15,7 @@ import { sharedTokenFor, tokenFor } from '../core/rules/eligibility.ts';
 import { pendingVoid, settled } from '../core/settlement.ts';
 import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
 import { budgetFor, inquire, isAboutRepeat, requestFor, sentSighting } from './attempt.ts';
-import { type ChangeResult, changeAuthorization } from './change.ts';
+import { begunBy, changeAuthorization } from './change.ts';
 import { type Connected, connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { learnLate } from './learn-late.ts';
@@ -101,13 +102,6 @@ async function cancelUnconfirmed(
   return { authorization: result.authorization, answered: true, begun: begunBy(result) };
 }
 
-/** What somebody else began meanwhile is not among it: it may be on its way. */
-function begunBy(result: Exclude<ChangeResult, { readonly kind: 'failed' }>): ReadonlySet<number> {
-  if (result.kind === 'unchanged') return new Set();
-  const known = result.before.operations.length;
-  return new Set(result.authorization.operations.slice(known).map(({ number }) => number));
-}
-
 /** What a look at an attempt found: an outcome with the way it was found, or none. */
 type Found =
   | {
@@ -138,10 +132,7 @@ async function findOut(
   if (wasNeverConfirmed(semantics, attempt)) {
     return { kind: 'outcome', outcome: NEVER_CONFIRMED, by: 'record' };
   }
-  const canInquire =
-    semantics.inquiry === 'our_reference' ||
-    (semantics.inquiry === 'provider_reference' && reference !== null);
-  if (!canInquire) return replay(authorization, attempt, to, seenForMs, deps);
+  if (!canAskAbout(semantics, attempt)) return replay(authorization, attempt, to, seenForMs, deps);
   const budget = budgetFor(contract, deps);
   const answer = await inquire(provider, authorization, attempt.id, reference, budget, deps);
   switch (answer.kind) {

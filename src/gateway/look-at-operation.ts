@@ -2,7 +2,7 @@ import { type Attempt, isUnsettled } from '../core/attempt.ts';
 import { applyOperationEnd, type OperationEnd, withOperation } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
 import { budgetFor } from './attempt.ts';
-import { type ChangeResult, changeAuthorization } from './change.ts';
+import { type ChangeResult, changeAuthorization, eventAlone } from './change.ts';
 import { type Connected, connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import {
@@ -213,7 +213,7 @@ function recordUnprocessed(
 ): Promise<ChangeResult> {
   return changeAuthorization(
     authorization,
-    (current) => ({ authorization: current, remarks: [], changed: true }),
+    eventAlone,
     { event: { ...event, actor: 'resolver' }, work: 'unchanged' },
     deps,
   );

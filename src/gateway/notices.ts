@@ -1,23 +1,41 @@
-import { type Attempt, isUnsettled, referenceOf } from '../core/attempt.ts';
+import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, applyOutcome, type OperationEnd } from '../core/lifecycle.ts';
 import { authorizationIdIn, type Operation } from '../core/operation.ts';
 import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
 import { budgetFor, inquire } from './attempt.ts';
-import { changeAuthorization } from './change.ts';
+import { besideTheOthers } from './beside-the-others.ts';
+import { changeAuthorization, eventAlone } from './change.ts';
 import { type Connected, connected } from './connected.ts';
 import { describeError } from './describe-error.ts';
 import { doubtVoid } from './doubted-void.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
+import type { KeptHere } from './kept-here.ts';
 import { learnLate } from './learn-late.ts';
-import { askedOf, endOfInquiry, endOfRefusedVoid, inquireOperation } from './operation-calls.ts';
-import type { Dispute, KeptNotice, NoticeEvidence, NoticeMessage, NoticeReading } from './ports.ts';
+import {
+  askedOf,
+  endOfInquiry,
+  endOfRefusedVoid,
+  inquireOperation,
+  type OperationTarget,
+} from './operation-calls.ts';
+import type {
+  Dispute,
+  EventRecord,
+  KeptNotice,
+  NoticeEvidence,
+  NoticeMessage,
+  NoticeReading,
+  OperationInquiry,
+} from './ports.ts';
 import { attemptNamed } from './resolve-by-person.ts';
 import { tellUnmapped } from './unmapped.ts';
 
 /** Notices dealt with in one run. */
 const BATCH = 100;
+/** A notice that another process has kept is its to work out for so long, milliseconds since it was seen: then it is anybody's. */
+const OTHERS_MS = 10_000;
 /** How long notices of one provider are begun in one run, milliseconds: the next run looks at all providers' again. */
 const RUN_MAX_MS = 2_000;
 
@@ -36,6 +54,7 @@ export async function keepNotices(
   provider: string,
   message: NoticeMessage,
   deps: GatewayDeps,
+  keptHere: KeptHere | null = null,
 ): Promise<KeepResult> {
   const adapter = deps.provider(provider);
   if (adapter === undefined) return { kind: 'no_such_provider' };
@@ -60,7 +79,9 @@ export async function keepNotices(
       deps.journal.keepNotice(provider, notice, deps.clock.wallMs()),
     );
     if (!kept.ok) return { kind: 'journal_unavailable' };
-    isNew ||= kept.value === 'kept';
+    if (kept.value !== 'kept') continue;
+    isNew = true;
+    keptHere?.add(provider, notice);
   }
   deps.observer.noticeTaken({ provider, result: isNew ? 'kept' : 'repeated' });
   return { kind: 'kept', isNew };
@@ -68,30 +89,54 @@ export async function keepNotices(
 
 /**
  * Works out what kept notices mean: evidence about an attempt or an operation takes the same way as an inquiry's, so
- * that its order does not matter and a repeat changes nothing. Safe to run at any time, in every process.
+ * that its order does not matter and a repeat changes nothing. Safe to run at any time, in every process; of several
+ * that share the journal, the one that has kept a notice comes first, so that its provider is not asked by all of them.
  * @returns how many were dealt with
  */
-export async function workOutNotices(deps: GatewayDeps): Promise<number> {
+export async function workOutNotices(deps: GatewayDeps, keptHere: KeptHere | null = null): Promise<number> {
   const open = await callJournal('open_notices', deps, () => deps.journal.openNotices(BATCH));
   if (!open.ok) return 0;
-  const byProvider = Map.groupBy(open.value, ({ provider }) => provider);
-  const counts = await Promise.all([...byProvider.values()].map((notices) => workOutAll(notices, deps)));
+  const ours = open.value.filter((notice) => isOurs(notice, keptHere, deps));
+  const byProvider = Map.groupBy(ours, ({ provider }) => provider);
+  const counts = await Promise.all(
+    [...byProvider.values()].map((notices) => workOutAll(notices, keptHere, deps)),
+  );
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
+function isOurs(
+  notice: KeptNotice,
+  keptHere: KeptHere | null,
+  { soleOwner, sightings }: Pick<GatewayDeps, 'soleOwner' | 'sightings'>,
+): boolean {
+  if (soleOwner || keptHere === null || keptHere.has(notice.provider, notice)) return true;
+  return sightings.seenForMs(sightingOf(notice)) >= OTHERS_MS;
+}
+
+function sightingOf({ sequence }: KeptNotice): string {
+  return `notice ${sequence}`;
+}
+
 /** Those of one provider, in order: it may have to be asked, and while it is slow the others' notices go on. */
-async function workOutAll(notices: readonly KeptNotice[], deps: GatewayDeps): Promise<number> {
+async function workOutAll(
+  notices: readonly KeptNotice[],
+  keptHere: KeptHere | null,
+  deps: GatewayDeps,
+): Promise<number> {
   const untilMs = deps.clock.monotonicMs() + RUN_MAX_MS;
   let dealtWith = 0;
   for (const notice of notices) {
     if (deps.clock.monotonicMs() > untilMs) break;
-    const result = await workOut(notice, deps);
-    // The journal failed: it stays, and is worked out later.
+    const result = await besideTheOthers(null, () => workOut(notice, deps), deps);
+    // The journal failed, or we: it stays, and is worked out later.
     if (result === null) continue;
     const settled = await callJournal('settle_notice', deps, () =>
       deps.journal.settleNotice(notice.sequence, result),
     );
-    if (settled.ok) dealtWith += 1;
+    if (!settled.ok) continue;
+    dealtWith += 1;
+    keptHere?.delete(notice.provider, notice);
+    deps.sightings.forget(sightingOf(notice));
   }
   return dealtWith;
 }
@@ -116,19 +161,26 @@ async function workOut(notice: KeptNotice, deps: GatewayDeps): Promise<string | 
       });
       return 'mismatch';
     case 'operation': {
-      // Each provider tells of its own: what stands elsewhere is none of its business.
-      const isItsOwn = authorization.operations.some(
-        ({ id, attemptNumber }) => id === evidence.operationId && attemptNumber === attempt.number,
-      );
-      return isItsOwn ? apply(notice, authorization, attempt.number, evidence, deps) : 'unmatched';
+      const operation = operationNamed(evidence.operationId, authorization, attempt);
+      if (operation === undefined) return 'unmatched';
+      return applyToOperation(notice, { authorization, attempt, operation }, evidence.inquiry, deps);
     }
     case 'attempt':
-      return apply(notice, authorization, attempt.number, evidence, deps);
+      return applyToAttempt(notice, authorization, attempt, evidence.outcome, deps);
     case 'hint':
       return ask(notice, authorization, attempt, evidence.operationId, deps);
     case 'dispute':
       return keepDispute(notice, authorization, attempt, evidence.dispute, deps);
   }
+}
+
+/** Each provider tells of its own: what stands elsewhere is none of its business. */
+function operationNamed(
+  operationId: string,
+  { operations }: Authorization,
+  { number }: Attempt,
+): Operation | undefined {
+  return operations.find(({ id, attemptNumber }) => id === operationId && attemptNumber === number);
 }
 
 /**
@@ -143,42 +195,51 @@ async function ask(
   deps: GatewayDeps,
 ): Promise<string | null> {
   const to = connected(notice.provider, deps);
-  const operation = authorization.operations.find(
-    ({ id, attemptNumber }) => id === operationId && attemptNumber === attempt.number,
-  );
-  if (operationId !== null && operation === undefined) return 'unmatched';
-  const told = to === null ? null : await inquireNow(to, authorization, attempt, operation ?? null, deps);
-  if (told !== null) return apply(notice, authorization, attempt.number, told, deps);
-  const isUnsettledYet =
-    operation === undefined ? isUnsettled(attempt.outcome) : operation.status === 'pending';
-  if (isUnsettledYet) return 'asked';
+  const operation = operationId === null ? null : operationNamed(operationId, authorization, attempt);
+  if (operation === undefined) return 'unmatched';
+  if (operation === null) {
+    const outcome = to === null ? null : await outcomeNow(to, authorization, attempt, deps);
+    if (outcome !== null) return applyToAttempt(notice, authorization, attempt, outcome, deps);
+    return isUnsettled(attempt.outcome) ? 'asked' : unanswered(notice, authorization, deps);
+  }
+  const target = { authorization, attempt, operation };
+  const inquiry = to === null ? null : await endNow(to, target, deps);
+  if (inquiry !== null) return applyToOperation(notice, target, inquiry, deps);
+  return operation.status === 'pending' ? 'asked' : unanswered(notice, authorization, deps);
+}
+
+function unanswered(notice: KeptNotice, { id }: Authorization, deps: GatewayDeps): string {
   deps.observer.alert({
     kind: 'notice_unanswered',
     detail: `${notice.provider} told of ${notice.type}, and could not say by an inquiry what has changed; look there`,
-    authorizationId: authorization.id,
+    authorizationId: id,
   });
   return 'unanswered';
 }
 
-/** What the provider says when it is asked; null when it does not tell. */
-async function inquireNow(
+/** What the provider says of an attempt when it is asked; null when it does not tell. */
+async function outcomeNow(
   { provider, contract }: Connected,
   authorization: Authorization,
   attempt: Attempt,
-  operation: Operation | null,
   deps: GatewayDeps,
-): Promise<Extract<NoticeEvidence, { readonly kind: 'attempt' | 'operation' }> | null> {
-  return deps.pacer.run(provider.id, async () => {
-    const budget = budgetFor(contract, deps);
-    if (operation === null) {
-      const answer = await inquire(provider, authorization, attempt.id, referenceOf(attempt), budget, deps);
-      return answer.kind === 'found' ? { kind: 'attempt', outcome: answer.outcome } : null;
-    }
-    const target = { authorization, attempt, operation };
-    const inquiry = await inquireOperation(provider, target, budget, deps);
-    if (endOfInquiry(inquiry) === null) return null;
-    return { kind: 'operation', operationId: operation.id, inquiry };
-  });
+): Promise<AttemptOutcome | null> {
+  const answer = await deps.pacer.run(provider.id, () =>
+    inquire(provider, authorization, attempt.id, referenceOf(attempt), budgetFor(contract, deps), deps),
+  );
+  return answer.kind === 'found' ? answer.outcome : null;
+}
+
+/** What the provider says of the end of an operation when it is asked; null when it does not tell of one. */
+async function endNow(
+  { provider, contract }: Connected,
+  target: OperationTarget,
+  deps: GatewayDeps,
+): Promise<OperationInquiry | null> {
+  const inquiry = await deps.pacer.run(provider.id, () =>
+    inquireOperation(provider, target, budgetFor(contract, deps), deps),
+  );
+  return endOfInquiry(inquiry) === null ? null : inquiry;
 }
 
 /** What a notice is about; null for both when it names nothing that is recorded. */
@@ -227,7 +288,7 @@ async function keepDispute(
 ): Promise<string | null> {
   const result = await changeAuthorization(
     authorization,
-    (current) => ({ authorization: current, remarks: [], changed: true }),
+    eventAlone,
     {
       event: {
         kind: 'disputed',
@@ -271,69 +332,84 @@ function evidenceIn(
   }
 }
 
-async function apply(
+/** What a notice, or the provider that was asked about it, says of an attempt. */
+async function applyToAttempt(
   notice: KeptNotice,
   authorization: Authorization,
-  attemptNumber: number,
-  evidence: Extract<NoticeEvidence, { readonly kind: 'attempt' | 'operation' }>,
+  attempt: Attempt,
+  outcome: AttemptOutcome,
   deps: GatewayDeps,
 ): Promise<string | null> {
   const nowMs = deps.clock.wallMs();
-  const told = evidence.kind === 'operation' ? endOfInquiry(evidence.inquiry) : null;
-  if (evidence.kind === 'operation' && told === null) return 'nothing';
-  const end =
-    evidence.kind === 'operation' && told !== null
-      ? await endOfTold(evidence.operationId, told, notice, authorization, deps)
-      : null;
-  if (evidence.kind === 'operation' && end === null) return 'asked';
   const validityMs = deps.provider(notice.provider)?.semantics.validityMs ?? 0;
   let isTold = false;
   const result = await changeAuthorization(
     authorization,
     (current) => {
-      if (evidence.kind === 'attempt') {
-        const change = applyOutcome(current, attemptNumber, evidence.outcome, {
-          nowMs,
-          validityMs,
-          durationMs: null,
-        });
-        isTold = change.remarks.length > 0;
-        return change;
-      }
-      const operation = current.operations.find(({ id }) => id === evidence.operationId);
-      return operation === undefined || end === null
-        ? { authorization: current, remarks: [], changed: false }
-        : applyOperationEnd(current, operation.number, end, { nowMs });
+      const change = applyOutcome(current, attempt.number, outcome, { nowMs, validityMs, durationMs: null });
+      isTold = change.remarks.length > 0;
+      return change;
     },
-    {
-      event: {
-        kind: 'noticed',
-        actor: `webhook ${notice.provider}`,
-        data: { notice: notice.eventId, type: notice.type, ...evidence },
-      },
-    },
+    { event: noticed(notice, { kind: 'attempt', outcome }) },
     deps,
   );
   if (result.kind === 'failed') return null;
-  const attempt = result.authorization.attempts[attemptNumber - 1];
-  if (result.kind === 'unchanged' && evidence.kind === 'attempt' && attempt !== undefined && !isTold) {
-    await doubtVoid(result.authorization, attempt, evidence.outcome, deps);
-  }
+  const after = result.authorization.attempts[attempt.number - 1];
+  if (after !== undefined && !isTold) await doubtVoid(result.authorization, after, outcome, deps);
   // While its sender still waits for the answer, the sender tells.
-  const isAwaited = authorization.attempts[attemptNumber - 1]?.outcome === null && authorization.open;
-  if (result.kind === 'written' && evidence.kind === 'attempt' && !isAwaited) {
-    tellUnmapped(evidence.outcome, { provider: notice.provider, authorizationId: authorization.id }, deps);
-    learnLate(result, attemptNumber, deps);
+  const isAwaited = attempt.outcome === null && authorization.open;
+  if (result.kind === 'written' && !isAwaited) {
+    tellUnmapped(outcome, { provider: notice.provider, authorizationId: authorization.id }, deps);
+    learnLate(result, attempt.number, deps);
   }
   deps.observer.resolved({
-    authorizationId: authorization.id,
-    provider: notice.provider,
-    subject: evidence.kind === 'attempt' ? 'attempt' : operationKind(authorization, evidence.operationId),
-    by: 'webhook',
-    result: evidence.kind === 'attempt' ? evidence.outcome.kind : evidence.inquiry.kind,
-    ageMs: Math.max(0, nowMs - authorization.createdAtMs),
+    ...byNotice(notice, authorization, nowMs),
+    subject: 'attempt',
+    result: outcome.kind,
   });
   return result.kind === 'written' ? 'applied' : 'known';
+}
+
+/** What a notice, or the provider that was asked about it, says of a capture, void or refund. */
+async function applyToOperation(
+  notice: KeptNotice,
+  target: OperationTarget,
+  inquiry: OperationInquiry,
+  deps: GatewayDeps,
+): Promise<string | null> {
+  const { authorization, operation } = target;
+  const nowMs = deps.clock.wallMs();
+  const told = endOfInquiry(inquiry);
+  if (told === null) return 'nothing';
+  const end = await endOfTold(told, target, notice, deps);
+  if (end === null) return 'asked';
+  const result = await changeAuthorization(
+    authorization,
+    (current) => applyOperationEnd(current, operation.number, end, { nowMs }),
+    { event: noticed(notice, { kind: 'operation', operationId: operation.id, inquiry }) },
+    deps,
+  );
+  if (result.kind === 'failed') return null;
+  const { kind: subject } = operation;
+  deps.observer.resolved({ ...byNotice(notice, authorization, nowMs), subject, result: inquiry.kind });
+  return result.kind === 'written' ? 'applied' : 'known';
+}
+
+/** The event that a change is recorded with. */
+function noticed(notice: KeptNotice, evidence: NoticeEvidence): Omit<EventRecord, 'atMs'> {
+  return {
+    kind: 'noticed',
+    actor: `webhook ${notice.provider}`,
+    data: { notice: notice.eventId, type: notice.type, ...evidence },
+  };
+}
+
+function byNotice(
+  { provider }: KeptNotice,
+  { id: authorizationId, createdAtMs }: Authorization,
+  nowMs: number,
+) {
+  return { authorizationId, provider, by: 'webhook', ageMs: Math.max(0, nowMs - createdAtMs) } as const;
 }
 
 /**
@@ -343,17 +419,14 @@ async function apply(
  * @returns null: it is left to the worker
  */
 async function endOfTold(
-  operationId: string,
   told: OperationEnd,
+  target: OperationTarget,
   { provider: providerId }: KeptNotice,
-  authorization: Authorization,
   deps: GatewayDeps,
 ): Promise<OperationEnd | null> {
   const account = connected(providerId, deps);
-  const operation = authorization.operations.find(({ id }) => id === operationId);
-  const attempt = authorization.attempts.find(({ number }) => number === operation?.attemptNumber);
-  if (told.status !== 'failed' || account === null || operation === undefined || attempt === undefined)
-    return told;
+  if (told.status !== 'failed' || account === null) return told;
+  const { authorization, attempt, operation } = target;
   const { kind, purpose, status } = operation;
   const isDoubted = kind === 'void' && purpose === 'requested' && status === 'pending' && !authorization.open;
   const { provider, contract } = account;
@@ -361,10 +434,5 @@ async function endOfTold(
   if (!isDoubted || inquiry === 'none') return told;
   // Nothing is known of its attempt: a refusal to cancel it says nothing about what it may become.
   if (operationInquiry || isUnsettled(attempt.outcome)) return null;
-  const target = { authorization, attempt, operation };
   return endOfRefusedVoid(provider, target, told, budgetFor(contract, deps), deps);
-}
-
-function operationKind(authorization: Authorization, operationId: string) {
-  return authorization.operations.find(({ id }) => id === operationId)?.kind ?? 'void';
 }

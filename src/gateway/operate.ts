@@ -1,22 +1,24 @@
 import type { Attempt } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
-import { beginFollowOn, type FollowOn, type FollowOnRefusal } from '../core/follow-on.ts';
-import { applyOperationEnd } from '../core/lifecycle.ts';
+import { beginFollowOn, FOLLOW_ON_REFUSALS, type FollowOn, type FollowOnRefusal } from '../core/follow-on.ts';
+import { applyOperationEnd, type OperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
 import { hasWork } from '../core/settlement.ts';
+import { intendedBy, lookedAgainBy, operationDeadline, recordedBy } from './answer-time.ts';
 import { type Asker, isTheirs } from './asker.ts';
 import { budgetFor } from './attempt.ts';
-import { changeAuthorization } from './change.ts';
+import { changeAuthorization, eventAlone } from './change.ts';
 import { type Connected, connected } from './connected.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { planFor, stepOf } from './journal-step.ts';
 import { FIRST_SENDING, notProcessed } from './judge-repeat.ts';
 import { endOfOutcome, endOfRefusedVoid, labelOf, sendOperation, targetOf } from './operation-calls.ts';
-import type { ClaimRecord, ClaimScope, Step } from './ports.ts';
+import type { ClaimRecord, ClaimScope, Span, Step } from './ports.ts';
 import type { Answered } from './road-results.ts';
 import { operationSighting } from './sightings.ts';
 import { putBack } from './unrecorded.ts';
+import { callHolder, sendLimit } from './work-lease.ts';
 
 /** A caller's capture, void or refund, validated. */
 export interface OperateCommand extends FollowOn, Asker {
@@ -27,7 +29,19 @@ export interface OperateCommand extends FollowOn, Asker {
   /** SHA-256 of the canonical body, hex. */
   readonly bodyFingerprint: string;
   readonly traceparent: string | null;
+  /** The request as a piece of that trace, where it is traced. */
+  readonly span?: Span | null;
+  /** Monotonic clock. */
+  readonly receivedAtMs: number;
 }
+
+/** Why a capture, void or refund is not begun. Told to callers: keep the list closed. */
+export const OPERATE_REFUSALS = [
+  ...FOLLOW_ON_REFUSALS,
+  /** Another call, the resolver or a person has an operation of the authorization in hand at this moment. */
+  'being_carried_out',
+] as const;
+export type OperateRefusal = (typeof OPERATE_REFUSALS)[number];
 
 export type OperateResult =
   | Answered
@@ -38,11 +52,11 @@ export type OperateResult =
   /** As things stand it cannot be done; nothing was sent and the key is not used up. */
   | {
       readonly kind: 'refused';
-      readonly refusal: FollowOnRefusal | 'currency_differs';
+      readonly refusal: OperateRefusal | 'currency_differs';
       readonly leftAmount: number;
       readonly authorization: Authorization;
     }
-  /** The journal could not be written; nothing was sent. */
+  /** That the intent is written could not be confirmed in time; nothing was sent. */
   | { readonly kind: 'journal_unavailable'; readonly retryAfterMs: number };
 
 /** When to try again after the journal failed. */
@@ -50,7 +64,8 @@ const UNAVAILABLE_RETRY_MS = 1_000;
 /**
  * How long an operation belongs to the call that began it, beyond the call itself: longer than the clocks of two
  * machines may differ by, and freed when the call ends. So who could not write the intent can still end it as never
- * sent, and nobody whose clock is ahead sends it meanwhile.
+ * sent, and nobody whose clock is ahead sends it meanwhile. Of a process that is gone it is ended earlier, by those who
+ * have watched it.
  */
 const HELD_MS = 30 * 60_000;
 
@@ -71,18 +86,23 @@ const TRIES_MAX = 8;
 /**
  * The road of a capture, void or refund: the key is looked up, the state asked, the intent written with the key in one
  * transaction, the provider that authorized asked (whatever its breaker says), and the answer recorded. What has no
- * clear answer stays pending and is found out beside the road. Never throws for a provider or a failing journal.
+ * clear answer stays pending and is found out beside the road. Never throws for a provider or a failing journal. A journal
+ * that hangs is waited for within the time of an answer only: what it does not confirm before anything is sent is never
+ * sent by this call, and what it does not confirm afterwards is pending.
  */
 export async function operate(command: OperateCommand, deps: GatewayDeps): Promise<OperateResult> {
+  // Each call has a lease of its own: another one, of the same process or the same key, is somebody else.
+  const holder = callHolder(deps.owner, deps.randomness.id('call'));
+  const untilMs = intendedBy(command);
   for (let turn = 0; turn < TRIES_MAX; turn += 1) {
-    const found = await callJournal('find', deps, () =>
-      deps.journal.findAuthorization(command.authorizationId),
-    );
+    const read = () => deps.journal.findAuthorization(command.authorizationId);
+    const found = await callJournal('find', deps, read, null, untilMs);
     if (!found.ok) return UNAVAILABLE;
     const authorization = found.value;
     if (authorization === null || !isTheirs(authorization, command)) return { kind: 'not_found' };
     const scope = claimScopeOf(authorization, command);
-    const claim = await callJournal('find_claim', deps, () => deps.journal.findClaim(scope));
+    const find = () => deps.journal.findClaim(scope);
+    const claim = await callJournal('find_claim', deps, find, null, untilMs);
     if (!claim.ok) return UNAVAILABLE;
     if (claim.value !== null) {
       const answer = answerClaim(claim.value, authorization, command, deps);
@@ -93,23 +113,33 @@ export async function operate(command: OperateCommand, deps: GatewayDeps): Promi
 
     const begun = begin(authorization, command, deps);
     if (begun.kind === 'refused') return begun;
-    // Each call has a lease of its own: another one, of the same process or the same key, is somebody else.
-    const holder = `${deps.owner} ${deps.randomness.id('call')}`;
+    const limited = { ...deps, sendLimit: sendLimit(deps.clock) };
+    const hold = await holdWork(authorization, begun, holder, untilMs, deps);
+    if (hold === 'failed') return UNAVAILABLE;
+    if (hold === 'others')
+      return { kind: 'refused', refusal: 'being_carried_out', leftAmount: 0, authorization };
     const step = stepFor(authorization, begun, scope, command, holder, deps);
-    const written = await callJournal('advance', deps, () => deps.journal.advance(step));
+    const write = () => deps.journal.advance(step);
+    const written = await callJournal('advance', deps, write, command.span, untilMs);
     if (!written.ok) {
-      // It may have been written after all. Only this call knows for certain that nothing was sent. What nobody sends
-      // by itself (a void that waits for its attempt) stays as it was asked for.
+      // It may be written after all, now or later. Only this call knows for certain that nothing was sent. What nobody
+      // sends by itself (a void that waits for its attempt) stays as it was asked for.
       const neverSent = { scope, holder };
-      if (begun.sender !== null)
-        deps.unrecorded.add({ authorizationId: authorization.id, findings: [], neverSent });
+      const { isUnsent, ended } = written;
+      const unsent = { authorizationId: authorization.id, findings: [], neverSent, isUnsent };
+      if (begun.sender !== null) deps.unrecorded.add(unsent, ended);
       return UNAVAILABLE;
     }
     if (written.value.kind === 'written') {
       const after = { ...step.after, version: written.value.version };
-      return carryOut(after, begun.operation, begun.sender, command, holder, deps);
+      return carryOut(after, begun.operation, begun.sender, { command, scope, holder }, limited);
     }
-    // Somebody else changed it, or used the key: it is read and judged anew.
+    // Somebody else changed it, or used the key: it is read and judged anew. Not under a lease of which it is not known
+    // whether it is given back: it could end while this call sends.
+    const isFree =
+      hold !== 'ours' ||
+      (await release(authorization.id, holder, deps.resolverSchedule[0] ?? 0, untilMs, deps));
+    if (!isFree) return UNAVAILABLE;
   }
   return UNAVAILABLE;
 }
@@ -174,6 +204,34 @@ function senderOf(authorization: Authorization, operation: Operation, deps: Gate
   return targetOf({ attempt, operation }) === null ? null : { attempt, ...to };
 }
 
+/**
+ * What is left of an authorization may be on its way by whoever has its work in hand: another call, the resolver. Their
+ * lease is the only sign of them while they stand still, so a call takes it from nobody. Where nothing is left, nobody
+ * has anything of it in hand, and whoever begins something first changes the version that this call has read.
+ */
+async function holdWork(
+  before: Authorization,
+  { authorization: after, sender }: Extract<Begun, { readonly kind: 'begun' }>,
+  holder: string,
+  untilMs: number,
+  deps: GatewayDeps,
+): Promise<'not_needed' | 'ours' | 'others' | 'failed'> {
+  if (sender === null || after.open || !hasWork(before)) return 'not_needed';
+  const nowMs = deps.clock.wallMs();
+  const lease = { owner: holder, untilMs: nowMs + operationLeaseMs(sender.contract.timeoutMs) };
+  // By a clock that is ahead, a lease could seem to be over that is not.
+  const hold = () => deps.journal.holdWork(before.id, nowMs - HELD_MS, lease);
+  const held = await callJournal('hold_work', deps, hold, null, untilMs);
+  if (!held.ok) {
+    // It may be held after all, now or later, by a call that is over.
+    const { isUnsent, ended } = held;
+    const mayBe = { heldBy: holder, mayBeHeld: true, isUnsent } as const;
+    deps.unrecorded.add({ authorizationId: before.id, findings: [], ...mayBe }, ended);
+    return 'failed';
+  }
+  return held.value ? 'ours' : 'others';
+}
+
 /** Intent and key in one transaction; while we ask the provider ourselves, nobody else does. */
 function stepFor(
   before: Authorization,
@@ -221,24 +279,35 @@ function stepFor(
   );
 }
 
+/** A call that has begun an operation. */
+interface Call {
+  readonly command: OperateCommand;
+  /** Its key. */
+  readonly scope: ClaimScope;
+  /** Whose the lease on the operation is. */
+  readonly holder: string;
+}
+
 async function carryOut(
   authorization: Authorization,
   operation: Operation,
   sender: Sender | null,
-  command: OperateCommand,
-  holder: string,
+  call: Call,
   deps: GatewayDeps,
 ): Promise<OperateResult> {
   if (sender === null) return answerOf(authorization, operation, false, deps);
+  const { command } = call;
   const { attempt, provider, contract } = sender;
   const startedMs = deps.clock.monotonicMs();
-  const budget = { ...budgetFor(contract, deps), traceparent: command.traceparent };
+  const span = command.span?.begin('operation', { provider: provider.id, operation: operation.kind });
+  const budget = { ...budgetFor(contract, deps), traceparent: span?.traceparent ?? command.traceparent };
   const target = { authorization, attempt, operation };
   const outcome = await sendOperation(provider, target, budget, deps);
   let end = endOfOutcome(outcome);
   if (operation.kind === 'void' && end?.status === 'failed') {
     end = await endOfRefusedVoid(provider, target, end, budget, deps);
   }
+  span?.end({ outcome: end?.status ?? outcome.kind }, end === null);
   deps.observer.resolved({
     authorizationId: authorization.id,
     provider: provider.id,
@@ -247,54 +316,110 @@ async function carryOut(
     result: end?.status ?? labelOf(outcome),
     ageMs: deps.clock.monotonicMs() - startedMs,
   });
-  if (end === null) {
-    // By this clock its key grows old, however the wall clock is set afterwards.
-    deps.sightings.seenForMs(operationSighting(attempt.id, operation.id));
-    const unprocessed = notProcessed(outcome, operation, provider.semantics, FIRST_SENDING);
-    // Where it cannot be recorded, it counts as one that may have been processed.
-    if (unprocessed !== null) {
-      await changeAuthorization(
-        authorization,
-        (current) => ({ authorization: current, remarks: [], changed: true }),
-        { event: { ...unprocessed, actor: 'gateway' }, work: 'unchanged' },
-        deps,
-      );
-    }
-    await release(authorization.id, holder, deps.resolverSchedule[0] ?? 0, deps);
-    return answerOf(authorization, operation, false, deps);
+  const deadlineMs = operationDeadline(command, contract.timeoutMs);
+  if (end !== null) return recordEnd(authorization, operation, end, { ...call, deadlineMs }, deps);
+  // By this clock its key grows old, however the wall clock is set afterwards.
+  deps.sightings.seenForMs(operationSighting(attempt.id, operation.id));
+  const unprocessed = notProcessed(outcome, operation, provider.semantics, FIRST_SENDING);
+  return leaveOpen(authorization, operation, unprocessed, { ...call, deadlineMs }, deps);
+}
+
+/** A call that its provider has answered. */
+interface Answering extends Call {
+  /** Monotonic clock. */
+  readonly deadlineMs: number;
+}
+
+/** What has no clear answer stays pending, and is left to others. */
+async function leaveOpen(
+  authorization: Authorization,
+  operation: Operation,
+  unprocessed: ReturnType<typeof notProcessed>,
+  call: Answering,
+  deps: GatewayDeps,
+): Promise<OperateResult> {
+  const untilMs = recordedBy(call, deps);
+  // Where it cannot be recorded, it counts as one that may have been processed.
+  if (unprocessed !== null) {
+    await changeAuthorization(
+      authorization,
+      eventAlone,
+      { event: { ...unprocessed, actor: 'gateway' }, work: 'unchanged', untilMs },
+      deps,
+    );
   }
+  await release(authorization.id, call.holder, deps.resolverSchedule[0] ?? 0, untilMs, deps);
+  const standing = await standingAnswer(authorization, call, deps);
+  return standing ?? answerOf(authorization, operation, false, deps);
+}
+
+async function recordEnd(
+  authorization: Authorization,
+  operation: Operation,
+  end: OperationEnd,
+  call: Answering,
+  deps: GatewayDeps,
+): Promise<OperateResult> {
+  const untilMs = recordedBy(call, deps);
+  const data = { operation: operation.id, by: 'answer', ...end };
   const result = await changeAuthorization(
     authorization,
     (current) => applyOperationEnd(current, operation.number, end, { nowMs: deps.clock.wallMs() }),
-    {
-      event: {
-        kind: 'operation_ended',
-        actor: 'gateway',
-        data: { operation: operation.id, by: 'answer', ...end },
-      },
-    },
+    { event: { kind: 'operation_ended', actor: 'gateway', data }, untilMs },
     deps,
   );
   if (result.kind === 'failed') {
+    const standing = await standingAnswer(authorization, call, deps);
     // It stays pending for the caller, and is recorded by a later try or found out when the lease on it ends.
-    const finding = { about: 'operation', number: operation.number, end } as const;
-    deps.unrecorded.add({ authorizationId: authorization.id, findings: [finding], heldBy: holder });
-    return answerOf(authorization, operation, false, deps);
+    const { number } = operation;
+    const finding = { about: 'operation', number, end } as const;
+    const told = standing === null && { toldPendingOf: number };
+    const known = { authorizationId: authorization.id, findings: [finding], heldBy: call.holder, ...told };
+    deps.unrecorded.add(known, result.ended);
+    return standing ?? answerOf(authorization, operation, false, deps);
   }
-  if (hasWork(result.authorization)) await release(authorization.id, holder, 0, deps);
+  if (hasWork(result.authorization)) await release(authorization.id, call.holder, 0, untilMs, deps);
+  // Others were first, and more may have happened since: rendered anew it might be another text than they froze.
+  if (result.kind === 'unchanged') {
+    const standing = await standingAnswer(authorization, call, deps);
+    return standing ?? answerOf(authorization, operation, false, deps);
+  }
   const after = result.authorization.operations[operation.number - 1] ?? operation;
   return answerOf(result.authorization, after, false, deps);
 }
 
-/** The call is over, and others may look at what is left. */
+/**
+ * The call is over, and others may look at what is left.
+ * @returns whether that is certain; otherwise it is tried again later
+ */
 async function release(
   authorizationId: string,
   holder: string,
   dueInMs: number,
+  untilMs: number,
   deps: GatewayDeps,
-): Promise<void> {
-  const released = await putBack(authorizationId, holder, dueInMs, deps);
-  if (!released.ok) deps.unrecorded.add({ authorizationId, findings: [], heldBy: holder });
+): Promise<boolean> {
+  const released = await putBack(authorizationId, holder, dueInMs, deps, untilMs);
+  if (!released.ok) deps.unrecorded.add({ authorizationId, findings: [], heldBy: holder }, released.ended);
+  return released.ok;
+}
+
+/**
+ * What the call itself has recorded no end of is pending, unless somebody else has found out meanwhile (a notice) and told
+ * so under its key, or the end is written and only the confirmation lost. Where the journal cannot be read either, it is
+ * pending as far as this process knows.
+ * @returns null: it is pending
+ */
+async function standingAnswer(
+  authorization: Authorization,
+  call: Answering,
+  deps: GatewayDeps,
+): Promise<OperateResult | null> {
+  const find = () => deps.journal.findClaim(call.scope);
+  const claim = await callJournal('find_claim', deps, find, null, lookedAgainBy(call, deps));
+  const frozen = claim.ok ? (claim.value?.frozen ?? null) : null;
+  if (frozen === null) return null;
+  return { kind: 'answered', ...frozen, replayed: false, authorizationId: authorization.id };
 }
 
 function answerOf(

@@ -6,13 +6,13 @@ import type {
   CardDetails,
 } from '../core/authorization.ts';
 import type { CallerDecision, StepReason } from '../core/caller-decision.ts';
-import type { CardBrand, CardFacts } from '../core/card.ts';
+import type { CardBrand, CardFacts, Region } from '../core/card.ts';
 import type { TestingSign } from '../core/card-testing.ts';
-import type { BreakerState, RoutingDecision } from '../core/decision.ts';
+import type { BreakerState, CandidateExplanation, RoutingDecision } from '../core/decision.ts';
 import type { Decline } from '../core/declines/decline.ts';
 import type { Exposure } from '../core/experiments/assign.ts';
 import type { ExposedRequest } from '../core/experiments/exposed.ts';
-import type { RoutingFacts } from '../core/facts.ts';
+import type { LearnedFacts, RoutingFacts } from '../core/facts.ts';
 import type { FailOverReason } from '../core/failover.ts';
 import type { Remark } from '../core/lifecycle.ts';
 import type { Amount } from '../core/money.ts';
@@ -21,6 +21,7 @@ import type { EventChoice, EventType, HistoryEntry, OutgoingEvent } from '../cor
 import type { ProviderSemantics, WorkProgress } from '../core/resolution.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import type { SchemeRules, WindowLimit } from '../core/scheme/scheme-rules.ts';
+import type { DropBlame } from '../core/scoring/approval-drops.ts';
 import type { Approval, LearningScope } from '../core/scoring/approval-model.ts';
 import type { Health } from '../core/scoring/health.ts';
 
@@ -219,6 +220,15 @@ export interface WorkItem extends WorkProgress {
   /** Wall clock from which it is unsettled. */
   readonly sinceMs: number;
   readonly lease: { readonly owner: string; readonly untilMs: number };
+  /** Whose lease on it ran out before they gave it back; null: nobody's. */
+  readonly leftBy: string | null;
+}
+
+/** Work that somebody has in hand, or had when they died. */
+export interface HeldWork {
+  readonly authorizationId: string;
+  /** As its holder wrote it, by the holder's own wall clock. */
+  readonly lease: WorkItem['lease'];
 }
 
 /** A decision for a caller that sends itself, with its key and answer: one transaction. */
@@ -292,6 +302,30 @@ export type DecisionStepResult =
 /** The journal could not write or read. Whether the write took effect is not known. */
 export class JournalError extends Error {
   override readonly name = 'JournalError';
+  /** It never left this process: nothing of it is written, also not later. */
+  readonly isUnsent: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly isUnsent?: boolean } = {}) {
+    super(message, options);
+    this.isUnsent = options.isUnsent ?? false;
+  }
+}
+
+/** A session of the database whose transaction is open; null: of a prepared transaction, or what may not be read. */
+export interface OpenTransaction {
+  readonly pid: number | null;
+  readonly user: string | null;
+  readonly application: string | null;
+  readonly state: string | null;
+  readonly openForMs: number | null;
+}
+
+/** Events of the history are not read on from somewhere, since a transaction that may still write before it is open. */
+export interface HeldBack {
+  /** Since it was noticed, milliseconds. */
+  readonly forMs: number;
+  /** The oldest such transaction; null when it has ended meanwhile, or cannot be asked for. */
+  readonly by: OpenTransaction | null;
 }
 
 /** What an operator may do to a provider's traffic; `auto`: as measured. */
@@ -394,13 +428,30 @@ export interface Journal {
    * @returns false when it is under such a lease; true also when there is no work
    */
   holdWork(authorizationId: string, endedByMs: number, lease: WorkItem['lease']): Promise<boolean>;
+  /**
+   * Work under a lease that has not ended by `nowMs`, due or not, at most `limit`: those first whose lease ends last, since
+   * the others come to their end by themselves.
+   */
+  listHeldWork(nowMs: number, limit: number): Promise<readonly HeldWork[]>;
+  /**
+   * Takes the work of one authorization over from whoever holds it, if it is still under exactly this lease: whoever has put
+   * it back, prolonged it or taken it up meanwhile keeps it. When it is due does not change.
+   * @returns whether it was taken over
+   */
+  takeOverWork(held: HeldWork, lease: WorkItem['lease']): Promise<boolean>;
+  /**
+   * Takes up what one process does at a time for all that share the journal, or keeps at it: nobody else gets it before
+   * `untilMs`, by the wall clock of whoever asks. Never for what must not be done twice.
+   * @returns false when somebody else has it
+   */
+  takeDuty(duty: string, nowMs: number, lease: WorkItem['lease']): Promise<boolean>;
   /** Keeps a notice before it is acknowledged; `known`: it was kept before, and is not kept twice. */
   keepNotice(provider: string, notice: Notice, atMs: number): Promise<'kept' | 'known'>;
   /** Notices that nobody has dealt with yet, oldest first, at most `limit`. */
   openNotices(limit: number): Promise<readonly KeptNotice[]>;
   /** Says what became of a notice; it stays. */
   settleNotice(sequence: number, result: string): Promise<void>;
-  /** How much is unsettled, for metrics. */
+  /** How much is unsettled, for metrics. What is settled and only asked about once more is not counted. */
   countWork(nowMs: number): Promise<WorkCounts>;
   /**
    * The version of this ruleset content: a new one when it is not the newest known. It is not in force before it is
@@ -449,6 +500,7 @@ export interface Journal {
   saveArmState(state: ArmState): Promise<void>;
   /** The newest state of each arm that was ever stopped or let run again. */
   listArmStates(): Promise<readonly ArmState[]>;
+  /** Appends it; a planned look is kept once, the first of them, whoever takes it. */
   saveExperimentLook(experiment: string, look: ExperimentLook): Promise<void>;
   /** Oldest first. */
   listExperimentLooks(experiment: string): Promise<readonly ExperimentLook[]>;
@@ -473,6 +525,8 @@ export interface Journal {
    * @returns the newest seal when one was made, else null
    */
   seal(nowMs: number, limit: number): Promise<Seal | null>;
+  /** When the oldest event that no seal covers was written, wall clock; null: there is none. */
+  oldestUnsealed(): Promise<number | null>;
   /**
    * Removes what is no longer kept of settled authorizations that were last changed before `beforeMs`, at most `limit`:
    * requests, events, answers and idempotency keys; of those that hold their payment a row stays, so that the payment
@@ -899,6 +953,11 @@ export interface AuthorizeCall {
 export interface CallBudget {
   /** Monotonic clock by which the last byte of the answer must have come. */
   readonly deadlineMs: number;
+  /**
+   * Wall clock after which nothing of it is sent any more, whatever the monotonic clock says: a machine that stood still may
+   * have stopped that one, while others have taken the attempt for lapsed. Left out: there is no lease on it.
+   */
+  readonly sendByMs?: number;
   readonly connectTimeoutMs: number;
   /** Ends the call early (drain); what was handed over becomes unknown. */
   readonly signal: AbortSignal;
@@ -1169,7 +1228,7 @@ export interface RetryBudget {
 
 export interface LearnedOutcome {
   readonly provider: string;
-  readonly facts: RoutingFacts;
+  readonly facts: LearnedFacts;
   readonly attemptNumber: number;
   readonly outcome: AttemptOutcome;
   readonly durationMs: number;
@@ -1276,6 +1335,58 @@ export interface CallerDecided {
   readonly traceId: string;
 }
 
+/** Where a caller's trace stands, from its `traceparent`. */
+export interface TraceParent {
+  /** 32 lower-case hex digits. */
+  readonly traceId: string;
+  /** 16 lower-case hex digits. */
+  readonly spanId: string;
+  /** 2 lower-case hex digits; bit 0: the caller records the trace. */
+  readonly flags: string;
+}
+
+/**
+ * What a span tells: names from closed lists and out of the rules' files, and numbers. Nothing that a caller chose (key,
+ * reference, merchant, metadata) and nothing that a card is known by has a place here.
+ */
+export interface SpanFacts {
+  readonly provider?: string;
+  readonly brand?: CardBrand;
+  /** 1, 2, … within its authorization. */
+  readonly attempt?: number;
+  /** Kind of an outcome, or state of an operation. */
+  readonly outcome?: string;
+  readonly operation?: OperationKind;
+  /** Of the journal. */
+  readonly command?: string;
+  /** Of HTTP. */
+  readonly status?: number;
+  /** The trace in which the authorization began that is worked at. */
+  readonly begunIn?: string;
+}
+
+/** A piece of a trace that is under way. Methods never throw and never block. */
+export interface Span {
+  readonly traceId: string;
+  /** `traceparent` for what is asked of others within it. */
+  readonly traceparent: string;
+  /** Begins a piece of it: an attempt or an operation at a provider, or a command of the journal. */
+  begin(name: 'attempt' | 'operation' | 'journal', facts: SpanFacts): Span;
+  /**
+   * Ends it. Once: what comes later is left aside.
+   * @param failed whether it came to nothing for a fault; a decline is no fault
+   */
+  end(facts?: SpanFacts, failed?: boolean): void;
+}
+
+/** Begins traces. Methods never throw and never block. */
+export interface Tracer {
+  /** A request that came in. `route` is the pattern, never the path. */
+  request(asked: { readonly method: string; readonly route: string }, parent: TraceParent | null): Span;
+  /** A look of the resolver, in a trace of its own. */
+  look(facts: SpanFacts): Span;
+}
+
 /** What telemetry is told by the road. Must not throw and must not block. */
 export interface Observer {
   attemptEnded(event: {
@@ -1341,6 +1452,8 @@ export interface Observer {
     /** Why no further attempt was made, from a closed list; left out where none was begun. */
     readonly stopped?: string;
     readonly attempts: readonly Attempt[];
+    /** Of `no_route`: why each was passed over. */
+    readonly passedOver?: readonly Pick<CandidateExplanation, 'provider' | 'reason'>[];
     readonly amount: Amount;
     readonly brand: CardBrand;
     readonly durationMs: number;
@@ -1385,6 +1498,15 @@ export interface Observer {
     readonly operation: string;
     readonly durationMs: number;
     readonly failed: boolean;
+  }): void;
+  /** A provider approves less than it long did for issuers of a region, or that is over. */
+  approvalMoved(event: {
+    /** `all`: the issuers approve less wherever they are asked. */
+    readonly provider: string;
+    readonly region: Region;
+    readonly blame: DropBlame;
+    /** Share of first attempts that is missing, 0 to 1; 0: over. */
+    readonly drop: number;
   }): void;
   /** An arm of an experiment was stopped, or runs again. */
   armChanged(state: ArmState): void;

@@ -3,15 +3,18 @@ import type { Decline } from '../core/declines/decline.ts';
 import type { BudgetStop, FailOverReason, StopReason } from '../core/failover.ts';
 import { limitsInForce } from '../core/scheme/scheme-rules.ts';
 import { settled } from '../core/settlement.ts';
+import { lookedAgainBy, openedBy, recordedBy } from './answer-time.ts';
 import type { Admitted, AttemptResult } from './attempt.ts';
 import { claimScope } from './claim-scope.ts';
 import { applyFindings } from './findings.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
-import { callJournal } from './journal-calls.ts';
+import { callJournal, type JournalCall } from './journal-calls.ts';
 import { NO_INTENT, planFor, type StepDetails, stepOf } from './journal-step.ts';
+import { planToAskAgain, withDoubts } from './plan-to-ask-again.ts';
 import type {
   FrozenAnswer,
   Intent,
+  Opening,
   OpeningResult,
   RenderAnswer,
   SchemeCheck,
@@ -46,7 +49,6 @@ export type OpenedRoad =
 
 /** Claim, authorization, decision and first intent in one transaction, before anything is sent. */
 export async function openRoad(road: Road, admitted: Admitted, deps: GatewayDeps): Promise<OpenedRoad> {
-  const { command } = road;
   const intent = intentFor(road, admitted, deps);
   const authorization: Authorization = {
     ...road.current,
@@ -54,24 +56,16 @@ export async function openRoad(road: Road, admitted: Admitted, deps: GatewayDeps
     routing: routingOf(road, admitted.propensity),
     attempts: [attemptOf(intent)],
   };
-  const opened = await callJournal('open', deps, () =>
-    deps.journal.open({
-      claim: claimScope(command),
-      bodyFingerprint: command.bodyFingerprint,
-      authorization,
-      exposures: road.assignment.exposures,
-      intent,
-      scheme: schemeCheck(road, deps),
-      leaseUntilMs: leaseFor(road, deps),
-      frozen: null,
-    }),
-  );
+  const scheme = schemeCheck(road, deps);
+  const leaseUntilMs = leaseFor(road, deps);
+  const opened = await open(road, { authorization, intent, scheme, leaseUntilMs, frozen: null }, deps);
   if (!opened.ok) {
-    // It may have been written after all. Only this process knows for certain that nothing was sent.
-    deps.unrecorded.add({
-      authorizationId: authorization.id,
-      findings: [neverSent(intent.number)],
-    });
+    // It may be written after all, now or later. Only this process knows for certain that nothing was sent.
+    const findings = [neverSent(intent.number)];
+    deps.unrecorded.add(
+      { authorizationId: authorization.id, findings, isUnsent: opened.isUnsent },
+      opened.ended,
+    );
     return { kind: 'journal_failed' };
   }
   if (opened.value.kind !== 'opened') return opened.value;
@@ -86,7 +80,6 @@ export async function refuseByScheme(
   stop: SchemeStop,
   deps: GatewayDeps,
 ): Promise<Answered | Exclude<OpenedRoad, { readonly kind: 'opened' | 'scheme_stop' }>> {
-  const { command } = road;
   const authorization: Authorization = {
     ...road.current,
     version: 1,
@@ -97,18 +90,8 @@ export async function refuseByScheme(
     decline: schemeDecline(stop),
   };
   const frozen = deps.renderAnswer(authorization);
-  const opened = await callJournal('open', deps, () =>
-    deps.journal.open({
-      claim: claimScope(command),
-      bodyFingerprint: command.bodyFingerprint,
-      authorization,
-      exposures: road.assignment.exposures,
-      intent: null,
-      scheme: null,
-      leaseUntilMs: 0,
-      frozen,
-    }),
-  );
+  const opening = { authorization, intent: null, scheme: null, leaseUntilMs: 0, frozen };
+  const opened = await open(road, opening, deps);
   if (!opened.ok) return { kind: 'journal_failed' };
   if (opened.value.kind === 'opened') {
     observeEnd(road, authorization, 'scheme_limit', deps);
@@ -116,6 +99,24 @@ export async function refuseByScheme(
   }
   // Nothing was checked, so that nothing can have stopped it again.
   return opened.value.kind === 'scheme_stop' ? { kind: 'journal_failed' } : opened.value;
+}
+
+/** The claim on the caller's key goes with what it opens, and so do the exposures of its experiments. */
+function open(
+  road: Road,
+  opening: Omit<Opening, 'claim' | 'bodyFingerprint' | 'exposures'>,
+  deps: GatewayDeps,
+): Promise<JournalCall<OpeningResult>> {
+  const { command, assignment } = road;
+  const { bodyFingerprint } = command;
+  const claim = claimScope(command);
+  return callJournal(
+    'open',
+    deps,
+    () => deps.journal.open({ claim, bodyFingerprint, exposures: assignment.exposures, ...opening }),
+    command.span,
+    openedBy(road),
+  );
 }
 
 /** A scheme's stop as a decline: final, until the moment that it names. */
@@ -256,7 +257,13 @@ async function write(
   deps: GatewayDeps,
 ): Promise<Recorded> {
   const step: Step = stepOf(road.recorded, after, details, deps);
-  const written = await callJournal('advance', deps, () => deps.journal.advance(step));
+  const written = await callJournal(
+    'advance',
+    deps,
+    () => deps.journal.advance(step),
+    road.command.span,
+    recordedBy(road, deps),
+  );
   if (!written.ok) return 'failed';
   switch (written.value.kind) {
     case 'written':
@@ -285,54 +292,65 @@ export async function concludeRoad(
   let why = reason;
   for (let turn = 0; turn < TRIES_MAX; turn += 1) {
     const after = settled({ ...road.current, open: false });
-    const isAsRecorded = !road.recorded.open && road.current === road.recorded;
+    const isAsRecorded = !road.recorded.open && road.current === road.recorded && road.doubts.length === 0;
     if (isAsRecorded) break;
-    const result = await write(road, after, endOf(road, after, why, deps), deps);
+    const result = await write(road, after, await endOf(road, after, why, deps), deps);
     if (result === 'written') break;
     if (result === 'failed') return answerUnrecorded(road, deps);
     why = 'overtaken';
     if (!(await catchUp(road, deps))) return answerUnrecorded(road, deps);
   }
+  const answer = await finalAnswer(road, recordedBy(road, deps), deps);
+  if (answer === null) return answerUnrecorded(road, deps);
   observeEnd(road, road.recorded, why, deps);
   watchCardTesting(road.recorded, road.card, deps);
-  return answered(road, await finalAnswer(road, deps));
+  return answered(road, answer);
 }
 
-/** The answer as it was frozen, whoever froze it; the current state while it is open. */
-async function finalAnswer(road: Road, deps: GatewayDeps): Promise<FrozenAnswer> {
+/**
+ * The answer as it was frozen, whoever froze it; the current state while it is open.
+ * @param untilMs monotonic clock until which it is looked for
+ * @returns null: it is frozen, and cannot be read. Rendered anew it might be another, since more has happened
+ */
+async function finalAnswer(road: Road, untilMs: number, deps: GatewayDeps): Promise<FrozenAnswer | null> {
   if (road.frozen !== null) return road.frozen;
-  if (road.recorded.answered) {
-    const scope = claimScope(road.command);
-    const claim = await callJournal('find_claim', deps, () => deps.journal.findClaim(scope));
-    if (claim.ok && claim.value?.frozen != null) return claim.value.frozen;
-  }
-  return deps.renderAnswer(road.recorded);
+  if (!road.recorded.answered) return deps.renderAnswer(road.recorded);
+  const scope = claimScope(road.command);
+  const find = () => deps.journal.findClaim(scope);
+  const claim = await callJournal('find_claim', deps, find, null, untilMs);
+  return claim.ok ? (claim.value?.frozen ?? null) : null;
 }
 
-function endOf(road: Road, after: Authorization, reason: EndReason, deps: GatewayDeps): StepDetails {
+async function endOf(
+  road: Road,
+  after: Authorization,
+  reason: EndReason,
+  deps: GatewayDeps,
+): Promise<StepDetails> {
   const nowMs = deps.clock.wallMs();
+  const data = { status: after.status, reason, provider: after.provider };
+  const event = withDoubts({ kind: 'concluded', actor: 'gateway', atMs: nowMs, data }, road.doubts, after);
   const plan = planFor(after, nowMs, deps.resolverSchedule);
-  return {
-    ...NO_INTENT,
-    // A road that nobody overtook has no work to end.
-    work: plan ?? (road.overtaken ? null : 'unchanged'),
-    event: {
-      kind: 'concluded',
-      actor: 'gateway',
-      atMs: nowMs,
-      data: { status: after.status, reason, provider: after.provider },
-    },
-  };
+  // A road that nobody overtook has no work to end, and nothing of it was closed by others.
+  if (plan !== null || !road.overtaken) return { ...NO_INTENT, work: plan ?? 'unchanged', event };
+  return { ...NO_INTENT, work: await planToAskAgain(after, event, deps, recordedBy(road, deps)), event };
 }
 
 /** Reads what others made of the authorization, and adds what was found out here. */
 export async function catchUp(road: Road, deps: GatewayDeps): Promise<boolean> {
-  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(road.authorizationId));
+  const found = await callJournal(
+    'find',
+    deps,
+    () => deps.journal.findAuthorization(road.authorizationId),
+    null,
+    recordedBy(road, deps),
+  );
   if (!found.ok || found.value === null) return false;
   const change = applyFindings(found.value, road.findings, deps.clock.wallMs());
   tellRemarks(change.remarks, change.authorization, deps);
   road.recorded = found.value;
   road.current = change.authorization;
+  road.doubts = change.remarks.filter(({ remark }) => remark === 'sent_after_closed');
   road.overtaken = true;
   return true;
 }
@@ -347,25 +365,57 @@ function neverSent(number: number): Finding {
 }
 
 /**
- * The journal could not record what came back. The caller is told `pending`, never more and never less: the attempt
- * stands as sent in the journal, and is recorded by a later try or found out.
+ * The journal could not record what came back. Others may have ended the authorization meanwhile and told so under its key,
+ * or its end may be written and only the confirmation lost: then that is the answer. Otherwise, and where the journal
+ * cannot be read either, the caller is told `pending`, never more and never less: the attempt stands as sent in the
+ * journal, and is recorded by a later try or found out.
  */
-function answerUnrecorded(road: Road, deps: GatewayDeps): AuthorizeResult {
-  deps.unrecorded.add({ authorizationId: road.authorizationId, findings: road.findings });
+async function answerUnrecorded(road: Road, deps: GatewayDeps): Promise<AuthorizeResult> {
+  const { authorizationId, findings } = road;
   const last = road.recorded.attempts.at(-1);
+  const standing = await readStanding(road, deps);
+  deps.unrecorded.add({ authorizationId, findings, ...(standing === null && { toldPending: true }) });
+  if (!isRecorded(standing?.authorization ?? road.recorded, findings, deps)) {
+    deps.observer.alert({
+      kind: 'outcome_not_recorded',
+      detail: `attempt ${last?.number} at ${last?.provider ?? 'no provider'} came back, but could not be recorded`,
+      authorizationId,
+    });
+  }
+  if (standing !== null) {
+    observeEnd(road, standing.authorization, 'journal_failed', deps);
+    return answered(road, standing.answer);
+  }
   const attempts = road.recorded.attempts.map((attempt) =>
     attempt.number === last?.number
       ? { ...attempt, outcome: { kind: 'unknown' as const, code: 'not_recorded', providerReference: null } }
       : attempt,
   );
   const authorization = settled({ ...road.recorded, open: false, attempts, operations: [] });
-  deps.observer.alert({
-    kind: 'outcome_not_recorded',
-    detail: `attempt ${last?.number} at ${last?.provider ?? 'no provider'} came back, but could not be recorded`,
-    authorizationId: road.authorizationId,
-  });
   observeEnd(road, authorization, 'journal_failed', deps);
   return answered(road, deps.renderAnswer(authorization));
+}
+
+/** What is final in the journal by now; null: nothing is, or it cannot be read in time. */
+async function readStanding(
+  road: Road,
+  deps: GatewayDeps,
+): Promise<{ readonly authorization: Authorization; readonly answer: FrozenAnswer } | null> {
+  const untilMs = lookedAgainBy(road, deps);
+  const find = () => deps.journal.findAuthorization(road.authorizationId);
+  const found = await callJournal('find', deps, find, null, untilMs);
+  if (!found.ok || found.value === null || !found.value.answered) return null;
+  const answer = await finalAnswer({ ...road, recorded: found.value }, untilMs, deps);
+  return answer === null ? null : { authorization: found.value, answer };
+}
+
+/** Whether an authorization tells all that was found out. */
+function isRecorded(
+  authorization: Authorization,
+  findings: readonly Finding[],
+  deps: Pick<GatewayDeps, 'clock'>,
+): boolean {
+  return !applyFindings(authorization, findings, deps.clock.wallMs()).changed;
 }
 
 function observeEnd(road: Road, authorization: Authorization, stopped: EndReason, deps: GatewayDeps): void {

@@ -1,11 +1,13 @@
-import type { Attempt, AttemptOutcome } from '../core/attempt.ts';
+import { type Attempt, type AttemptOutcome, LEASE_EXPIRED } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { applyExpiry, applyOutcome, type Change } from '../core/lifecycle.ts';
 import { NEVER_CONFIRMED, type ProviderSemantics, wasNeverConfirmed } from '../core/resolution.ts';
 import { settled } from '../core/settlement.ts';
+import { besideTheOthers } from './beside-the-others.ts';
 import { changeAuthorization } from './change.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
+import type { Lapsed } from './ports.ts';
 
 /** Authorizations taken up in one run. */
 const BATCH = 200;
@@ -16,7 +18,7 @@ const BATCH = 200;
  */
 function lapsedOutcome(attempt: Attempt, semantics: ProviderSemantics | undefined): AttemptOutcome {
   if (semantics !== undefined && wasNeverConfirmed(semantics, attempt)) return NEVER_CONFIRMED;
-  return { kind: 'unknown', code: 'lease_expired', providerReference: attempt.preparedReference };
+  return { kind: 'unknown', code: LEASE_EXPIRED, providerReference: attempt.preparedReference };
 }
 
 /**
@@ -32,29 +34,39 @@ export async function recoverLapsed(deps: GatewayDeps): Promise<number> {
   const found = await callJournal('list_lapsed', deps, () => deps.journal.listLapsed(nowMs, BATCH));
   if (!found.ok) return 0;
   let taken = 0;
-  for (const { authorization, owner, leaseMs } of found.value) {
-    const sighting = `lease ${authorization.id} ${authorization.version}`;
-    const isDead = deps.soleOwner && owner !== deps.owner;
-    if (!isDead && deps.sightings.seenForMs(sighting) < leaseMs) continue;
-    const result = await changeAuthorization(
-      authorization,
-      (current) => closeLapsed(current, nowMs, deps),
-      {
-        event: { kind: 'lapsed', actor: 'recovery', data: { reason: 'lease_expired', owner } },
-      },
-      deps,
-    );
-    if (result.kind === 'failed') continue;
-    deps.sightings.forget(sighting);
-    if (result.kind !== 'written') continue;
-    taken += 1;
-    deps.observer.alert({
-      kind: 'lease_expired',
-      detail: `its process left it open; it is now ${result.authorization.status}`,
-      authorizationId: authorization.id,
-    });
+  for (const lapsed of found.value) {
+    const { id } = lapsed.authorization;
+    if (await besideTheOthers(id, () => takeUp(lapsed, nowMs, deps), deps)) taken += 1;
   }
   return taken;
+}
+
+/** @returns whether it was taken up */
+async function takeUp(
+  { authorization, owner, leaseMs }: Lapsed,
+  nowMs: number,
+  deps: GatewayDeps,
+): Promise<boolean> {
+  const sighting = `lease ${authorization.id} ${authorization.version}`;
+  const isDead = deps.soleOwner && owner !== deps.owner;
+  if (!isDead && deps.sightings.seenForMs(sighting) < leaseMs) return false;
+  const result = await changeAuthorization(
+    authorization,
+    (current) => closeLapsed(current, nowMs, deps),
+    {
+      event: { kind: 'lapsed', actor: 'recovery', data: { reason: LEASE_EXPIRED, owner } },
+    },
+    deps,
+  );
+  if (result.kind === 'failed') return false;
+  deps.sightings.forget(sighting);
+  if (result.kind !== 'written') return false;
+  deps.observer.alert({
+    kind: 'lease_expired',
+    detail: `its process left it open; it is now ${result.authorization.status}`,
+    authorizationId: authorization.id,
+  });
+  return true;
 }
 
 function closeLapsed(current: Authorization, nowMs: number, deps: Pick<GatewayDeps, 'provider'>): Change {
@@ -83,13 +95,12 @@ export async function expireDue(deps: GatewayDeps): Promise<number> {
   if (!found.ok) return 0;
   let taken = 0;
   for (const authorization of found.value) {
-    const result = await changeAuthorization(
-      authorization,
-      (current) => applyExpiry(current, { nowMs }),
-      { event: { kind: 'expired', actor: 'recovery', data: { expires_at_ms: authorization.expiresAtMs } } },
-      deps,
-    );
-    if (result.kind === 'written') taken += 1;
+    const data = { expires_at_ms: authorization.expiresAtMs };
+    const event = { kind: 'expired', actor: 'recovery', data };
+    const expire = () =>
+      changeAuthorization(authorization, (current) => applyExpiry(current, { nowMs }), { event }, deps);
+    const result = await besideTheOthers(authorization.id, expire, deps);
+    if (result?.kind === 'written') taken += 1;
   }
   return taken;
 }

@@ -6,6 +6,9 @@ import type { GatewayDeps } from './gateway-deps.ts';
 /** What each remark means, in words for whoever is on call. */
 const DETAILS: Readonly<Record<Remark, string>> = {
   late_approval: 'an approval was found after the authorization had moved on; it is being reversed',
+  sent_after_closed:
+    'a request is out of an attempt that was closed as not known there, as when its sender stood still with its clocks; ' +
+    'the provider is asked once more, and whatever is found is reversed',
   evidence_conflict: 'a provider contradicts what is recorded; the record stands, look at the history',
   quarantined:
     'a provider answered about something else than was asked; whatever stands there is being reversed',

@@ -15,6 +15,7 @@ import { keepArm } from '../core/experiments/assign.ts';
 import { armScope } from '../core/experiments/experiment.ts';
 import type { RoutingFacts } from '../core/facts.ts';
 import { matchRule } from '../core/rules/ruleset.ts';
+import { intendedBy } from './answer-time.ts';
 import { type Asker, isTheirs } from './asker.ts';
 import { offerFor } from './decide-for-caller.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
@@ -37,6 +38,8 @@ const STALE_MS = 60_000;
 export interface ReportCommand extends Asker {
   readonly decisionId: string;
   readonly report: OutcomeReport;
+  /** Monotonic clock. */
+  readonly receivedAtMs: number;
 }
 
 export type ReportResult =
@@ -47,7 +50,7 @@ export type ReportResult =
   | { readonly kind: 'not_offered'; readonly offered: readonly OfferedAttempt[] }
   /** Something else is recorded that it cannot be true beside. */
   | { readonly kind: 'contradiction'; readonly recorded: TakenReport }
-  /** It is not known to be written: a repeat finds out. */
+  /** It is not known to be written in time: a repeat finds out. */
   | { readonly kind: 'journal_unavailable' };
 
 /** What follows a report: what is answered, and whom it offers. */
@@ -59,11 +62,13 @@ interface Following {
 /**
  * Takes what a caller reports that sent the payment itself, and says what to do next by the road's own rules of failover.
  * Durable before it is answered or learned from. Of several that report at once each is judged by what the others left:
- * all come to the same end. Never throws for a failing journal.
+ * all come to the same end. Never throws for a failing journal, and waits for one that hangs as long as the intent of a
+ * capture does: what is written later is what a repeat finds.
  */
 export async function reportOutcome(command: ReportCommand, deps: GatewayDeps): Promise<ReportResult> {
   const { decisionId, report } = command;
   const scope = deps.accounts.of(command.account);
+  const untilMs = intendedBy(command);
   // Taken once, however often it is tried.
   let stop: 'scheme_limit' | null = null;
   let withdrawn = false;
@@ -72,7 +77,8 @@ export async function reportOutcome(command: ReportCommand, deps: GatewayDeps): 
     return withdrawn;
   };
   for (let turn = 0; turn < TRIES_MAX; turn += 1) {
-    const found = await callJournal('find_decision', deps, () => deps.journal.findDecision(decisionId));
+    const find = () => deps.journal.findDecision(decisionId);
+    const found = await callJournal('find_decision', deps, find, null, untilMs);
     if (!found.ok) return { kind: 'journal_unavailable' };
     const decision = found.value;
     if (decision === null || !isTheirs(decision, command)) return { kind: 'not_found' };
@@ -86,7 +92,8 @@ export async function reportOutcome(command: ReportCommand, deps: GatewayDeps): 
     const outcome = outcomeOfReport(report, decision, facts.threeDsPresent, provider);
     const following = follow({ decision, report, outcome, facts, stop, withdraw }, scope, deps);
     const step = stepOf({ decision, report, outcome, facts }, following, deps);
-    const written = await callJournal('report_outcome', deps, () => deps.journal.advanceDecision(step));
+    const write = () => deps.journal.advanceDecision(step);
+    const written = await callJournal('report_outcome', deps, write, null, untilMs);
     if (!written.ok) return { kind: 'journal_unavailable' };
     if (written.value.kind === 'scheme_stop') stop = 'scheme_limit';
     if (written.value.kind !== 'written') continue;

@@ -7,12 +7,12 @@ import { isTheirs } from './asker.ts';
 import { type ChangeResult, changeAuthorization } from './change.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
-import { planFor } from './journal-step.ts';
+import { mayBeSentUntil } from './judge-repeat.ts';
 import { operationLeaseMs } from './operate.ts';
-import { WORK_LEASE_MS } from './resolve.ts';
 import type { PersonsWord } from './resolve-by-person.ts';
 import { operationSighting } from './sightings.ts';
 import { putBack } from './unrecorded.ts';
+import { closingHolder, WORK_LEASE_MS } from './work-lease.ts';
 
 /** What a person found out about a capture, void or refund: the provider did it, or it did not and will not. */
 export const OPERATION_RESOLUTIONS = ['succeeded', 'failed'] as const;
@@ -52,14 +52,15 @@ type NotOpen = Pick<Extract<ResolveOperationResult, { kind: 'not_open' }>, 'reas
 
 /** How long its work is held while an operation is closed: longer than the clocks of two machines may differ by. */
 const CLOSING_MS = 30 * 60_000;
-/** When a road that is still open is worth a second look. */
+/** When a road that is still open, or what somebody else has just changed, is worth a second look. */
 const ROAD_RETRY_MS = 2_000;
 
 /**
  * A person closes a capture, void or refund that its provider cannot tell of. It takes the same way as every other
  * evidence: conditional on the state, in the history with who said so and why. `failed` is taken only while nobody can be
- * sending the operation: not before the lease of the call that began it would be over, and under the lease on its work,
- * so that the resolver does not send it meanwhile. A reversal of ours that failed is begun anew under another key.
+ * sending the operation: not before the lease of the call that began it would be over, nor while somebody may stand still
+ * who was about to repeat it or was not heard of since, and under the lease on its work, so that the resolver does not
+ * send it meanwhile. A reversal of ours that failed is begun anew under another key.
  */
 export async function resolveOperation(
   command: ResolveOperationCommand,
@@ -78,8 +79,12 @@ export async function resolveOperation(
   if (before !== null) return { kind: 'not_open', authorization, ...before };
 
   // The same for a repetition: after the journal failed it finds its own lease.
-  const holder = `${deps.owner} closes ${operation.id}`;
+  const holder = closingHolder(deps.owner, operation.id);
   if (command.resolution === 'failed') {
+    const history = await callJournal('history', deps, () => deps.journal.history(authorizationId));
+    if (!history.ok) return { kind: 'journal_unavailable' };
+    const stillMs = mayBeSentUntil(history.value, operation) - deps.clock.wallMs();
+    if (stillMs > 0) return { kind: 'not_open', authorization, reason: 'may_be_sent', retryAfterMs: stillMs };
     const nowMs = deps.clock.wallMs();
     const lease = { owner: holder, untilMs: nowMs + CLOSING_MS };
     // By a clock that is ahead, a lease could seem to be over that is not.
@@ -104,7 +109,7 @@ export async function resolveOperation(
     return {
       kind: 'not_open',
       authorization: after,
-      ...(reason ?? { reason: 'ended', retryAfterMs: null }),
+      ...(reason ?? { reason: 'may_be_sent', retryAfterMs: ROAD_RETRY_MS }),
     };
   }
   const attempt = authorization.attempts[operation.attemptNumber - 1];
@@ -157,7 +162,9 @@ function record(
     authorization,
     (current) => {
       const known = current.operations[operation.number - 1] ?? operation;
-      if (whyNotOpen(current, known, resolution, deps) !== null) {
+      // Who has changed it since its history was read may be sending it.
+      const isOvertaken = resolution === 'failed' && current.version !== authorization.version;
+      if (isOvertaken || whyNotOpen(current, known, resolution, deps) !== null) {
         return { authorization: current, remarks: [], changed: false };
       }
       return applyOperationEnd(current, operation.number, end, { nowMs: deps.clock.wallMs() });
@@ -169,10 +176,7 @@ function record(
         data: { operation: operation.id, resolution, evidence, ...end },
       },
       // What is left, a reversal begun anew among it, is nobody's.
-      work: (after) => {
-        const plan = planFor(after, deps.clock.wallMs(), deps.resolverSchedule);
-        return plan === null || resolution === 'succeeded' ? plan : { ...plan, lease: null };
-      },
+      work: (plan) => (plan === null || resolution === 'succeeded' ? plan : { ...plan, lease: null }),
     },
     deps,
   );

@@ -2,18 +2,19 @@ import { isUnsettled } from '../core/attempt.ts';
 import type { Authorization } from '../core/authorization.ts';
 import { DAY_MS, nextWork, type WorkProgress } from '../core/resolution.ts';
 import { failedVoids, hasWork } from '../core/settlement.ts';
+import { askAgain } from './ask-again.ts';
 import { describeError } from './describe-error.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
+import { recordLeaseEnded } from './lease-watch.ts';
 import type { Look } from './look.ts';
 import { lookAtAttempt } from './look-at-attempt.ts';
 import { lookAtOperation, mayCancel } from './look-at-operation.ts';
 import type { WorkItem } from './ports.ts';
+import { mayBeEnded, sendLimit, WORK_LEASE_MS } from './work-lease.ts';
 
 /** Items in hand at once, at most: those of a provider that hangs wait in its pace, and do not hold up the others'. */
 const IN_HAND_MAX = 200;
-/** How long work taken up belongs to its process. */
-export const WORK_LEASE_MS = 180_000;
 /** Of the lease, what the calls of one look may take at most; with less left, the item is not begun. */
 const LOOK_MAX_MS = 125_000;
 
@@ -39,12 +40,13 @@ export class Resolver {
     if (room <= 0) return 0;
     const deps = this.#deps;
     const nowMs = deps.clock.wallMs();
+    const takenAtMs = deps.clock.monotonicMs();
+    const limited = { ...deps, sendLimit: sendLimit(deps.clock) };
     const lease = { owner: deps.owner, untilMs: nowMs + WORK_LEASE_MS };
     const taken = await callJournal('take_work', deps, () => deps.journal.takeWork(nowMs, room, lease));
     if (!taken.ok) return 0;
-    const takenAtMs = deps.clock.monotonicMs();
     for (const item of taken.value) {
-      const work = resolvePaced(item, takenAtMs, deps).finally(() => this.#inHand.delete(work));
+      const work = resolvePaced(item, takenAtMs, limited).finally(() => this.#inHand.delete(work));
       this.#inHand.add(work);
     }
     return taken.value.length;
@@ -56,22 +58,64 @@ export class Resolver {
   }
 }
 
-async function resolvePaced(item: WorkItem, takenAtMs: number, deps: GatewayDeps): Promise<void> {
-  const provider = providerOf(item.authorization);
+async function resolvePaced(taken: WorkItem, takenAtMs: number, deps: GatewayDeps): Promise<void> {
+  const provider = providerOf(taken.authorization);
   try {
+    const item = await tellWhoLeft(taken, deps);
+    if (item === null) return;
     await deps.pacer.run(provider, async () => {
       const heldForMs = deps.clock.monotonicMs() - takenAtMs;
-      // It waited for its turn so long that the lease might end under it: whoever takes it up next does it.
-      if (heldForMs > WORK_LEASE_MS - LOOK_MAX_MS || deps.stopSignal.aborted) return;
-      await resolveItem(item, deps);
+      // It waited for its turn so long that the lease might end under it, or this process ends: somebody else does it.
+      const isLeft = heldForMs > WORK_LEASE_MS - LOOK_MAX_MS || deps.stopSignal.aborted;
+      await (isLeft ? leave(item, deps) : traced(item, provider, deps));
     });
   } catch (error) {
     // A bug of ours. The lease ends, and the item is taken up again.
     deps.observer.alert({
       kind: 'resolver_failed',
       detail: describeError(error),
-      authorizationId: item.authorization.id,
+      authorizationId: taken.authorization.id,
     });
+  }
+}
+
+/**
+ * Whoever had the work before, and did not give it back, may stand still and send later: that is in the history before
+ * anything is done or given back, since their lease was the only sign of them.
+ * @returns null when it is left to whoever takes it up next: it may not be recorded yet, or is not as it was taken up
+ */
+async function tellWhoLeft(item: WorkItem, deps: GatewayDeps): Promise<WorkItem | null> {
+  const { authorization, leftBy } = item;
+  // A person's word sends nothing.
+  if (leftBy === null || !mayBeEnded(leftBy)) return item;
+  const result = await recordLeaseEnded(authorization, leftBy, 'unchanged', deps);
+  // Our own lease runs out, and is as good a sign.
+  if (result.kind !== 'written') return null;
+  if (result.before.version === authorization.version)
+    return { ...item, authorization: result.authorization };
+  await leave(item, deps);
+  return null;
+}
+
+/** Nobody has to wait for the end of the lease. */
+async function leave(
+  { authorization, step, failures, lease }: WorkItem,
+  deps: Pick<GatewayDeps, 'clock' | 'journal' | 'observer'>,
+): Promise<void> {
+  const plan = { step, failures, dueAtMs: deps.clock.wallMs(), lease: null };
+  await callJournal('postpone_work', deps, () =>
+    deps.journal.postponeWork(authorization.id, lease.owner, plan),
+  );
+}
+
+async function traced(item: WorkItem, provider: string, deps: GatewayDeps): Promise<void> {
+  const span = deps.tracer?.look({ provider, begunIn: item.authorization.traceId });
+  let failed = true;
+  try {
+    await resolveItem(item, deps);
+    failed = false;
+  } finally {
+    span?.end({}, failed);
   }
 }
 
@@ -88,6 +132,7 @@ export async function resolveItem(item: WorkItem, deps: GatewayDeps): Promise<vo
   let look: Look = { authorization: before, answered: true };
   const unsettled = before.attempts.find(({ outcome }) => isUnsettled(outcome));
   if (unsettled !== undefined) look = await lookAtAttempt(before, unsettled, item, deps);
+  else if (!hasWork(before)) look = await askAgain(before, item, deps);
   const begun = look.begun ?? new Set();
   // An operation waits for the outcome of its attempt, unless the attempt can be cancelled without knowing it.
   for (const { number } of look.authorization.operations) {

@@ -1,6 +1,6 @@
 import type { AuthorizationRequest } from '../core/authorization.ts';
 import type { CandidateExplanation } from '../core/decision.ts';
-import type { FrozenAnswer } from './ports.ts';
+import type { FrozenAnswer, Span } from './ports.ts';
 
 /** What the edge hands to the road: a validated request with its caller. */
 export interface AuthorizeCommand {
@@ -12,6 +12,8 @@ export interface AuthorizeCommand {
   readonly traceId: string;
   /** W3C trace context to pass on to the provider. */
   readonly traceparent: string | null;
+  /** The request as a piece of that trace, where it is traced. */
+  readonly span?: Span | null;
   /** Monotonic clock. */
   readonly receivedAtMs: number;
 }
@@ -47,5 +49,5 @@ export type Unanswered =
     }
   /** Payments like this one look like card testing. */
   | { readonly kind: 'card_testing'; readonly retryAfterMs: number }
-  /** The journal could not be written: of a decision, nothing is promised. */
+  /** That it is written could not be confirmed; nothing was sent, and of a decision nothing is promised. */
   | { readonly kind: 'journal_unavailable'; readonly retryAfterMs: number };

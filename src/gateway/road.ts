@@ -5,7 +5,7 @@ import { isScaRegion } from '../core/cards/regions.ts';
 import type { RoutingDecision } from '../core/decision.ts';
 import type { Assignment } from '../core/experiments/assign.ts';
 import type { RoutingFacts } from '../core/facts.ts';
-import type { OperationEnd } from '../core/lifecycle.ts';
+import type { OperationEnd, RemarkOn } from '../core/lifecycle.ts';
 import type { Rule, Ruleset } from '../core/rules/ruleset.ts';
 import { type Decision, NOTHING_DECIDED } from './candidates.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
@@ -48,6 +48,11 @@ export interface Road {
   frozen: FrozenAnswer | null;
   /** Somebody else has moved the authorization on: nothing more is sent. */
   overtaken: boolean;
+  /**
+   * What became of it since: others have closed an attempt as not known to its provider that this road has sent, so that it
+   * is to be asked about once more.
+   */
+  doubts: readonly RemarkOn[];
 }
 
 /** Sets out on the road: nothing is durable yet. */
@@ -89,6 +94,7 @@ export function beginRoad(
     findings: [],
     frozen: null,
     overtaken: false,
+    doubts: [],
   };
 }
 

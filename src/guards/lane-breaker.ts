@@ -9,6 +9,9 @@ import { RollingWindow, WINDOW_SLICES } from './rolling-window.ts';
 /** Calls of the window by number, as a multiple of `volume`. */
 const RECENT_VOLUMES = 3;
 
+/** So many calls in a row that went well say more than what others say. */
+const TELLING_CALLS = 3;
+
 /** What the breaker itself thinks, before any override. */
 export type CircuitState = 'closed' | 'open' | 'half_open';
 
@@ -118,6 +121,11 @@ export class LaneBreaker {
     this.#expire();
     const { fires, failures } = this.#circuit.stats;
     return { calls: fires, failures, unknown: this.#unknown.sum() };
+  }
+
+  /** What the latest calls of the window say of the provider, by themselves. */
+  latest(): 'well' | 'ill' | 'none' {
+    return this.#recent.latest(TELLING_CALLS);
   }
 
   /** Takes a place. A caller that passes although {@link closedBecause} says otherwise is not counted. */

@@ -12,11 +12,13 @@ import type {
   Permit,
   ProviderOverride,
 } from '../gateway/ports.ts';
+import type { SharedLane } from '../gateway/shared-state.ts';
 import { AccountLanes } from './account-lanes.ts';
 import { effectiveOverride } from './effective-override.ts';
 import { type BreakerCounts, type BreakerTicket, type CircuitState, LaneBreaker } from './lane-breaker.ts';
-import { type LimitRefusal, ProviderLimit } from './provider-limit.ts';
+import { type Limit, type LimitRefusal, type LimitSettings, ProviderLimit } from './provider-limit.ts';
 import type { SavedLane } from './saved-accounts.ts';
+import type { SharedBreakers } from './shared-breakers.ts';
 import { type Turn, WaitQueue } from './wait-queue.ts';
 
 /** A change of a lane's breaker, told after it happened. */
@@ -31,8 +33,17 @@ export interface LanesOptions {
   readonly clock: Clock;
   /** Must not throw. */
   readonly onTransition: (transition: LaneTransition) => void;
+  /** What other processes share with this one; left out: it is alone. */
+  readonly shared?: SharedGuards;
   /** Authorizations that may wait for one provider's limit at a time; 100 when left out. */
   readonly queueLength?: number;
+}
+
+/** Limits and breakers that several processes have in common. */
+export interface SharedGuards {
+  /** Makes the limit of a provider. @param onFree told when something became free */
+  limit(provider: string, settings: LimitSettings, onFree: () => void): Limit;
+  readonly breakers: SharedBreakers;
 }
 
 /** One lane as operators see it. */
@@ -42,7 +53,10 @@ export interface LaneSnapshot {
   readonly breaker: BreakerState;
   /** What the breaker itself thinks. */
   readonly circuit: CircuitState;
-  /** Wall clock of the circuit's last change, milliseconds since 1970. */
+  /**
+   * Since when `breaker` is what it is, wall clock, milliseconds since 1970: of an override since it was made, else since
+   * the circuit last changed.
+   */
   readonly sinceMs: number;
   readonly counts: BreakerCounts;
 }
@@ -67,7 +81,7 @@ export interface ProviderGuardSnapshot {
 
 interface ProviderGuard {
   contract: ProviderContract;
-  readonly limit: ProviderLimit;
+  readonly limit: Limit;
   readonly queue: WaitQueue;
   /** At most one for each card brand. */
   readonly breakers: Map<CardBrand, LaneBreaker>;
@@ -129,6 +143,15 @@ export class Lanes implements Guards {
     this.#options = options;
     this.#accounts = new AccountLanes(options.clock);
     this.update(contracts);
+    options.shared?.breakers.begin({
+      open: ({ provider, brand }) => {
+        const guard = this.#guards.get(provider);
+        if (guard !== undefined) this.#breaker(guard, brand).reopen();
+      },
+      ownEvidence: ({ provider, brand }) =>
+        this.#guards.get(provider)?.breakers.get(brand)?.latest() ?? 'none',
+      isLastClosed: (lane) => this.#isLastClosed(lane),
+    });
   }
 
   /**
@@ -140,6 +163,7 @@ export class Lanes implements Guards {
       if (contracts.has(provider)) continue;
       this.#guards.delete(provider);
       this.#accounts.forget(provider);
+      this.#options.shared?.breakers.forget(provider);
       for (const brand of guard.breakers.keys()) {
         this.#agreements.delete(keyOf(provider, brand));
         this.#refutedUntilMs.delete(keyOf(provider, brand));
@@ -211,6 +235,16 @@ export class Lanes implements Guards {
     }
   }
 
+  /** Whether no other provider would be left for a brand, without a lane. */
+  #isLastClosed({ provider, brand }: SharedLane): boolean {
+    for (const [other, guard] of this.#guards) {
+      const { brands } = guard.contract.capabilities;
+      if (other === provider || (brands !== 'all' && !brands.has(brand))) continue;
+      if (this.#gate(guard, brand, null, null).closedBecause === null) return false;
+    }
+    return true;
+  }
+
   #view(lane: LaneKey, account: string | null): LaneView {
     const guard = this.#guards.get(lane.provider);
     if (guard === undefined) return NOT_CONFIGURED;
@@ -251,7 +285,7 @@ export class Lanes implements Guards {
           brand,
           breaker: this.#gate(guard, brand, null, null).breaker,
           circuit: breaker.state,
-          sinceMs: breaker.sinceMs,
+          sinceMs: this.#override(guard, brand, null)?.createdAtMs ?? breaker.sinceMs,
           counts: breaker.counts(),
         })),
         overrides: (this.#overrides.get(contract.id) ?? []).filter(
@@ -266,25 +300,27 @@ export class Lanes implements Guards {
     for (const guard of this.#guards.values()) endGuard(guard);
     this.#guards.clear();
     this.#accounts.close();
+    this.#options.shared?.breakers.close();
   }
 
   #newGuard(contract: ProviderContract): ProviderGuard {
-    const { clock, queueLength } = this.#options;
-    return {
-      contract,
-      limit: new ProviderLimit(contract.limits, clock),
-      queue: new WaitQueue(queueLength ?? QUEUE_LENGTH, clock),
-      breakers: new Map(),
-    };
+    const { clock, queueLength, shared } = this.#options;
+    const queue = new WaitQueue(queueLength ?? QUEUE_LENGTH, clock);
+    const limit =
+      shared?.limit(contract.id, contract.limits, () => queue.wake()) ??
+      new ProviderLimit(contract.limits, clock);
+    return { contract, limit, queue, breakers: new Map() };
   }
 
   #breaker(guard: ProviderGuard, brand: CardBrand): LaneBreaker {
     const known = guard.breakers.get(brand);
     if (known !== undefined) return known;
     const provider = guard.contract.id;
-    const breaker = new LaneBreaker(guard.contract.breaker, this.#options.clock, (from, to) =>
-      this.#options.onTransition({ provider, brand, from, to }),
-    );
+    const { clock, shared, onTransition } = this.#options;
+    const breaker = new LaneBreaker(guard.contract.breaker, clock, (from, to) => {
+      shared?.breakers.changed({ provider, brand }, from, to, guard.contract.breaker.resetMs);
+      onTransition({ provider, brand, from, to });
+    });
     guard.breakers.set(brand, breaker);
     return breaker;
   }
@@ -322,20 +358,21 @@ export class Lanes implements Guards {
     this.#options.onTransition({ provider, brand, from, to });
   }
 
+  /** The override that decides of a lane; null: none does. */
+  #override({ contract }: ProviderGuard, brand: CardBrand, merchant: string | null): ProviderOverride | null {
+    const overrides = this.#overrides.get(contract.id);
+    if (overrides === undefined) return null;
+    const lane = { provider: contract.id, brand, merchant };
+    const override = effectiveOverride(overrides, lane, this.#options.clock.wallMs());
+    return override?.mode === 'auto' ? null : override;
+  }
+
   /**
    * Overrides and breakers together.
    * @param account whose own lanes count too; null: a call of ours
    */
   #gate(guard: ProviderGuard, brand: CardBrand, merchant: string | null, account: string | null): Gate {
-    const overrides = this.#overrides.get(guard.contract.id);
-    const override =
-      overrides === undefined
-        ? null
-        : effectiveOverride(
-            overrides,
-            { provider: guard.contract.id, brand, merchant },
-            this.#options.clock.wallMs(),
-          );
+    const override = this.#override(guard, brand, merchant);
     switch (override?.mode) {
       case 'force_open':
         return { breaker: 'forced_open', closedBecause: 'forced_open' };
@@ -348,7 +385,7 @@ export class Lanes implements Guards {
     const breaker = guard.breakers.get(brand);
     const shared: Gate = {
       breaker: breaker?.state ?? 'closed',
-      closedBecause: breaker?.closedBecause ?? null,
+      closedBecause: breaker === undefined ? null : this.#closedBecause(guard, brand, breaker),
     };
     // What our own calls found holds for everybody.
     if (shared.closedBecause !== null) return shared;
@@ -356,6 +393,15 @@ export class Lanes implements Guards {
     if (own !== null) return own;
     if (shared.breaker !== 'closed' || !this.#isAgreed(guard, brand)) return shared;
     return account === null && this.#isProbeDue(guard, brand) ? AGREED_PROBE : AGREED_OPEN;
+  }
+
+  /** Why a lane's breaker lets no call through; of a half-open one also that another process probes it. */
+  #closedBecause({ contract }: ProviderGuard, brand: CardBrand, breaker: LaneBreaker): Gate['closedBecause'] {
+    const reason = breaker.closedBecause;
+    const { shared } = this.#options;
+    if (reason !== null || shared === undefined || breaker.state !== 'half_open') return reason;
+    const lane = { provider: contract.id, brand };
+    return shared.breakers.mayProbe(lane, contract.breaker.resetMs) ? null : 'probe_in_flight';
   }
 
   #closed(guard: ProviderGuard, lane: LaneKey): Refusal | null {
@@ -434,10 +480,11 @@ class LanePermit implements Permit {
 
   report(signal: BreakerSignal, retryAfterMs?: number | null): void {
     this.#end();
-    this.#guard.limit.release();
+    // Before its place is free: by what a call ends with, a limit learns whether the provider asks for a pause.
     if (retryAfterMs !== undefined && retryAfterMs !== null && retryAfterMs > 0) {
       this.#guard.limit.closeFor(retryAfterMs);
     }
+    this.#guard.limit.release();
     this.#breaker.report(this.#ticket, signal);
     this.#onReport?.(signal);
     this.#guard.queue.wake();
@@ -467,5 +514,6 @@ function limited(guard: ProviderGuard, reason: LimitRefusal): Refusal {
 
 function endGuard(guard: ProviderGuard): void {
   guard.queue.close();
+  guard.limit.close();
   for (const breaker of guard.breakers.values()) breaker.close();
 }

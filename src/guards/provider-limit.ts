@@ -9,15 +9,41 @@ export interface LimitSettings {
 
 export type LimitRefusal = 'limit_per_second' | 'limit_concurrent';
 
+/** A provider's limits, as lanes ask about them. All synchronous: nothing of it waits for anybody. */
+export interface Limit {
+  /** Calls under way. */
+  readonly inUse: number;
+  /** Milliseconds for which a 429 still closes it; 0 when none does. */
+  readonly closedForMs: number;
+  /** Share that is still free, of the scarcer of the two limits, 0 to 1. 0 exactly when a call would be refused. */
+  headroom(): number;
+  /** Why a call would be refused now; null when it would not. */
+  refusal(): LimitRefusal | null;
+  /** Takes a token and a place, or says which is missing. */
+  tryTake(): LimitRefusal | null;
+  /** A call that was made is over. */
+  release(): void;
+  /** A call was not made after all: token and place come back. */
+  refund(): void;
+  /** Empties the bucket and keeps it empty for that long, at most ten minutes: the provider answered 429. */
+  closeFor(ms: number): void;
+  /** Milliseconds until the bucket holds a token again, rounded up; null when it does. */
+  nextTokenInMs(): number | null;
+  /** Applies changed limits. Tokens and calls under way stay; tokens above the new burst are dropped. */
+  configure(settings: LimitSettings): void;
+  /** It is not asked any more. */
+  close(): void;
+}
+
 /** A 429 closes a provider for ten minutes at most at a time: a wrong `Retry-After` must not close it for a day. */
-const LONGEST_CLOSURE_MS = 600_000;
+export const LONGEST_CLOSURE_MS = 600_000;
 
 /**
  * A provider's limits in this process: a token bucket and a count of calls under way. The bucket refills by the
  * monotonic clock when it is looked at; no timer runs. In any stretch of t seconds it grants at most
  * burst + perSecond x t calls.
  */
-export class ProviderLimit {
+export class ProviderLimit implements Limit {
   readonly #clock: Clock;
   #settings: LimitSettings;
   #tokens: number;
@@ -106,6 +132,11 @@ export class ProviderLimit {
     this.#refill();
     this.#settings = settings;
     this.#tokens = Math.min(this.#tokens, this.#burst());
+  }
+
+  /** No timer runs. */
+  close(): void {
+    this.#closedUntilMs = Number.POSITIVE_INFINITY;
   }
 
   #burst(): number {

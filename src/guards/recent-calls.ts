@@ -40,6 +40,21 @@ export class RecentCalls {
     return calls >= volume && failures > ratio * calls;
   }
 
+  /**
+   * What the latest calls say, of those in the window.
+   * @param enough calls in a row that went well say that all is well
+   */
+  latest(enough: number): 'well' | 'ill' | 'none' {
+    const sinceMs = this.#clock.monotonicMs() - this.#windowMs;
+    const { length } = this.#failed;
+    for (let back = 1; back <= Math.min(enough, length); back += 1) {
+      const place = (this.#next - back + length) % length;
+      if ((this.#endedAtMs[place] ?? Number.NEGATIVE_INFINITY) <= sinceMs) return 'none';
+      if (this.#failed[place] === true) return back === 1 ? 'ill' : 'none';
+    }
+    return 'well';
+  }
+
   clear(): void {
     this.#endedAtMs.fill(Number.NEGATIVE_INFINITY);
   }

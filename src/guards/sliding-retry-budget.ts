@@ -5,7 +5,7 @@ import { RollingWindow } from './rolling-window.ts';
 export interface RetryBudgetSettings {
   /** Failovers as a share of payments in the window, 0 to 1. */
   readonly ratio: number;
-  /** Failovers that are always allowed in a window, so that little traffic can fail over at all. */
+  /** Failovers that are always allowed in a window, by all processes together, so that little traffic can fail over at all. */
   readonly floor: number;
   readonly windowMs: number;
 }
@@ -21,7 +21,11 @@ export class SlidingRetryBudget implements RetryBudget {
   readonly #payments: RollingWindow;
   readonly #failovers: RollingWindow;
 
-  constructor(clock: Clock, settings: Partial<RetryBudgetSettings> = {}) {
+  readonly #pods: () => number;
+
+  /** @param pods how many processes the floor is for, at least 1: each allows its part of it, and one at the least */
+  constructor(clock: Clock, settings: Partial<RetryBudgetSettings> = {}, pods: () => number = () => 1) {
+    this.#pods = pods;
     this.#settings = { ...DEFAULTS, ...settings };
     this.#payments = new RollingWindow(clock, this.#settings.windowMs);
     this.#failovers = new RollingWindow(clock, this.#settings.windowMs);
@@ -33,7 +37,7 @@ export class SlidingRetryBudget implements RetryBudget {
 
   withdraw(): boolean {
     const { ratio, floor } = this.#settings;
-    const allowed = Math.max(floor, Math.floor(this.#payments.sum() * ratio));
+    const allowed = Math.max(Math.ceil(floor / this.#pods()), Math.floor(this.#payments.sum() * ratio));
     if (this.#failovers.sum() >= allowed) return false;
     this.#failovers.add();
     return true;

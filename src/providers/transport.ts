@@ -269,9 +269,10 @@ class Exchange {
   }
 
   #tooLate(): boolean {
-    const { deadlineMs, signal } = this.#request.budget;
+    const { deadlineMs, sendByMs = Number.POSITIVE_INFINITY, signal } = this.#request.budget;
+    const { clock } = this.#line;
     if (signal.aborted) this.#fail('draining');
-    else if (this.#line.clock.monotonicMs() >= deadlineMs) this.#fail('deadline_passed');
+    else if (clock.monotonicMs() >= deadlineMs || clock.wallMs() >= sendByMs) this.#fail('deadline_passed');
     return this.#settled;
   }
 

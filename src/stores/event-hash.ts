@@ -20,10 +20,19 @@ export interface HashedEvent {
  * @param previous hash of the event before; null for the first that has one
  */
 export function eventHash(previous: string | null, authorizationId: string, event: HashedEvent): string {
+  const head = `[${JSON.stringify(previous)},${eventHead(authorizationId, event)}`;
+  return hash('sha256', `${head}\n${event.data}${event.answerBody ?? ''}`, 'hex');
+}
+
+/**
+ * What the hash is made over, between the hash before and the line break before the two long texts: for who learns the
+ * hash before only where the event is written.
+ */
+export function eventHead(authorizationId: string, event: HashedEvent): string {
   const { number, atMs, actor, kind, data, answerStatus, answerBody } = event;
   const bodyLength = answerBody === null ? null : answerBody.length;
-  const head = [previous, authorizationId, number, atMs, actor, kind, data.length, answerStatus, bodyLength];
-  return hash('sha256', `${JSON.stringify(head)}\n${data}${answerBody ?? ''}`, 'hex');
+  const head = [authorizationId, number, atMs, actor, kind, data.length, answerStatus, bodyLength];
+  return JSON.stringify(head).slice(1);
 }
 
 /** An event as a seal sees it. */

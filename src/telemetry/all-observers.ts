@@ -39,6 +39,10 @@ export function allObservers(metrics: Observer, log: LogObserver): Observer {
       metrics.armChanged(state);
       log.armChanged(state);
     },
+    journalTook(event) {
+      metrics.journalTook(event);
+      log.journalTook(event);
+    },
     alert(event) {
       metrics.alert(event);
       log.alert(event);

@@ -22,6 +22,7 @@ export type LogObserver = Pick<
   | 'eventSent'
   | 'noticeTaken'
   | 'armChanged'
+  | 'journalTook'
 >;
 
 /** JSON lines. Every text passes {@link scrub}. Methods never throw. */
@@ -161,13 +162,58 @@ function linesOf(logger: pino.Logger, clock: Clock): LogObserver {
         author,
         account,
       }),
-    alert: ({ kind, detail, authorizationId }) =>
-      logger.error({
-        event: 'alert',
-        kind,
-        detail: scrub(detail),
-        authorization_id: authorizationId,
-      }),
+    ...alertLines(logger, clock),
+  };
+}
+
+/** While the journal fails, a reminder each so often, milliseconds. */
+const OUTAGE_REMINDER_MS = 60_000;
+/** How long nothing has failed when the journal is said to answer again, milliseconds. */
+const OUTAGE_OVER_MS = 10_000;
+
+/** A journal that fails from its first failure to its last. */
+interface Outage {
+  readonly fromMs: number;
+  lastMs: number;
+  toldMs: number;
+  failures: number;
+}
+
+/** Tells each alert; of a journal that fails only the beginning, a reminder each minute with the count, and the end. */
+function alertLines(logger: pino.Logger, clock: Clock): Pick<LogObserver, 'alert' | 'journalTook'> {
+  let outage: Outage | null = null;
+  const tell = ({ kind, detail, authorizationId }: Parameters<Observer['alert']>[0], more: LogFields = {}) =>
+    logger.error({
+      event: 'alert',
+      kind,
+      detail: scrub(detail),
+      authorization_id: authorizationId,
+      ...more,
+    });
+  return {
+    alert(event) {
+      if (event.kind !== 'journal_failed') return tell(event);
+      const nowMs = clock.monotonicMs();
+      if (outage === null) {
+        outage = { fromMs: nowMs, lastMs: nowMs, toldMs: nowMs, failures: 1 };
+        return tell(event, { next: 'further failures are counted, and told once a minute' });
+      }
+      outage.lastMs = nowMs;
+      outage.failures += 1;
+      if (nowMs - outage.toldMs < OUTAGE_REMINDER_MS) return;
+      outage.toldMs = nowMs;
+      tell(event, { failures: outage.failures, failing_s: Math.round((nowMs - outage.fromMs) / 1000) });
+    },
+    journalTook({ failed }) {
+      if (outage === null || failed || clock.monotonicMs() - outage.lastMs < OUTAGE_OVER_MS) return;
+      const { fromMs, lastMs, failures } = outage;
+      outage = null;
+      logger.warn({
+        event: 'journal_answers_again',
+        failures,
+        failed_s: Math.round((lastMs - fromMs) / 1000),
+      });
+    },
   };
 }
 
@@ -239,6 +285,7 @@ function authorizationLine(ended: Parameters<Observer['authorizationEnded']>[0])
       code: outcome === null ? null : scrubbedOrNull(codeOf(outcome)),
       ms: durationMs === null ? null : Math.round(durationMs),
     })),
+    passed_over: ended.passedOver?.map(({ provider, reason }) => ({ provider, reason })),
     amount: ended.amount.value,
     currency: ended.amount.currency,
     brand: ended.brand,

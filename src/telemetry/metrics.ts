@@ -2,7 +2,10 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { scrub } from '../core/cards/card-number.ts';
 import type { BreakerState } from '../core/decision.ts';
 import type { ActivationCause, DeliveryCounts, Observer, WorkCounts } from '../gateway/ports.ts';
+import { type DatabaseMetrics, databaseMetrics } from './database-metrics.ts';
 import { LabelCache } from './label-cache.ts';
+import { type SharedMetrics, sharedMetrics } from './shared-metrics.ts';
+import type { SpanFate } from './span-queue.ts';
 
 /** Series of one metric at most; labels come from configuration, so that this is a safety net. */
 const SERIES_MAX = 400;
@@ -21,6 +24,7 @@ const HISTOGRAMS_MAX = 80;
  */
 export const ALERT_KINDS = [
   'adapter_threw',
+  'approval_dropped',
   'card_testing',
   'credential_rotation_failed',
   'done_after_failure',
@@ -33,7 +37,9 @@ export const ALERT_KINDS = [
   'experiment_guardrail_overruled',
   'failed_after_success',
   'housekeeping_failed',
+  'issuers_approve_less',
   'journal_failed',
+  'journal_went_back',
   'late_approval',
   'lease_expired',
   'notice_mismatch',
@@ -43,6 +49,8 @@ export const ALERT_KINDS = [
   'quarantined',
   'resolver_failed',
   'reversal_refused',
+  'sent_after_closed',
+  'unrecorded_left',
   'unresolved',
 ] as const;
 
@@ -94,8 +102,14 @@ export interface Metrics {
   endpointsShown(endpoints: readonly { readonly id: string; readonly state: string }[]): void;
   /** What is not delivered to endpoints, and the wall clock; told before a scrape. */
   deliveriesShown(counts: readonly DeliveryCounts[], nowMs: number): void;
+  /** For how long events have been held back from deliveries and seals, milliseconds; told before a scrape. */
+  heldBackShown(forMs: number): void;
+  /** When the oldest event that no seal covers was written, and the wall clock; null: there is none; told before a scrape. */
+  unsealedShown(oldestAtMs: number | null, nowMs: number): void;
   /** An account goes on with other credentials. */
   credentialsRotated(provider: string): void;
+  /** Spans of traces came to that. */
+  spansEnded(fate: SpanFate, count: number): void;
   /** The process goes by this version from now on; null: as before its start. */
   rulesetActivated(version: number, cause: ActivationCause | null): void;
   rulesetRejected(): void;
@@ -105,6 +119,8 @@ export interface Metrics {
   rulesetWaiting(waiting: { readonly kind: string; readonly version: number } | null): void;
   /** Whether another version is in force than this process can go by. */
   rulesetBehind(isBehind: boolean): void;
+  readonly sharing: SharedMetrics;
+  readonly database: DatabaseMetrics;
   requestEnded(event: {
     readonly route: string;
     readonly method: string;
@@ -135,10 +151,15 @@ export function createMetrics(version: string): Metrics {
     workShown: workMetric(registry),
     deliveriesShown: backlogMetrics(registry),
     endpointsShown: endpointMetric(registry),
+    heldBackShown: heldBackMetric(registry),
+    unsealedShown: unsealedMetric(registry),
     credentialsRotated: rotationMetric(registry),
+    spansEnded: spanMetric(registry),
     ...rulesetMetrics(registry),
     ...breakerMetrics(registry),
     ...requestMetrics(registry),
+    sharing: sharedMetrics(registry),
+    database: databaseMetrics(registry),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
 }
@@ -231,6 +252,7 @@ function roadMetrics(registry: Registry): Observer {
     ...eventMetric(registry),
     ...callerDecisionMetrics(registry),
     ...armMetric(registry),
+    ...approvalMetric(registry),
     ...alertMetric(registry),
   };
 }
@@ -295,6 +317,21 @@ function callerDecisionMetrics(
     callerDecided: () => {},
     callerDecisions: ({ what, count }) => decisions.get(what).inc(count),
     outcomeReported: ({ provider, outcome, next }) => reports.get(provider, outcome, next).inc(),
+  };
+}
+
+function approvalMetric(registry: Registry): Pick<Observer, 'approvalMoved'> {
+  const gauge = new Gauge({
+    name: 'pointsman_approval_drop_ratio',
+    help:
+      'Share of first attempts that a provider approves less than it long did for issuers of a region; 0 once it is over. ' +
+      'Blame: provider (the others hold theirs), issuers (all fall, provider is all), unclear (too little elsewhere).',
+    labelNames: ['provider', 'region', 'blame'],
+    registers: [registry],
+  });
+  const drops = new LabelCache(gauge, 3, SERIES_MAX);
+  return {
+    approvalMoved: ({ provider, region, blame, drop }) => drops.get(provider, region, blame).set(drop),
   };
 }
 
@@ -443,6 +480,39 @@ function backlogMetrics(registry: Registry): Metrics['deliveriesShown'] {
   };
 }
 
+function heldBackMetric(registry: Registry): Metrics['heldBackShown'] {
+  const held = new Gauge({
+    name: 'pointsman_events_held_back_seconds',
+    help:
+      'For how long no event was delivered or sealed beyond one, since a transaction that may still write an earlier one ' +
+      'stays open in the database; 0: none is held back.',
+    registers: [registry],
+  });
+  return (forMs) => held.set(forMs / 1000);
+}
+
+function unsealedMetric(registry: Registry): Metrics['unsealedShown'] {
+  const oldest = new Gauge({
+    name: 'pointsman_unsealed_oldest_seconds',
+    help: 'Age of the oldest event of the history that no seal covers; about a minute at most while seals are made; 0: none.',
+    registers: [registry],
+  });
+  return (oldestAtMs, nowMs) => {
+    oldest.set(oldestAtMs === null ? 0 : Math.max(0, nowMs - oldestAtMs) / 1000);
+  };
+}
+
+function spanMetric(registry: Registry): Metrics['spansEnded'] {
+  const spans = counter(
+    registry,
+    'trace_spans_total',
+    'Spans of traces, by what became of them: exported, failed (the collector did not take them), or dropped (no room).',
+    ['result'],
+  );
+  for (const fate of ['exported', 'failed', 'dropped']) spans.get(fate).inc(0);
+  return (fate, count) => spans.get(fate).inc(count);
+}
+
 function rotationMetric(registry: Registry): Metrics['credentialsRotated'] {
   const rotations = counter(
     registry,
@@ -472,6 +542,10 @@ function rulesetMetrics(registry: Registry): RulesetMetrics {
     'rolled_back',
     '1 while the rules folder holds a ruleset that somebody went back from; it is not followed before it changes.',
   );
+  const superseded = gauge(
+    'superseded',
+    '1 while the rules folder holds a ruleset that was in force before others; it is not followed before it changes.',
+  );
   const behind = gauge('behind', '1 while another ruleset is active than this process can go by.');
   const rejections = new Counter({
     name: 'pointsman_ruleset_rejections_total',
@@ -497,6 +571,7 @@ function rulesetMetrics(registry: Registry): RulesetMetrics {
     rulesetWaiting(waiting) {
       candidate.set(waiting?.kind === 'candidate' ? waiting.version : 0);
       rolledBack.set(waiting?.kind === 'rolled_back' ? 1 : 0);
+      superseded.set(waiting?.kind === 'superseded' ? 1 : 0);
     },
     rulesetBehind: (isBehind) => behind.set(isBehind ? 1 : 0),
   };

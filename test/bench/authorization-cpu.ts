@@ -1,176 +1,77 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import autocannon from 'autocannon';
-import { cpuMicroseconds } from '../support/child-cpu.ts';
+import { join } from 'node:path';
+import {
+  BODIES,
+  ROUNDS,
+  round,
+  startBenchGateway,
+  startProxy,
+  stopAll,
+  type Target,
+  WARM_UP_ROUNDS,
+} from './bench-gateway.ts';
+import { median } from './ratio-table.ts';
 
 /**
  * CPU of the whole gateway per authorization, journal and all, over a minimal Hono proxy, both driven by the same
- * load against the same sandbox in the same run, in turns. Prints the ratio of each round and the median.
+ * load against the same sandbox in the same run, in turns. Prints the ratio of each round and the median. With
+ * `BENCH_TRACES=0.05` a second gateway, which records that share of traces at a collector, takes its turns too.
  */
-const ROOT = resolve(import.meta.dirname, '../..');
-const KEY = 'bench-key-0123456789abcdefghij';
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
-const REQUESTS = Number(process.env['BENCH_REQUESTS'] ?? 6_000);
-const CONNECTIONS = Number(process.env['BENCH_CONNECTIONS'] ?? 32);
-
-interface Target {
-  readonly name: string;
-  readonly pid: number;
-  readonly url: string;
-  readonly child: ChildProcess;
-}
-
-let sequence = 0;
-
-function body(): string {
-  sequence += 1;
-  return JSON.stringify({
-    reference: `bench-${process.pid}-${sequence}`,
-    merchant: 'acme-eu',
-    amount: { value: 4999, currency: 'EUR' },
-    card: {
-      bin: '45717360',
-      last4: '0007',
-      expiry_month: 9,
-      expiry_year: 2029,
-      token: 'tok_visa',
-      id: 'card-77',
-    },
-    initiator: 'customer',
-    shopper: { country: 'DE', id: 'cust-9' },
-    capture: 'manual',
-    metadata: { channel: 'web' },
-  });
-}
-
-/** The proxy is given what the sandbox takes, so that both do one round trip to the same server. */
-function proxyBody(): string {
-  sequence += 1;
-  return JSON.stringify({
-    reference: `proxy-${process.pid}-${sequence}`,
-    merchant: 'acme-eu',
-    amount: { value: 4999, currency: 'EUR' },
-    token: 'tok_visa',
-    brand: 'visa',
-    initiator: 'customer',
-    capture: 'manual',
-    three_ds: null,
-    stored_credential: null,
-    network_transaction: null,
-  });
-}
-
-async function startGateway(dataDir: string): Promise<Target & { readonly sandboxUrl: string }> {
-  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts')], {
-    cwd: ROOT,
-    env: {
-      ...process.env,
-      PORT: '0',
-      SANDBOX_PORT: '0',
-      DATA_DIR: join(dataDir, 'data'),
-      RULES_DIR: rulesWithoutLimits(dataDir),
-      DEV_API_KEY: KEY,
-      LOG_LEVEL: 'info',
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const line = await firstMatch(child, /("event":"listening".*)$/);
-  const [, url = ''] = /"url":"([^"]+)"/.exec(line) ?? [];
-  const [, control = ''] = /"sandbox":"([^"]+)"/.exec(line) ?? [];
-  const { providers } = (await (await fetch(`${control}/providers`)).json()) as {
-    providers: { id: string; url: string }[];
-  };
-  const sandboxUrl = providers.find((provider) => provider.id === 'sandbox-a')?.url ?? '';
-  if (child.pid === undefined) throw new Error('the gateway has no process id');
-  return { name: 'gateway', pid: child.pid, url, child, sandboxUrl };
-}
-
-async function startProxy(upstream: string): Promise<Target> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'minimal-proxy.ts'), upstream], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const port = await firstMatch(child, /"port":(\d+)/);
-  if (child.pid === undefined) throw new Error('the proxy has no process id');
-  return { name: 'proxy', pid: child.pid, url: `http://127.0.0.1:${port}`, child };
-}
-
-/** The shipped rules, with limits that no load of ours reaches. */
-function rulesWithoutLimits(folder: string): string {
-  const rules = join(folder, 'rules');
-  cpSync(join(ROOT, 'routing-rules'), rules, { recursive: true });
-  const providers = readFileSync(join(rules, 'providers.yaml'), 'utf8');
-  const unlimited = providers.replaceAll(
-    /limits: \{[^}]*\}/g,
-    'limits: { per_second: 100000, concurrent: 5000 }',
-  );
-  writeFileSync(join(rules, 'providers.yaml'), unlimited);
-  return rules;
-}
-
-/** Waits for a line of the child's output that matches, and goes on draining it. */
-function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string> {
-  return new Promise((found, failed) => {
-    if (child.stdout === null) throw new Error('the child has no output');
-    const lines = createInterface({ input: child.stdout });
-    lines.on('line', (line) => {
-      const match = pattern.exec(line);
-      if (match !== null) found(match[1] ?? match[2] ?? '');
+/** Takes everything. */
+async function startCollector() {
+  let bytes = 0;
+  const server = createServer((request, response) => {
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
     });
-    child.once('exit', (code) => failed(new Error(`exited with ${code} before it was ready`)));
+    request.on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'));
   });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, bytes: () => bytes, close: () => server.close() };
 }
 
-async function round(
-  target: Target,
-  makeBody: () => string,
-): Promise<{ readonly us: number; readonly perSecond: number }> {
-  const before = cpuMicroseconds(target.pid);
-  const result = await autocannon({
-    url: `${target.url}/v1/authorizations`,
-    method: 'POST',
-    connections: CONNECTIONS,
-    amount: REQUESTS,
-    requests: [
-      {
-        method: 'POST',
-        path: '/v1/authorizations',
-        setupRequest: (request) => ({
-          ...request,
-          body: makeBody(),
-          headers: {
-            'content-type': 'application/json',
-            authorization: `Bearer ${KEY}`,
-            'idempotency-key': `key-${sequence}`,
-          },
-        }),
-      },
-    ],
-  });
-  if (result['2xx'] !== REQUESTS) {
-    throw new Error(`${target.name}: ${result['2xx']} of ${REQUESTS} answered 2xx (${result.non2xx} other)`);
-  }
-  return { us: (cpuMicroseconds(target.pid) - before) / REQUESTS, perSecond: result.requests.average };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+async function one(target: Target, makeBody: () => string) {
+  const [measured] = await round([target], makeBody);
+  if (measured === undefined) throw new Error('one target is measured once');
+  return measured;
 }
 
 const dataDir = mkdtempSync(join(tmpdir(), 'pointsman-bench-'));
-const gateway = await startGateway(dataDir);
+const gateway = await startBenchGateway(dataDir);
 const proxy = await startProxy(gateway.sandboxUrl);
+const tracedShare = process.env['BENCH_TRACES'];
+const collector = await startCollector();
+const traced =
+  tracedShare === undefined
+    ? null
+    : await startBenchGateway(join(dataDir, 'traced'), 'traced gateway', {
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+        OTEL_TRACES_SAMPLER_ARG: tracedShare,
+      });
 try {
   // The first rounds warm the compilers of both up and are not counted.
-  await round(gateway, body);
-  await round(proxy, proxyBody);
+  for (let count = 1; count <= WARM_UP_ROUNDS; count += 1) {
+    await one(gateway, BODIES.gateway);
+    await one(proxy, BODIES.proxy);
+    if (traced !== null) await one(traced, BODIES.gateway);
+  }
   const ratios: number[] = [];
+  const tracedRatios: number[] = [];
   for (let count = 1; count <= ROUNDS; count += 1) {
-    const ours = await round(gateway, body);
-    const theirs = await round(proxy, proxyBody);
+    const ours = await one(gateway, BODIES.gateway);
+    const theirs = await one(proxy, BODIES.proxy);
     ratios.push(ours.us / theirs.us);
+    if (traced !== null) {
+      const withTraces = await one(traced, BODIES.gateway);
+      tracedRatios.push(withTraces.us / ours.us);
+      console.log(`round ${count}: with traces ${withTraces.us.toFixed(0)} us/authorization`);
+    }
     console.log(
       `round ${count}: gateway ${ours.us.toFixed(0)} us/authorization (${ours.perSecond.toFixed(0)}/s), ` +
         `proxy ${theirs.us.toFixed(0)} us/request (${theirs.perSecond.toFixed(0)}/s), ratio ${(ours.us / theirs.us).toFixed(2)}`,
@@ -179,11 +80,14 @@ try {
   console.log(
     `CPU per authorization over a minimal proxy: median ratio ${median(ratios).toFixed(2)} (goal at most 1.9)`,
   );
-} finally {
-  for (const target of [gateway, proxy]) {
-    const ended = new Promise((resolve) => target.child.once('exit', resolve));
-    target.child.kill('SIGTERM');
-    await ended;
+  if (traced !== null) {
+    console.log(
+      `CPU per authorization with ${tracedShare} of traces over none: median ratio ${median(tracedRatios).toFixed(3)}, ` +
+        `${collector.bytes()} bytes exported`,
+    );
   }
+} finally {
+  await stopAll([gateway, proxy, ...(traced === null ? [] : [traced])]);
+  collector.close();
   rmSync(dataDir, { recursive: true, force: true });
 }

@@ -13,8 +13,10 @@ for (const name of [
   'rankings',
   'learned-cells',
   'decisions',
+  'shared-limits',
   'journal-commits',
   'authorization-cpu',
+  'cluster-cpu',
 ]) {
   const run = spawnSync(process.execPath, [join(import.meta.dirname, `${name}.ts`)], { stdio: 'inherit' });
   if (run.status !== 0) process.exitCode = 1;

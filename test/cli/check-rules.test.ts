@@ -70,6 +70,19 @@ describe('check-rules', () => {
     expect(set.stderr).not.toMatch(/for api_key|hunter2/);
   });
 
+  it('hands nothing of the folder to the terminal that would steer it', async () => {
+    await write({
+      'fx.yaml': 'rates:\n  - { date: "2026\\e[2J\\nok: 3 rules", base: EUR, per_unit: { USD: 1 } }\n',
+    });
+    await mkdir(join(folder, 'outcomes'), { recursive: true });
+    await write({ 'outcomes/a\u001b[31m.yaml': 'kind: x\n' });
+    const { code, stdout, stderr } = await check();
+    expect(code).toBe(1);
+    expect(stdout).toContain('a\\u001b[31m.yaml:');
+    expect(`${stdout}${stderr}`.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
+    expect(stdout).not.toMatch(/^ok/m);
+  });
+
   it('notes a fixed fee that no rate can convert, by provider', async () => {
     const provider = (id: string, more: string) =>
       `  - { id: ${id}, adapter: sandbox, merchants: all, fees: { fixed: { value: 90, currency: USD } }${more} }\n`;

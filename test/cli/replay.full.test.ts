@@ -1,13 +1,13 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { replayAnswerSchema } from '../../src/edge/replay-schemas.ts';
-import { writeSampleJournal } from '../stores/sqlite/sample-journal.ts';
+import { tamperWith, writeSampleJournal } from '../stores/sqlite/sample-journal.ts';
 import { type TemporaryFolder, temporaryFolder } from '../stores/sqlite/temporary-folder.ts';
 import { eventually } from '../support/eventually.ts';
 import { paymentBody } from '../support/gateway-files.ts';
-import { startGateway } from '../support/start-gateway.ts';
+import { startGateway, type TestGateway } from '../support/start-gateway.ts';
 import { runScript } from './run-script.ts';
 
 const SHIPPED = fileURLToPath(new URL('../../routing-rules', import.meta.url));
@@ -30,6 +30,34 @@ function rulesFolder(name: string, rules: string): string {
 
 const replay = (...args: readonly string[]) => runScript('replay.ts', args);
 
+/** Sends that many payments, twenty at a time. */
+async function pay(gateway: TestGateway, payments: number): Promise<void> {
+  for (let at = 0; at < payments; at += 20) {
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, index) => {
+        const reference = `order-${at + index}`;
+        const { status } = await gateway.authorize(paymentBody(reference), reference);
+        expect(status).toBe(201);
+      }),
+    );
+  }
+}
+
+/** What a gateway that runs says of the rules in a folder. */
+async function replayedOnline(gateway: TestGateway, rules: string) {
+  const files = Object.fromEntries(
+    ['providers.yaml', 'rules.yaml'].map((name) => [name, readFileSync(join(rules, name), 'utf8')]),
+  );
+  const asked = await gateway.call('POST', '/v1/rulesets/replay', { body: { files } });
+  expect([200, 202]).toContain(asked.status);
+  const { id } = replayAnswerSchema.parse(asked.json);
+  return eventually('the replay is done', async () => {
+    const { json } = await gateway.get(`/v1/rulesets/replays/${id}`);
+    const shown = replayAnswerSchema.parse(json);
+    return shown.status === 'running' ? null : shown;
+  });
+}
+
 describe('npm run replay', () => {
   it('tells what other rules would have come to on the payments of a gateway', {
     timeout: 60_000,
@@ -40,31 +68,13 @@ describe('npm run replay', () => {
     );
     const gateway = await startGateway({ rules: SPLIT });
     const payments = 400;
-    for (let at = 0; at < payments; at += 20) {
-      await Promise.all(
-        Array.from({ length: 20 }, async (_, index) => {
-          const reference = `order-${at + index}`;
-          const { status } = await gateway.authorize(paymentBody(reference), reference);
-          expect(status).toBe(201);
-        }),
-      );
-    }
+    await pay(gateway, payments);
     const running = await replay('--rules', rules, '--data', gateway.folders.data);
     expect(running).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('in use by a gateway: ask it with POST /v1/rulesets/replay'),
     });
-    const files = Object.fromEntries(
-      ['providers.yaml', 'rules.yaml'].map((name) => [name, readFileSync(join(rules, name), 'utf8')]),
-    );
-    const asked = await gateway.call('POST', '/v1/rulesets/replay', { body: { files } });
-    expect([200, 202]).toContain(asked.status);
-    const { id } = replayAnswerSchema.parse(asked.json);
-    const online = await eventually('the replay is done', async () => {
-      const { json } = await gateway.get(`/v1/rulesets/replays/${id}`);
-      const shown = replayAnswerSchema.parse(json);
-      return shown.status === 'running' ? null : shown;
-    });
+    const online = await replayedOnline(gateway, rules);
     expect(online).toMatchObject({ status: 'done', progress: 1, failure: null });
     await gateway.stop();
 
@@ -104,6 +114,21 @@ describe('npm run replay', () => {
       ...['--rules', rules, '--data', gateway.folders.data, '--from', '2099-01-01', '--to', '2099-02-01'],
     );
     expect(later.stdout).toMatch(/^Cannot say: no payment was recorded/);
+  });
+
+  it('hands nothing of a journal to the terminal that would steer it', async () => {
+    const data = join(folder.path, 'steering');
+    mkdirSync(data);
+    const path = join(data, 'journal.sqlite');
+    await writeSampleJournal(path);
+    tamperWith(path, "UPDATE attempts SET provider = 'psp' || char(27) || '[2J' || char(10) || 'Better: x'");
+    for (const more of [[], ['--json']]) {
+      const { code, stdout, stderr } = await replay('--rules', SHIPPED, '--data', data, ...more);
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toMatch(/psp\\u001b\[2J(\\u000a|\\n)Better: x/);
+      expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
+      expect(stdout).not.toMatch(/^Better/m);
+    }
   });
 
   it('refuses what it cannot replay, in words', async () => {

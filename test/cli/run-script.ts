@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { bareEnvironment } from '../support/bare-environment.ts';
 
 export interface ScriptEnding {
   readonly code: number;
@@ -9,19 +10,21 @@ export interface ScriptEnding {
 
 /**
  * Runs a command of `src/cli` as a process of its own.
- * @param environment all it has, `PATH` apart
+ * @param environment all it has beside {@link bareEnvironment}
  * @param timeoutMs after which it is ended
+ * @param input what is piped into it
  */
 export function runScript(
   name: string,
   args: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
   timeoutMs = 30_000,
+  input = '',
 ): Promise<ScriptEnding> {
   const script = fileURLToPath(new URL(`../../src/cli/${name}`, import.meta.url));
-  const env = { PATH: process.env['PATH'] ?? '', ...environment };
+  const env = { ...bareEnvironment(), ...environment };
   return new Promise((resolve, reject) => {
-    execFile(
+    const child = execFile(
       process.execPath,
       [script, ...args],
       { env, timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024 },
@@ -31,5 +34,6 @@ export function runScript(
         else reject(error);
       },
     );
+    child.stdin?.end(input);
   });
 }

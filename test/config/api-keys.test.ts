@@ -36,7 +36,11 @@ describe('parseApiKeys', () => {
   });
 
   const refused: [name: string, text: string, message: RegExp][] = [
-    ['broken syntax', '- id: [', /^keys\.yaml:\d+: .*not valid/],
+    [
+      'broken syntax',
+      '- id: [',
+      /^keys\.yaml:1:8 {2}this is neither YAML nor JSON \(BAD_INDENT\); expected a list/,
+    ],
     [
       'no list',
       'id: k1',
@@ -61,6 +65,16 @@ describe('parseApiKeys', () => {
       'a misspelt member',
       JSON.stringify([{ ...ENTRY, merchnats: 'all' }]),
       /unknown key "merchnats"; .*did you mean merchants\?/,
+    ],
+    [
+      'an empty file',
+      '# nothing yet\n',
+      /^keys\.yaml:1:1 {2}the file is empty; expected a list of keys, as npm run make-key prints them; put/,
+    ],
+    [
+      'what is neither YAML nor JSON',
+      '# Keys\n\n- a: [the-key\n',
+      /^keys\.yaml:4:1 {2}this is neither YAML nor JSON \([A-Z_]+\); expected a list of keys, as npm run make-key/,
     ],
     ['a missing member', '- { id: k1 }', /^keys\.yaml:1:3 {2}sha256 is missing; .*; add sha256:\n/],
     [
@@ -166,6 +180,14 @@ describe('loadApiKeys', () => {
     expect((await loadApiKeys({ ...production, file, devApiKey: null })).keys.map(({ id }) => id)).toEqual([
       'k1',
     ]);
+  });
+
+  it('says that it is the file of API_KEYS_FILE that is refused', async () => {
+    const file = join(folder, 'keys.txt');
+    await writeFile(file, '- { id: k1');
+    await expect(loadApiKeys({ ...none, file, dataDir: folder })).rejects.toThrow(
+      /^API_KEYS_FILE is refused:\n {2}\S+keys\.txt:1:/,
+    );
   });
 
   it('says which file cannot be read', async () => {

@@ -189,6 +189,14 @@ describe('import-bins', () => {
     }
   });
 
+  it('hands nothing of a file to the terminal that would steer it', async () => {
+    const path = await file('steer.csv', 'BIN,Brand,Co\u001b[2Jlour\n457173,VI\u009b31mSA,red\n');
+    const { stdout } = await run(process.execPath, [script, path]);
+    expect(stdout).toContain('columns not used: Co\\u001b[2Jlour');
+    expect(stdout).toMatch(/not understood, left unknown: \w+ VI\\u009b31mSA 1/);
+    expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
+  });
+
   it('says which columns it knows', async () => {
     const path = await file('cli-header.csv', 'name,price\nx,1\n');
     await expect(run(process.execPath, [script, path])).rejects.toMatchObject({

@@ -12,7 +12,7 @@ import {
   type RulesetStoreOptions,
   type WaitingFolder,
 } from '../../src/config/ruleset-store.ts';
-import type { Journal } from '../../src/gateway/ports.ts';
+import { type Journal, JournalError } from '../../src/gateway/ports.ts';
 import type { ReleaseCommand } from '../../src/gateway/ruleset-release.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -81,6 +81,7 @@ class Process {
         findRuleset: (version) => journal.findRuleset(version),
         activeRuleset: () => journal.activeRuleset(),
         activateRuleset: (move) => journal.activateRuleset(move),
+        listRulesetActivations: (query) => journal.listRulesetActivations(query),
         hasOpenMoney: async (id) => hasMoney.has(id),
       },
       onActivated: ({ version }, _previous, { cause }) => this.activated.push(`${version} ${cause}`),
@@ -553,6 +554,7 @@ function journalCalls(): RulesetStoreOptions['journal'] {
     findRuleset: (version) => journal.findRuleset(version),
     activeRuleset: () => journal.activeRuleset(),
     activateRuleset: (move) => journal.activateRuleset(move),
+    listRulesetActivations: (query) => journal.listRulesetActivations(query),
     hasOpenMoney: async (id) => hasMoney.has(id),
   };
 }
@@ -570,6 +572,34 @@ describe('several processes over one journal', () => {
     expect(await history()).toEqual(['1 folder', '2 folder', '1 rollback']);
   });
 
+  it('follow it at once when they are asked to, without a look at their folders', async () => {
+    const one = await auto(A, B);
+    const two = await new Process(B).start('auto');
+    two.write(C);
+    await one.rollBack();
+    await two.store.follow();
+    expect([two.version, two.activated, two.waiting]).toEqual([1, ['1 rollback'], 'rolled_back']);
+    await two.store.reload();
+    expect(await history()).toEqual(['1 folder', '2 folder', '1 rollback', '3 folder']);
+  });
+
+  it('do nothing and refuse nothing while the pointer stays, or cannot be read', async () => {
+    const one = await auto(A);
+    const reading = journal.activeRuleset.bind(journal);
+    one.write(B);
+    await one.store.follow();
+    journal.activeRuleset = () => Promise.reject(new JournalError('not reachable'));
+    await one.store.follow();
+    expect([one.version, one.store.status().rejected, one.rejected]).toEqual([1, null, []]);
+    journal.activeRuleset = () => Promise.reject(new TypeError('a bug'));
+    await one.store.follow();
+    expect(one.rejected.flat().map(({ what }) => what)).toEqual([expect.stringContaining('a bug')]);
+    journal.activeRuleset = reading;
+    await one.store.close();
+    await one.store.follow();
+    expect(one.activated).toEqual(['1 folder']);
+  });
+
   it('do not flap where their folders differ, as in a deployment that is under way', async () => {
     const old = await auto(A);
     const next = await new Process(B).start('auto');
@@ -584,6 +614,59 @@ describe('several processes over one journal', () => {
     await next.restart('auto');
     expect([next.version, next.waiting]).toEqual([1, 'rolled_back']);
     expect(await history()).toEqual(['1 folder', '2 folder', '1 rollback']);
+  });
+
+  it('do not take newer rules back when one is started with an old folder', async () => {
+    const old = await auto(A);
+    const next = await new Process(B).start('auto');
+    await old.restart('auto');
+    expect([old.version, old.waiting, old.store.status().waiting]).toMatchObject([
+      2,
+      'superseded',
+      { kind: 'superseded', version: 1 },
+    ]);
+    expect(old.waited).toEqual(['superseded']);
+    for (const process of [old, next, old, next]) await process.store.reload();
+    await old.restart('auto');
+    expect([old.version, next.version, old.waiting]).toEqual([2, 2, 'superseded']);
+    expect(await history()).toEqual(['1 folder', '2 folder']);
+    // Whoever wants it says so; the folder then holds what is in force.
+    expect(await old.activate(1)).toMatchObject({ kind: 'active', changed: true });
+    expect([old.version, old.waiting]).toEqual([1, null]);
+    await old.restart('auto');
+    expect([old.version, old.waiting]).toEqual([1, null]);
+    expect(await history()).toEqual(['1 folder', '2 folder', '1 activation']);
+  });
+
+  it('follow an old content that comes into a folder while they look at it: that is an edit', async () => {
+    const old = await auto(A);
+    await new Process(B).start('auto');
+    await old.restart('auto');
+    await old.edit(B);
+    expect([old.version, old.waiting]).toEqual([2, null]);
+    await old.edit(A);
+    expect([old.version, old.waiting]).toEqual([3, null]);
+    // And content that nobody has had at a start is a new one.
+    old.write(C);
+    await old.restart('auto');
+    expect([old.version, old.waiting]).toEqual([4, null]);
+    expect(await history()).toEqual(['1 folder', '2 folder', '3 folder', '4 folder']);
+  });
+
+  it('take up at a start what the gateway had to take back, once no money stands against it', async () => {
+    const process = await auto(A);
+    process.options = {
+      apply: ({ providers }) => {
+        hasMoney = new Set(providers.has('sandbox-c') ? [] : ['sandbox-c']);
+      },
+    };
+    await process.restart('auto');
+    await process.edit(WITHOUT_C);
+    expect(await history()).toEqual(['1 folder', '2 folder', '1 restored']);
+    process.options = {};
+    hasMoney = new Set();
+    await process.restart('auto');
+    expect([process.version, process.waiting]).toEqual([2, null]);
   });
 
   it('say so when they cannot go by what is in force, and go over once they can', async () => {

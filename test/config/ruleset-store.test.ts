@@ -9,7 +9,7 @@ import {
   type RulesetStoreOptions,
 } from '../../src/config/ruleset-store.ts';
 import type { Ruleset } from '../../src/core/rules/ruleset.ts';
-import type { Journal } from '../../src/gateway/ports.ts';
+import { type Journal, JournalError } from '../../src/gateway/ports.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -63,6 +63,7 @@ async function open({ journal: over = {}, ...options }: OpenOptions = {}): Promi
       findRuleset: (version) => journal.findRuleset(version),
       activeRuleset: () => journal.activeRuleset(),
       activateRuleset: (move) => journal.activateRuleset(move),
+      listRulesetActivations: (query) => journal.listRulesetActivations(query),
       hasOpenMoney: () => Promise.resolve(false),
       ...over,
     },
@@ -123,6 +124,21 @@ describe('opening', () => {
     await write(GOOD);
     const registerRuleset = () => Promise.reject(new Error('disk full'));
     await expect(open({ journal: { registerRuleset } })).rejects.toThrow('disk full');
+  });
+});
+
+describe('a journal that fails later', () => {
+  it('is not blamed on the files, and the set in force stays', async () => {
+    await write(GOOD);
+    let isDown = false;
+    const activeRuleset = () =>
+      isDown ? Promise.reject(new JournalError('connection refused')) : journal.activeRuleset();
+    const store = await open({ journal: { activeRuleset } });
+    isDown = true;
+    await store.reload();
+    await store.follow();
+    expect(store.status()).toMatchObject({ version: 1, rejected: null });
+    expect(rejected).toEqual([]);
   });
 });
 

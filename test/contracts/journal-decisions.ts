@@ -338,6 +338,28 @@ export function decisionContract(journal: () => Journal): void {
       await journal().saveBanditShares(other);
       expect(await journal().listBanditShares()).toEqual([other, newer]);
     });
+
+    test('keeps looks in their order, and a planned one once', async () => {
+      const look = (planned: number | null, data: string, atMs = T0 + 0.5) => ({ atMs, planned, data });
+      const kept = async () =>
+        (await journal().listExperimentLooks('checkout')).map(({ planned, data }) => [planned, data]);
+      expect(await kept()).toEqual([]);
+      await journal().saveExperimentLook('checkout', look(1, '["one"]'));
+      await journal().saveExperimentLook('other', look(1, '["another experiment\'s"]'));
+      await journal().saveExperimentLook('checkout', look(null, '["between"]'));
+      await journal().saveExperimentLook('checkout', look(1, '["one, by another process"]'));
+      await journal().saveExperimentLook('checkout', look(null, '["between"]'));
+      await Promise.all(
+        [2, 2, 2].map((planned) => journal().saveExperimentLook('checkout', look(planned, '["two"]'))),
+      );
+      expect(await kept()).toEqual([
+        [1, '["one"]'],
+        [null, '["between"]'],
+        [null, '["between"]'],
+        [2, '["two"]'],
+      ]);
+      expect((await journal().listExperimentLooks('checkout'))[0]).toEqual(look(1, '["one"]', T0));
+    });
   });
 
   describe('decisions that nobody reports', () => {

@@ -21,6 +21,7 @@ export function keepingContract(journal: () => Journal): void {
   noticeContract(journal);
   sealContract(journal);
   purgeContract(journal);
+  dutyContract(journal);
 
   test('a secret is made once', async () => {
     const secret = await journal().secret();
@@ -79,6 +80,11 @@ function noticeContract(journal: () => Journal): void {
 }
 
 function sealContract(journal: () => Journal): void {
+  test('a command that fails tells the cause first, then which it was', async () => {
+    await journal().close();
+    await expect(journal().openNotices(1)).rejects.toThrow(/^the journal is closed \(met by openNotices\)$/);
+  });
+
   describe('seals', () => {
     test('cover every event once, in pieces, each over the one before', async () => {
       expect(await journal().seal(T0, 100)).toBeNull();
@@ -97,6 +103,16 @@ function sealContract(journal: () => Journal): void {
       expect(await journal().seal(T0 + 4, 100)).toBeNull();
       await opened(journal(), 'auth_more');
       expect(await journal().seal(T0 + 5, 100)).toMatchObject({ number: 4, throughEvent: 6 });
+    });
+
+    test('when the oldest event without one was written is told', async () => {
+      expect(await journal().oldestUnsealed()).toBeNull();
+      for (const index of [1, 2, 3]) await opened(journal(), `auth_${index}`, { atMs: T0 + index });
+      expect(await journal().oldestUnsealed()).toBe(T0 + 1);
+      await journal().seal(T0 + 9, 2);
+      expect(await journal().oldestUnsealed()).toBe(T0 + 3);
+      await journal().seal(T0 + 9, 2);
+      expect(await journal().oldestUnsealed()).toBeNull();
     });
   });
 }
@@ -269,6 +285,32 @@ function purgeContract(journal: () => Journal): void {
       expect(await journal().keepNotice('psp', { ...notice, eventId: 'old' }, T0)).toBe('kept');
       expect(await journal().keepNotice('psp', { ...notice, eventId: 'open' }, T0)).toBe('known');
       expect(await journal().keepNotice('psp', { ...notice, eventId: 'new' }, T0)).toBe('known');
+    });
+  });
+}
+
+function dutyContract(journal: () => Journal): void {
+  const take = (duty: string, nowMs: number, owner: string, untilMs: number) =>
+    journal().takeDuty(duty, nowMs, { owner, untilMs });
+
+  describe('duties', () => {
+    test('belong to one process at a time, until it has not kept at it', async () => {
+      expect(await take('look', T0, 'pod-1', T0 + 1_000)).toBe(true);
+      expect(await take('look', T0 + 999, 'pod-2', T0 + 5_000)).toBe(false);
+      expect(await take('look', T0 + 999, 'pod-1', T0 + 2_000)).toBe(true);
+      expect(await take('look', T0 + 1_999, 'pod-2', T0 + 5_000)).toBe(false);
+      expect(await take('look', T0 + 2_000, 'pod-2', T0 + 5_000)).toBe(true);
+      expect(await take('look', T0 + 2_001, 'pod-1', T0 + 9_000)).toBe(false);
+    });
+
+    test('are each their own', async () => {
+      expect(await take('look', T0, 'pod-1', T0 + 1_000)).toBe(true);
+      expect(await take('seal', T0, 'pod-2', T0 + 1_000)).toBe(true);
+    });
+
+    test('of many that ask at once one gets it', async () => {
+      const asked = Array.from({ length: 20 }, (_, index) => take('look', T0, `pod-${index}`, T0 + 1_000));
+      expect((await Promise.all(asked)).filter((got) => got)).toHaveLength(1);
     });
   });
 }

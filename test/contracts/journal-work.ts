@@ -132,7 +132,7 @@ function queueContract(journal: () => Journal): void {
         oldestSinceMs: T0 + 100,
       });
       expect(await journal().takeWork(T0 + 5_000, 10, LEASE)).toEqual([
-        { authorization: pending, step: 2, failures: 3, sinceMs: T0 + 100, lease: LEASE },
+        { authorization: pending, step: 2, failures: 3, sinceMs: T0 + 100, lease: LEASE, leftBy: null },
       ]);
       expect(await counts(T0 + 5_000)).toEqual({
         waiting: 1,
@@ -153,7 +153,9 @@ function queueContract(journal: () => Journal): void {
         parked: 0,
         oldestSinceMs: T0 + 100,
       });
-      expect(await journal().takeWork(T0 + 60_000, 10, other)).toMatchObject([{ lease: other }]);
+      expect(await journal().takeWork(T0 + 60_000, 10, other)).toMatchObject([
+        { lease: other, leftBy: 'pod-1' },
+      ]);
       expect(await journal().postponeWork('auth_one', 'pod-1', plan({ dueAtMs: null }))).toBe(false);
       expect(await take(T0 + 120_000)).toEqual(['auth_one']);
     });
@@ -175,7 +177,7 @@ function queueContract(journal: () => Journal): void {
         take(T0 + 5_000, 4),
         take(T0 + 5_000, 4, { owner: 'pod-2', untilMs: T0 + 60_000 }),
       ]);
-      expect(taken.map((ids) => ids.length)).toEqual([4, 2]);
+      expect(taken.map((ids) => ids.length).sort()).toEqual([2, 4]);
       expect(new Set(taken.flat()).size).toBe(6);
     });
 
@@ -231,6 +233,63 @@ function queueContract(journal: () => Journal): void {
       expect(await journal().postponeWork('auth_parked', 'pod-2', plan())).toBe(true);
     });
 
+    test('is told while somebody has it, due or not, those first whose lease ends last', async () => {
+      const held = (nowMs: number, limit = 10) => journal().listHeldWork(nowMs, limit);
+      for (const id of ['auth_one', 'auth_two', 'auth_parked', 'auth_free']) {
+        await unknown(id, plan(id === 'auth_parked' ? { dueAtMs: null } : {}));
+      }
+      expect(await held(0)).toEqual([]);
+      const longer = { owner: 'pod-2', untilMs: T0 + 90_000 };
+      const longest = { owner: 'pod-3 call_x', untilMs: T0 + 1_800_000 };
+      expect(await journal().holdWork('auth_one', T0, LEASE)).toBe(true);
+      expect(await journal().holdWork('auth_two', T0, longest)).toBe(true);
+      expect(await journal().holdWork('auth_parked', T0, longer)).toBe(true);
+      const all = [
+        { authorizationId: 'auth_two', lease: longest },
+        { authorizationId: 'auth_parked', lease: longer },
+        { authorizationId: 'auth_one', lease: LEASE },
+      ];
+      expect(await held(0)).toEqual(all);
+      expect(await held(LEASE.untilMs - 1)).toEqual(all);
+      expect(await held(LEASE.untilMs)).toEqual(all.slice(0, 2));
+      expect(await held(0, 1)).toEqual(all.slice(0, 1));
+      expect(await journal().postponeWork('auth_two', 'pod-3 call_x', plan())).toBe(true);
+      expect(await held(0)).toEqual(all.slice(1));
+    });
+
+    test('is taken over from exactly the lease that was seen, with all else as it was', async () => {
+      await unknown('auth_one', plan({ step: 2, failures: 3 }));
+      await take(T0 + 5_000);
+      const seen = { authorizationId: 'auth_one', lease: LEASE };
+      const own = { owner: 'pod-2', untilMs: T0 + 90_000 };
+      const others = [
+        { ...seen, authorizationId: 'auth_nobody' },
+        { ...seen, lease: { ...LEASE, owner: 'pod-3' } },
+        { ...seen, lease: { ...LEASE, untilMs: LEASE.untilMs + 1 } },
+      ];
+      for (const other of others) expect(await journal().takeOverWork(other, own)).toBe(false);
+      expect(await journal().listHeldWork(0, 10)).toEqual([seen]);
+      // However long it still lasts by anybody's clock.
+      expect(await journal().takeOverWork(seen, own)).toBe(true);
+      expect(await journal().takeOverWork(seen, own)).toBe(false);
+      expect(await journal().postponeWork('auth_one', 'pod-1', plan())).toBe(false);
+      expect(await take(T0 + 89_999)).toEqual([]);
+      const third = { owner: 'pod-3', untilMs: T0 + 900_000 };
+      expect(await journal().takeWork(T0 + 90_000, 10, third)).toMatchObject([{ step: 2, failures: 3 }]);
+    });
+
+    test('of two that take it over at once one gets it', async () => {
+      await unknown('auth_one', plan());
+      await take(T0 + 5_000);
+      const seen = { authorizationId: 'auth_one', lease: LEASE };
+      const taken = await Promise.all(
+        ['pod-2', 'pod-3', 'pod-4'].map((owner) =>
+          journal().takeOverWork(seen, { owner, untilMs: T0 + 90_000 }),
+        ),
+      );
+      expect(taken.filter((is) => is)).toHaveLength(1);
+    });
+
     test('where there is none, nobody has it', async () => {
       await unknown('auth_one', null);
       expect(await journal().holdWork('auth_one', T0, LEASE)).toBe(true);
@@ -275,6 +334,33 @@ function queueContract(journal: () => Journal): void {
     test('work without a lease that is to be kept has none', async () => {
       await unknown('auth_one', plan({ lease: 'keep' }));
       expect(await take(T0 + 5_000)).toEqual(['auth_one']);
+    });
+
+    test('what is settled and only to be asked about once more is taken up, and not counted as unsettled', async () => {
+      const nothing = { waiting: 0, overdue: 0, parked: 0, oldestSinceMs: null };
+      const closed = await concluded(journal(), 'auth_one', OUTCOMES.rejected, { step: { work: plan() } });
+      await unknown('auth_two', plan({ dueAtMs: null }));
+      const parked = { ...nothing, parked: 1, oldestSinceMs: T0 + 100 };
+      expect(await counts(T0 + 4_999)).toEqual(parked);
+      expect(await counts(T0 + 5_000)).toEqual(parked);
+      expect(await journal().takeWork(T0 + 5_000, 10, LEASE)).toMatchObject([{ authorization: closed }]);
+      expect(await counts(T0 + 5_000)).toEqual(parked);
+      await written(journal(), sampleStep(closed, closed, { work: null }));
+      expect(await take(T0 + 900_000)).toEqual([]);
+    });
+
+    test('a road that others have taken for left writes nothing any more, whatever its clocks say', async () => {
+      const open = await opened(journal(), 'auth_one');
+      const left = await written(journal(), sampleConclusion(open, OUTCOMES.unknown, { work: plan() }));
+      const prepared = open.attempts.map((attempt) => ({ ...attempt, preparedReference: 'pi_1' }));
+      const wanted = [
+        sampleFailOver(open, OUTCOMES.notSent),
+        sampleStep(open, { ...open, attempts: prepared }),
+        sampleStep(open, withOutcome(open, 1, OUTCOMES.approved, T0, 1)),
+        sampleConclusion(open, OUTCOMES.declined),
+      ];
+      for (const step of wanted) expect(await journal().advance(step)).toEqual({ kind: 'stale' });
+      expect(await journal().findAuthorization('auth_one')).toEqual(left);
     });
 
     test('a change that is not written plans nothing', async () => {

@@ -3,6 +3,7 @@ import {
   type AttemptOutcome,
   breakerSignal,
   codeOf,
+  holdsMoney,
   isDefiniteNegative,
   isUnsettled,
   learnerReward,
@@ -61,6 +62,7 @@ describe('what may stand at the provider', () => {
     const outcome = SAMPLE_OUTCOMES[name as SampleOutcome];
     expect(isUnsettled(outcome)).toBe(standing === 'to be found out');
     expect(mayHoldMoney(outcome)).toBe(standing === 'money' || standing === 'maybe money');
+    expect(holdsMoney(outcome)).toBe(standing === 'money');
     expect(isDefiniteNegative(outcome)).toBe(standing === 'no money');
   });
 

@@ -297,6 +297,10 @@ describe('a second word about a definite outcome', () => {
     ['declinedSoft', 'partialReversed', []],
     ['notSent', 'declinedSoft', ['evidence_conflict']],
     ['authenticationRequired', 'declinedSoft', ['evidence_conflict']],
+    // Nothing came of it, whoever says so and why.
+    ['rejectedNotFound', 'notSent', []],
+    ['notSent', 'rejectedTransient', []],
+    ['rejectedNotFound', 'unknown', []],
   ];
   it.each(SECOND)('%s, then %s', (known, told, remarks) => {
     const before = sampleAuthorization([SAMPLE_OUTCOMES[known]]);
@@ -304,6 +308,67 @@ describe('a second word about a definite outcome', () => {
     expect(change).toMatchObject({ authorization: before, changed: false });
     expect(kinds(change)).toEqual(remarks);
   });
+
+  /** Known, told, by its sender, whether it is doubted. */
+  const DOUBTED: readonly (readonly [SampleOutcome, SampleOutcome, boolean, boolean])[] = [
+    ['rejectedNotFound', 'unknown', true, true],
+    ['rejectedNotFound', 'pending', true, true],
+    // The provider knows it after all.
+    ['rejectedNotFound', 'pending', false, true],
+    ['rejectedNotFound', 'unknown', false, false],
+    ['rejectedTransient', 'unknown', true, false],
+    ['notSent', 'unknown', true, false],
+    ['declinedSoft', 'unknown', true, false],
+    ['approved', 'unknown', true, false],
+    ['approved', 'pending', true, false],
+  ];
+  it.each(DOUBTED)(
+    '%s, then %s, by its sender %s: is asked about once more %s, and stands',
+    (known, told, bySender, isDoubted) => {
+      for (const elsewhere of [null, 'approved', 'unknown'] as const) {
+        const before = sampleAuthorization([
+          outcome(known),
+          ...(elsewhere === null ? [] : [outcome(elsewhere)]),
+        ]);
+        const context = { ...CONTEXT, durationMs: bySender ? 2_000 : null };
+        const change = applyOutcome(before, 1, SAMPLE_OUTCOMES[told], context);
+        expect(change).toMatchObject({ authorization: before, changed: isDoubted });
+        expect(kinds(change)).toEqual(isDoubted ? ['sent_after_closed'] : []);
+      }
+    },
+  );
+
+  it.each([
+    [true, null],
+    [false, null],
+    [true, 'approved'],
+    [false, 'approved'],
+  ] as const)(
+    'something else than was asked, under an attempt closed as not found, goes back once (by its sender %s, elsewhere %s)',
+    (bySender, elsewhere) => {
+      const others = elsewhere === null ? [] : [outcome(elsewhere)];
+      const before = sampleAuthorization([SAMPLE_OUTCOMES.rejectedNotFound, ...others]);
+      const context = { ...CONTEXT, durationMs: bySender ? 2_000 : null };
+      const mismatch = SAMPLE_OUTCOMES.unknownMismatch;
+      const change = applyOutcome(before, 1, mismatch, context);
+      expect(kinds(change)).toEqual(['late_approval']);
+      const { status, attempts, operations } = change.authorization;
+      expect([status, attempts]).toEqual([before.status, before.attempts]);
+      expect(operations).toMatchObject([
+        { kind: 'void', purpose: 'late_approval', attemptNumber: 1, target: mismatch.providerReference },
+      ]);
+      const undone = applyOperationEnd(change.authorization, 1, SUCCEEDED, CONTEXT).authorization;
+      for (const later of [change.authorization, undone]) {
+        expect(applyOutcome(later, 1, mismatch, { ...CONTEXT, durationMs: null })).toMatchObject({
+          authorization: later,
+          changed: false,
+        });
+      }
+      // Where it is not named there is nothing that could be undone: the provider is asked once more.
+      const unnamed = applyOutcome(before, 1, { ...mismatch, providerReference: null }, context);
+      expect(unnamed).toMatchObject({ authorization: before, changed: bySender });
+    },
+  );
 
   it('an approval that is undone at the provider is voided, unless we hold it captured', () => {
     const undone = UNDONE_IN_FULL;

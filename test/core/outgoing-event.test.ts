@@ -43,6 +43,8 @@ const voiding = begun(approved, { kind: 'void' });
 const expiring = begun(approved, { kind: 'void', purpose: 'expiry' });
 const late = sampleFinding(failed, 1, OUTCOMES.approved).after;
 const NO = { status: 'failed', code: 'refused' };
+const afterAll = ({ operations }: Pick<Authorization, 'operations'>) =>
+  entry('operation_ended', { data: { operation: operations.at(-1)?.id, told: 'pending' } });
 
 /** Before, after, entry, what it tells; with `*` what an answer has told. */
 const CASES: readonly (readonly [
@@ -81,6 +83,13 @@ const CASES: readonly (readonly [
     road,
     approved,
     entry('concluded', { data: { reason: 'journal_failed' } }),
+    'authorization.resolved',
+  ],
+  [
+    'a road that answered pending, and was recorded after all',
+    approved,
+    { ...approved, version: approved.version + 1 },
+    entry('concluded', { data: { reason: 'journal_failed', told: 'pending' } }),
     'authorization.resolved',
   ],
   ['a webhook before the answer', road, { ...road, version: 2 }, entry('noticed'), ''],
@@ -123,6 +132,25 @@ const CASES: readonly (readonly [
     entry('operation_ended', { data: { reason: 'journal_failed' } }),
     'capture.failed',
   ],
+  ...(
+    [
+      ['a capture', captured, 'capture.settled'],
+      ['a capture that failed', ended(capturing, NO), 'capture.failed'],
+      ['a void', ended(voiding), 'authorization.voided void.settled'],
+      ['a void that failed', ended(voiding, NO), 'void.failed'],
+      ['what has not ended', capturing, ''],
+    ] as const
+  ).map(
+    ([what, after, told]) =>
+      [
+        `${what} that answered pending, and was recorded after all`,
+        after,
+        after,
+        afterAll(after),
+        told,
+      ] as const,
+  ),
+  ['the end of what is not there', captured, captured, afterAll({ operations: [] }), ''],
   ['a refund', refunding, ended(refunding), RESOLVER, 'refund.settled'],
   ['a refund that failed', refunding, ended(refunding, NO), RESOLVER, 'refund.failed'],
   ['a void in its request', voiding, ended(voiding), CALLER, 'authorization.voided* void.settled*'],

@@ -30,10 +30,10 @@ describe('states of an authorization', () => {
     }
   });
 
-  it('the README shows the same table', () => {
-    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  it('the page of payments shows the same table', () => {
+    const page = readFileSync(new URL('../../docs/payments.md', import.meta.url), 'utf8');
     const shown: Record<string, readonly string[]> = {};
-    for (const line of readme.split('\n')) {
+    for (const line of page.split('\n')) {
       const [, from, to] = /^\| ((?:`[a-z_]+`(?:, )?)+) \| ((?:`[a-z_]+`(?:, )?)*) ?\|$/.exec(line) ?? [];
       const names = (text: string | undefined) =>
         [...(text ?? '').matchAll(/`([a-z_]+)`/g)].map(([, name]) => name ?? '');

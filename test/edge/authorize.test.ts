@@ -458,6 +458,19 @@ describe('POST /v1/authorizations: fields', () => {
     expect((await send(post({ ...BODY, ...change }))).status).toBe(201);
   });
 
+  it.each([1e17, -1e17, -0.5])('says once what is wrong with %d', async (value) => {
+    const sent = await send(post({ ...BODY, amount: { value, currency: 'EUR' } }));
+    const problem = await expectProblem(sent, 400, 'invalid-request');
+    expect(problem['detail']).toBe('Not as expected: amount.value.');
+    expect(problem['errors']).toEqual([
+      {
+        path: 'amount.value',
+        message: 'not as expected',
+        expected: 'an integer of minor units, 1 to 9007199254740991',
+      },
+    ]);
+  });
+
   it('names every wrong field at once, and echoes no value', async () => {
     const problem = await expectProblem(
       await send(post({ reference: 'secret value', amount: { value: 'hidden' }, card: { token: 'to ken' } })),

@@ -309,6 +309,7 @@ export interface EdgeFixture {
   readonly operationResolutions: ResolveOperationCommand[];
   readonly overrides: ProviderOverride[];
   readonly releases: { readonly command: ReleaseCommand; readonly result: ReleaseResult }[];
+  readonly resolutionsGiven: Parameters<EdgeDeps['resolutionGiven']>[0][];
   readonly replays: { readonly delivery: Delivery; readonly account: string; readonly traceId: string }[];
   readonly faults: { readonly traceId: string; readonly route: string; readonly error: unknown }[];
   /** Everything handed to log and metrics sinks. */
@@ -365,6 +366,39 @@ export const OPERATED: Extract<OperateResult, { readonly kind: 'answered' }> = {
   authorizationId: AUTHORIZATION.id,
 };
 
+/** What the road says where a test does not say otherwise. */
+const TOLD_BY_THE_ROAD = {
+  answer: async () => ANSWERED,
+  decided: async () => DECIDED,
+  reported: async () => ({ kind: 'taken', step: { next: 'stop', reason: 'approved', attempt: null } }),
+  operated: async () => OPERATED,
+  resolved: async () => ({ kind: 'resolved', authorization: AUTHORIZATION }),
+  operationResolved: async () => ({ kind: 'resolved', authorization: AUTHORIZATION }),
+} satisfies Partial<EdgeFixture>;
+
+/** What an edge looks up. */
+const LOOKED_UP = {
+  journal: {
+    findAuthorization: async (id) => (id === AUTHORIZATION.id ? AUTHORIZATION : null),
+    listAuthorizations: async () => ({ data: [AUTHORIZATION], nextCursor: null }),
+    historyPage: async () => ({ data: [OPENED], nextAfter: null }),
+    readDecision: async (id) => (id === KEPT_DECISION.decision.id ? KEPT_DECISION : null),
+    listDecisions: async () => ({ data: [KEPT_DECISION], nextCursor: null }),
+  },
+  deliveries: {
+    listDeliveries: async () => ({ data: [DELIVERY], nextCursor: null }),
+    replayDelivery: async (id) => (id === DELIVERY.id ? { ...DELIVERY, state: 'waiting' } : null),
+  },
+  eventEndpoints: () => [{ id: 'orders', account: 'acme', types: 'all', state: 'told' }],
+  findCaller: (key) => KEYS[key] ?? null,
+  providers: () => [PROVIDER],
+  experiments: ONE_EXPERIMENT,
+  rulesets: SOME_RULESETS,
+  replays: replaysWith(sampleDoneReplay()),
+  metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'pointsman_build_info 1\n' }),
+  version: '0.1.0',
+} satisfies Partial<EdgeDeps>;
+
 /** An edge whose road is `fixture.answer`. */
 export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = systemClock): EdgeFixture {
   const fixture: EdgeFixture = {
@@ -376,17 +410,13 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
     operationResolutions: [],
     overrides: [],
     releases: [],
+    resolutionsGiven: [],
     replays: [],
     faults: [],
     told: [],
     draining: false,
     ready: true,
-    answer: async () => ANSWERED,
-    decided: async () => DECIDED,
-    reported: async () => ({ kind: 'taken', step: { next: 'stop', reason: 'approved', attempt: null } }),
-    operated: async () => OPERATED,
-    resolved: async () => ({ kind: 'resolved', authorization: AUTHORIZATION }),
-    operationResolved: async () => ({ kind: 'resolved', authorization: AUTHORIZATION }),
+    ...TOLD_BY_THE_ROAD,
     deps: {
       authorize: (command) => {
         fixture.commands.push(command);
@@ -413,24 +443,9 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
         return fixture.operationResolved(command);
       },
       takeNotices: async () => ({ kind: 'kept', isNew: true }),
-      journal: {
-        findAuthorization: async (id) => (id === AUTHORIZATION.id ? AUTHORIZATION : null),
-        listAuthorizations: async () => ({ data: [AUTHORIZATION], nextCursor: null }),
-        historyPage: async () => ({ data: [OPENED], nextAfter: null }),
-        readDecision: async (id) => (id === KEPT_DECISION.decision.id ? KEPT_DECISION : null),
-        listDecisions: async () => ({ data: [KEPT_DECISION], nextCursor: null }),
-      },
-      deliveries: {
-        listDeliveries: async () => ({ data: [DELIVERY], nextCursor: null }),
-        replayDelivery: async (id) => (id === DELIVERY.id ? { ...DELIVERY, state: 'waiting' } : null),
-      },
-      eventEndpoints: () => [{ id: 'orders', account: 'acme', types: 'all', state: 'told' }],
+      ...LOOKED_UP,
+      resolutionGiven: (given) => fixture.resolutionsGiven.push(given),
       deliveryReplayed: (replay) => fixture.replays.push(replay),
-      findCaller: (key) => KEYS[key] ?? null,
-      providers: () => [PROVIDER],
-      experiments: ONE_EXPERIMENT,
-      rulesets: SOME_RULESETS,
-      replays: replaysWith(sampleDoneReplay()),
       rulesetReleased: ({ command, result }) => fixture.releases.push({ command, result }),
       setOverride: async (override) => {
         fixture.overrides.push(override);
@@ -439,7 +454,6 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
         ready: fixture.ready,
         detail: { journal: fixture.ready ? 'ok' : 'failing' },
       }),
-      metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'pointsman_build_info 1\n' }),
       clock,
       randomness: systemRandomness(() => clock.wallMs()),
       draining: () => fixture.draining,
@@ -448,7 +462,6 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
         fixture.told.push(fault);
       },
       requestEnded: (event) => fixture.told.push(event),
-      version: '0.1.0',
       ...overrides,
     },
   };

@@ -1,13 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt } from '../../src/core/attempt.ts';
 import type { Authorization } from '../../src/core/authorization.ts';
-import { FOLLOW_ON_REFUSALS, type FollowOnRefusal } from '../../src/core/follow-on.ts';
 import type { OperationKind } from '../../src/core/operation.ts';
 import { settled } from '../../src/core/settlement.ts';
 import { problemSchema } from '../../src/edge/answer-schemas.ts';
 import { createApp } from '../../src/edge/app.ts';
 import { BODY_BYTES_MAX } from '../../src/edge/read-body.ts';
-import type { OperateResult } from '../../src/gateway/operate.ts';
+import { OPERATE_REFUSALS, type OperateRefusal, type OperateResult } from '../../src/gateway/operate.ts';
 import { AUTHORIZATION, CAPTURE, edgeFixture, OPERATED, post, withOperations } from './edge-fixture.ts';
 
 const fixture = edgeFixture();
@@ -259,7 +258,7 @@ const closed = settled({ ...capturedInPart, captureClosed: true });
 
 interface RefusalCase {
   readonly kind: OperationKind;
-  readonly refusal: FollowOnRefusal;
+  readonly refusal: OperateRefusal;
   readonly authorization: Authorization;
   readonly left?: number;
   readonly detail: RegExp;
@@ -421,6 +420,13 @@ const REFUSALS: readonly RefusalCase[] = [
     left: 2999,
     detail: /providers\.yaml does not list partial_capture .* of sandbox-b: the rest can be captured once/,
   },
+  ...(['capture', 'refund'] as const).map((kind) => ({
+    kind,
+    refusal: 'being_carried_out' as const,
+    authorization: kind === 'capture' ? capturing : refunding,
+    detail: new RegExp(`repeat the ${kind} after Retry-After, with the same Idempotency-Key`),
+    passes: true,
+  })),
 ];
 
 describe('what cannot be done as things stand', () => {
@@ -453,7 +459,7 @@ describe('what cannot be done as things stand', () => {
   });
 
   it('has a case for every reason', () => {
-    expect(new Set(REFUSALS.map(({ refusal }) => refusal))).toEqual(new Set(FOLLOW_ON_REFUSALS));
+    expect(new Set(REFUSALS.map(({ refusal }) => refusal))).toEqual(new Set(OPERATE_REFUSALS));
   });
 
   it.each(['capture', 'refund'] as const)(

@@ -29,7 +29,7 @@ import {
 
 interface Media {
   example?: unknown;
-  examples?: Record<string, { value: unknown }>;
+  examples?: Record<string, { summary?: string; description?: string; value: unknown }>;
 }
 
 interface DocumentedOperation {
@@ -179,6 +179,41 @@ describe('/openapi.json', () => {
       const response = await app.request(path.replace('{id}', 'x'), { method: method.toUpperCase() });
       expect([path, response.status === 401]).toEqual([path, operation.security.length > 0]);
     }
+  });
+
+  it('says of each kind of problem when it is answered and what it means for money, at its address and here', async () => {
+    const told = new Map(
+      operations
+        .flatMap(({ operation }) => Object.values(operation.responses))
+        .flatMap(({ content }) => Object.entries(content['application/problem+json']?.examples ?? {})),
+    );
+    expect(told.size).toBeGreaterThan(30);
+    for (const [name, { summary, description }] of told) {
+      const kind = PROBLEMS[name as ProblemName];
+      expect([name, summary, description]).toEqual([name, kind.title, kind.meaning]);
+    }
+    const meanings: string[] = [];
+    for (const [name, { title }] of Object.entries(PROBLEMS)) {
+      const { meaning } = (await (await app.request(`/problems/${name}`)).json()) as { meaning?: string };
+      expect([name, meaning]).toEqual([name, expect.stringMatching(/^[A-Z].{40,}\.$/)]);
+      expect(meaning).not.toContain(title);
+      meanings.push(meaning ?? '');
+    }
+    expect(new Set(meanings).size).toBe(Object.keys(PROBLEMS).length);
+  });
+
+  it('says what to do where a repeat after journal-unavailable answers failed', () => {
+    expect(PROBLEMS['journal-unavailable'].remedy).toMatch(
+      /repeat answers failed.*nothing was charged.*new key/,
+    );
+  });
+
+  it('is found from the bare address, with what else needs no key', async () => {
+    const { service, ...places } = (await (await app.request('/')).json()) as Record<string, string>;
+    expect(service).toBe('pointsman');
+    expect(Object.values(places)).toEqual(expect.arrayContaining(['/docs', '/openapi.json', '/healthz']));
+    for (const place of Object.values(places))
+      expect([place, (await app.request(place)).status]).toEqual([place, 200]);
   });
 
   it('leads from the type of a problem to its remedy', async () => {
@@ -419,6 +454,7 @@ function requestOf(operationId: string, id: string): [path: string, init: Reques
     listEventDeliveries: ['/v1/events/deliveries', get],
     replayEventDelivery: [`/v1/events/deliveries/${id || DELIVERY.id}/replay`, { ...get, method: 'POST' }],
     getMetrics: ['/metrics', {}],
+    getPlaces: ['/', {}],
     getHealth: ['/healthz', {}],
     getReadiness: ['/readyz', {}],
     getInterface: ['/openapi.json', {}],

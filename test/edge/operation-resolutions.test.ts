@@ -21,6 +21,19 @@ const evidence = "ticket 4712: in the provider's report";
 const BODY = { resolution: 'succeeded', evidence };
 
 describe('POST /v1/operations/{id}/resolutions', () => {
+  it('is told for the audit with who and why, also where it is not taken', async () => {
+    fixture.resolutionsGiven.length = 0;
+    await send(post(BODY));
+    fixture.operationResolved = async () => ({ kind: 'not_found' });
+    await send(post(BODY));
+    const given = { subject: CAPTURE.id, resolution: 'succeeded', evidence, account: 'acme' };
+    expect(fixture.resolutionsGiven).toMatchObject([
+      { ...given, result: 'resolved' },
+      { ...given, result: 'not_found' },
+    ]);
+    expect(fixture.resolutionsGiven.every(({ traceId }) => /^[0-9a-f]{32}$/.test(traceId))).toBe(true);
+  });
+
   const accepted: [body: object, command: object][] = [
     [
       { ...BODY, provider_reference: 'psp_1' },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AUTHORIZATION_STATUSES } from '../../src/core/authorization.ts';
 import { createApp } from '../../src/edge/app.ts';
+import type { EdgeDeps } from '../../src/edge/edge-deps.ts';
 import { type AuthorizationFilter, JournalError } from '../../src/gateway/ports.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { AUTHORIZATION, edgeFixture, PROVIDER } from './edge-fixture.ts';
@@ -151,6 +152,62 @@ describe('GET /v1/authorizations', () => {
         expect(await response.text()).not.toMatch(/disk full|undefined/);
       }
     }
+  });
+});
+
+describe('a journal that hangs', () => {
+  const hanging = () => new Promise<never>(() => {});
+  const PATHS = [
+    '/v1/authorizations',
+    `/v1/authorizations/${AUTHORIZATION.id}`,
+    `/v1/authorizations/${AUTHORIZATION.id}/events`,
+    '/v1/decisions?merchant=acme-eu&reference=order-1',
+    '/v1/decisions/dec_bcdfghjkmnpqrstvwxyzB',
+    '/v1/events/deliveries',
+    '/v1/rulesets',
+    '/v1/rulesets/activations',
+    '/v1/rulesets/12',
+  ];
+
+  async function read(path: string, over: Partial<EdgeDeps>, clock: FakeClock) {
+    const answer: { response: Response | null } = { response: null };
+    const app = createApp(edgeFixture(over, clock).deps);
+    void (async () => {
+      answer.response = await app.request(path, as('key-all'));
+    })();
+    await clock.advance(4_999);
+    expect(answer.response).toBeNull();
+    await clock.advance(1);
+    return answer.response;
+  }
+
+  it.each(PATHS)('%s: 503 after five seconds, with Retry-After', async (path) => {
+    const { deps } = edgeFixture();
+    const journal = {
+      findAuthorization: hanging,
+      listAuthorizations: hanging,
+      historyPage: hanging,
+      readDecision: hanging,
+      listDecisions: hanging,
+    };
+    const deliveries = { ...deps.deliveries, listDeliveries: hanging };
+    const rulesets = { ...deps.rulesets, list: hanging, activations: hanging, find: hanging };
+    const response = await read(path, { journal, deliveries, rulesets }, new FakeClock());
+    expect([response?.status, response?.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await response?.json()).toMatchObject({ type: '/problems/journal-unavailable' });
+  });
+
+  it('has five seconds for all that one request reads, and leaves no timer behind', async () => {
+    const clock = new FakeClock();
+    const { deps } = edgeFixture();
+    const late = () =>
+      new Promise<typeof AUTHORIZATION>((resolve) => {
+        clock.after(3_000, () => resolve(AUTHORIZATION));
+      });
+    const journal = { ...deps.journal, findAuthorization: late, historyPage: hanging };
+    const response = await read(`/v1/authorizations/${AUTHORIZATION.id}/events`, { journal }, clock);
+    expect(response?.status).toBe(503);
+    expect(clock.pendingTimers).toBe(0);
   });
 });
 
@@ -311,7 +368,7 @@ describe('operations', () => {
   it('answers 404 and 405 as problems', async () => {
     const { app } = withJournal();
     for (const path of [
-      '/',
+      '//',
       '/v1',
       '/v2/authorizations',
       '/docs/',

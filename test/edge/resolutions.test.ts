@@ -24,6 +24,19 @@ const evidence = "ticket 4711: not in the provider's report";
 const BODY = { resolution: 'not_processed', evidence };
 
 describe('POST /v1/attempts/{id}/resolutions', () => {
+  it('is told for the audit with who and why, also where it is not taken', async () => {
+    fixture.resolutionsGiven.length = 0;
+    await send(post(BODY));
+    fixture.resolved = async () => ({ kind: 'not_found' });
+    await send(post(BODY));
+    const given = { subject: ATTEMPT, resolution: 'not_processed', evidence, account: 'acme' };
+    expect(fixture.resolutionsGiven).toMatchObject([
+      { ...given, result: 'resolved' },
+      { ...given, result: 'not_found' },
+    ]);
+    expect(fixture.resolutionsGiven.every(({ traceId }) => /^[0-9a-f]{32}$/.test(traceId))).toBe(true);
+  });
+
   const accepted: [body: object, command: object][] = [
     [
       { ...BODY, resolution: 'approved', provider_reference: 'psp_1' },

@@ -32,7 +32,7 @@ describe('a webhook that is refused', () => {
 
 it.each([
   ['POST', '/v1/webhooks/nope'],
-  ['GET', '/'],
+  ['GET', '/v3'],
 ])('%s %s, where no key is asked for, speaks of none', async (method, path) => {
   const { deps } = edgeFixture({ takeNotices: async () => ({ kind: 'no_such_provider' }) });
   const response = await createApp(deps).request(path, { method });

@@ -11,7 +11,7 @@ import { type FaultStage, type Paid, startStage, told } from './fault-stage.ts';
 
 /**
  * Keys of callers: the same from many at once (T16), with another body (T17), from two accounts (T18), and spelt oddly
- * (T19). A hundred callers through sockets are `test/road/one-key-many-callers.test.ts`.
+ * (T19). A hundred callers through sockets are `test/road/one-key-many-callers.full.test.ts`.
  */
 
 const CALLERS = 100;

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Clock } from '../../src/gateway/ports.ts';
 import { Resolver } from '../../src/gateway/resolve.ts';
 import { problemIn } from '../road/problem-in.ts';
 import { CrashJournal, type CrashPoint } from '../support/crash-journal.ts';
@@ -35,7 +36,16 @@ async function live(road: SampleRoad, point: CrashPoint | null) {
 function crashing(world: GatewayWorld, point: CrashPoint | null) {
   const { deps } = world.process();
   const journal = new CrashJournal(world.journal, point);
-  const own = { ...deps, journal: journal.journal };
+  // Nor does a timer go off in a process that is dead: what waits for the journal there is not given up.
+  const clock: Clock = {
+    monotonicMs: () => deps.clock.monotonicMs(),
+    wallMs: () => deps.clock.wallMs(),
+    after: (delayMs, action) =>
+      deps.clock.after(delayMs, () => {
+        if (!journal.dead) action();
+      }),
+  };
+  const own = { ...deps, clock, journal: journal.journal };
   return { journal, process: { deps: own, resolver: new Resolver(own) } };
 }
 

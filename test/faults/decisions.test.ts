@@ -3,6 +3,7 @@ import { CallerDecisions } from '../../src/gateway/caller-decisions.ts';
 import { type Journal, JournalError } from '../../src/gateway/ports.ts';
 import { DecisionWorld, viewOf } from '../support/decision-world.ts';
 import { never } from '../support/faulty-journal.ts';
+import { hangingJournal } from '../support/hanging-journal.ts';
 import { sampleCommand } from '../support/sample-request.ts';
 
 /** Decisions for callers that send themselves, where the journal fails, loses its word, or the process dies between. */
@@ -104,6 +105,44 @@ describe('the journal fails while a report is taken', () => {
   });
 });
 
+describe('the journal hangs while a report is taken', () => {
+  it.each(['findDecision', 'advanceDecision'])(
+    'at %s: told so in time, and a repeat counts it once',
+    async (name) => {
+      const { world } = broken();
+      const { hanging, hang, letGo } = hangingJournal(world.journal);
+      const decisions = new CallerDecisions({ ...world.deps, journal: hanging });
+      const { id } = await world.decided();
+      const report = { ...A, attempt: 1, code: null, networkCode: null, advice: null, latencyMs: null };
+      const take = () => {
+        const receivedAtMs = world.clock.monotonicMs();
+        return decisions.report({
+          account: 'acme',
+          covers: () => true,
+          decisionId: id,
+          report,
+          receivedAtMs,
+        });
+      };
+      hang([name]);
+      let result: unknown = null;
+      void take().then((taken) => {
+        result = taken;
+      });
+      await world.clock.advance(3_999);
+      expect(result).toBeNull();
+      await world.clock.advance(1);
+      expect(result).toEqual({ kind: 'journal_unavailable' });
+      letGo();
+      const step = { next: 'sandbox-b', reason: 'rejected', attempt: 2 };
+      expect(await take()).toEqual({ kind: 'taken', step });
+      expect(await take()).toEqual({ kind: 'taken', step });
+      const stored = await world.journal.findDecision(id);
+      expect(stored?.attempts.map(({ reports }) => reports.length)).toEqual([1, 0]);
+    },
+  );
+});
+
 describe('the process dies between', () => {
   it.each(['dies before', 'dies after'] as const)('%s the write: the next process goes on', async (fault) => {
     const { world, state } = broken();
@@ -121,7 +160,8 @@ describe('the process dies between', () => {
     await world.clock.advance(10);
     state.fault = 'none';
     const report = { ...A, attempt: 1, code: null, networkCode: null, advice: null, latencyMs: null };
-    const command = { account: 'acme', covers: () => true, decisionId: id, report };
+    const receivedAtMs = world.clock.monotonicMs();
+    const command = { account: 'acme', covers: () => true, decisionId: id, report, receivedAtMs };
     const answers = [await next.report(command), await next.report(command)];
     expect(answers[0]).toEqual({
       kind: 'taken',

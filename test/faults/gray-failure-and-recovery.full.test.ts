@@ -245,6 +245,34 @@ function mostOver(times: readonly number[], perSecond: number): number {
   return worst;
 }
 
+const LANE = { provider: 'sandbox-a', brand: 'visa', merchant: 'acme-eu' } as const;
+const LIMITS = { perSecond: 100, concurrent: 50 };
+const CONTRACT = sampleContract('sandbox-a', { limits: LIMITS });
+
+/** The guards of one provider, until the test ends. */
+function guardsWithFakeTimers() {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const clock = new FakeClock();
+  const states: string[] = [];
+  const lanes = new Lanes(new Map([['sandbox-a', CONTRACT]]), {
+    clock,
+    onTransition: ({ to }) => states.push(to),
+    queueLength: 20_000,
+  });
+  // The time until a probe is a timer of opossum's own, and the queue's turns are timers of bottleneck's.
+  const pass = async (ms: number) => {
+    await clock.advance(ms);
+    for (let round = 0; round < 3; round += 1) {
+      vi.advanceTimersByTime(1);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  return { clock, lanes, states, pass };
+}
+
 describe('T44: recovery with many callers', () => {
   test('100 at the half-open probe: one goes out; 100 after it: all, at the rate of the limit', async () => {
     const provider = 'back-a';
@@ -277,43 +305,22 @@ describe('T44: recovery with many callers', () => {
   });
 
   test('10,000 at the guards, with a queue for all of them', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    onTestFinished(() => {
-      vi.useRealTimers();
-    });
-    const clock = new FakeClock();
-    const lane = { provider: 'sandbox-a', brand: 'visa', merchant: 'acme-eu' } as const;
-    const limits = { perSecond: 100, concurrent: 50 };
-    const contract = sampleContract('sandbox-a', { limits });
-    const states: string[] = [];
-    const lanes = new Lanes(new Map([['sandbox-a', contract]]), {
-      clock,
-      onTransition: ({ to }) => states.push(to),
-      queueLength: 20_000,
-    });
+    const { clock, lanes, states, pass } = guardsWithFakeTimers();
     const admitNow = (): Admission => {
-      const admission = lanes.admit(lane, 0);
+      const admission = lanes.admit(LANE, 0);
       if (admission instanceof Promise) throw new Error('nobody waits here');
       return admission;
     };
-    for (let call = 0; call < contract.breaker.volume; call += 1) {
+    for (let call = 0; call < CONTRACT.breaker.volume; call += 1) {
       const admission = admitNow();
       if (admission.kind === 'admitted') admission.permit.report('failure');
     }
-    // The time until a probe is a timer of opossum's own, and the queue's turns are timers of bottleneck's.
-    const pass = async (ms: number) => {
-      await clock.advance(ms);
-      for (let round = 0; round < 3; round += 1) {
-        vi.advanceTimersByTime(1);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    };
-    vi.advanceTimersByTime(contract.breaker.resetMs);
-    await pass(contract.breaker.resetMs);
+    vi.advanceTimersByTime(CONTRACT.breaker.resetMs);
+    await pass(CONTRACT.breaker.resetMs);
     expect(states).toEqual(['open', 'half_open']);
 
     // All come while the probe is out: one place, and nobody waits for a breaker.
-    const probes = await Promise.all(Array.from({ length: 10_000 }, () => lanes.admit(lane, 5_000)));
+    const probes = await Promise.all(Array.from({ length: 10_000 }, () => lanes.admit(LANE, 5_000)));
     const admitted = probes.filter((each) => each.kind === 'admitted');
     expect(admitted).toHaveLength(1);
     expect(probes.filter((each) => each.kind === 'refused')).toHaveLength(9_999);
@@ -327,7 +334,7 @@ describe('T44: recovery with many callers', () => {
     let inUse = 0;
     let inUseMax = 0;
     const waiting = Array.from({ length: 10_000 }, async () => {
-      const admission = await lanes.admit(lane, 200_000);
+      const admission = await lanes.admit(LANE, 200_000);
       if (admission.kind === 'refused') throw new Error(`refused: ${admission.reason}`);
       times.push(clock.monotonicMs() - startedMs);
       inUse += 1;
@@ -341,11 +348,11 @@ describe('T44: recovery with many callers', () => {
     expect(times).toHaveLength(10_000);
     await Promise.all(waiting);
     const tooEarly = times.filter(
-      (timeMs, index) => index + 1 > limits.perSecond + (limits.perSecond * timeMs) / 1000,
+      (timeMs, index) => index + 1 > LIMITS.perSecond + (LIMITS.perSecond * timeMs) / 1000,
     );
     expect(tooEarly).toEqual([]);
     expect(inUseMax).toBeGreaterThan(1);
-    expect(inUseMax).toBeLessThanOrEqual(limits.concurrent);
+    expect(inUseMax).toBeLessThanOrEqual(LIMITS.concurrent);
     lanes.close();
   });
 });

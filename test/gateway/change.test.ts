@@ -3,7 +3,7 @@ import type { Authorization } from '../../src/core/authorization.ts';
 import type { Change, RemarkOn } from '../../src/core/lifecycle.ts';
 import { settled } from '../../src/core/settlement.ts';
 import { type ChangeRecord, changeAuthorization } from '../../src/gateway/change.ts';
-import type { StepResult } from '../../src/gateway/ports.ts';
+import type { StepResult, WorkPlan } from '../../src/gateway/ports.ts';
 import { oneRowJournal, stage } from '../support/gateway-stubs.ts';
 import { sampleAuthorization, sampleOperation } from '../support/sample-authorization.ts';
 import { SAMPLE_OUTCOMES } from '../support/sample-outcomes.ts';
@@ -96,7 +96,7 @@ describe('a change', () => {
     const seven = scene(NEWER, Array<StepResult>(7).fill(STALE));
     expect(await seven.change()).toMatchObject({ kind: 'written' });
     const eight = scene(NEWER, Array<StepResult>(8).fill(STALE));
-    expect(await eight.change()).toEqual({ kind: 'failed' });
+    expect(await eight.change()).toEqual({ kind: 'failed', ended: null });
     expect(eight.steps).toHaveLength(8);
   });
 
@@ -107,7 +107,10 @@ describe('a change', () => {
   ] as const)('that %s has failed', async (_, stored, results, alerts) => {
     const journal = oneRowJournal(stored, results);
     const { deps, told } = stage({ journal });
-    expect(await changeAuthorization(READ, beginCapture, { event: EVENT }, deps)).toEqual({ kind: 'failed' });
+    expect(await changeAuthorization(READ, beginCapture, { event: EVENT }, deps)).toEqual({
+      kind: 'failed',
+      ended: null,
+    });
     expect(told.map(({ kind }) => kind)).toEqual(alerts);
     expect(journal.steps).toHaveLength(1);
   });
@@ -124,7 +127,10 @@ describe('a change', () => {
   it('has failed when what others wrote cannot be read', async () => {
     const { advance } = oneRowJournal(null, [STALE]);
     const { deps } = stage({ journal: { advance } });
-    expect(await changeAuthorization(READ, beginCapture, { event: EVENT }, deps)).toEqual({ kind: 'failed' });
+    expect(await changeAuthorization(READ, beginCapture, { event: EVENT }, deps)).toEqual({
+      kind: 'failed',
+      ended: null,
+    });
   });
 });
 
@@ -141,16 +147,28 @@ describe('the work that a change leaves', () => {
     expect(steps).toMatchObject([{ work: 'unchanged' }]);
   });
 
-  it('is what its author says, of what it came to', async () => {
+  it('is what its author says, of what is left', async () => {
     const plan = { step: 3, failures: 1, dueAtMs: 9, lease: null };
-    const seen: Authorization[] = [];
-    const work = (after: Authorization) => {
-      seen.push(after);
+    const seen: (WorkPlan | null)[] = [];
+    const work = (left: WorkPlan | null) => {
+      seen.push(left);
       return plan;
     };
-    const { change, steps } = scene(null, [], { work });
+    const { change, clock, steps } = scene(null, [], { work });
     await change();
     expect(steps).toMatchObject([{ work: plan }]);
-    expect(seen).toEqual([beginCapture(READ).authorization]);
+    expect(seen).toEqual([{ step: 0, failures: 0, dueAtMs: clock.wallMs() + 1_000, lease: 'keep' }]);
+  });
+
+  it.each([
+    ['none where its history tells of no question', true, null],
+    ['to ask about it where its history cannot be read', false, { step: 0, failures: 0, lease: null }],
+  ])('is, of what was closed as not found, %s', async (_, isRead, work) => {
+    const closed = sampleAuthorization([SAMPLE_OUTCOMES.rejectedNotFound]);
+    const { advance, historyPage, steps } = oneRowJournal(null);
+    const { deps } = stage({ journal: isRead ? { advance, historyPage } : { advance } });
+    const touch = (current: Authorization) => ({ authorization: current, remarks: [], changed: true });
+    await changeAuthorization(closed, touch, { event: EVENT }, deps);
+    expect(steps).toMatchObject([{ work }]);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Authorization } from '../../src/core/authorization.ts';
 import type { Experiment } from '../../src/core/experiments/experiment.ts';
 import { ExperimentWatch } from '../../src/gateway/experiment-watch.ts';
+import { LiveArms } from '../../src/gateway/live-arms.ts';
 import type { ArmState } from '../../src/gateway/ports.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import {
@@ -96,6 +97,19 @@ const SLOW = {
   expectedSample: 500,
   guardrails: [{ metric: 'approval_rate', margin: 0.03 }],
 } as const;
+
+it('of several processes that look, one stops an arm and tells it', async () => {
+  const { clock, deps, journal, experiment, alerts, changed, pay } = watched(GUARDED);
+  await pay('control', 300, 280, PHASE);
+  await pay('treatment', 300, 120, PHASE);
+  await clock.advance(experiment.maturityMs);
+  const others = [new LiveArms(), new LiveArms()];
+  for (const arms of [deps.arms, ...others]) await new ExperimentWatch({ ...deps, arms }).look();
+  expect(alerts.map(({ kind }) => kind)).toEqual(['experiment_arm_stopped']);
+  expect(changed).toHaveLength(1);
+  expect(await journal.listArmStates()).toHaveLength(1);
+  for (const arms of others) expect(arms.isStopped('checkout', 'treatment')).toBe(true);
+});
 
 describe('payments that stay pending in one arm', () => {
   it.each([60_000, 3_600_000])(

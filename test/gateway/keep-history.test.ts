@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { purgeHistory, sealHistory } from '../../src/gateway/keep-history.ts';
+import { purgeHistory, type SealMemory, sealHistory } from '../../src/gateway/keep-history.ts';
 import type { Seal } from '../../src/gateway/ports.ts';
 import { GatewayWorld, idIn } from '../support/gateway-world.ts';
 import { sampleRequest } from '../support/sample-request.ts';
@@ -20,6 +20,39 @@ it('seals what is new, each seal over the one before, and nothing twice', async 
   expect(seals.map(({ number }) => number)).toEqual([1, 2]);
   expect(new Set(seals.map(({ digest }) => digest)).size).toBe(2);
   expect(seals[1]?.throughEvent).toBeGreaterThan(seals[0]?.throughEvent ?? 0);
+});
+
+it('tells of a journal that has forgotten seals, once, and of none that goes on', async () => {
+  const world = new GatewayWorld();
+  const before = world.process();
+  const memory: SealMemory = { newest: null };
+  const alerts: string[] = [];
+  const sealing = (deps: typeof before.deps) =>
+    sealHistory(
+      {
+        ...deps,
+        observer: { ...deps.observer, alert: ({ kind, detail }) => alerts.push(`${kind}: ${detail}`) },
+      },
+      memory,
+    );
+  for (const number of [1, 2]) {
+    await world.authorize(before, { reference: `order-${number}` }, `key-${number}`);
+    expect(await sealing(before.deps)).toBe(1);
+  }
+  expect(alerts).toEqual([]);
+  // The same process, whose database was put back to its beginning.
+  const restored = new GatewayWorld();
+  const after = restored.process();
+  await restored.authorize(after, { reference: 'order-3' }, 'key-3');
+  expect(await sealing(after.deps)).toBe(1);
+  expect(alerts).toEqual([
+    expect.stringMatching(
+      /^journal_went_back: seal 1 through event \d+ was made, after seal 2 .*lost-commits/,
+    ),
+  ]);
+  await restored.authorize(after, { reference: 'order-4' }, 'key-4');
+  expect(await sealing(after.deps)).toBe(1);
+  expect(alerts).toHaveLength(1);
 });
 
 it('lets go of what is settled and old enough, never of what is unresolved, nor of its key', async () => {

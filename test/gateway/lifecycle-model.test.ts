@@ -204,6 +204,7 @@ class OperateStep extends Step {
           idempotencyKey: key,
           bodyFingerprint: `${amount}`.padEnd(64, '0'),
           traceparent: null,
+          receivedAtMs: real.process.deps.clock.monotonicMs(),
         },
         real.process.deps,
       ),
@@ -485,6 +486,7 @@ async function begin(
       idempotencyKey: `k${index}`,
       bodyFingerprint: `${index}`.padEnd(64, '0'),
       traceparent: null,
+      receivedAtMs: process.deps.clock.monotonicMs(),
     },
     process.deps,
   );

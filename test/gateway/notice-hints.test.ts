@@ -5,6 +5,7 @@ import type {
   Dispute,
   InquiryAnswer,
   KeptNotice,
+  LearnedOutcome,
   NoticeEvidence,
   OperationInquiry,
   Provider,
@@ -36,6 +37,8 @@ interface Piece {
   readonly answers?: StubAnswers;
   readonly isInRuleset?: boolean;
   readonly isConnected?: boolean;
+  /** The journal cannot be written. */
+  readonly isReadOnly?: boolean;
 }
 
 /** One notice of the second provider, about the second attempt; each attempt has one operation. */
@@ -53,6 +56,7 @@ async function worked(piece: Piece) {
   };
   const results: string[] = [];
   const unmapped: unknown[] = [];
+  const learned: LearnedOutcome[] = [];
   const stub = stubProvider(piece.answers, {}, B);
   const provider: Provider = { ...stub, evidenceIn: () => piece.evidence };
   const ruleset = sampleRuleset(piece.isInRuleset === false ? [] : [sampleContract(B, {})]);
@@ -65,7 +69,7 @@ async function worked(piece: Piece) {
     data: {},
     receivedAtMs: 0,
   };
-  const row = oneRowJournal(authorization);
+  const row = oneRowJournal(authorization, piece.isReadOnly === true ? ['fails'] : []);
   const here = stage({
     journal: {
       ...row,
@@ -80,8 +84,9 @@ async function worked(piece: Piece) {
   const deps = {
     ...here.deps,
     observer: { ...here.deps.observer, unmappedCode: (event: object) => unmapped.push(event) },
+    learner: { ...here.deps.learner, observe: (event: LearnedOutcome) => void learned.push(event) },
   };
-  expect(await workOutNotices(deps)).toBe(1);
+  expect(await workOutNotices(deps)).toBe(piece.isReadOnly === true ? 0 : 1);
   return {
     authorization,
     result: results[0],
@@ -89,6 +94,7 @@ async function worked(piece: Piece) {
     alerts: here.told.filter(({ what }) => what === 'alert'),
     steps: row.steps,
     unmapped,
+    learned,
   };
 }
 
@@ -150,6 +156,13 @@ describe('a hint', () => {
       'asked',
       ['inquire'],
       false,
+    ],
+    [
+      'of an operation that ended, by a provider that no rule knows any more, is told',
+      { evidence: hint(ON_SECOND), status: 'succeeded', isInRuleset: false },
+      'unanswered',
+      [],
+      true,
     ],
     [
       'by a provider that no rule knows any more is told',
@@ -248,8 +261,53 @@ describe('what is told to people', () => {
   });
 
   it('nothing by a provider that is not there', async () => {
-    const { result, asked } = await worked({ evidence: hint(null), isConnected: false });
-    expect([result, asked]).toEqual(['nothing', []]);
+    const { result, asked, alerts } = await worked({ evidence: hint(null), isConnected: false });
+    expect([result, asked, alerts]).toEqual(['nothing', [], []]);
+  });
+});
+
+describe('what is learnt', () => {
+  const unsettled = [SAMPLE_OUTCOMES.rejectedTransient, SAMPLE_OUTCOMES.pending];
+  it.each<[string, Omit<Piece, 'evidence'>, number]>([
+    ['an outcome that nobody knew', { outcomes: unsettled }, 1],
+    ['the same while others go on', { outcomes: unsettled, open: true }, 1],
+    [
+      'not what its sender will learn from the answer',
+      { outcomes: [SAMPLE_OUTCOMES.rejectedTransient, null], open: true },
+      0,
+    ],
+    ['not what was known', {}, 0],
+  ])('%s', async (_, piece, times) => {
+    const outcome = SAMPLE_OUTCOMES.approved;
+    const { learned, result } = await worked({ ...piece, evidence: { kind: 'attempt', outcome } });
+    expect(result).toBe(piece.outcomes === undefined ? 'known' : 'applied');
+    const told = { provider: B, attemptNumber: 2, outcome, resolvedLater: true };
+    expect(learned).toMatchObject(Array.from({ length: times }, () => told));
+  });
+});
+
+describe('while the journal cannot be written', () => {
+  it.each<[string, Piece]>([
+    [
+      'an outcome',
+      {
+        outcomes: [SAMPLE_OUTCOMES.rejectedTransient, SAMPLE_OUTCOMES.pending],
+        evidence: { kind: 'attempt', outcome: SAMPLE_OUTCOMES.approved },
+      },
+    ],
+    [
+      'the end of an operation',
+      {
+        evidence: {
+          kind: 'operation',
+          operationId: ON_SECOND,
+          inquiry: { kind: 'confirmed', providerReference: 'o' },
+        },
+      },
+    ],
+  ])('%s stays to be worked out', async (_, piece) => {
+    const { result, steps, learned } = await worked({ ...piece, isReadOnly: true });
+    expect([result, steps.length, learned]).toEqual([undefined, 1, []]);
   });
 });
 
@@ -306,6 +364,24 @@ describe('several providers', () => {
     const here = stage({ journal: {} });
     expect(await workOutNotices(here.deps)).toBe(0);
     expect(here.journalCalls).toEqual(['open_notices']);
+  });
+
+  it.each<[string, Partial<KeptNotice>, readonly string[]]>([
+    ['neither an attempt nor an operation nor an id', {}, []],
+    ['an id of the provider', { providerReference: 'psp_1' }, ['find_reference']],
+    ['an operation that is none of ours', { operationId: 'order-7' }, []],
+    ['an operation of ours', { operationId: ON_FIRST, providerReference: 'psp_1' }, ['find']],
+  ])('one that names %s has the journal asked for that alone', async (_, names, calls) => {
+    const here = stage({
+      journal: {
+        openNotices: async () => [{ ...notice(1, A), attemptId: null, ...names }],
+        findAuthorization: async () => null,
+        findAttemptByReference: async () => null,
+        settleNotice: async () => {},
+      },
+    });
+    expect(await workOutNotices(here.deps)).toBe(1);
+    expect(here.journalCalls).toEqual(['open_notices', ...calls, 'settle_notice']);
   });
 
   it('what names no payment of ours is unmatched', async () => {

@@ -100,6 +100,29 @@ function failing(journal: Journal, method: keyof Journal): Journal {
   });
 }
 
+it('what one notice runs into as a bug keeps none of its provider behind it', async () => {
+  const { world, deps, id, notice } = await scene(null, approved());
+  const poison = { ...notice, eventId: 'evt_0', attemptId: 'att_nobody_1' };
+  for (const each of [poison, notice]) await world.journal.keepNotice('sandbox-a', each, 1);
+  const journal = new Proxy(world.journal, {
+    get: (target, property) => {
+      const value: unknown = Reflect.get(target, property, target);
+      if (typeof value !== 'function') return value;
+      if (property !== 'findAuthorization') return value.bind(target);
+      return async (named: string) => {
+        if (named === 'auth_nobody') throw new TypeError('no such thing');
+        return target.findAuthorization(named);
+      };
+    },
+  });
+  const alerts: string[] = [];
+  const observer = { ...deps.observer, alert: ({ kind }: { readonly kind: string }) => alerts.push(kind) };
+  expect(await workOutNotices({ ...deps, journal, observer })).toBe(1);
+  expect((await world.get(id)).status).toBe('approved');
+  expect(alerts).toEqual(['housekeeping_failed']);
+  expect(await world.journal.openNotices(10)).toMatchObject([{ eventId: 'evt_0' }]);
+});
+
 describe('what comes in', () => {
   it.each(['signature', 'stale', 'malformed', 'not_configured'] as const)(
     '%s is refused, and not kept',
@@ -108,7 +131,7 @@ describe('what comes in', () => {
       const taken: unknown[] = [];
       const told = { ...deps, observer: { ...deps.observer, noticeTaken: (it: unknown) => taken.push(it) } };
       expect(await keepNotices('sandbox-a', MESSAGE, told)).toEqual({ kind: 'refused', reason });
-      expect(taken).toEqual([{ provider: 'sandbox-a', result: reason }]);
+      expect(taken).toStrictEqual([{ provider: 'sandbox-a', result: reason }]);
       expect(await world.journal.openNotices(10)).toEqual([]);
     },
   );
@@ -362,22 +385,43 @@ describe('an approval that is told of what is undone already', () => {
     reversal: 'confirmed',
   } as const;
   const standing = { kind: 'approved', providerReference: 'psp_1', networkTransaction: null } as const;
+  const another = { ...standing, providerReference: 'psp_2' };
   const found = (outcome: AttemptOutcome): InquiryAnswer => ({ kind: 'found', outcome });
 
-  /** What the provider answers when it is asked, the reference told, those asked about, alerts. */
-  it.each<[string, InquiryAnswer, string, readonly string[], readonly string[]]>([
-    ['late, when the provider says that it is undone', found(undone), 'psp_1', ['psp_1'], []],
-    ['and stands, when the provider says so', found(standing), 'psp_1', ['psp_1'], ['evidence_conflict']],
-    ['by a provider that does not answer', { kind: 'no_answer', code: 'timeout' }, 'psp_1', ['psp_1'], []],
-    ['by a provider that does not find it', { kind: 'not_found' }, 'psp_1', ['psp_1'], []],
-    ['under another reference, once', found(standing), 'psp_2', [], ['evidence_conflict']],
-  ])('%s', async (_, answer, reference, asks, alerts) => {
+  /** Hides an approval, or did: it reads the same once what it hides is undone. */
+  const hiding = { ...SAMPLE_OUTCOMES.declinedHidingApproval, providerReference: 'psp_1' };
+
+  /** What it was at first, what is told in the end, what the provider then answers, those asked about, alerts. */
+  it.each<[string, AttemptOutcome, AttemptOutcome, InquiryAnswer, readonly string[], readonly string[]]>([
+    ['late, when the provider says that it is undone', standing, standing, found(undone), ['psp_1'], []],
+    [
+      'and stands, when the provider says so',
+      standing,
+      standing,
+      found(standing),
+      ['psp_1'],
+      ['evidence_conflict'],
+    ],
+    [
+      'by a provider that does not answer',
+      standing,
+      standing,
+      { kind: 'no_answer', code: 'timeout' },
+      ['psp_1'],
+      [],
+    ],
+    ['by a provider that does not find it', standing, standing, { kind: 'not_found' }, ['psp_1'], []],
+    ['under another reference, once', standing, another, found(standing), [], ['evidence_conflict']],
+    ['as the decline that hid it, again', hiding, hiding, found(hiding), [], []],
+    ['late, when the provider says what hid it', hiding, standing, found(hiding), ['psp_1'], []],
+    ['and stands after all', hiding, standing, found(standing), ['psp_1'], ['evidence_conflict']],
+  ])('%s', async (_, first, told, answer, asks, alerts) => {
     const { deps, world, id, notice } = await scene(null);
     const asked: (string | null)[] = [];
-    const tell = async (eventId: string, evidence: NoticeEvidence) => {
+    const tell = async (eventId: string, outcome: AttemptOutcome) => {
       await world.journal.keepNotice('sandbox-a', { ...notice, eventId }, 0);
       const says: Readonly<Record<string, unknown>> = {
-        evidenceIn: () => evidence,
+        evidenceIn: () => ({ kind: 'attempt', outcome }),
         inquire: async (query: Parameters<Provider['inquire']>[0]) => {
           asked.push(query.providerReference);
           return answer;
@@ -391,14 +435,15 @@ describe('an approval that is told of what is undone already', () => {
       };
       expect(await workOutNotices({ ...deps, provider })).toBe(1);
     };
-    await tell('evt_1', approved());
-    await tell('evt_2', { kind: 'attempt', outcome: undone });
-    const { status, version } = await world.get(id);
-    expect([status, asked]).toEqual(['voided', []]);
-    await tell('evt_3', approved(reference));
+    await tell('evt_1', first);
+    await tell('evt_2', undone);
+    const { status, version, operations } = await world.get(id);
+    expect(operations).toMatchObject([{ kind: 'void', status: 'succeeded' }]);
+    expect([status, asked]).toEqual([first === hiding ? 'declined' : 'voided', []]);
+    await tell('evt_3', told);
     expect(world.told.alerts).toEqual(alerts);
     expect(asked, 'what is told already needs no asking').toEqual(asks);
-    expect(await world.get(id)).toMatchObject({ status: 'voided', version });
+    expect(await world.get(id)).toMatchObject({ status, version });
   });
 });
 

@@ -4,6 +4,7 @@ import type { Operation } from '../../src/core/operation.ts';
 import type { ProviderSemantics } from '../../src/core/resolution.ts';
 import { type OperateCommand, operate } from '../../src/gateway/operate.ts';
 import { type ClaimRecord, type Journal, JournalError, type StepResult } from '../../src/gateway/ports.ts';
+import { settled } from '../support/fake-clock.ts';
 import { oneRowJournal, type StubAnswers, stage, stubProvider } from '../support/gateway-stubs.ts';
 import { sampleAuthorization, sampleOperation } from '../support/sample-authorization.ts';
 import { SAMPLE_OUTCOMES, type SampleOutcome } from '../support/sample-outcomes.ts';
@@ -58,6 +59,7 @@ function scene(options: Scene = {}) {
         asked.push(scope);
         return claim;
       },
+      holdWork: async () => true,
       postponeWork: async (...how) => {
         asked.push(how);
         if (options.release === 'fails') throw new JournalError('disk full');
@@ -83,6 +85,7 @@ function scene(options: Scene = {}) {
     idempotencyKey: 'op-1',
     bodyFingerprint: 'ab'.repeat(32),
     traceparent: TRACEPARENT,
+    receivedAtMs: here.clock.monotonicMs(),
     ...options.command,
   };
   return { ...here, provider, asked, steps: row.steps, run: () => operate(command, here.deps) };
@@ -249,6 +252,20 @@ describe('the intent', () => {
     expect([eight.steps.length, eight.provider.asked.length, unrecorded(eight)]).toEqual([8, 0, 0]);
   });
 
+  it('that others overtook is not begun anew under a lease of which it is not known whether it is given back', async () => {
+    const authorization = state(['approved'], {
+      operations: [sampleOperation(1, { status: 'pending', amount: 1 })],
+    });
+    const here = scene({
+      authorization,
+      command: { amount: 1 },
+      results: [{ kind: 'stale' }],
+      release: 'fails',
+    });
+    expect(await here.run()).toEqual(UNAVAILABLE);
+    expect([here.steps.length, here.provider.asked, unrecorded(here)]).toEqual([1, [], 1]);
+  });
+
   it('that could not be written is never sent, and ended as soon as the journal can', async () => {
     const here = scene({ results: ['fails'] });
     expect(await here.run()).toEqual(UNAVAILABLE);
@@ -320,6 +337,27 @@ describe('an operation that waits', () => {
 });
 
 describe('the call', () => {
+  it.each([
+    ['recorded', 390, 201],
+    ['pending', 410, 202],
+  ])('that comes back after its time is %s when that takes %d ms', async (_, recordingMs, httpStatus) => {
+    let writes = 0;
+    const advance: Journal['advance'] = async (step) => {
+      writes += 1;
+      if (writes === 2) await new Promise<void>((resolve) => here.clock.after(recordingMs, resolve));
+      return { kind: 'written', version: step.before.version + 1 };
+    };
+    const here: ReturnType<typeof scene> = scene({
+      answers: { meanwhile: () => here.clock.advance(8_200) },
+      journal: { advance },
+    });
+    const running = here.run();
+    while (writes < 2) await settled();
+    await here.clock.advance(1_000);
+    expect(await running).toMatchObject({ httpStatus });
+    expect(unrecorded(here)).toBe(httpStatus === 201 ? 0 : 1);
+  });
+
   it('has the time of one call, and the trace of its caller', async () => {
     const here = scene();
     const startedMs = here.clock.monotonicMs();
@@ -450,7 +488,10 @@ describe('when the call is over', () => {
   ])('%s', async (_, options, dueInMs) => {
     const here = scene(options);
     await here.run();
-    expect(here.asked.slice(1)).toEqual(dueInMs === null ? [] : [freed(here, dueInMs)]);
+    const [key, ...then] = here.asked;
+    // What it cannot tell may have been told meanwhile: its key is looked up once more, last of all.
+    const last = options.answers === undefined ? [] : [key];
+    expect(then).toEqual(dueInMs === null ? [] : [freed(here, dueInMs), ...last]);
     expect(unrecorded(here)).toBe(0);
   });
 
@@ -481,7 +522,7 @@ describe('when the call is over', () => {
         data: { operation, sending: 0, because: operate.kind, code: operate.code },
       },
     });
-    expect(here.asked.slice(1)).toEqual([freed(here, 5_000)]);
+    expect(here.asked.slice(1)).toEqual([freed(here, 5_000), here.asked[0]]);
   });
 
   it.each<[string, Scene]>([
@@ -498,7 +539,7 @@ describe('when the call is over', () => {
     const results = [{ kind: 'written', version: 3 }, 'fails'] as const;
     const here = scene({ answers: { operate: limited }, results, semantics: { replay: 'none' } });
     expect(await here.run()).toMatchObject({ httpStatus: 202 });
-    expect(here.asked.slice(1)).toEqual([freed(here, 5_000)]);
+    expect(here.asked.slice(1)).toEqual([freed(here, 5_000), here.asked[0]]);
   });
 
   it('and its lease cannot be freed, that is tried again', async () => {

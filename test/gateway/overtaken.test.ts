@@ -19,8 +19,8 @@ it.each<[ScriptStep, string, string]>([
   ['rejected', 'pending', 'unknown'],
   // What is to be undone is undone beside the road.
   ['partial', 'reversing', 'partially_approved'],
-  // Found out at once, by a replay.
-  ['unknown_processed', 'approved', 'approved'],
+  // Not asked by a replay: who is overtaken sends nothing any more. It is found out beside the road.
+  ['unknown_processed', 'pending', 'unknown'],
 ])(
   'an outcome that comes after its lease was declared over is recorded, and nobody else is asked: %s',
   async (step, status, outcome) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Authorization } from '../../src/core/authorization.ts';
 import { NEVER_CONFIRMED } from '../../src/core/resolution.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
-import type { Lapsed, StepResult } from '../../src/gateway/ports.ts';
+import type { Lapsed, Step, StepResult } from '../../src/gateway/ports.ts';
 import { expireDue, recoverLapsed } from '../../src/gateway/recover.ts';
 import { oneRowJournal, stage, stubProvider } from '../support/gateway-stubs.ts';
 import { sampleAuthorization } from '../support/sample-authorization.ts';
@@ -114,6 +114,35 @@ describe('a lease that is over', () => {
     ]);
     expect(here.steps).toMatchObject([
       { event: { kind: 'lapsed', actor: 'recovery', data: { reason: 'lease_expired', owner: 'process-2' } } },
+    ]);
+  });
+
+  it('and an authorization whose validity is over are taken up although one before them runs into a bug', async () => {
+    const one = left([null]);
+    const other = { ...one, id: 'auth_zzzzz' };
+    const expired = sampleAuthorization([SAMPLE_OUTCOMES.approved], { status: 'approved', expiresAtMs: 1 });
+    const journal = oneRowJournal(null);
+    const advance = (step: Step) => {
+      if (step.before.id === one.id) throw new TypeError('no such thing');
+      return journal.advance(step);
+    };
+    const { deps, clock, told } = stage({
+      journal: {
+        ...journal,
+        advance,
+        listLapsed: async () => [one, other].map((each) => ({ authorization: each, owner: 'x', leaseMs: 1 })),
+        listExpired: async () => [
+          { ...expired, id: one.id },
+          { ...expired, id: other.id },
+        ],
+      },
+    });
+    await recoverLapsed(deps);
+    await clock.advance(1);
+    expect([await recoverLapsed(deps), await expireDue(deps)]).toEqual([1, 1]);
+    expect(told.filter(({ kind }) => kind === 'housekeeping_failed')).toMatchObject([
+      { authorizationId: one.id },
+      { authorizationId: one.id },
     ]);
   });
 

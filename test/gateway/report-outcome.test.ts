@@ -218,7 +218,7 @@ describe('reports that are told again, or otherwise', () => {
     expect(await world.report(id, report, 'other')).toEqual({ kind: 'not_found' });
     expect(await world.report('dec_none', report)).toEqual({ kind: 'not_found' });
     const whole = { ...report, code: null, networkCode: null, advice: null, latencyMs: null };
-    const command = { account: 'acme', covers: () => false, decisionId: id, report: whole };
+    const command = { account: 'acme', covers: () => false, decisionId: id, report: whole, receivedAtMs: 0 };
     expect(await world.decisions.report(command)).toEqual({ kind: 'not_found' });
   });
 

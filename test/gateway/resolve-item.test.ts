@@ -8,6 +8,7 @@ import { sentSighting } from '../../src/gateway/attempt.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import {
   type HistoryEvent,
+  type Journal,
   JournalError,
   type LearnedOutcome,
   type StepResult,
@@ -73,16 +74,54 @@ interface Scene {
   readonly more?: Partial<GatewayDeps>;
 }
 
-/** One look at an item. */
-async function look(scene: Scene = {}) {
+function authorizationOf(scene: Scene): Authorization {
   const operations = (scene.operations ?? []).map((over, index) => sampleOperation(index + 1, over));
-  const authorization = sampleAuthorization((scene.outcomes ?? ['unknown']).map(outcomeOf), {
+  return sampleAuthorization((scene.outcomes ?? ['unknown']).map(outcomeOf), {
     operations,
     ...scene.over,
     ...(scene.request === undefined ? {} : { request: scene.request }),
   });
+}
+
+/** The journal as the scene has it, and every plan that is put into it. */
+function journalOf(scene: Scene) {
   const row = oneRowJournal(scene.newer ?? null, scene.results);
   const put: unknown[] = [];
+  const journal: Partial<Journal> = {
+    ...row,
+    postponeWork: async (...how) => {
+      put.push(how);
+      return true;
+    },
+    history: async () => {
+      if (scene.history === 'fails') throw new JournalError('disk full');
+      return (scene.history ?? []).map((event) => ({
+        sequence: 1,
+        actor: 'resolver',
+        begun: [],
+        ...event,
+      }));
+    },
+  };
+  return { row, put, journal };
+}
+
+/** Lets the time pass until the look, with what this process has seen before. */
+async function passUntilLook(scene: Scene, { deps, clock }: ReturnType<typeof stage>): Promise<void> {
+  const atMs = scene.atMs ?? 5_000;
+  const seen = Object.entries(scene.seenMs ?? {}).toSorted(([, one], [, other]) => other - one);
+  for (const [what, agoMs] of seen) {
+    await clock.advance(atMs - agoMs - clock.monotonicMs());
+    deps.sightings.seenForMs(what);
+  }
+  await clock.advance(atMs - clock.monotonicMs());
+  clock.jumpWall(scene.jumpMs ?? 0);
+}
+
+/** One look at an item. */
+async function look(scene: Scene = {}) {
+  const authorization = authorizationOf(scene);
+  const { row, put, journal } = journalOf(scene);
   const learned: LearnedOutcome[] = [];
   const provider = stubProvider(scene.answers ?? {}, scene.semantics ?? {});
   const contract = sampleContract('sandbox-a', {
@@ -92,25 +131,7 @@ async function look(scene: Scene = {}) {
   });
   const ruleset = sampleRuleset(scene.isInRuleset === false ? [] : [contract]);
   const unmapped: unknown[] = [];
-  const here = stage({
-    journal: {
-      ...row,
-      postponeWork: async (...how) => {
-        put.push(how);
-        return true;
-      },
-      history: async () => {
-        if (scene.history === 'fails') throw new JournalError('disk full');
-        return (scene.history ?? []).map((event) => ({
-          sequence: 1,
-          actor: 'resolver',
-          begun: [],
-          ...event,
-        }));
-      },
-    },
-    providers: scene.isConnected === false ? [] : [provider],
-  });
+  const here = stage({ journal, providers: scene.isConnected === false ? [] : [provider] });
   const { deps, clock } = here;
   const observer = { ...SILENT, ...deps.observer, unmappedCode: (event: unknown) => unmapped.push(event) };
   const learner = { ...deps.learner, observe: (event: LearnedOutcome) => learned.push(event) };
@@ -121,20 +142,14 @@ async function look(scene: Scene = {}) {
     rulesets: { current: () => ruleset },
     ...scene.more,
   };
-  const atMs = scene.atMs ?? 5_000;
-  const seen = Object.entries(scene.seenMs ?? {}).toSorted(([, one], [, other]) => other - one);
-  for (const [what, agoMs] of seen) {
-    await clock.advance(atMs - agoMs - clock.monotonicMs());
-    deps.sightings.seenForMs(what);
-  }
-  await clock.advance(atMs - clock.monotonicMs());
-  clock.jumpWall(scene.jumpMs ?? 0);
+  await passUntilLook(scene, here);
   const item: WorkItem = {
     authorization,
     step: 0,
     failures: 0,
     sinceMs: SAMPLE_T0 + 1_000,
     lease: { owner: 'process-1', untilMs: SAMPLE_T0 + HOUR_MS },
+    leftBy: null,
     ...scene.item,
   };
   await resolveItem(item, all);
@@ -1154,7 +1169,12 @@ describe('a capture or refund that may have been sent', () => {
       { atMs: DAY_MS, jumpMs: 2_000 - DAY_MS, seenMs: { [key]: DAY_MS - 15 * MINUTE_MS } },
       false,
     ],
-    ['not when it began in what is now the future', { atMs: 5_000, jumpMs: -4_001 }, false],
+    [
+      'not when it began further in the future than clocks differ',
+      { atMs: 5_000, jumpMs: -1_204_001 },
+      false,
+    ],
+    ['when it began in a future that a clock behind explains', { atMs: 5_000, jumpMs: -1_204_000 }, true],
     ['at the time at which it began', { atMs: 5_000, jumpMs: -4_000 }, true],
     ['not where failures are not kept', { semantics: { replay: 'success_only' } }, false],
     ['not without keys', { semantics: keyless }, false],
@@ -1181,6 +1201,9 @@ describe('a capture or refund that may have been sent', () => {
   });
 
   const shortKey = { replay: 'same_answer', keyLifetimeMs: HOUR_MS } as const;
+  /** For how long a machine may stand still with its clocks before it sends. */
+  const STILL_MS = 30 * MINUTE_MS;
+  const left = (kind: string, afterMs: number) => repeat(afterMs, { kind, data: { owner: 'pod-1' } });
   /** When the next look is, from now; null: it is sent now. */
   it.each<[string, Scene, number | null]>([
     ['once "not found" is evidence', {}, null],
@@ -1198,19 +1221,27 @@ describe('a capture or refund that may have been sent', () => {
     ['never where it has none', { semantics: { ...keyless, operationNotFoundAfterMs: null } }, 30_000],
     [
       'not after a repeat that may be on its way',
-      { history: [repeat(5_000)], atMs: past + 3_999, seenMs: { [`${key} 1`]: TIMEOUT_MS + WINDOW_MS } },
+      {
+        history: [repeat(5_000)],
+        atMs: past + 3_999 + STILL_MS,
+        seenMs: { [`${key} 1`]: TIMEOUT_MS + WINDOW_MS },
+      },
       1,
     ],
     [
       'after one that is not',
-      { history: [repeat(5_000)], atMs: past + 4_000, seenMs: { [`${key} 1`]: TIMEOUT_MS + WINDOW_MS } },
+      {
+        history: [repeat(5_000)],
+        atMs: past + 4_000 + STILL_MS,
+        seenMs: { [`${key} 1`]: TIMEOUT_MS + WINDOW_MS },
+      },
       null,
     ],
     [
       'not after it was sent late',
       {
         history: [repeat(5_000, { kind: 'operation_sent' })],
-        atMs: past + 3_999,
+        atMs: past + 3_999 + STILL_MS,
         seenMs: { [`${key} 1`]: TIMEOUT_MS + WINDOW_MS },
       },
       1,
@@ -1219,7 +1250,7 @@ describe('a capture or refund that may have been sent', () => {
       'by the last of several',
       {
         history: [repeat(5_000), repeat(2_000)],
-        atMs: past + 3_999,
+        atMs: past + 3_999 + STILL_MS,
         seenMs: { [`${key} 2`]: TIMEOUT_MS + WINDOW_MS },
       },
       1,
@@ -1227,6 +1258,46 @@ describe('a capture or refund that may have been sent', () => {
     [
       'whatever else is in the history',
       { history: [repeat(5_000, { kind: 'resolved' }), repeat(5_000, { data: { operation: 'cap_other' } })] },
+      null,
+    ],
+    [
+      'not while whoever began it may stand still, since others ended its lease',
+      { history: [left('lease_ended', 5_000)], atMs: past + 3_999 + STILL_MS },
+      1,
+    ],
+    [
+      'nor whoever went along its road',
+      { history: [left('lapsed', 5_000)], atMs: past + 3_999 + STILL_MS },
+      1,
+    ],
+    [
+      'once they would have gone on',
+      { history: [left('lease_ended', 5_000), left('lapsed', 4_000)], atMs: past + 4_000 + STILL_MS },
+      null,
+    ],
+    [
+      'at once where nobody but this process has the journal: whoever had it before is dead',
+      { history: [left('lease_ended', 5_000), left('lapsed', 5_000)], more: { soleOwner: true } },
+      null,
+    ],
+    [
+      'there too, not after a repeat that may be on its way',
+      {
+        history: [repeat(5_000)],
+        atMs: past + 3_999,
+        seenMs: { [`${key} 1`]: TIMEOUT_MS + WINDOW_MS },
+        more: { soleOwner: true },
+      },
+      1,
+    ],
+    [
+      'there after one that is not',
+      {
+        history: [repeat(5_000)],
+        atMs: past + 4_000,
+        seenMs: { [`${key} 1`]: TIMEOUT_MS + WINDOW_MS },
+        more: { soleOwner: true },
+      },
       null,
     ],
   ])('without a key is sent again, %s', async (_, scene, dueInMs) => {
@@ -1712,6 +1783,7 @@ describe('the resolver', () => {
     failures: 0,
     sinceMs: SAMPLE_T0,
     lease: { owner: 'process-1', untilMs: SAMPLE_T0 + HOUR_MS },
+    leftBy: null,
   });
 
   function resolver(items: readonly WorkItem[], more: Partial<GatewayDeps> = {}) {
@@ -1791,26 +1863,34 @@ describe('the resolver', () => {
   });
 
   it.each([
-    ['begins', 55_000, false, 1],
-    ['leaves to others', 55_001, false, 0],
-    ['leaves, when it is stopped,', 0, true, 0],
-  ])('%s what it can look at within its lease', async (_, waitMs, isStopped, looks) => {
-    const stop = new AbortController();
-    if (isStopped) stop.abort();
-    const here = resolver([work(['unknown'])], {
-      stopSignal: stop.signal,
-      pacer: {
-        run: async (_lane, task) => {
-          await here.clock.advance(waitMs);
-          return task();
+    ['begins', 55_000, false, true],
+    ['leaves to others', 55_001, false, false],
+    ['leaves, when it is stopped,', 0, true, false],
+  ])(
+    '%s what it can look at within its lease, which nobody has to wait for',
+    async (_, waitMs, isStopped, isBegun) => {
+      const stop = new AbortController();
+      if (isStopped) stop.abort();
+      const item = { ...work(['unknown']), step: 3, failures: 1 };
+      const here = resolver([item], {
+        stopSignal: stop.signal,
+        pacer: {
+          run: async (_lane, task) => {
+            await here.clock.advance(waitMs);
+            return task();
+          },
         },
-      },
-    });
-    await here.clock.advance(500);
-    await here.resolver.takeUp();
-    await here.resolver.idle();
-    expect(here.put).toHaveLength(looks);
-  });
+      });
+      await here.clock.advance(500);
+      await here.resolver.takeUp();
+      await here.resolver.idle();
+      const dueAtMs = here.clock.wallMs();
+      const left = [item.authorization.id, 'process-1', { step: 3, failures: 1, dueAtMs, lease: null }];
+      expect(here.put).toHaveLength(1);
+      if (isBegun) expect(here.put[0]).toMatchObject({ 2: { lease: null, dueAtMs: expect.any(Number) } });
+      expect(here.put.some((each) => JSON.stringify(each) === JSON.stringify(left))).toBe(!isBegun);
+    },
+  );
 
   it('pages for a bug of ours, and goes on with the next item', async () => {
     const bad = work(['unknown']);

@@ -6,7 +6,8 @@ import { operationLeaseMs } from '../../src/gateway/operate.ts';
 import { type Journal, JournalError } from '../../src/gateway/ports.ts';
 import { openReadOnly } from '../../src/stores/sqlite/database-files.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
-import { verifyJournal } from '../../src/stores/sqlite/verify/verify-journal.ts';
+import { SqliteView } from '../../src/stores/sqlite/sqlite-view.ts';
+import { verifyJournal } from '../../src/stores/verify/verify-journal.ts';
 import { GatewayWorld, idIn, type WorldOptions } from '../support/gateway-world.ts';
 import type { OperationStep, ScriptStep } from '../support/scripted-provider.ts';
 
@@ -437,7 +438,7 @@ describe('the journal', () => {
       await world.journal.close();
       const findings: unknown[] = [];
       const file = openReadOnly(path);
-      const counts = await verifyJournal(file.database, (finding) => findings.push(finding));
+      const counts = await verifyJournal(new SqliteView(file.database), (finding) => findings.push(finding));
       file.close();
       expect(findings).toEqual([]);
       expect(counts).toMatchObject({ authorizations: 1 });

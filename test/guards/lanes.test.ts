@@ -199,6 +199,20 @@ describe('overrides', () => {
     expect(lanes.view(lane('a'))).toMatchObject({ breaker, closedBecause: reason });
   });
 
+  it('say since when they hold, and afterwards since when the breaker is what it is', async () => {
+    start(sampleContract('a'));
+    await calls('a', 'visa', 'success', 1);
+    const bornMs = lanes.snapshot()[0]?.lanes[0]?.sinceMs;
+    await vi.advanceTimersByTimeAsync(70_000);
+    lanes.setOverrides([sampleOverride({ mode: 'drain', createdAtMs: systemClock.wallMs() - 10_000 })]);
+    expect(lanes.snapshot()[0]?.lanes[0]).toMatchObject({
+      breaker: 'draining',
+      sinceMs: systemClock.wallMs() - 10_000,
+    });
+    lanes.setOverrides([sampleOverride({ mode: 'auto' })]);
+    expect(lanes.snapshot()[0]?.lanes[0]).toMatchObject({ breaker: 'closed', sinceMs: bornMs });
+  });
+
   it('hold for one brand or one merchant', () => {
     start(sampleContract('a'));
     lanes.setOverrides([

@@ -25,6 +25,14 @@ describe('the retry budget', () => {
     expect(budget.withdraw()).toBe(false);
   });
 
+  it.each([
+    { pods: 1, failovers: 10 },
+    { pods: 4, failovers: 3 },
+    { pods: 30, failovers: 1 },
+  ])('$pods processes share the floor: each allows $failovers', ({ pods, failovers }) => {
+    expect(drain(new SlidingRetryBudget(new FakeClock(), {}, () => pods))).toBe(failovers);
+  });
+
   it('forgets payments and failovers by time', async () => {
     const clock = new FakeClock();
     const budget = new SlidingRetryBudget(clock);

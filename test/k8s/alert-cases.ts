@@ -18,6 +18,9 @@ const answers = (bucket: string) =>
   `pointsman_http_request_duration_seconds_bucket{route="/v1/authorizations",le="${bucket}"}`;
 const webhooks = (result: string) => `pointsman_webhooks_total{provider="psp-a",result="${result}"}`;
 const backlog = (state: string) => `pointsman_event_backlog{endpoint="orders",state="${state}"}`;
+const dropped = (blame: string, provider = 'psp-a') =>
+  `pointsman_approval_drop_ratio{provider="${provider}",region="eea",blame="${blame}"}`;
+const sharedState = (pod: string) => `pointsman_shared_state_up{function="limits",pod="${pod}"}`;
 const breaker = 'pointsman_breaker_state{provider="psp-a",brand="visa"}';
 
 /** A count of alerts that moves once, and how long after it is still told. */
@@ -154,7 +157,36 @@ export const ALERT_CASES: readonly AlertCase[] = [
     atMinute: 11,
     fires: null,
   },
-  ...counted('PointsmanJournalFailing', ['journal_failed', 'outcome_not_recorded'], 'lease_expired', true, 5),
+  ...counted('PointsmanJournalFailing', ['outcome_not_recorded'], 'lease_expired', true, 5),
+  {
+    alert: 'PointsmanJournalFailing',
+    title: 'for four minutes',
+    series: { [alerts('journal_failed')]: '0x9 0+60x20' },
+    atMinute: 14,
+    fires: { kind: 'journal_failed' },
+  },
+  {
+    alert: 'PointsmanJournalFailing',
+    title: 'once',
+    series: { [alerts('journal_failed')]: '0x9 1x30' },
+    atMinute: 11,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanJournalFailing',
+    title: 'many times in a minute, and a little later it is over',
+    series: { [alerts('journal_failed')]: '0x9 300x30' },
+    atMinute: 12,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanJournalFailing',
+    title: 'an outage that is over for four minutes',
+    series: { [alerts('journal_failed')]: '0x4 0+60x10 600x20' },
+    atMinute: 19,
+    fires: null,
+  },
+  ...counted('PointsmanJournalWentBack', ['journal_went_back'], 'journal_failed', false, 60),
   ...counted(
     'PointsmanOwnFaults',
     ['adapter_threw', 'resolver_failed', 'event_delivery_failed', 'housekeeping_failed'],
@@ -164,6 +196,28 @@ export const ALERT_CASES: readonly AlertCase[] = [
   ),
   ...standing('PointsmanRulesRejected', 'pointsman_ruleset_rejected'),
   ...standing('PointsmanRulesBehind', 'pointsman_ruleset_behind'),
+  ...standing('PointsmanRulesSuperseded', 'pointsman_ruleset_superseded'),
+  {
+    alert: 'PointsmanSharedStateLost',
+    title: 'one of two processes for six minutes',
+    series: { [sharedState('a')]: '1x30', [sharedState('b')]: '1x4 0x20' },
+    atMinute: 11,
+    fires: { function: 'limits' },
+  },
+  {
+    alert: 'PointsmanSharedStateLost',
+    title: 'for two minutes',
+    series: { [sharedState('a')]: '1x30', [sharedState('b')]: '1x4 0x2 1x20' },
+    atMinute: 8,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanSharedStateLost',
+    title: 'nothing is shared',
+    series: { pointsman_ruleset_version: '1x30' },
+    atMinute: 20,
+    fires: null,
+  },
   ...counted(
     'PointsmanFileRefused',
     ['event_endpoints_refused', 'credential_rotation_failed'],
@@ -308,7 +362,7 @@ export const ALERT_CASES: readonly AlertCase[] = [
     atMinute: 20,
     fires: null,
   },
-  ...counted('PointsmanLateApprovals', ['late_approval'], 'lease_expired', false, 15),
+  ...counted('PointsmanLateApprovals', ['late_approval', 'sent_after_closed'], 'lease_expired', false, 15),
   ...counted(
     'PointsmanEvidenceConflict',
     [
@@ -360,6 +414,89 @@ export const ALERT_CASES: readonly AlertCase[] = [
       'pointsman_event_endpoint_paused{endpoint="orders"}': '0x30',
     },
     atMinute: 20,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanEventsHeldBack',
+    title: 'for five minutes, told by one of two processes',
+    series: {
+      'pointsman_events_held_back_seconds{pod="a"}': '0x4 60 120 180 240 300 360',
+      'pointsman_events_held_back_seconds{pod="b"}': '0x10',
+    },
+    atMinute: 9,
+    fires: {},
+  },
+  {
+    alert: 'PointsmanEventsHeldBack',
+    title: 'for a minute, and over again',
+    series: { pointsman_events_held_back_seconds: '0x4 30 90 0x20' },
+    atMinute: 6,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanSealsStopped',
+    title: 'for a quarter of an hour, told by one of two processes',
+    series: {
+      'pointsman_unsealed_oldest_seconds{pod="a"}': '0x4 60+60x30',
+      'pointsman_unsealed_oldest_seconds{pod="b"}': '0x35',
+    },
+    atMinute: 21,
+    fires: {},
+  },
+  {
+    alert: 'PointsmanSealsStopped',
+    title: 'older than ten minutes, but not for five yet',
+    series: { pointsman_unsealed_oldest_seconds: '0x4 60+60x30' },
+    atMinute: 18,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanSealsStopped',
+    title: 'sealed every minute, at most ten minutes behind',
+    series: { pointsman_unsealed_oldest_seconds: '60x9 600x20' },
+    atMinute: 28,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanSealsStopped',
+    title: 'sealed again',
+    series: { pointsman_unsealed_oldest_seconds: '900x15 30x20' },
+    atMinute: 18,
+    fires: null,
+  },
+  ...['provider', 'unclear'].map((blame) => ({
+    alert: 'PointsmanApprovalDropped',
+    title: `blame ${blame}, told by one process`,
+    series: { [dropped(blame)]: '0x4 0.06x20' },
+    atMinute: 8,
+    fires: { provider: 'psp-a', region: 'eea', blame },
+  })),
+  {
+    alert: 'PointsmanApprovalDropped',
+    title: 'over again',
+    series: { [dropped('provider')]: '0x4 0.06x5 0x20' },
+    atMinute: 15,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanApprovalDropped',
+    title: 'the issuers instead',
+    series: { [dropped('issuers', 'all')]: '0x4 0.06x20' },
+    atMinute: 8,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanIssuersApproveLess',
+    title: 'at all providers',
+    series: { [dropped('issuers', 'all')]: '0x4 0.06x20' },
+    atMinute: 8,
+    fires: { region: 'eea' },
+  },
+  {
+    alert: 'PointsmanIssuersApproveLess',
+    title: 'a provider instead',
+    series: { [dropped('provider')]: '0x4 0.06x20' },
+    atMinute: 8,
     fires: null,
   },
 ];

@@ -24,8 +24,9 @@ const groupsSchema = z.strictObject({
 });
 
 /** What `npm run alert-rules` prints, as Prometheus reads it. */
-export function printedRules() {
-  const text = execFileSync(process.execPath, [join(ROOT, 'k8s', 'rule-groups.ts')], { encoding: 'utf8' });
+export function printedRules(...args: readonly string[]) {
+  const script = join(ROOT, 'k8s', 'rule-groups.ts');
+  const text = execFileSync(process.execPath, [script, ...args], { encoding: 'utf8', stdio: 'pipe' });
   return { text, ...groupsSchema.parse(parse(text)) };
 }
 

@@ -1,11 +1,14 @@
 import { AUTHORIZATION_STATUSES } from '../../src/core/authorization.ts';
-import { CARD_BRANDS, type CardBrand } from '../../src/core/card.ts';
+import { CARD_BRANDS, type CardBrand, REGIONS } from '../../src/core/card.ts';
 import type { BreakerState } from '../../src/core/decision.ts';
 import { OPERATION_KINDS } from '../../src/core/operation.ts';
 import type { Observer } from '../../src/gateway/ports.ts';
+import { SHARED_FUNCTIONS } from '../../src/gateway/shared-state.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { SAMPLE_OUTCOMES } from '../support/sample-outcomes.ts';
 import { ENDED, REPORTED } from '../telemetry/telemetry-fixture.ts';
+
+type Metrics = ReturnType<typeof createMetrics>;
 
 const BREAKER_STATES: Readonly<Record<BreakerState, true>> = {
   closed: true,
@@ -66,33 +69,7 @@ export async function busyScrape(count: number, brands: readonly CardBrand[] = C
   const { observer } = metrics;
   const providers = Array.from({ length: count }, (_, index) => `psp-${index + 1}`);
   for (const provider of providers) {
-    for (const brand of brands) {
-      for (const outcome of Object.values(SAMPLE_OUTCOMES)) {
-        observer.attemptEnded({ provider, brand, outcome, durationMs: 300 });
-      }
-      for (const state of Object.keys(BREAKER_STATES) as BreakerState[]) {
-        metrics.breakerChanged({ provider, brand, state });
-      }
-    }
-    for (const reason of PASSED_OVER) observer.passedOver({ provider, reason });
-    for (const result of WEBHOOK_RESULTS) observer.noticeTaken({ provider, result });
-    observer.unmappedCode({
-      provider,
-      authorizationId: 'auth_b',
-      code: 'Z9',
-      networkCode: null,
-      advice: null,
-    });
-    observer.outcomeReported({ ...REPORTED, provider });
-    observer.remarked({ remark: 'late_approval', provider, authorizationId: 'auth_b' });
-    metrics.credentialsRotated(provider);
-    for (const subject of ['attempt', ...OPERATION_KINDS] as const) {
-      for (const by of ['inquiry', 'webhook', 'person']) {
-        for (const result of LOOKS) {
-          observer.resolved({ authorizationId: 'auth_b', provider, subject, by, result, ageMs: 5_000 });
-        }
-      }
-    }
+    tellProvider(metrics, provider, brands);
     for (const to of providers) {
       if (to !== provider) observer.failedOver({ from: provider, to, reason: 'not_sent' });
     }
@@ -113,17 +90,63 @@ export async function busyScrape(count: number, brands: readonly CardBrand[] = C
     observer.journalTook({ operation, durationMs: 1, failed: false });
     observer.journalTook({ operation, durationMs: 1, failed: true });
   }
+  metrics.database.batch({ commands: 5, committed: false, tookMs: 12, again: 5 });
+  for (const pool of ['reads', 'writes'] as const) {
+    metrics.database.pools([{ pool, size: 6, inUse: 2, waiting: 1 }]);
+  }
   for (const what of ['made', 'reported', 'unreported'] as const)
     observer.callerDecisions({ what, count: 1 });
   for (const route of ROUTES) {
     for (const status of [200, 201, 400, 503])
       metrics.requestEnded({ route, method: 'GET', status, durationMs: 9 });
   }
+  for (const provider of providers) {
+    for (const region of REGIONS) {
+      for (const blame of ['provider', 'unclear'] as const) {
+        observer.approvalMoved({ provider, region, blame, drop: 0.05 });
+      }
+    }
+  }
+  for (const region of REGIONS)
+    observer.approvalMoved({ provider: 'all', region, blame: 'issuers', drop: 0.05 });
   tellTheRest(metrics, observer);
   return (await metrics.render()).body;
 }
 
-function tellTheRest(metrics: ReturnType<typeof createMetrics>, observer: Observer): void {
+/** Everything that one provider can meet by itself. */
+function tellProvider(metrics: Metrics, provider: string, brands: readonly CardBrand[]): void {
+  const { observer } = metrics;
+  for (const brand of brands) {
+    for (const outcome of Object.values(SAMPLE_OUTCOMES)) {
+      observer.attemptEnded({ provider, brand, outcome, durationMs: 300 });
+    }
+    for (const state of Object.keys(BREAKER_STATES) as BreakerState[]) {
+      metrics.breakerChanged({ provider, brand, state });
+    }
+  }
+  for (const reason of PASSED_OVER) observer.passedOver({ provider, reason });
+  for (const result of WEBHOOK_RESULTS) observer.noticeTaken({ provider, result });
+  observer.unmappedCode({
+    provider,
+    authorizationId: 'auth_b',
+    code: 'Z9',
+    networkCode: null,
+    advice: null,
+  });
+  observer.outcomeReported({ ...REPORTED, provider });
+  observer.remarked({ remark: 'late_approval', provider, authorizationId: 'auth_b' });
+  metrics.credentialsRotated(provider);
+  metrics.sharing.leased(provider, 1);
+  for (const subject of ['attempt', ...OPERATION_KINDS] as const) {
+    for (const by of ['inquiry', 'webhook', 'person']) {
+      for (const result of LOOKS) {
+        observer.resolved({ authorizationId: 'auth_b', provider, subject, by, result, ageMs: 5_000 });
+      }
+    }
+  }
+}
+
+function tellTheRest(metrics: Metrics, observer: Observer): void {
   const arm = { experiment: 'x', arm: 'b', reason: 'r', author: 'guardrail', createdAtMs: 0 } as const;
   observer.armChanged({ ...arm, state: 'stopped' });
   const sent = {
@@ -139,6 +162,11 @@ function tellTheRest(metrics: ReturnType<typeof createMetrics>, observer: Observ
   metrics.deliveriesShown([{ endpoint: 'orders', waiting: 2, dead: 1, oldestWaitingAtMs: 0 }], 1_000);
   metrics.endpointsShown([{ id: 'orders', state: 'told' }]);
   metrics.rulesetActivated(2, 'rollback');
+  for (const what of SHARED_FUNCTIONS) {
+    metrics.sharing.function(what, true);
+    metrics.sharing.refused('votes', 'unsigned');
+    metrics.sharing.failed(what);
+  }
 }
 
 /** Series of a scrape: one line each that is no comment. */

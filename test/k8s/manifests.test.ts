@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -10,11 +11,25 @@ import { baseManifests, HAS_KUBECTL, hasType, type Manifest, overlay, typeErrors
 
 const probeSchema = z.object({ httpGet: z.strictObject({ path: z.string(), port: z.string() }) });
 
+const variableSchema = z.strictObject({
+  name: z.string(),
+  value: z.string().optional(),
+  valueFrom: z
+    .strictObject({
+      secretKeyRef: z.strictObject({ name: z.string(), key: z.string(), optional: z.boolean().optional() }),
+    })
+    .optional(),
+});
+
 /** What the tests look at; the rest is the compiler's. */
-const setSchema = z.object({
+const deploymentSchema = z.object({
   spec: z.object({
-    replicas: z.number(),
-    serviceName: z.string(),
+    replicas: z.number().optional(),
+    minReadySeconds: z.number(),
+    strategy: z.object({
+      type: z.string(),
+      rollingUpdate: z.object({ maxUnavailable: z.number(), maxSurge: z.number() }).optional(),
+    }),
     selector: z.object({ matchLabels: z.record(z.string(), z.string()) }),
     template: z.object({
       metadata: z.object({ labels: z.record(z.string(), z.string()) }),
@@ -26,7 +41,7 @@ const setSchema = z.object({
           z.object({
             image: z.string(),
             ports: z.array(z.object({ name: z.string(), containerPort: z.number() })),
-            env: z.array(z.strictObject({ name: z.string(), value: z.string() })),
+            env: z.array(variableSchema),
             envFrom: z.array(z.object({ secretRef: z.object({ name: z.string() }) })),
             startupProbe: probeSchema,
             livenessProbe: probeSchema,
@@ -46,12 +61,44 @@ const setSchema = z.object({
           z.object({
             name: z.string(),
             configMap: z.object({ name: z.string() }).optional(),
-            secret: z.object({ secretName: z.string() }).optional(),
+            secret: z.object({ secretName: z.string(), optional: z.boolean().optional() }).optional(),
+            emptyDir: z.object({}).optional(),
+            persistentVolumeClaim: z.object({ claimName: z.string() }).optional(),
           }),
         ),
       }),
     }),
-    volumeClaimTemplates: z.array(z.object({ metadata: z.object({ name: z.string() }) })),
+  }),
+});
+const scalerSchema = z.object({
+  spec: z.object({
+    scaleTargetRef: z.strictObject({ apiVersion: z.string(), kind: z.string(), name: z.string() }),
+    minReplicas: z.number(),
+    maxReplicas: z.number(),
+  }),
+});
+const jobSchema = z.object({
+  spec: z.object({
+    ttlSecondsAfterFinished: z.number(),
+    template: z.object({
+      metadata: z.object({ labels: z.record(z.string(), z.string()) }),
+      spec: z.object({
+        serviceAccountName: z.string(),
+        restartPolicy: z.string(),
+        containers: z.tuple([
+          z.object({
+            image: z.string(),
+            command: z.array(z.string()),
+            env: z.array(variableSchema),
+            securityContext: z.object({}).loose(),
+            volumeMounts: z.array(
+              z.object({ name: z.string(), mountPath: z.string(), readOnly: z.boolean() }),
+            ),
+          }),
+        ]),
+        volumes: z.array(z.object({ name: z.string(), secret: z.looseObject({ secretName: z.string() }) })),
+      }),
+    }),
   }),
 });
 const monitorSchema = z.object({
@@ -71,19 +118,38 @@ const serviceSchema = z.object({
 
 const base = baseManifests();
 
-function only(manifests: readonly Manifest[], kind: string): Manifest {
-  const [found, ...others] = manifests.filter((manifest) => manifest.kind === kind);
-  if (found === undefined || others.length > 0) throw new Error(`expected one ${kind}`);
+function only(manifests: readonly Manifest[], kind: string, name?: string): Manifest {
+  const [found, ...others] = manifests.filter(
+    ({ kind: its, metadata }) => its === kind && (name === undefined || metadata.name === name),
+  );
+  if (found === undefined || others.length > 0) throw new Error(`expected one ${kind} ${name ?? ''}`);
   return found;
 }
 
-/** The parts of a set that have to fit together, whichever layer gave them. */
+/** What the secrets of the stores hold, by key. */
+const STORES: Readonly<Record<string, string>> = {
+  DATABASE_URL: 'postgres://pointsman_run:secret@postgres.stores:5432/pointsman?sslmode=verify-full',
+  REDIS_URL: 'rediss://redis.stores:6379',
+  REDIS_CA_FILE: '/etc/pointsman/authorities/redis.pem',
+};
+
+/** The variables of a container, those of secrets with the values that they would hold. */
+function variablesOf(env: readonly z.infer<typeof variableSchema>[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    env.map(({ name, value, valueFrom }) => {
+      const given = value ?? STORES[valueFrom?.secretKeyRef.key ?? ''];
+      if (given === undefined) throw new Error(`${name} has no value`);
+      return [name, given];
+    }),
+  );
+}
+
+/** The parts of a deployment that have to fit together, whichever layer gave them. */
 function partsOf(manifests: readonly Manifest[]) {
-  const { spec } = setSchema.parse(only(manifests, 'StatefulSet'));
+  const { spec } = deploymentSchema.parse(only(manifests, 'Deployment'));
   const pod = spec.template.spec;
   const [container] = pod.containers;
-  const environment = Object.fromEntries(container.env.map(({ name, value }) => [name, value]));
-  return { spec, pod, container, environment };
+  return { spec, pod, container, environment: variablesOf(container.env) };
 }
 
 describe.each([
@@ -113,10 +179,10 @@ describe.each([
       monitorSchema.parse(only(manifests, 'ServiceMonitor')).spec.selector.matchLabels,
     );
     for (const kind of ['PodDisruptionBudget', 'NetworkPolicy']) {
-      expect(JSON.stringify(only(manifests, kind))).toContain(`"matchLabels":${JSON.stringify(matchLabels)}`);
+      const text = JSON.stringify(only(manifests, kind, 'pointsman'));
+      expect(text).toContain(`"matchLabels":${JSON.stringify(matchLabels)}`);
     }
     expect(only(manifests, 'ServiceAccount').metadata.name).toBe(pod.serviceAccountName);
-    expect(service.metadata.name).toBe(spec.serviceName);
   });
 
   it('name one port all through, where the gateway listens', () => {
@@ -144,10 +210,7 @@ describe.each([
   });
 
   it('mount what is read, and where it is read', () => {
-    const named = new Set([
-      ...pod.volumes.map(({ name }) => name),
-      ...spec.volumeClaimTemplates.map(({ metadata }) => metadata.name),
-    ]);
+    const named = pod.volumes.map(({ name }) => name);
     expect(container.volumeMounts.map(({ name }) => name).sort()).toEqual([...named].sort());
     const mounted = new Map(container.volumeMounts.map((mount) => [mount.mountPath, mount]));
     expect(mounted.get(environment['DATA_DIR'] ?? '')?.name).toBe('data');
@@ -155,9 +218,18 @@ describe.each([
     expect(mounted.get('/etc/pointsman/keys')).toMatchObject({ name: 'api-keys', readOnly: true });
     expect(environment['API_KEYS_FILE']).toMatch(/^\/etc\/pointsman\/keys\//);
     expect(pod.volumes.find(({ name }) => name === 'rules')?.configMap?.name).toBe('routing-rules');
+    // Who has no authority of their own has no such secret.
+    expect(mounted.get('/etc/pointsman/authorities')).toMatchObject({ name: 'authorities', readOnly: true });
+    expect(pod.volumes.find(({ name }) => name === 'authorities')?.secret).toMatchObject({
+      secretName: 'pointsman-authorities',
+      optional: true,
+    });
+    if (environment['REDIS_CA_FILE'] === undefined) return;
+    const redisCa = container.env.find(({ name }) => name === 'REDIS_CA_FILE')?.valueFrom?.secretKeyRef;
+    expect(redisCa).toEqual({ name: 'pointsman-stores', key: 'REDIS_CA_FILE', optional: true });
   });
 
-  it('let in whoever asks at the port, and out only to names and to TLS outside', () => {
+  it('let in whoever asks at the port, and out only to names, to the stores and to TLS outside', () => {
     const { spec: policy } = z
       .object({
         spec: z.strictObject({
@@ -172,7 +244,7 @@ describe.each([
           ),
         }),
       })
-      .parse(only(manifests, 'NetworkPolicy'));
+      .parse(only(manifests, 'NetworkPolicy', 'pointsman'));
     expect(policy.policyTypes).toEqual(['Ingress', 'Egress']);
     expect(policy.ingress.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual(['http']);
     const out = policy.egress.map(({ to, ports }) => [
@@ -181,18 +253,88 @@ describe.each([
     ]);
     expect(out).toEqual([
       ['names', '53 UDP', '53 TCP'],
+      ['names', '5432 TCP', '6379 TCP', '26379 TCP'],
       [5, '443 TCP'],
     ]);
   });
 
-  it('run one process, not as root, that can write its volume only', () => {
-    expect(spec.replicas).toBe(1);
+  it('run not as root, and can write its volume only', () => {
     expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 10001, fsGroup: 10001 });
     expect(container.securityContext).toEqual({
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     });
+  });
+
+  it('keep the journal where all pods find it, or run one pod that ends before the next begins', () => {
+    const { settings } = readEnvironment(environment);
+    const data = pod.volumes.find(({ name }) => name === 'data');
+    const scalers = manifests.filter(({ kind }) => kind === 'HorizontalPodAutoscaler');
+    if (settings.databaseUrl === null) {
+      expect([spec.replicas, spec.strategy.type, scalers.length]).toEqual([1, 'Recreate', 0]);
+      const claim = only(manifests, 'PersistentVolumeClaim').metadata.name;
+      expect(data).toMatchObject({ persistentVolumeClaim: { claimName: claim } });
+      expect(data?.emptyDir).toBeUndefined();
+      return;
+    }
+    expect(settings.redis).not.toBeNull();
+    expect(data?.persistentVolumeClaim).toBeUndefined();
+    // A number here would undo what the autoscaler did, at every apply.
+    expect(spec.replicas).toBeUndefined();
+    expect(spec.strategy.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge: 1 });
+    const { scaleTargetRef, minReplicas, maxReplicas } = scalerSchema.parse(scalers[0]).spec;
+    const { apiVersion, kind, metadata } = only(manifests, 'Deployment');
+    expect(scaleTargetRef).toEqual({ apiVersion, kind, name: metadata.name });
+    expect(minReplicas).toBeGreaterThanOrEqual(2);
+    expect(maxReplicas).toBeGreaterThan(minReplicas);
+  });
+
+  it('hold no more connections together than Postgres as it comes has, in a rolling replacement either', () => {
+    const { settings } = readEnvironment(environment);
+    if (settings.databaseUrl === null) return expect(environment['DATABASE_POOL_SIZE']).toBeUndefined();
+    // Of 100 three are the superuser's.
+    const connections = 97;
+    const { maxReplicas } = scalerSchema.parse(only(manifests, 'HorizontalPodAutoscaler')).spec;
+    const surge = spec.strategy.rollingUpdate?.maxSurge ?? Number.NaN;
+    // An old pod that drains counts for neither: the next is replaced once the new one was ready for minReadySeconds.
+    const draining = Math.ceil(pod.terminationGracePeriodSeconds / spec.minReadySeconds);
+    const size = Number(environment['DATABASE_POOL_SIZE']);
+    expect(settings.databasePoolSize).toBe(size);
+    const all = (maxReplicas + surge + draining) * size;
+    // One for the job, and some for reports and administrators.
+    expect(all).toBeLessThanOrEqual(connections - 5);
+    const told = /^(\d+) x (\d+) = (\d+) of the (\d+) that/m.exec(
+      readFileSync(join(ROOT, 'docs', 'kubernetes.md'), 'utf8'),
+    );
+    expect(told?.slice(1).map(Number)).toEqual([maxReplicas + surge + draining, size, all, connections]);
+  });
+
+  it('leave the schema to a job of its own, whose secret no pod of the gateway has', () => {
+    const jobs = manifests.filter(({ kind }) => kind === 'Job');
+    if (readEnvironment(environment).settings.databaseUrl === null) return expect(jobs).toEqual([]);
+    expect(environment['DATABASE_MIGRATE']).toBe('off');
+    const { template, ttlSecondsAfterFinished } = jobSchema.parse(jobs[0]).spec;
+    // Why it failed at night is there to be read in the morning.
+    expect(ttlSecondsAfterFinished).toBeGreaterThanOrEqual(86_400);
+    const { metadata, spec: jobPod } = template;
+    const [migrate] = jobPod.containers;
+    expect(migrate.image).toBe(container.image);
+    expect(migrate.securityContext).toEqual(container.securityContext);
+    expect(jobPod.serviceAccountName).toBe(pod.serviceAccountName);
+    expect(existsSync(join(ROOT, migrate.command[1] ?? ''))).toBe(true);
+    expect(migrate.command[0]).toBe('node');
+    const secretsOf = (env: typeof container.env) =>
+      env.flatMap(({ valueFrom }) => (valueFrom === undefined ? [] : [valueFrom.secretKeyRef.name]));
+    expect(secretsOf(migrate.env)).toEqual(['pointsman-migrate']);
+    expect(new Set(secretsOf(container.env))).toEqual(new Set(['pointsman-stores']));
+    const policy = JSON.stringify(only(manifests, 'NetworkPolicy', 'pointsman-migrate'));
+    expect(policy).toContain(`"matchLabels":${JSON.stringify(metadata.labels)}`);
+    // Where sslrootcert leads is the same for both.
+    expect(jobPod.volumes).toMatchObject(pod.volumes.filter(({ name }) => name === 'authorities'));
+    expect(migrate.volumeMounts).toEqual(container.volumeMounts.filter(({ name }) => name === 'authorities'));
+    // It is no gateway: no service sends it anything.
+    expect(metadata.labels).not.toMatchObject(spec.selector.matchLabels);
   });
 
   it('leave time to drain before the process is killed', () => {
@@ -239,6 +381,31 @@ describe.skipIf(!HAS_KUBECTL)('overlays by kustomize (skipped where kubectl is n
     }
   });
 
+  it('prod links each alert to where its runbook is read, which is said in one place', () => {
+    const copy = mkdtempSync(join(tmpdir(), 'overlay-'));
+    try {
+      cpSync(join(ROOT, 'k8s'), join(copy, 'k8s'), { recursive: true });
+      const file = join(copy, 'k8s', 'overlays', 'prod', 'kustomization.yaml');
+      const text = readFileSync(file, 'utf8');
+      expect(text).toContain('[at=runbooks.example.com]');
+      writeFileSync(file, text.replace('[at=runbooks.example.com]', '[at=wiki.acme.test/pay/runbooks]'));
+      for (const [folder, place] of [
+        [ROOT, 'runbooks.example.com'],
+        [copy, 'wiki.acme.test/pay/runbooks'],
+      ] as const) {
+        const manifests = overlay('prod', folder);
+        const links = JSON.stringify(only(manifests, 'PrometheusRule')).match(/"runbook_url":"[^"]*"/g) ?? [];
+        const pages = readdirSync(join(ROOT, 'k8s', 'runbooks')).filter((name) => name !== 'README.md');
+        expect(links.toSorted()).toEqual(
+          pages.map((page) => `"runbook_url":"https://${place}/${page}"`).toSorted(),
+        );
+        expect(manifests.filter(({ kind }) => kind === 'ConfigMap')).toHaveLength(1);
+      }
+    } finally {
+      rmSync(copy, { recursive: true });
+    }
+  });
+
   it('prod is production, and waits for somebody to activate what is applied', () => {
     const { environment } = partsOf(overlay('prod'));
     expect(readEnvironment(environment).settings).toMatchObject({
@@ -257,10 +424,9 @@ describe('runbooks', () => {
       .join('\n');
     const { spec, pod, container } = partsOf(base);
     const known = {
-      'statefulset/': only(base, 'StatefulSet').metadata.name,
+      'deployment/': only(base, 'Deployment').metadata.name,
       'service/': only(base, 'Service').metadata.name,
       'secret generic ': container.envFrom[0]?.secretRef.name,
-      'edit pvc ': `${spec.volumeClaimTemplates[0]?.metadata.name}-${only(base, 'StatefulSet').metadata.name}-0`,
       '-l app.kubernetes.io/name=': spec.selector.matchLabels['app.kubernetes.io/name'],
       'kubectl -n ': 'payments',
     };
@@ -276,13 +442,14 @@ describe('runbooks', () => {
 
 describe('the compiler over manifests', () => {
   it('tells a member that Kubernetes does not know, deep inside, and a wrong type', () => {
-    const set = only(base, 'StatefulSet');
-    const text = JSON.stringify(set);
+    const text = JSON.stringify(only(base, 'Deployment'));
     const misspelt = JSON.parse(
       text.replace('"readOnlyRootFilesystem"', '"readOnlyRootFileSystem"'),
     ) as Manifest;
     expect(typeErrors([misspelt])).toContain('readOnlyRootFileSystem');
-    const wrong = JSON.parse(text.replace('"replicas":1', '"replicas":"1"')) as Manifest;
+    const wrong = JSON.parse(
+      text.replace('"revisionHistoryLimit":5', '"revisionHistoryLimit":"5"'),
+    ) as Manifest;
     expect(typeErrors([wrong])).toContain("'string' is not assignable to type 'number'");
   });
 });

@@ -17,12 +17,15 @@ export type Manifest = z.infer<typeof manifestSchema>;
 /** Where the types of each kind are in `kubernetes-models`. */
 const MODULES: Readonly<Record<string, string>> = {
   ConfigMap: 'v1',
+  Deployment: 'apps/v1',
+  HorizontalPodAutoscaler: 'autoscaling/v2',
+  Job: 'batch/v1',
   Namespace: 'v1',
   NetworkPolicy: 'networking.k8s.io/v1',
+  PersistentVolumeClaim: 'v1',
   PodDisruptionBudget: 'policy/v1',
   Service: 'v1',
   ServiceAccount: 'v1',
-  StatefulSet: 'apps/v1',
 };
 
 /** The manifests of `k8s/base` as they are written. */
@@ -41,9 +44,12 @@ export function baseManifests(): readonly Manifest[] {
 /** Whether kubectl is installed. */
 export const HAS_KUBECTL = spawnSync('kubectl', ['version', '--client']).status === 0;
 
-/** What `kubectl apply -k` of an overlay would apply. */
-export function overlay(name: 'dev' | 'prod'): readonly Manifest[] {
-  const text = execFileSync('kubectl', ['kustomize', join(ROOT, 'k8s', 'overlays', name)], {
+/**
+ * What `kubectl apply -k` of an overlay would apply.
+ * @param root another copy of the repository
+ */
+export function overlay(name: 'dev' | 'prod', root: string = ROOT): readonly Manifest[] {
+  const text = execFileSync('kubectl', ['kustomize', join(root, 'k8s', 'overlays', name)], {
     encoding: 'utf8',
   });
   return parseAllDocuments(text).map((document) => manifestSchema.parse(document.toJS()));

@@ -1,5 +1,10 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../../src/edge/openapi-document.ts';
@@ -100,6 +105,55 @@ describe('runbooks', () => {
     for (const query of [...queries, ...inText]) {
       expect([query, await problemsOf(query.replace('<provider>', 'psp-1'), recorded)]).toEqual([query, []]);
     }
+  });
+
+  it('ask every pod for what is its own', async () => {
+    const asked = pages.flatMap(({ text }) =>
+      [...text.matchAll(/^each_pod (\S+)/gm)].map(([, path]) => path),
+    );
+    expect(new Set(asked)).toEqual(new Set(['/readyz', '/metrics']));
+    const [, script = ''] =
+      /^(each_pod\(\) \{.*?^\}$)/ms.exec(readFileSync(join(FOLDER, 'README.md'), 'utf8')) ?? [];
+    const paths: unknown[] = [];
+    const pod = createServer((request, response) => {
+      paths.push(request.url);
+      response.writeHead(paths.length === 1 ? 503 : 200).end(`pod ${paths.length}`);
+    });
+    await once(pod.listen(0, '127.0.0.1'), 'listening');
+    const { port } = pod.address() as AddressInfo;
+    // As kubectl does: two pods, and in each what follows `--`, here on the port of the test.
+    const kubectl = `kubectl() {
+      if [ "$3" = get ]; then printf 'pod/one\\npod/two\\n'; return; fi
+      while [ "$1" != -- ]; do shift; done
+      '${process.execPath}' "$3" "\${4/8080/${port}}" "$5"
+    }`;
+    const { stdout } = await promisify(execFile)('bash', ['-c', `${kubectl}\n${script}\neach_pod /readyz`]);
+    pod.close();
+    expect(stdout).toBe('== pod/one\n503 pod 1\n== pod/two\n200 pod 2\n');
+    expect(paths).toEqual(['/readyz', '/readyz']);
+  });
+
+  it('check the rules that are applied, and activate them', () => {
+    const checks = pages.flatMap(({ name, text }) =>
+      [...text.matchAll(/^npm run check-rules(.*)$/gm)].map(([, rest]) => [name, rest]),
+    );
+    expect(checks.length).toBeGreaterThan(1);
+    for (const [name, rest] of checks) {
+      expect([name, rest]).toEqual([name, ' -- k8s/overlays/prod/routing-rules']);
+      const text = pages.find((page) => page.name === name)?.text ?? '';
+      expect(callsIn(text).map(({ call }) => call)).toContain('POST /v1/rulesets/{}/activate');
+    }
+  });
+
+  it('read the logs of all pods, also behind one that has none', () => {
+    const docs = readdirSync(join(ROOT, 'docs')).map((name) =>
+      readFileSync(join(ROOT, 'docs', name), 'utf8'),
+    );
+    const lines = [...pages.map(({ text }) => text), ...docs].flatMap((text) =>
+      text.split('\n').filter((line) => /^kubectl .*\blogs -l /.test(line)),
+    );
+    expect(lines.length).toBeGreaterThan(25);
+    expect(lines.filter((line) => !line.includes(' --ignore-errors '))).toEqual([]);
   });
 
   it('call and query at all', () => {

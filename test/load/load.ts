@@ -2,46 +2,59 @@ import { Agent, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { median, printTable } from '../bench/ratio-table.ts';
 import { cpuMicroseconds } from '../support/child-cpu.ts';
-import { paymentBody, priorityRules, providersYaml } from '../support/gateway-files.ts';
+import { paymentBody } from '../support/gateway-files.ts';
 import { refuseScript, scriptOptions } from '../support/script-options.ts';
-import { GATEWAY_KEY, startGateway, type TestGateway } from '../support/start-gateway.ts';
+import { GATEWAY_KEY, type TestGateway } from '../support/start-gateway.ts';
+import { type GatewaysUnderLoad, NoServerError, startGateways } from './gateways-under-load.ts';
 import { memoryTrend, residentBytes } from './memory-trend.ts';
 import { type OpenLoadReport, openLoad } from './open-load.ts';
 
-const USAGE = `Authorizations at fixed rates (an open load), one rate after the other, against a gateway and its sandbox of their own.
+const USAGE = `Authorizations at fixed rates (an open load), one rate after the other, against gateways and a sandbox of their own.
 
-usage: npm run load [-- --rates 50,100,200 --seconds 10 --latency-ms 20]
+usage: npm run load [-- --rates 50,100,200 --seconds 10 --latency-ms 20 --gateways 1]
 
 --rates       authorizations to begin each second, one step after the other, at most 2000 (default 50,100,200)
 --seconds     length of a step, at most 3600 (default 10); a long one is a soak: memory is told each tenth of it
 --latency-ms  how long the simulated providers take, typically (default 20)
+--gateways    processes that share the load in turns (default 1, with a journal of its own); 2 to 8 are a cluster, over a
+              Postgres and a Redis that are started for it: as root it installs Debian's redis-tools where there is no server
 
 Latencies count from when a request was due, not from when it could be sent. Ends by itself; exit code 1 when an answer is
-missing, or when what the providers did and what was answered differ; 2 for wrong arguments.`;
+missing, when what the providers did and what was answered differ, or when a cluster's journal is not sound; 2 for wrong
+arguments, 3 when there is no server for a cluster.`;
 const SCRIPT = { name: 'load', usage: USAGE };
 
 const IN_FLIGHT_MAX = 2_000;
 const SAMPLES = 10;
-const PROVIDERS = ['sandbox-a', 'sandbox-b'] as const;
 
 interface Step {
   readonly rate: number;
   readonly report: OpenLoadReport;
   readonly cpuUs: number;
-  readonly memory: readonly number[];
+  /** Of each gateway, bytes. */
+  readonly memory: readonly (readonly number[])[];
 }
 
-function readArguments(): { rates: readonly number[]; seconds: number; latencyMs: number } {
+interface Arguments {
+  readonly rates: readonly number[];
+  readonly seconds: number;
+  readonly latencyMs: number;
+  readonly gateways: number;
+}
+
+function readArguments(): Arguments {
   const values = scriptOptions(SCRIPT, {
     rates: { type: 'string', default: '50,100,200' },
     seconds: { type: 'string', default: '10' },
     'latency-ms': { type: 'string', default: '20' },
+    gateways: { type: 'string', default: '1' },
   });
   const refuse = (name: string, text: string, expected: string) =>
     refuseScript(SCRIPT, `--${name} ${text}: expected ${expected}`);
   const rates = values.rates.split(',').map(Number);
   const seconds = Number(values.seconds);
   const latencyMs = Number(values['latency-ms']);
+  const gateways = Number(values.gateways);
   if (!rates.every((rate) => rate > 0 && rate <= 2_000)) {
     refuse('rates', values.rates, 'numbers above 0 to 2000 with commas between, such as 50,100,200');
   }
@@ -49,17 +62,21 @@ function readArguments(): { rates: readonly number[]; seconds: number; latencyMs
   if (!(latencyMs >= 0 && latencyMs <= 5_000)) {
     refuse('latency-ms', values['latency-ms'], 'a number from 0 to 5000');
   }
-  return { rates, seconds, latencyMs };
+  if (!(Number.isInteger(gateways) && gateways >= 1 && gateways <= 8)) {
+    refuse('gateways', values.gateways, 'a whole number from 1 to 8');
+  }
+  return { rates, seconds, latencyMs, gateways };
 }
 
-/** Sends one authorization over kept connections and reads the answer to its end. */
-function sender(gateway: TestGateway, run: string) {
+/** Sends one authorization to the next gateway over kept connections and reads the answer to its end. */
+function sender(gateways: readonly TestGateway[], run: string) {
   const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT_MAX });
-  const { hostname, port } = new URL(gateway.url);
+  const addresses = gateways.map(({ url }) => new URL(url));
   const tally = { approved: 0 };
   const send = (number: number): Promise<string> => {
     const reference = `load-${run}-${number}`;
     const text = JSON.stringify(paymentBody(reference));
+    const { hostname, port } = addresses[number % addresses.length] as URL;
     return new Promise((resolve, reject) => {
       const sent = request(
         {
@@ -79,9 +96,10 @@ function sender(gateway: TestGateway, run: string) {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
           response.on('end', () => {
-            const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { status?: string | number };
+            const text = Buffer.concat(chunks).toString('utf8');
+            const body = JSON.parse(text) as { status?: string | number; type?: string };
             if (body.status === 'approved') tally.approved += 1;
-            resolve(`${response.statusCode} ${body.status}`);
+            resolve(`${response.statusCode} ${body.type ?? body.status}`);
           });
           response.on('error', reject);
         },
@@ -94,14 +112,18 @@ function sender(gateway: TestGateway, run: string) {
 }
 
 async function runStep(
-  gateway: TestGateway,
+  gateways: readonly TestGateway[],
   rate: number,
   seconds: number,
 ): Promise<Step & { approved: number }> {
-  const { send, tally, close } = sender(gateway, `${rate}`);
-  const memory: number[] = [];
-  const sampling = setInterval(() => memory.push(residentBytes(gateway.pid)), (seconds * 1_000) / SAMPLES);
-  const before = cpuMicroseconds(gateway.pid);
+  const { send, tally, close } = sender(gateways, `${rate}`);
+  const memory = gateways.map((): number[] => []);
+  const sample = () => {
+    for (const [index, { pid }] of gateways.entries()) memory[index]?.push(residentBytes(pid));
+  };
+  const sampling = setInterval(sample, (seconds * 1_000) / SAMPLES);
+  const cpuOfAll = () => gateways.reduce((sum, { pid }) => sum + cpuMicroseconds(pid), 0);
+  const before = cpuOfAll();
   const report = await openLoad({
     rate,
     seconds,
@@ -112,30 +134,38 @@ async function runStep(
   });
   clearInterval(sampling);
   close();
-  const cpuUs = (cpuMicroseconds(gateway.pid) - before) / Math.max(1, report.sent);
+  const cpuUs = (cpuOfAll() - before) / Math.max(1, report.sent);
   return { rate, report, cpuUs, memory, approved: tally.approved };
 }
 
-const { rates, seconds, latencyMs } = readArguments();
-await using gateway = await startGateway({
-  providers: providersYaml(PROVIDERS.map((id) => ({ id }))),
-  rules: priorityRules(PROVIDERS),
-});
-await gateway.sandbox.setWorld({
+async function startOrRefuse(count: number): Promise<GatewaysUnderLoad> {
+  try {
+    return await startGateways(count);
+  } catch (error) {
+    if (!(error instanceof NoServerError)) throw error;
+    console.error(`skipped: the load over ${count} gateways: ${error.message}`);
+    return process.exit(3);
+  }
+}
+
+const { rates, seconds, latencyMs, gateways: count } = readArguments();
+await using world = await startOrRefuse(count);
+const { gateways, sandbox } = world;
+await sandbox.setWorld({
   latency: { p50_ms: latencyMs, p95_ms: latencyMs * 2 },
 });
 let approved = 0;
 let missing = 0;
 const steps: Step[] = [];
 for (const rate of rates) {
-  const step = await runStep(gateway, rate, seconds);
+  const step = await runStep(gateways, rate, seconds);
   approved += step.approved;
   missing += step.report.sent - step.report.took.count;
   steps.push(step);
 }
 const ms = (value: number | null): string => (value === null ? '' : value.toFixed(1));
 printTable(
-  `Open load, ${seconds} s a step; milliseconds from when a request was due`,
+  `Open load on ${count} ${count === 1 ? 'gateway' : 'gateways'}, ${seconds} s a step; milliseconds from when a request was due`,
   ['a second', 'sent', 'left out', 'p50', 'p95', 'p99', 'p99.9', 'most', 'p99 since sent', 'CPU us', 'MiB'],
   steps.map(({ rate, report, cpuUs, memory }) => [
     String(rate),
@@ -145,15 +175,21 @@ printTable(
     ms(report.waited.largestMs),
     ms(report.took.percentile(0.99)),
     cpuUs.toFixed(0),
-    (median(memory) / 2 ** 20).toFixed(0),
+    memory.map((samples) => (median(samples) / 2 ** 20).toFixed(0)).join(' + '),
   ]),
 );
 for (const { rate, report, memory } of steps) {
   const endings = [...report.endings].map(([ending, count]) => `${count} x ${ending}`).join(', ');
   console.log(`\n${rate} a second: ${endings}; begun at most ${report.sentLateMs.toFixed(1)} ms late`);
-  console.log(memoryTrend(memory, seconds));
+  for (const [index, samples] of memory.entries()) {
+    console.log(`${count === 1 ? '' : `gateway ${index + 1}: `}${memoryTrend(samples, seconds)}`);
+  }
 }
-const { totals } = await gateway.sandbox.ledger({ limit: '0' });
+const { totals } = await sandbox.ledger({ limit: '0' });
 const booked = Object.values(totals).reduce((sum, { authorized: count }) => sum + count, 0);
-console.log(`\nproviders approved ${booked}, the gateway answered "approved" ${approved} times`);
-if (missing > 0 || booked !== approved) process.exitCode = 1;
+console.log(
+  `\nproviders approved ${booked}, ${count === 1 ? 'the gateway' : 'the gateways'} answered "approved" ${approved} times`,
+);
+const verified = await world.verify();
+if (verified !== null) console.log(`journal: ${verified.text}`);
+if (missing > 0 || booked !== approved || verified?.isSound === false) process.exitCode = 1;

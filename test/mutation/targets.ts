@@ -31,7 +31,11 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'src/gateway/operation-calls.ts': ['test/gateway/operation-calls.test.ts'],
   'src/gateway/operate.ts': ['test/gateway/operate-steps.test.ts'],
   'src/gateway/recover.ts': ['test/gateway/recover.test.ts'],
-  'src/gateway/notices.ts': ['test/gateway/notices.test.ts', 'test/gateway/notice-hints.test.ts'],
+  'src/gateway/notices.ts': [
+    'test/gateway/notices.test.ts',
+    'test/gateway/notice-hints.test.ts',
+    'test/gateway/kept-here.test.ts',
+  ],
   'src/gateway/resolve-by-person.ts': ['test/gateway/resolve-by-person.test.ts'],
   'src/gateway/resolve-operation-by-person.ts': ['test/gateway/resolve-operation-by-person.test.ts'],
   'src/events/sign-event.ts': ['test/events/sign-event.test.ts'],
@@ -41,6 +45,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'src/providers/sandbox/codes.ts': ['test/providers/sandbox/codes.test.ts'],
   'src/providers/adyen/codes.ts': [
     'test/providers/adyen/codes.test.ts',
+    'test/providers/adyen/errors.test.ts',
     'test/providers/adyen/operations.test.ts',
   ],
   'src/providers/adyen/evidence.ts': [
@@ -60,7 +65,10 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
     'test/providers/checkout/evidence.test.ts',
     'test/providers/checkout/disputes.test.ts',
   ],
-  'src/providers/paypal/codes.ts': ['test/providers/paypal/codes.test.ts'],
+  'src/providers/paypal/codes.ts': [
+    'test/providers/paypal/codes.test.ts',
+    'test/providers/paypal/errors.test.ts',
+  ],
   'src/providers/paypal/evidence.ts': ['test/providers/paypal/evidence.test.ts'],
   'src/providers/stripe/codes.ts': [
     'test/providers/stripe/codes.test.ts',

@@ -1,7 +1,12 @@
+import { execFile } from 'node:child_process';
 import { getEventListeners } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import tls from 'node:tls';
+import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -38,14 +43,25 @@ async function serve(answer: RawAnswer): Promise<RawServer> {
   return server;
 }
 
-function send(baseUrl: string, deadlineMs = clock.monotonicMs() + DEADLINE_MS, maxSockets = 4) {
+function send(
+  baseUrl: string,
+  deadlineMs = clock.monotonicMs() + DEADLINE_MS,
+  maxSockets = 4,
+  more: { readonly sendByMs?: number } = {},
+) {
   transport ??= createTransport({ baseUrl, maxSockets, clock });
   return transport.send({
     method: 'POST',
     path: '/v1/authorizations',
     headers: ['content-type', 'application/json', 'idempotency-key', 'att_a_1'],
     body: BODY,
-    budget: { deadlineMs, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal: stopper.signal, traceparent: null },
+    budget: {
+      deadlineMs,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      signal: stopper.signal,
+      traceparent: null,
+      ...more,
+    },
   });
 }
 
@@ -285,6 +301,19 @@ describe('before the hand-over every failure is not_sent', () => {
     expect(jumping.pendingTimers).toBe(0);
   });
 
+  it('a machine that stood still while the connection was made, with its monotonic clock', async () => {
+    const server = await serve(() => {});
+    const woken = new FakeClock();
+    const sendByMs = woken.wallMs() + DEADLINE_MS;
+    const times = [woken.wallMs(), sendByMs];
+    woken.wallMs = () => times.shift() ?? sendByMs;
+    transport = createTransport({ baseUrl: server.url, maxSockets: 1, clock: woken });
+    const result = await send(server.url, woken.monotonicMs() + DEADLINE_MS, 1, { sendByMs });
+    expect(result).toEqual({ kind: 'not_sent', code: 'deadline_passed' });
+    await server.connectionsReached(1);
+    expect(server.requests).toEqual([]);
+  });
+
   it('the deadline while waiting for a free connection', async () => {
     const server = await serve(() => {});
     const first = send(server.url, DEADLINE_MS, 1);
@@ -494,6 +523,32 @@ describe('TLS', () => {
     const server = await serveTls();
     expect(await send(server.url)).toEqual({ kind: 'not_sent', code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
     expect(server.requests).toEqual([]);
+  });
+
+  it('with an authority of NODE_EXTRA_CA_CERTS is answered, by a process that was started with it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'authorities-'));
+    cleanUps.push(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'egress.pem');
+    writeFileSync(file, certificate.cert);
+    const server = await serveTls();
+    const transportFile = new URL('../../src/providers/transport.ts', import.meta.url).href;
+    const clockFile = new URL('../../src/guards/system-clock.ts', import.meta.url).href;
+    const script = `
+      const { createTransport } = await import('${transportFile}');
+      const { systemClock: clock } = await import('${clockFile}');
+      const transport = createTransport({ baseUrl: '${server.url}', maxSockets: 1, clock });
+      const budget = { deadlineMs: clock.monotonicMs() + 5000, connectTimeoutMs: 5000, signal: new AbortController().signal, traceparent: null };
+      const answer = await transport.send({ method: 'POST', path: '/', headers: [], body: '{}', budget });
+      console.log(answer.kind);
+      transport.close();`;
+    const run = async (env: Readonly<Record<string, string>>) =>
+      (
+        await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+          env: { PATH: process.env['PATH'] ?? '', ...env },
+        })
+      ).stdout.trim();
+    expect(await run({})).toBe('not_sent');
+    expect(await run({ NODE_EXTRA_CA_CERTS: file })).toBe('response');
   });
 
   it('with a trusted certificate is answered, and the connection is used again', async () => {

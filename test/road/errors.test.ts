@@ -251,6 +251,15 @@ test('no provider can be tried: 503, nothing sent, and the key is good once one 
     expect(candidates.map(({ reason }) => reason)).toEqual(['forced_open', 'forced_open']);
   }
   await expectNothingSent();
+  const told = await eventually('the log tells why', () => {
+    const lines = gateway.output.events('authorization').filter(({ status }) => status === 'no_route');
+    return lines.length === 2 ? lines : null;
+  });
+  const passedOver = PROVIDERS.map((provider) => ({ provider, reason: 'forced_open' }));
+  expect(told[0]).toMatchObject({
+    rule: expect.any(String),
+    passed_over: expect.arrayContaining(passedOver),
+  });
   expect(await gateway.find('acme-eu', 'order-no-route')).toBeNull();
   // Earlier answers do not need a provider.
   const earlier = await gateway.authorize(paymentBody('order-body'), 'key-body');

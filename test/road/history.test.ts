@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { exportEvents } from '../../src/stores/export-events.ts';
 import { openReadOnly } from '../../src/stores/sqlite/database-files.ts';
-import { exportEvents } from '../../src/stores/sqlite/export-events.ts';
+import { SqliteView } from '../../src/stores/sqlite/sqlite-view.ts';
 import { eventually } from '../support/eventually.ts';
 import { paymentBody, priorityRules, providersYaml } from '../support/gateway-files.ts';
 import { authorizationIn, startGateway, type TestGateway } from '../support/start-gateway.ts';
@@ -23,10 +24,12 @@ async function eventsOf(gateway: TestGateway, id: string): Promise<readonly Even
 }
 
 /** Hashes of an authorization as the export of the stopped gateway's journal has them. */
-function exportedHashes(gateway: TestGateway, id: string): readonly string[] {
+async function exportedHashes(gateway: TestGateway, id: string): Promise<readonly string[]> {
   const journal = openReadOnly(join(gateway.folders.data, 'journal.sqlite'));
   try {
-    const lines = [...exportEvents(journal.database)].join('').trimEnd().split('\n');
+    let text = '';
+    for await (const lines of exportEvents(new SqliteView(journal.database))) text += lines;
+    const lines = text.trimEnd().split('\n');
     const events = lines.map((line) => JSON.parse(line) as { authorization: string; hash: string });
     return events.filter(({ authorization }) => authorization === id).map(({ hash }) => hash);
   } finally {
@@ -89,5 +92,5 @@ test('an outcome that is lost, found out, captured and given back is told event 
   });
 
   await gateway.stop();
-  expect(exportedHashes(gateway, first.id)).toEqual(events.map(({ hash }) => hash));
+  expect(await exportedHashes(gateway, first.id)).toEqual(events.map(({ hash }) => hash));
 });

@@ -70,7 +70,11 @@ test('a bad edit is told, and the last good rules stay', async () => {
     return events.length > 0 ? events : null;
   });
   expect(more, 'once').toEqual([]);
-  expect(told).toMatchObject({ level: 'error', problem: expect.stringContaining('sandbox-z') });
+  expect(told).toMatchObject({
+    level: 'error',
+    problem: expect.stringContaining('sandbox-z'),
+    effect: 'the rules in force stay',
+  });
 });
 
 test('putting the old text back is no new ruleset, and ends the refusal everywhere', async () => {
@@ -79,6 +83,9 @@ test('putting the old text back is no new ruleset, and ends the refusal everywhe
   expect((await ruleset()).version).toBe(2);
   expect(await gateway.metric('pointsman_ruleset_rejected')).toBe(0);
   expect(await routed()).toEqual(['sandbox-b', 2]);
+  await eventually('the log tells its end', () =>
+    gateway.output.events('ruleset_refused_no_longer').length === 1 ? true : null,
+  );
 });
 
 test('mending a bad edit with something new ends the refusal too', async () => {

@@ -88,6 +88,9 @@ export class Callers {
     const { work, checker } = this.#world;
     const process = this.#process();
     work.authorizeCalls += 1;
+    const payment = `${request.merchant}/${request.reference}`;
+    const name = `authorize ${payment} ${key}`;
+    const hadFinal = checker.hasFinal(name);
     const bodyFingerprint = `${request.reference}:${request.amount.value}`.padEnd(64, '0');
     const result = await authorize(
       {
@@ -101,11 +104,12 @@ export class Callers {
       },
       process.deps,
     );
-    const payment = `${request.merchant}/${request.reference}`;
-    const name = `authorize ${payment} ${key}`;
     switch (result.kind) {
       case 'answered':
-        checker.answered(name, bodyFingerprint, result);
+        checker.answered(name, bodyFingerprint, result, {
+          beganAfterFinal: hadFinal,
+          couldNotRead: process.hasNotHeardOf(result.authorizationId, key),
+        });
         this.#ids.set(payment, result.authorizationId);
         if (result.replayed) work.answersReplayed += 1;
         if (result.httpStatus === 202) work.pendingAnswers += 1;
@@ -181,6 +185,8 @@ export class Callers {
     if (authorizationId === undefined) return;
     const process = this.#process();
     work[`${plan.kind}s`] += 1;
+    const name = `${plan.kind} ${payment} ${authorizationId} ${key}`;
+    const hadFinal = checker.hasFinal(name);
     const bodyFingerprint = JSON.stringify(plan).padEnd(64, '0');
     const result = await operate(
       {
@@ -192,14 +198,17 @@ export class Callers {
         idempotencyKey: key,
         bodyFingerprint,
         traceparent: null,
+        receivedAtMs: process.deps.clock.monotonicMs(),
       },
       process.deps,
     );
-    const name = `${plan.kind} ${payment} ${authorizationId} ${key}`;
     switch (result.kind) {
       case 'answered':
         work.operationAnswers += 1;
-        checker.answered(name, bodyFingerprint, result);
+        checker.answered(name, bodyFingerprint, result, {
+          beganAfterFinal: hadFinal,
+          couldNotRead: process.hasNotHeardOf(authorizationId, key),
+        });
         return;
       case 'refused':
         work.operationRefusals += 1;

@@ -13,6 +13,14 @@ export interface Broken {
   readonly payment: string | null;
 }
 
+/** What a call knew that was answered. */
+interface Knowing {
+  /** It began when the final answer of its key had been told. */
+  readonly beganAfterFinal: boolean;
+  /** Its process could not know how things stood when it answered. */
+  readonly couldNotRead: boolean;
+}
+
 /** States that tell the caller for good that no money stands. */
 const WITHOUT_MONEY: ReadonlySet<string> = new Set([
   'declined',
@@ -30,13 +38,19 @@ const WITHOUT_MONEY: ReadonlySet<string> = new Set([
  * - an authorization that came about after the provider's own window (`breach`) may stand beside another until it is
  *   found: the provider broke its promise. It is a plain approval, where nothing was taken in time, and the provider is
  *   sure to tell of it: else nobody could find it. At rest it must be undone like everything else;
+ * - the same of one that its sender sent late, since its machine had stood still with both clocks: nothing could stop it, and nobody
+ *   may tell of it, so that the gateway has to ask. Until it is found the record and the answers do not know of it; at rest it must
+ *   be undone;
  * - a hold that the merchant voided at the provider beside the gateway counts as approved until the provider told of it;
  * - a capture or refund that the provider never tells of, where nobody can ask, may stay pending at rest if it was given
  *   up to a person with an alert: there is no way to know;
  * - a void that was recorded failed may be done after that, by a copy of it that was on its way; of reversals only the
  *   last one has to be right, since a failed one is begun anew;
  * - an attempt that was cancelled before anything was known of it, and that the provider then tells to be approved (a
- *   notice that is late), is undone a second time: undoing twice undoes once.
+ *   notice that is late), is undone a second time: undoing twice undoes once;
+ * - a call that was under way before its key's final answer was told may still answer `pending` after it, if its process could
+ *   not read the journal before it answered, or its machine stood still between the reading and the answer: it is what that
+ *   process knows. One that began after the final answer may not, and none may answer anything final but the same.
  */
 export class Checker {
   readonly broken: Broken[] = [];
@@ -82,7 +96,7 @@ export class Checker {
     }
     if (!authorization.open && WITHOUT_MONEY.has(authorization.status)) {
       for (const entry of this.#liveEntriesOf(authorization)) {
-        if (entry.breach) continue;
+        if (isExempt(entry)) continue;
         this.break(
           `${authorization.id} is recorded ${authorization.status} while ${entry.provider} holds ${entry.amount} under ${entry.attemptId}`,
           payment,
@@ -124,15 +138,17 @@ export class Checker {
     const all = this.#liveOf.get(entry.payment) ?? new Set();
     for (const other of all) if (!other.live) all.delete(other);
     this.#liveOf.set(entry.payment, all.add(entry));
-    const sound = [...all].filter(({ breach }) => !breach);
+    const sound = [...all].filter((entry) => !isExempt(entry));
     if (sound.length > 1) {
       const where = sound.map(({ provider, attemptId }) => `${attemptId} at ${provider}`).join(', ');
       this.break(`${entry.payment} is authorized ${sound.length} times at once: ${where}`, entry.payment);
     }
     const record = this.records.get(authorizationId);
+    if (entry.stoodStill && record?.open === false && WITHOUT_MONEY.has(record.status))
+      this.#work.heldAfterClosed += 1;
     if (record === undefined) {
       this.break(`${entry.attemptId} holds money and is in no record`, entry.payment);
-    } else if (!record.open && WITHOUT_MONEY.has(record.status) && !entry.breach) {
+    } else if (!record.open && WITHOUT_MONEY.has(record.status) && !isExempt(entry)) {
       this.break(
         `${entry.attemptId} holds money at ${entry.provider} after ${record.id} was recorded ${record.status}`,
         entry.payment,
@@ -153,8 +169,11 @@ export class Checker {
     }
   }
 
-  /** Nothing is sent before it is durable, and nothing after anything but a definite negative. */
-  sending(provider: string, call: AuthorizeCall): void {
+  /**
+   * Nothing is sent before it is durable, and nothing after anything but a definite negative.
+   * @param wasStill its machine has stood still lately: it cannot know what others closed meanwhile
+   */
+  sending(provider: string, call: AuthorizeCall, wasStill: boolean): void {
     const record = this.records.get(authorizationOf(call.attemptId));
     const payment = `${call.request.merchant}/${call.request.reference}`;
     const attempt = record?.attempts.find(({ id }) => id === call.attemptId);
@@ -167,7 +186,7 @@ export class Checker {
       this.break(`${call.attemptId} is sent under another key`, payment);
     const isFirst = !this.#firstSent.has(call.attemptId);
     this.#firstSent.add(call.attemptId);
-    if (isFirst && attempt.outcome !== null && !isUnsettled(attempt.outcome)) {
+    if (isFirst && !wasStill && attempt.outcome !== null && !isUnsettled(attempt.outcome)) {
       this.break(`${call.attemptId} is sent for the first time after ${attempt.outcome.kind}`, payment);
     }
     for (const before of record.attempts) {
@@ -178,6 +197,13 @@ export class Checker {
         );
       }
     }
+  }
+
+  /** A request leaves that was held back: its attempt may be closed by now. */
+  sentLate(call: AuthorizeCall): void {
+    const record = this.records.get(authorizationOf(call.attemptId));
+    const attempt = record?.attempts.find(({ id }) => id === call.attemptId);
+    if (attempt?.outcome != null && !isUnsettled(attempt.outcome)) this.#work.sentAfterClosed += 1;
   }
 
   operating(kind: OperationKind, call: OperationCall): void {
@@ -198,6 +224,7 @@ export class Checker {
     key: string,
     fingerprint: string,
     answer: { readonly httpStatus: number; readonly body: string },
+    { beganAfterFinal, couldNotRead }: Knowing,
   ): void {
     const known = this.#fingerprints.get(key);
     const body = JSON.parse(answer.body) as { readonly id?: string };
@@ -205,7 +232,9 @@ export class Checker {
     if (known !== undefined && known !== fingerprint) this.break(`key ${key} answered two bodies`, payment);
     this.#fingerprints.set(key, fingerprint);
     if (answer.httpStatus === 202) {
-      if (this.#finals.has(key)) this.break(`key ${key} is pending again after its final answer`, payment);
+      if (!this.#finals.has(key)) return;
+      if (couldNotRead && !beganAfterFinal) this.#work.pendingUnread += 1;
+      else this.break(`key ${key} is pending again after its final answer`, payment);
       return;
     }
     const before = this.#finals.get(key);
@@ -233,7 +262,7 @@ export class Checker {
     const told = JSON.parse(body) as Authorization;
     const payment = paymentOf(told);
     const entries = this.#entries.get(told.id) ?? [];
-    const live = this.#liveEntriesOf(told).filter(({ breach }) => !breach);
+    const live = this.#liveEntriesOf(told).filter((entry) => !isExempt(entry));
     if (WITHOUT_MONEY.has(told.status)) {
       const isVoidedLater = this.records.get(told.id)?.status !== told.status;
       if (live.length > 0 && !isVoidedLater)
@@ -337,6 +366,11 @@ export class Checker {
     if (times !== expected)
       say(`has ${operation.id} recorded ${operation.status}, which was carried out ${times} times`);
   }
+}
+
+/** What may stand beside what is recorded until it is found. */
+function isExempt({ breach, stoodStill }: BookEntry): boolean {
+  return breach || stoodStill;
 }
 
 const DAY_MS = 24 * 3_600_000;

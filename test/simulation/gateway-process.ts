@@ -1,7 +1,9 @@
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
+import { LeaseWatch } from '../../src/gateway/lease-watch.ts';
 import { workOutNotices } from '../../src/gateway/notices.ts';
 import type {
   AuthorizeCall,
+  ClaimScope,
   Journal,
   Observer,
   Opening,
@@ -37,20 +39,34 @@ export interface SharedWorld {
 
 /** The furthest that a wall clock is wrong, milliseconds. */
 const SKEW_MAX_MS = 10 * 60_000;
+/** The longest that a machine stands still, with what it was about to send; milliseconds. */
+const AUTHORIZE_STILL_MAX_MS = 90 * 60_000;
+/** From an intent to its request, by the process's own clocks; milliseconds. */
+const LONGEST_ATTEMPT_MS = 20_000;
+/** A repeat that is held back past its key's end is a new payment: what a key's margin leaves beside a slow way. */
+const REPEAT_STILL_MAX_MS = 2 * 60_000;
+const OPERATION_STILL_MAX_MS = 10 * 60_000;
+/** Kinds of events after which an operation is sent: no machine that has one in hand stands still for longer than that. */
+const SENT_NEXT: ReadonlySet<string> = new Set(['operation_begun', 'operation_sent', 'operation_sent_again']);
+/** How late what was given up lands at the latest, milliseconds: within a lease, after it, and long after it. */
+const LANDS_AFTER_MS = [300, 10_000, 10 * 60_000, 5 * 3_600_000];
 const WRITES: ReadonlySet<string> = new Set([
   'open',
   'advance',
   'takeWork',
   'postponeWork',
   'holdWork',
+  'takeOverWork',
   'keepNotice',
   'settleNotice',
 ]);
 const READS: ReadonlySet<string> = new Set([
   'findClaim',
   'findAuthorization',
+  'historyPage',
   'listLapsed',
   'listExpired',
+  'listHeldWork',
   'isReferenceElsewhere',
   'openNotices',
   'history',
@@ -92,7 +108,12 @@ export class GatewayProcess {
   readonly deps: GatewayDeps;
   readonly #world: SharedWorld;
   readonly #resolver: Resolver;
+  readonly #leases: LeaseWatch;
+  /** Authorizations and keys of which the journal's last word has not come, or came before the machine stood still. */
+  readonly #unheard = new Set<string>();
   #dead = false;
+  /** When it was last about to send an operation, by its own clock, milliseconds. */
+  #operatingMs = Number.NEGATIVE_INFINITY;
 
   constructor(world: SharedWorld, number: number) {
     this.#world = world;
@@ -123,10 +144,16 @@ export class GatewayProcess {
       }),
     );
     this.#resolver = new Resolver(this.deps);
+    this.#leases = new LeaseWatch(this.deps);
   }
 
   get dead(): boolean {
     return this.#dead;
+  }
+
+  /** Whether this process cannot know how an authorization, or what was begun under a key, stands by now. */
+  hasNotHeardOf(authorizationId: string, key: string): boolean {
+    return this.#unheard.has(authorizationId) || this.#unheard.has(key);
   }
 
   jumpClock(): void {
@@ -135,6 +162,7 @@ export class GatewayProcess {
 
   die(): void {
     this.#dead = true;
+    this.clock.stop();
   }
 
   /** One look at everything beside the road; what the resolver takes up goes on by itself. */
@@ -143,13 +171,14 @@ export class GatewayProcess {
     await deps.unrecorded.retry(deps);
     await recoverLapsed(deps);
     await expireDue(deps);
+    await this.#leases.look();
     await workOutNotices(deps);
     await this.#resolver.takeUp();
   }
 
   /** A look of its own accord, which may not throw. */
   async lookNow(): Promise<void> {
-    if (this.#dead) return;
+    if (this.#dead || this.clock.isStopped) return;
     try {
       await this.look();
     } catch (error) {
@@ -187,7 +216,13 @@ export class GatewayProcess {
     call: (...args: unknown[]) => Promise<unknown>,
     args: unknown[],
   ): Promise<unknown> {
+    await this.clock.running();
     if (this.#dead) return never();
+    const subject = subjectOf(name, args);
+    if (subject !== null) this.#unheard.add(subject);
+    if (name === 'advance' && SENT_NEXT.has((args[0] as Step).event.kind)) {
+      this.#operatingMs = this.clock.monotonicMs();
+    }
     const { random, work, time, faultsOn } = this.#world;
     const draw = faultsOn ? random.unit() : 1;
     if (draw < 0.01) {
@@ -198,15 +233,45 @@ export class GatewayProcess {
     const isWrite = WRITES.has(name);
     if (isWrite && draw >= 0.01 && draw < 0.025) {
       work.journalWritesFailed += 1;
+      if (subject !== null) this.#unheard.delete(subject);
       throw new JournalError(`${name}: refused before it was written`);
     }
+    if (isWrite && draw >= 0.04 && draw < 0.055) {
+      work.journalLandsLate += 1;
+      // Given up by whoever called, and seen by nobody until it lands: as a commit that waits for a copy.
+      const delayMs = random.pick(LANDS_AFTER_MS);
+      time.after(random.integer(1, delayMs), () => void call(...args).catch(() => {}));
+      throw new JournalError(`${name}: not known to be written, and may land later`);
+    }
     const value = await call(...args);
+    if (subject !== null && !this.clock.isStopped) this.#unheard.delete(subject);
+    await this.clock.running();
     if (this.#dead) return never();
     if (isWrite && draw >= 0.025 && draw < 0.04) {
       work.journalConfirmationsLost += 1;
       throw new JournalError(`${name}: written, but the confirmation was lost`);
     }
     return value;
+  }
+
+  /** The machine is suspended now and then, both clocks with it, just before something leaves it or just afterwards. */
+  async #mayStandStill(maxMs: number): Promise<boolean> {
+    const { random, work, time, faultsOn } = this.#world;
+    const draw = faultsOn ? random.unit() : 1;
+    if (draw >= 0.006 || this.clock.isStopped) return false;
+    const isBefore = draw < 0.004;
+    const stop = () => {
+      if (this.#dead || this.clock.isStopped) return;
+      work.stoodStill += 1;
+      const isOperating = this.clock.monotonicMs() - this.#operatingMs < LONGEST_ATTEMPT_MS;
+      const longestMs = isOperating ? Math.min(maxMs, OPERATION_STILL_MAX_MS) : maxMs;
+      this.clock.stop();
+      time.after(random.integer(1_000, longestMs), () => this.clock.go());
+    };
+    if (isBefore) stop();
+    else time.after(1, stop);
+    await this.clock.running();
+    return isBefore;
   }
 
   /** The providers as this process sees them: checked before every call, in its own time, and silent once it is dead. */
@@ -224,15 +289,18 @@ export class GatewayProcess {
       if (this.#dead) return never();
       try {
         const value = await work();
+        await this.clock.running();
         return this.#dead ? never() : value;
       } catch (error) {
+        await this.clock.running();
         if (this.#dead) return never();
         throw error;
       }
     };
     const operate = (kind: 'capture' | 'void' | 'refund') => (call: OperationCall) =>
-      alive(() => {
+      alive(async () => {
         checker.operating(kind, call);
+        await this.#mayStandStill(OPERATION_STILL_MAX_MS);
         return provider[kind](timed(call));
       });
     return {
@@ -240,9 +308,14 @@ export class GatewayProcess {
       live: false,
       semantics: provider.semantics,
       authorize: (call) =>
-        alive(() => {
-          checker.sending(provider.id, call);
-          return provider.authorize(timed(call));
+        alive(async () => {
+          // Its clocks stand still with it: what it was about to send before, it sends when it goes on.
+          const wasStill = this.clock.hasGoneOnWithin(LONGEST_ATTEMPT_MS);
+          checker.sending(provider.id, call, wasStill);
+          const maxMs = call.isRepeat ? REPEAT_STILL_MAX_MS : AUTHORIZE_STILL_MAX_MS;
+          const stoodStill = (await this.#mayStandStill(maxMs)) || wasStill;
+          if (stoodStill) checker.sentLate(call);
+          return provider.authorize({ ...timed(call), stoodStill });
         }),
       inquire: (query) => alive(() => provider.inquire(timed(query))),
       capture: operate('capture'),
@@ -254,5 +327,19 @@ export class GatewayProcess {
       classify: () => provider.classify(),
       close: () => {},
     };
+  }
+}
+
+/** Of which authorization, or what was begun under which key, a call of the journal tells how it stands; null: of none. */
+function subjectOf(name: string, args: readonly unknown[]): string | null {
+  switch (name) {
+    case 'findAuthorization':
+      return args[0] as string;
+    case 'findClaim':
+      return (args[0] as ClaimScope).key;
+    case 'advance':
+      return (args[0] as Step).before.id;
+    default:
+      return null;
   }
 }

@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Journal, JournalError } from '../../src/gateway/ports.ts';
+import type { CommandRunner } from '../../src/stores/command-runner.ts';
 import { eventHash } from '../../src/stores/event-hash.ts';
-import type { CommandRunner } from '../../src/stores/sqlite/command-runner.ts';
 import { SqliteBatch } from '../../src/stores/sqlite/sqlite-batch.ts';
 import { SqliteCommands } from '../../src/stores/sqlite/sqlite-commands.ts';
 import { openDatabase } from '../../src/stores/sqlite/sqlite-database.ts';
-import { SqliteJournal } from '../../src/stores/sqlite/sqlite-journal.ts';
+import { StoredJournal } from '../../src/stores/stored-journal.ts';
 
 /** The real journal in memory, with its database at hand: checks read what no port shows. */
 export interface OpenedJournal {
@@ -27,7 +27,7 @@ export function openJournal(): OpenedJournal {
       database.close();
     },
   };
-  return { journal: new SqliteJournal(runner), database };
+  return { journal: new StoredJournal(runner), database };
 }
 
 /** Ids of authorizations that no worker will look at again, as far as their plan says. */
@@ -44,6 +44,12 @@ export function parkedIn(database: DatabaseSync): readonly string[] {
 export function nextDueMs(database: DatabaseSync): number | null {
   const row = database.prepare('SELECT min(due_at_ms) AS due FROM work WHERE due_at_ms IS NOT NULL').get();
   return row?.['due'] == null ? null : Number(row['due']);
+}
+
+/** Events of a kind, in all histories. */
+export function countEvents(database: DatabaseSync, kind: string): number {
+  const row = database.prepare('SELECT count(*) AS count FROM events WHERE kind = ?').get(kind);
+  return Number(row?.['count']);
 }
 
 /** Follows the chain of hashes through every event. Returns how many there are, and what is wrong. */

@@ -33,6 +33,8 @@ export interface BookEntry {
   refunded: number;
   /** It came about after the provider's own window: a promise that the provider broke. */
   readonly breach: boolean;
+  /** Its sender stood still, with its clocks, before it sent it. */
+  readonly stoodStill: boolean;
   /** The merchant voided it at the provider, beside the gateway. */
   voidedBeside: boolean;
   /** How often each operation of ours was carried out, by its id. */
@@ -77,6 +79,9 @@ export interface ProviderWatch {
   notify(provider: string, notices: readonly Notice[], sure: boolean): void;
   say(attemptId: string, words: string): void;
 }
+
+/** A call, and whether its sender stood still before it left. */
+type SimulatedCall = AuthorizeCall & { readonly stoodStill?: boolean };
 
 const DECLINE: Decline = sampleDecline();
 const MINUTE_MS = 60_000;
@@ -138,7 +143,7 @@ export class SimulatedProvider implements Provider {
 
   // ---------------------------------------------------------------------------------------- authorizations
 
-  async authorize(call: AuthorizeCall): Promise<AttemptOutcome> {
+  async authorize(call: SimulatedCall): Promise<AttemptOutcome> {
     const { deadlineMs } = call.budget;
     if (this.#time.nowMs >= deadlineMs) return { kind: 'not_sent', code: 'deadline_passed' };
     const latencyMs = this.#latency();
@@ -199,7 +204,7 @@ export class SimulatedProvider implements Provider {
   }
 
   /** The first step; the second only once its reference is durable. */
-  async #authorizeInTwoSteps(call: AuthorizeCall): Promise<AttemptOutcome> {
+  async #authorizeInTwoSteps(call: SimulatedCall): Promise<AttemptOutcome> {
     await this.#time.sleep(this.#latency());
     const rejected = (code: string): AttemptOutcome => ({ ...CANCELLED, reason: 'transient', code });
     if (this.#time.nowMs > call.budget.deadlineMs) return rejected('create_timeout');
@@ -226,7 +231,7 @@ export class SimulatedProvider implements Provider {
     return this.#time.nowMs <= deadlineMs ? answer : unknown('timeout');
   }
 
-  #later(call: AuthorizeCall, delayMs: number, isBreach: boolean): void {
+  #later(call: SimulatedCall, delayMs: number, isBreach: boolean): void {
     const { attemptId } = call;
     this.onTheirWay.set(attemptId, (this.onTheirWay.get(attemptId) ?? 0) + 1);
     this.#time.after(delayMs, () => {
@@ -239,7 +244,7 @@ export class SimulatedProvider implements Provider {
   }
 
   /** The first request under a key is carried out; what a repeat is told, the semantics say. */
-  #arrive(call: AuthorizeCall, isBreach: boolean): AttemptOutcome {
+  #arrive(call: SimulatedCall, isBreach: boolean): AttemptOutcome {
     const kept = this.#kept(this.#byKey.get(call.providerKey));
     if (kept !== undefined) {
       this.#work.providerReplays += 1;
@@ -250,7 +255,7 @@ export class SimulatedProvider implements Provider {
     return this.#carryOut(verdict, call, isBreach);
   }
 
-  #arriveInError(call: AuthorizeCall, isProcessed: boolean): void {
+  #arriveInError(call: SimulatedCall, isProcessed: boolean): void {
     const kept = this.#kept(this.#byKey.get(call.providerKey));
     if (kept !== undefined) return;
     if (isProcessed) this.#carryOut('error_approve', call, false);
@@ -265,7 +270,7 @@ export class SimulatedProvider implements Provider {
     return isKept ? known : undefined;
   }
 
-  #carryOut(verdict: Verdict, call: AuthorizeCall, isBreach: boolean): AttemptOutcome {
+  #carryOut(verdict: Verdict, call: SimulatedCall, isBreach: boolean): AttemptOutcome {
     const prepared = this.#prepared.get(call.preparedReference ?? '');
     if (prepared?.cancelled === true) {
       this.#work.cancelledRefused += 1;
@@ -273,120 +278,110 @@ export class SimulatedProvider implements Provider {
       return { ...CANCELLED, providerReference: prepared.reference };
     }
     const reference = prepared?.reference ?? `${this.id}-${this.#numbers++}`;
-    const { value } = call.request.amount;
-    const approved: AttemptOutcome = {
-      kind: 'approved',
-      providerReference: reference,
-      networkTransaction: null,
-    };
-    const declined = (how: Partial<Decline>): AttemptOutcome => ({
-      kind: 'declined',
-      decline: { ...DECLINE, ...how },
-      providerReference: reference,
-    });
-    const take = (answer: AttemptOutcome, truth: AttemptOutcome, amount: number): KnownRequest => {
-      // What has a reference before it is carried out is found by it at once.
-      const isLagging = !this.semantics.twoSteps && this.faultsOn && this.#random.chance(0.15);
-      const lagMs = isLagging ? this.#random.integer(0, Math.max(0, this.#lagMaxMs(call))) : 0;
-      const known: KnownRequest = {
-        attemptId: call.attemptId,
-        reference,
-        takenAtMs: this.#time.nowMs,
-        visibleAtMs: this.#time.nowMs + lagMs,
-        answer,
-        truth,
-        entry: null,
+    if (verdict === 'rejected') {
+      return {
+        kind: 'rejected',
+        reason: this.#random.pick(['transient', 'rate_limited', 'configuration'] as const),
+        code: 'http_503',
+        retryAfterMs: null,
+        providerReference: null,
       };
-      this.#byKey.set(call.providerKey, known);
-      this.#byAttempt.set(call.attemptId, [...(this.#byAttempt.get(call.attemptId) ?? []), known]);
-      this.#watch.say(call.attemptId, `${this.id} decides: ${verdict}, reference ${reference}`);
-      if (amount > 0) this.#hold(known, call, amount, isBreach);
-      if (isBreach) this.#notifyOf(known, true);
-      else if (verdict !== 'error' && this.#random.chance(0.5)) this.#notifyOf(known, false);
-      return known;
-    };
+    }
+    const decided = this.#decide(verdict, reference, call.request.amount.value);
+    const known = this.#take(decided, reference, call);
+    this.#watch.say(call.attemptId, `${this.id} decides: ${verdict}, reference ${reference}`);
+    if (decided.amount > 0) this.#hold(known, call, decided.amount, isBreach);
+    if (isBreach) this.#notifyOf(known, true);
+    else if (verdict !== 'error' && this.#random.chance(0.5)) this.#notifyOf(known, false);
+    if (verdict === 'pending') this.#endLater(known, call, isBreach);
+    return decided.answer;
+  }
+
+  #decide(verdict: Exclude<Verdict, 'rejected'>, reference: string, value: number): Decided {
+    const approved = approvedAs(reference);
     switch (verdict) {
       case 'approve':
-        take(approved, approved, value);
-        return approved;
+        return plainly(approved, value);
       case 'error_approve':
-        take(unknown('http_500'), approved, value);
-        return unknown('http_500');
+        return { answer: unknown('http_500'), truth: approved, amount: value };
       case 'error':
-        take(unknown('http_500'), NOT_PROCESSED, 0);
-        return unknown('http_500');
+        return { answer: unknown('http_500'), truth: NOT_PROCESSED, amount: 0 };
       case 'decline':
-        return take(declined({}), declined({}), 0).answer;
+        return plainly(declinedAs(reference), 0);
       case 'decline_hard': {
-        const hard = declined({ category: 'hard_decline_issuer', otherProvider: 'never' });
-        return take(hard, hard, 0).answer;
+        const hard = { category: 'hard_decline_issuer', otherProvider: 'never' } as const;
+        return plainly(declinedAs(reference, hard), 0);
       }
-      case 'hidden': {
+      case 'hidden':
         this.#work.hiddenApprovals += 1;
-        const hiding = declined({ mayHideApproval: true });
-        return take(hiding, hiding, this.#random.chance(0.6) ? value : 0).answer;
-      }
-      case 'step_up': {
+        return plainly(
+          declinedAs(reference, { mayHideApproval: true }),
+          this.#random.chance(0.6) ? value : 0,
+        );
+      case 'step_up':
         this.#work.stepUps += 1;
-        const stepUp: AttemptOutcome = {
-          kind: 'authentication_required',
-          code: 'issuer_1A',
-          providerReference: reference,
-        };
-        return take(stepUp, stepUp, 0).answer;
-      }
+        return plainly(
+          { kind: 'authentication_required', code: 'issuer_1A', providerReference: reference },
+          0,
+        );
       case 'partial': {
         this.#work.partialApprovals += 1;
         const authorizedAmount = Math.max(1, Math.floor(value / 2));
-        const partial: AttemptOutcome = {
-          kind: 'partially_approved',
-          providerReference: reference,
-          authorizedAmount,
-          networkTransaction: null,
-          reversal: 'none',
-        };
-        return take(partial, partial, authorizedAmount).answer;
-      }
-      case 'mismatch': {
-        this.#work.mismatches += 1;
-        const mismatch: AttemptOutcome = {
-          kind: 'unknown',
-          code: 'answer_mismatch',
-          providerReference: reference,
-        };
-        // It took another amount than it was asked for.
-        return take(mismatch, mismatch, value + 1).answer;
-      }
-      case 'pending': {
-        this.#work.pendingOutcomes += 1;
-        const pending: AttemptOutcome = { kind: 'pending', code: null, providerReference: reference };
-        const known = take(pending, pending, 0);
-        const ends = this.#random.chance(0.7) ? approved : declined({});
-        this.#time.after(
-          this.#random.integer(1_000, this.#random.chance(0.5) ? MINUTE_MS : 6 * HOUR_MS),
-          () => {
-            // Cancelled meanwhile.
-            if (known.truth.kind !== 'pending') return;
-            known.truth = ends;
-            this.#watch.say(call.attemptId, `${this.id} ends ${reference}: ${ends.kind}`);
-            if (ends.kind === 'approved') this.#hold(known, call, value, isBreach);
-            this.#notifyOf(known, this.semantics.inquiry === 'none' || this.#random.chance(0.8));
+        return plainly(
+          {
+            kind: 'partially_approved',
+            providerReference: reference,
+            authorizedAmount,
+            networkTransaction: null,
+            reversal: 'none',
           },
+          authorizedAmount,
         );
-        return pending;
       }
-      case 'rejected':
-        return {
-          kind: 'rejected',
-          reason: this.#random.pick(['transient', 'rate_limited', 'configuration'] as const),
-          code: 'http_503',
-          retryAfterMs: null,
-          providerReference: null,
-        };
+      case 'mismatch':
+        this.#work.mismatches += 1;
+        // It took another amount than it was asked for.
+        return plainly({ kind: 'unknown', code: 'answer_mismatch', providerReference: reference }, value + 1);
+      case 'pending':
+        this.#work.pendingOutcomes += 1;
+        return plainly({ kind: 'pending', code: null, providerReference: reference }, 0);
     }
   }
 
-  #hold(known: KnownRequest, call: AuthorizeCall, amount: number, breach: boolean): void {
+  /** Keeps what was decided, under the key and for inquiries. */
+  #take({ answer, truth }: Decided, reference: string, call: SimulatedCall): KnownRequest {
+    // What has a reference before it is carried out is found by it at once.
+    const isLagging = !this.semantics.twoSteps && this.faultsOn && this.#random.chance(0.15);
+    const lagMs = isLagging ? this.#random.integer(0, Math.max(0, this.#lagMaxMs(call))) : 0;
+    const known: KnownRequest = {
+      attemptId: call.attemptId,
+      reference,
+      takenAtMs: this.#time.nowMs,
+      visibleAtMs: this.#time.nowMs + lagMs,
+      answer,
+      truth,
+      entry: null,
+    };
+    this.#byKey.set(call.providerKey, known);
+    this.#byAttempt.set(call.attemptId, [...(this.#byAttempt.get(call.attemptId) ?? []), known]);
+    return known;
+  }
+
+  /** What is pending ends some time. */
+  #endLater(known: KnownRequest, call: SimulatedCall, isBreach: boolean): void {
+    const { reference } = known;
+    const ends = this.#random.chance(0.7) ? approvedAs(reference) : declinedAs(reference);
+    this.#time.after(this.#random.integer(1_000, this.#random.chance(0.5) ? MINUTE_MS : 6 * HOUR_MS), () => {
+      // Cancelled meanwhile.
+      if (known.truth.kind !== 'pending') return;
+      known.truth = ends;
+      this.#watch.say(call.attemptId, `${this.id} ends ${reference}: ${ends.kind}`);
+      if (ends.kind === 'approved') this.#hold(known, call, call.request.amount.value, isBreach);
+      this.#notifyOf(known, this.semantics.inquiry === 'none' || this.#random.chance(0.8));
+    });
+  }
+
+  #hold(known: KnownRequest, call: SimulatedCall, amount: number, breach: boolean): void {
     const entry: BookEntry = {
       provider: this.id,
       attemptId: call.attemptId,
@@ -397,6 +392,7 @@ export class SimulatedProvider implements Provider {
       captured: 0,
       refunded: 0,
       breach,
+      stoodStill: call.stoodStill === true,
       voidedBeside: false,
       carriedOut: new Map(),
     };
@@ -832,6 +828,26 @@ const CANCELLED: Extract<AttemptOutcome, { kind: 'rejected' }> = {
   retryAfterMs: null,
   providerReference: null,
 };
+
+/** What the provider makes of a request: what it says, what is true, and how much of the money it holds for it. */
+interface Decided {
+  readonly answer: AttemptOutcome;
+  readonly truth: AttemptOutcome;
+  readonly amount: number;
+}
+
+/** It says what is true. */
+function plainly(outcome: AttemptOutcome, amount: number): Decided {
+  return { answer: outcome, truth: outcome, amount };
+}
+
+function approvedAs(reference: string): AttemptOutcome {
+  return { kind: 'approved', providerReference: reference, networkTransaction: null };
+}
+
+function declinedAs(reference: string, how: Partial<Decline> = {}): AttemptOutcome {
+  return { kind: 'declined', decline: { ...DECLINE, ...how }, providerReference: reference };
+}
 
 function unknown(code: string): AttemptOutcome {
   return { kind: 'unknown', code, providerReference: null };

@@ -1,15 +1,23 @@
 import { isUnsettled, providerReferenceOf } from '../../src/core/attempt.ts';
 import type { Authorization } from '../../src/core/authorization.ts';
-import { pendingVoid } from '../../src/core/settlement.ts';
+import { hasWork, pendingVoid } from '../../src/core/settlement.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
 import { keepNotices, workOutNotices } from '../../src/gateway/notices.ts';
+import { planToAskAgain } from '../../src/gateway/plan-to-ask-again.ts';
 import type { Notice } from '../../src/gateway/ports.ts';
 import { type Resolution, resolveAttempt } from '../../src/gateway/resolve-by-person.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { Callers } from './callers.ts';
 import { authorizationOf, Checker, paymentOf } from './checker.ts';
 import { GatewayProcess, type SharedWorld } from './gateway-process.ts';
-import { checkChain, nextDueMs, type OpenedJournal, openJournal, parkedIn } from './open-journal.ts';
+import {
+  checkChain,
+  countEvents,
+  nextDueMs,
+  type OpenedJournal,
+  openJournal,
+  parkedIn,
+} from './open-journal.ts';
 import { PROFILES } from './provider-profiles.ts';
 import { type BookEntry, SimulatedProvider } from './simulated-provider.ts';
 import { trueWallMs, VirtualTime } from './virtual-time.ts';
@@ -271,6 +279,8 @@ export class SimulatedWorld {
     const parked = new Set(parkedIn(database));
     const chain = checkChain(database);
     this.work.events += chain.events;
+    this.work.askedAgain += countEvents(database, 'asked_again');
+    this.work.leasesEnded += countEvents(database, 'lease_ended');
     for (const id of chain.wrong) this.checker.break(`the chain of hashes is broken at ${id}`, null);
     for (const { id } of this.checker.records.values()) {
       const authorization = await journal.findAuthorization(id);
@@ -280,7 +290,17 @@ export class SimulatedWorld {
       }
       this.#count(authorization);
       this.checker.checkAtRest(authorization, parked, trueWallMs(this.#time));
+      if (await this.#isToBeAsked(authorization))
+        this.checker.break(`${id} is still to be asked about, and nobody does`, paymentOf(authorization));
     }
+  }
+
+  /** Whether something of it that was closed as not found should have been asked about once more, and was not. */
+  async #isToBeAsked(authorization: Authorization): Promise<boolean> {
+    const { deps } = this.#random.pick(this.#processes);
+    const event = { kind: 'looked_at', actor: 'simulation', atMs: trueWallMs(this.#time), data: {} };
+    const seen = { ...deps, journal: this.#opened.journal };
+    return !hasWork(authorization) && (await planToAskAgain(authorization, event, seen)) !== null;
   }
 
   #count({ status, attempts }: Authorization): void {

@@ -170,7 +170,8 @@ export class DecisionWorld {
     account = 'acme',
   ): Promise<ReportResult> {
     const whole = { attempt: 1, code: null, networkCode: null, advice: null, latencyMs: 100, ...report };
-    return this.decisions.report({ account, covers: () => true, decisionId, report: whole });
+    const receivedAtMs = this.clock.monotonicMs();
+    return this.decisions.report({ account, covers: () => true, decisionId, report: whole, receivedAtMs });
   }
 
   /** A report that must be taken; what is to be done then. */

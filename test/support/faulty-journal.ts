@@ -4,12 +4,14 @@ import { JournalError } from '../../src/gateway/ports.ts';
 /** What happens to one journal call. */
 export type JournalFault = 'none' | 'before' | 'after';
 
-const WRITES = ['open', 'advance', 'takeWork', 'postponeWork', 'holdWork'] as const;
+const WRITES = ['open', 'advance', 'takeWork', 'postponeWork', 'holdWork', 'takeOverWork'] as const;
 const READS = [
   'findClaim',
   'findAuthorization',
+  'historyPage',
   'listLapsed',
   'listExpired',
+  'listHeldWork',
   'isReferenceElsewhere',
 ] as const;
 

@@ -81,11 +81,11 @@ export function stubJournal(methods: Partial<Journal>): Journal {
   });
 }
 
-/** A journal of one authorization that says to each step what is told, and then that it was written. */
+/** A journal of one authorization, without a history, that says to each step what is told, and then that it was written. */
 export function oneRowJournal(
   stored: Authorization | null,
   results: readonly (StepResult | 'fails')[] = [],
-): Pick<Journal, 'advance' | 'findAuthorization'> & { readonly steps: Step[] } {
+): Pick<Journal, 'advance' | 'findAuthorization' | 'historyPage'> & { readonly steps: Step[] } {
   const steps: Step[] = [];
   const left = [...results];
   return {
@@ -97,6 +97,7 @@ export function oneRowJournal(
       return result;
     },
     findAuthorization: async () => stored,
+    historyPage: async () => ({ data: [], nextAfter: null }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { RuleAction } from '../../src/core/rules/ruleset.ts';
 import type { SchemeRules } from '../../src/core/scheme/scheme-rules.ts';
 import { authorize } from '../../src/gateway/authorize.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
+import { LeaseWatch } from '../../src/gateway/lease-watch.ts';
 import { type OperateCommand, type OperateResult, operate } from '../../src/gateway/operate.ts';
 import type { Journal, Observer } from '../../src/gateway/ports.ts';
 import { expireDue, recoverLapsed } from '../../src/gateway/recover.ts';
@@ -42,6 +43,8 @@ export interface WorldOptions {
 export interface WorldProcess {
   readonly deps: GatewayDeps;
   readonly resolver: Resolver;
+  /** Left out: it ends no leases of others. */
+  readonly leases?: LeaseWatch;
 }
 
 /** Alerts and remarks, in the order in which they were told. */
@@ -110,7 +113,7 @@ export class GatewayWorld {
       ...(this.#options.schedule === undefined ? {} : { resolverSchedule: this.#options.schedule }),
       ...(this.#options.schemeRules === undefined ? {} : { schemeRules: this.#options.schemeRules }),
     });
-    return { deps, resolver: new Resolver(deps) };
+    return { deps, resolver: new Resolver(deps), leases: new LeaseWatch(deps) };
   }
 
   /** Begins an authorization; nothing moves until the clock does. */
@@ -136,7 +139,18 @@ export class GatewayWorld {
     return this.finish(this.begin(process, request, key));
   }
 
+  /** Captures, voids or refunds, and lets the time pass that it takes. */
   async operate(
+    process: WorldProcess,
+    authorizationId: string,
+    what: Pick<OperateCommand, 'kind'> & Partial<OperateCommand>,
+    key = 'op-1',
+  ): Promise<OperateResult> {
+    return this.finish(this.beginOperation(process, authorizationId, what, key));
+  }
+
+  /** Begins a capture, void or refund; nothing moves until the clock does. */
+  beginOperation(
     process: WorldProcess,
     authorizationId: string,
     what: Pick<OperateCommand, 'kind'> & Partial<OperateCommand>,
@@ -152,9 +166,10 @@ export class GatewayWorld {
       idempotencyKey: key,
       bodyFingerprint: JSON.stringify([what.kind, what.amount ?? null, what.final ?? false]).padEnd(64, '0'),
       traceparent: null,
+      receivedAtMs: process.deps.clock.monotonicMs(),
       ...what,
     };
-    return this.finish(operate(command, process.deps));
+    return operate(command, process.deps);
   }
 
   resolveByPerson(
@@ -196,7 +211,7 @@ export class GatewayWorld {
 
   /** Lets time pass, with housekeeping and resolver of these processes every second of it. */
   async pass(ms: number, ...processes: readonly WorldProcess[]): Promise<void> {
-    const stepMs = Math.max(1_000, Math.floor(ms / 2_000));
+    const stepMs = Math.max(1_000, Math.floor(ms / 600));
     for (let passed = 0; passed < ms; passed += stepMs) {
       await this.clock.advance(Math.min(stepMs, ms - passed));
       await turn();
@@ -205,10 +220,11 @@ export class GatewayWorld {
   }
 
   /** One look of a process at everything beside the road. */
-  async look({ deps, resolver }: WorldProcess): Promise<void> {
+  async look({ deps, resolver, leases }: WorldProcess): Promise<void> {
     await deps.unrecorded.retry(deps);
     await recoverLapsed(deps);
     await expireDue(deps);
+    await leases?.look();
     await resolver.takeUp();
     await this.finish(resolver.idle());
   }

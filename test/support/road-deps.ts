@@ -48,6 +48,7 @@ const NOTHING_KNOWN: Approval = { mean: 0.85, deviation: 0.05, level: 'prior', n
 export const SILENT: Observer = {
   attemptEnded: () => {},
   unmappedCode: () => {},
+  approvalMoved() {},
   noticeTaken: () => {},
   failedOver: () => {},
   passedOver: () => {},
@@ -66,8 +67,38 @@ export const SILENT: Observer = {
   alert: () => {},
 };
 
-/** What the road needs, with simple parts where a test is not about them. */
-export function roadDeps(options: {
+const LEARNS_NOTHING: Learner = {
+  approval: () => NOTHING_KNOWN,
+  health: () => ({ processed: 1, unknown: 0, pending: 0, samples: 0 }),
+  latencyP99Ms: () => null,
+  observe: () => {},
+};
+
+const TOLD_NOBODY: OutgoingDeps = {
+  endpoints: () => [],
+  sender: { send: () => Promise.resolve({ kind: 'interrupted' }) },
+  pacer: { run: (_endpoint, task) => task() },
+  render: () => '',
+};
+
+/** Answers as JSON of what they tell. */
+const RENDERED: Pick<GatewayDeps, 'renderAnswer' | 'renderOperation' | 'renderDecision'> = {
+  renderAnswer: (authorization: Authorization) => ({
+    httpStatus: authorization.status === 'pending' || authorization.status === 'reversing' ? 202 : 201,
+    body: JSON.stringify(authorization),
+  }),
+  renderOperation: (authorization: Authorization, operation: Operation) => ({
+    httpStatus: operation.status === 'pending' ? 202 : 201,
+    body: JSON.stringify({ ...operation, authorization: authorization.status }),
+  }),
+  renderDecision: ({ id, expiresAtMs }, shown) => ({
+    httpStatus: 201,
+    body: JSON.stringify({ id, ...shown, expiresAtMs }),
+  }),
+};
+
+/** What a test is about. */
+interface RoadOptions {
   readonly clock: Clock;
   readonly random: SeededRandom;
   readonly journal: Journal;
@@ -86,7 +117,10 @@ export function roadDeps(options: {
   readonly outgoing?: OutgoingDeps;
   readonly accounts?: AccountScopes;
   readonly learner?: Learner;
-}): GatewayDeps {
+}
+
+/** What the road needs, with simple parts where a test is not about them. */
+export function roadDeps(options: RoadOptions): GatewayDeps {
   const { clock, random } = options;
   const ruleset =
     options.ruleset ??
@@ -100,12 +134,7 @@ export function roadDeps(options: {
         },
       ],
     );
-  const learner: Learner = options.learner ?? {
-    approval: () => NOTHING_KNOWN,
-    health: () => ({ processed: 1, unknown: 0, pending: 0, samples: 0 }),
-    latencyP99Ms: () => null,
-    observe: () => {},
-  };
+  const learner = options.learner ?? LEARNS_NOTHING;
   const guards = options.guards ?? openGuards(options.refuse ?? (() => false));
   return {
     clock,
@@ -131,30 +160,14 @@ export function roadDeps(options: {
     },
     cardTesting: options.cardTesting ?? { refusedForMs: () => 0, ended: () => 'counted' },
     pacer: { run: (_provider, task) => task() },
-    outgoing: options.outgoing ?? {
-      endpoints: () => [],
-      sender: { send: () => Promise.resolve({ kind: 'interrupted' }) },
-      pacer: { run: (_endpoint, task) => task() },
-      render: () => '',
-    },
+    outgoing: options.outgoing ?? TOLD_NOBODY,
     unrecorded: new Unrecorded(),
     sightings: new Sightings(clock),
     resolverSchedule: options.resolverSchedule ?? DEFAULT_SCHEDULE_MS,
     soleOwner: options.soleOwner ?? false,
     retentionMs: null,
     refundableRetentionMs: 540 * 86_400_000,
-    renderAnswer: (authorization: Authorization) => ({
-      httpStatus: authorization.status === 'pending' || authorization.status === 'reversing' ? 202 : 201,
-      body: JSON.stringify(authorization),
-    }),
-    renderOperation: (authorization: Authorization, operation: Operation) => ({
-      httpStatus: operation.status === 'pending' ? 202 : 201,
-      body: JSON.stringify({ ...operation, authorization: authorization.status }),
-    }),
-    renderDecision: ({ id, expiresAtMs }, shown) => ({
-      httpStatus: 201,
-      body: JSON.stringify({ id, ...shown, expiresAtMs }),
-    }),
+    ...RENDERED,
     owner: options.owner ?? 'process-1',
     leaseMs: options.leaseMs ?? 15_000,
     stopSignal: new AbortController().signal,

@@ -54,8 +54,12 @@ export function sampleReplay(over: Partial<Replay> = {}): Replay {
   };
 }
 
+/** Replayed once for all who ask. */
+let ended: ReplayEnd | null = null;
+
 /** The same, done. */
 export function sampleDoneReplay(over: Partial<Replay> = {}): Replay {
   const endedAtMs = Date.UTC(2026, 10, 24, 9, 1);
-  return sampleReplay({ state: 'done', progress: 1, end: sampleReplayEnd(), endedAtMs, ...over });
+  ended ??= sampleReplayEnd();
+  return sampleReplay({ state: 'done', progress: 1, end: ended, endedAtMs, ...over });
 }

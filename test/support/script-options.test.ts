@@ -31,6 +31,7 @@ describe('scripts that are started by hand', () => {
     ['load/load.ts', ['--second', '5'], "load: Unknown option '--second'\n\n"],
     ['load/load.ts', ['--seconds', '0'], 'load: --seconds 0: expected a number above 0 to 3600\n\n'],
     ['load/load.ts', ['--rates', '50,x'], 'load: --rates 50,x: expected numbers above 0 to 2000 with commas'],
+    ['load/load.ts', ['--gateways', '9'], 'load: --gateways 9: expected a whole number from 1 to 8\n\n'],
     ['load/load.ts', ['5'], "load: Unexpected argument '5'"],
     ['worlds/compare.ts', ['--seed', '1'], "worlds: Unknown option '--seed'\n\n"],
     ['worlds/compare.ts', ['--world', 'nope'], 'worlds: --world nope: expected one of '],

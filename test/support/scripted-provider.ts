@@ -49,7 +49,7 @@ export const OPERATION_STEPS = [
   'reject',
 ] as const;
 export type OperationStep = (typeof OPERATION_STEPS)[number];
-export type InquiryStep = 'ok' | 'fail';
+export type InquiryStep = 'ok' | 'fail' | 'mismatch';
 
 /** One authorization as the provider's own books have it: the truth that checks compare with. */
 export interface BookEntry {
@@ -178,38 +178,22 @@ export class ScriptedProvider implements Provider {
     const { amount } = call.request;
     const approved = { kind: 'approved', providerReference, networkTransaction: null } as const;
     const unknown = (code: string) => ({ kind: 'unknown', code, providerReference: null }) as const;
-    const keep = (outcome: AttemptOutcome | null, authorized: number): KnownRequest => {
-      const entry: BookEntry | null =
-        authorized === 0
-          ? null
-          : {
-              attemptId: call.attemptId,
-              payment: `${call.request.merchant}/${call.request.reference}`,
-              live: true,
-              amount: authorized,
-              captured: 0,
-              refunded: 0,
-            };
-      if (entry !== null) this.books.push(entry);
-      const known = { attemptId: call.attemptId, outcome, entry };
-      this.#requests.set(call.providerKey, known);
-      return known;
-    };
+    const keep = (outcome: AttemptOutcome, held: number) => this.#keep(call, outcome, held);
     switch (step) {
       case 'approve':
-        return keep(approved, amount.value).outcome;
+        return keep(approved, amount.value);
       case 'decline_soft':
-        return keep({ kind: 'declined', decline: DECLINE, providerReference }, 0).outcome;
+        return keep({ kind: 'declined', decline: DECLINE, providerReference }, 0);
       case 'decline_hard': {
         const hard = { category: 'hard_decline_issuer', code: 'issuer_14', otherProvider: 'never' } as const;
-        return keep({ kind: 'declined', decline: { ...DECLINE, ...hard }, providerReference }, 0).outcome;
+        return keep({ kind: 'declined', decline: { ...DECLINE, ...hard }, providerReference }, 0);
       }
       case 'decline_hidden_approval': {
         const hiding = { ...DECLINE, mayHideApproval: true };
-        return keep({ kind: 'declined', decline: hiding, providerReference }, amount.value).outcome;
+        return keep({ kind: 'declined', decline: hiding, providerReference }, amount.value);
       }
       case 'authentication_required':
-        return keep({ kind: 'authentication_required', code: 'issuer_1A', providerReference }, 0).outcome;
+        return keep({ kind: 'authentication_required', code: 'issuer_1A', providerReference }, 0);
       case 'pending_processed':
         keep(approved, amount.value);
         return { kind: 'pending', code: null, providerReference };
@@ -227,7 +211,7 @@ export class ScriptedProvider implements Provider {
             reversal: 'none',
           },
           authorizedAmount,
-        ).outcome;
+        );
       }
       case 'rejected':
         return rejected('transient', 'http_503', null);
@@ -252,11 +236,34 @@ export class ScriptedProvider implements Provider {
     }
   }
 
+  /** Keeps what is true under the call's key, and enters what is held in the books. */
+  #keep(call: AuthorizeCall, outcome: AttemptOutcome, held: number): AttemptOutcome {
+    const entry: BookEntry | null =
+      held === 0
+        ? null
+        : {
+            attemptId: call.attemptId,
+            payment: `${call.request.merchant}/${call.request.reference}`,
+            live: true,
+            amount: held,
+            captured: 0,
+            refunded: 0,
+          };
+    if (entry !== null) this.books.push(entry);
+    this.#requests.set(call.providerKey, { attemptId: call.attemptId, outcome, entry });
+    return outcome;
+  }
+
   async inquire(query: { readonly attemptId: string }): Promise<InquiryAnswer> {
     await this.#sleep(this.#latencyMs());
-    if (this.#options.inquiryStep?.() === 'fail') return { kind: 'no_answer', code: 'timeout' };
+    const step = this.#options.inquiryStep?.();
+    if (step === 'fail') return { kind: 'no_answer', code: 'timeout' };
     const known = this.#knownOf(query.attemptId);
     if (known === undefined) return { kind: 'not_found' };
+    if (step === 'mismatch') {
+      const providerReference = `psp_${this.id}_${known.attemptId}`;
+      return { kind: 'found', outcome: { kind: 'unknown', code: 'answer_mismatch', providerReference } };
+    }
     return { kind: 'found', outcome: this.#truthOf(known) };
   }
 

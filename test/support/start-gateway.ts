@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { FaultBody } from '../../src/sandbox/faults.ts';
 import type { LedgerEntry, LedgerReport } from '../../src/sandbox/ledger-view.ts';
 import type { WorldBody } from '../../src/sandbox/world.ts';
+import { bareEnvironment } from './bare-environment.ts';
 import { eventually } from './eventually.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -133,8 +134,7 @@ class GatewayProcess {
 
   constructor(environment: Readonly<Record<string, string>>) {
     const child = spawn(process.execPath, [MAIN], {
-      // Nothing of ours but where programs are: a variable of the shell must not change what is tested.
-      env: { PATH: process.env['PATH'] ?? '', ...environment },
+      env: { ...bareEnvironment(), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(child);

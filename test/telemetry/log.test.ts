@@ -48,6 +48,45 @@ describe('the log', () => {
     ]);
   });
 
+  it('tells a journal that fails at its beginning, once a minute with the count, and at its end', async () => {
+    const clock = new FakeClock();
+    const { lines, log } = captured('info', clock);
+    const took = (failed: boolean) => log.observer.journalTook({ operation: 'open', durationMs: 5, failed });
+    const fail = () => {
+      took(true);
+      log.observer.alert({ kind: 'journal_failed', detail: 'open: gone', authorizationId: null });
+    };
+    // What works beside it is no end of it.
+    for (let second = 0; second < 150; second += 1) {
+      for (let time = 0; time < 7; time += 1) fail();
+      took(false);
+      await clock.advance(1_000);
+    }
+    log.observer.alert({ kind: 'outcome_not_recorded', detail: 'attempt 1', authorizationId: 'auth_one' });
+    for (let second = 0; second < 20; second += 1) {
+      took(false);
+      await clock.advance(1_000);
+    }
+    fail();
+    const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(
+      told.map(({ level, event, kind, failures, failing_s, failed_s }) => [
+        level,
+        event,
+        kind,
+        failures,
+        failing_s ?? failed_s,
+      ]),
+    ).toEqual([
+      ['error', 'alert', 'journal_failed', undefined, undefined],
+      ['error', 'alert', 'journal_failed', 421, 60],
+      ['error', 'alert', 'journal_failed', 841, 120],
+      ['error', 'alert', 'outcome_not_recorded', undefined, undefined],
+      ['warn', 'journal_answers_again', undefined, 1_050, 149],
+      ['error', 'alert', 'journal_failed', undefined, undefined],
+    ]);
+  });
+
   it('tells an authorization in one line', () => {
     const { lines, log } = captured();
     log.observer.authorizationEnded(ENDED);
@@ -71,10 +110,24 @@ describe('the log', () => {
         { provider: 'sandbox-a', outcome: 'not_sent', code: 'ECONNREFUSED', ms: 2 },
         { provider: 'sandbox-b', outcome: 'approved', code: null, ms: 84 },
       ],
-      amount: 4999,
+      amount: 73_104_692,
       currency: 'EUR',
       brand: 'visa',
       duration_ms: 91.3,
+    });
+  });
+
+  it('tells of one that nobody could take why each was passed over', () => {
+    const { lines, log } = captured();
+    const passedOver = [
+      { provider: 'sandbox-a', reason: 'breaker_open' },
+      { provider: 'sandbox-b', reason: 'limit_exhausted' },
+    ];
+    log.observer.authorizationEnded({ ...ENDED, status: 'no_route', attempts: [], passedOver });
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      status: 'no_route',
+      attempts: [],
+      passed_over: passedOver,
     });
   });
 
@@ -99,7 +152,7 @@ describe('the log', () => {
       ruleset: 12,
       experiment: 'checkout',
       arm: 'treatment',
-      amount: 4999,
+      amount: 73_104_692,
       currency: 'EUR',
       duration_ms: 1.3,
     });

@@ -8,6 +8,10 @@ async function scraped(metrics: ReturnType<typeof createMetrics>): Promise<strin
   return (await metrics.render()).body;
 }
 
+function expectLines(text: string, expected: readonly string[]): void {
+  for (const line of expected) expect(text.split('\n')).toContain(line);
+}
+
 describe('the metrics', () => {
   it('count what the road tells', async () => {
     const metrics = createMetrics('0.1.0');
@@ -26,16 +30,8 @@ describe('the metrics', () => {
     observer.callerDecisions({ what: 'unreported', count: 7 });
     observer.outcomeReported(REPORTED);
     observer.alert({ kind: 'journal_failed', detail: 'd', authorizationId: null });
-    metrics.breakerChanged({ provider: 'a', brand: 'visa', state: 'open' });
-    metrics.breakerChanged({ provider: 'a', brand: 'visa', state: 'half_open' });
-    metrics.rulesetActivated(11, null);
-    metrics.rulesetActivated(12, 'rollback');
-    metrics.rulesetRejected();
-    metrics.rulesetWaiting({ kind: 'candidate', version: 13 });
-    metrics.rulesetBehind(true);
-    metrics.requestEnded({ route: '/v1/authorizations', method: 'POST', status: 201, durationMs: 90 });
     const text = await scraped(metrics);
-    const expected = [
+    expectLines(text, [
       'pointsman_attempts_total{provider="a",brand="visa",outcome="approved"} 2',
       'pointsman_attempt_duration_seconds_bucket{le="0.1",provider="a",brand="visa"} 2',
       'pointsman_attempt_duration_seconds_bucket{le="0.05",provider="a",brand="visa"} 0',
@@ -51,6 +47,21 @@ describe('the metrics', () => {
       'pointsman_journal_duration_seconds_count{operation="open"} 2',
       'pointsman_journal_failures_total{operation="open"} 1',
       'pointsman_alerts_total{kind="journal_failed"} 1',
+    ]);
+    expect(text).not.toContain('limit_refusals_total{provider="a",reason="breaker_open"}');
+  });
+
+  it('count what the process tells of itself', async () => {
+    const metrics = createMetrics('0.1.0');
+    metrics.breakerChanged({ provider: 'a', brand: 'visa', state: 'open' });
+    metrics.breakerChanged({ provider: 'a', brand: 'visa', state: 'half_open' });
+    metrics.rulesetActivated(11, null);
+    metrics.rulesetActivated(12, 'rollback');
+    metrics.rulesetRejected();
+    metrics.rulesetWaiting({ kind: 'candidate', version: 13 });
+    metrics.rulesetBehind(true);
+    metrics.requestEnded({ route: '/v1/authorizations', method: 'POST', status: 201, durationMs: 90 });
+    expectLines(await scraped(metrics), [
       'pointsman_breaker_state{provider="a",brand="visa"} 1',
       'pointsman_breaker_transitions_total{provider="a",brand="visa",to="open"} 1',
       'pointsman_ruleset_version 12',
@@ -63,9 +74,30 @@ describe('the metrics', () => {
       'pointsman_http_requests_total{method="POST",route="/v1/authorizations",status="201"} 1',
       'pointsman_http_request_duration_seconds_count{route="/v1/authorizations"} 1',
       `pointsman_build_info{version="0.1.0",node="${process.version}"} 1`,
-    ];
-    for (const line of expected) expect(text.split('\n')).toContain(line);
-    expect(text).not.toContain('limit_refusals_total{provider="a",reason="breaker_open"}');
+    ]);
+  });
+
+  it('count what is shared with other processes', async () => {
+    const metrics = createMetrics('0.1.0');
+    metrics.sharing.function('limits', true);
+    metrics.sharing.function('breakers', false);
+    metrics.sharing.failed('breakers');
+    metrics.sharing.reconnecting();
+    metrics.sharing.leased('a', 4);
+    metrics.sharing.leased('a', 3);
+    metrics.sharing.lag(1_500);
+    metrics.sharing.dropped(2);
+    metrics.sharing.pods(3);
+    expectLines(await scraped(metrics), [
+      'pointsman_shared_state_up{function="limits"} 1',
+      'pointsman_shared_state_up{function="breakers"} 0',
+      'pointsman_shared_state_failures_total{function="breakers"} 1',
+      'pointsman_shared_state_reconnects_total 1',
+      'pointsman_shared_state_leased_calls_total{provider="a"} 7',
+      'pointsman_shared_state_lag_seconds 1.5',
+      'pointsman_shared_state_dropped_outcomes_total 2',
+      'pointsman_shared_state_pods 3',
+    ]);
   });
 
   it('show what stands in the folder, until it does not', async () => {
@@ -152,10 +184,10 @@ describe('the metrics', () => {
     expect(await scraped(metrics)).toContain(stopped);
   });
 
-  it('count every kind of alert from zero, as the README lists them and the source raises them', async () => {
+  it('count every kind of alert from zero, as docs/watching.md lists them and the source raises them', async () => {
     const root = new URL('../../', import.meta.url);
-    const readme = readFileSync(new URL('README.md', root), 'utf8');
-    const table = readme.slice(readme.indexOf('| alert | it means |'));
+    const page = readFileSync(new URL('docs/watching.md', root), 'utf8');
+    const table = page.slice(page.indexOf('| alert | it means |'));
     const rows = table.slice(0, table.indexOf('\n\n')).split('\n').slice(2);
     const listed = rows.flatMap((row) =>
       [...(row.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, k]) => k),
@@ -201,6 +233,7 @@ describe('the metrics', () => {
       eventSent: () => {},
       noticeTaken: () => told.push('notice'),
       armChanged: () => {},
+      journalTook: () => {},
       alert: () => told.push('alert'),
     };
     const both = allObservers(metrics.observer, log);
@@ -213,7 +246,38 @@ describe('the metrics', () => {
     both.callerDecided(DECIDED);
     expect(told).toEqual(['ended', 'alert', 'unmapped', 'notice', 'reported', 'decided']);
     expect(await scraped(metrics)).toMatch(/webhooks_total\{provider="a",result="signature"\} 1/);
-    expect(await scraped(metrics)).not.toMatch(/order-7781|acme|4999|auth_b/);
+    expect(await scraped(metrics)).not.toMatch(/order-7781|acme|73104692|auth_b/);
+  });
+
+  it('tell how busy the database is, in series that do not grow', async () => {
+    const metrics = createMetrics('0.1.0');
+    const idle = (await scraped(metrics)).split('\n').length;
+    for (let time = 0; time < 3; time += 1) {
+      metrics.database.pools([
+        { pool: 'reads', size: 6, inUse: 5, waiting: 0 },
+        { pool: 'writes', size: 4, inUse: 4, waiting: 7 },
+      ]);
+      metrics.database.batch({ commands: 20, committed: true, tookMs: 8, again: 0 });
+      metrics.database.batch({ commands: 20, committed: false, tookMs: 3, again: 20 });
+    }
+    metrics.heldBackShown(90_500);
+    metrics.unsealedShown(1_000, 701_000);
+    const text = await scraped(metrics);
+    for (const line of [
+      'pointsman_database_connections_in_use{pool="reads"} 5',
+      'pointsman_database_connections_max{pool="writes"} 4',
+      'pointsman_database_connections_waiting{pool="writes"} 7',
+      'pointsman_database_batch_commands_sum 120',
+      'pointsman_database_commit_seconds_bucket{le="0.01"} 6',
+      'pointsman_database_commit_seconds_bucket{le="0.005"} 3',
+      'pointsman_database_batch_failures_total 3',
+      'pointsman_database_commands_alone_total 60',
+      'pointsman_events_held_back_seconds 90.5',
+      'pointsman_unsealed_oldest_seconds 700',
+    ]) {
+      expect(text.split('\n')).toContain(line);
+    }
+    expect(text.split('\n').length).toBe(idle + 6);
   });
 
   it('tell what is not delivered to endpoints, and forget what is', async () => {

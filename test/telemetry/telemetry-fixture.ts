@@ -37,7 +37,7 @@ export const ENDED: Parameters<Observer['authorizationEnded']>[0] = {
       deadlineAtMs: 0,
     },
   ],
-  amount: { value: 4999, currency: 'EUR' },
+  amount: { value: 73_104_692, currency: 'EUR' },
   brand: 'visa',
   durationMs: 91.26,
   traceId: '0af7651916cd43dd8448eb211c80319c',
@@ -54,7 +54,7 @@ export const DECIDED: Parameters<Observer['callerDecided']>[0] = {
   rule: 'eu-debit',
   ruleset: 12,
   experiment: { id: 'checkout', arm: 'treatment' },
-  amount: { value: 4999, currency: 'EUR' },
+  amount: { value: 73_104_692, currency: 'EUR' },
   durationMs: 1.26,
   traceId: '0af7651916cd43dd8448eb211c80319c',
 };

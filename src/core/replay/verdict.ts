@@ -70,7 +70,8 @@ function whyNot(refusal: Refusal, { all: { approval }, unsupported, cutShort }: 
     case 'cut_short':
       return (
         `these rules would try on where ${cutShort} of ${payments} recorded payments ended, and what comes of that ` +
-        'nobody knows; compare with as many attempts (attempts_max), or run an experiment'
+        'nobody knows; compare with as many attempts (attempts_max), and where they are as many leave out the time of an ' +
+        'outage (from, to), since payments also end for want of time, retry budget or an answer; or run an experiment'
       );
     case 'thin':
       return (

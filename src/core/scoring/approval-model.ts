@@ -1,5 +1,5 @@
 import type { ApprovalEstimate } from '../decision.ts';
-import type { RoutingFacts } from '../facts.ts';
+import type { LearnedFacts } from '../facts.ts';
 import { type ChangeSettings, ChangeWatch } from './change-watch.ts';
 import { type ApartSettings, MerchantsApart } from './merchants-apart.ts';
 import { type CellKey, POOLED, type SavedTally, TallyTable } from './tally-table.ts';
@@ -169,7 +169,7 @@ export class ApprovalModel {
   /** Outcomes so far, by scope. */
   readonly #events = new Map<string, number>();
   /** What was asked about last: a decision asks for every provider in turn. */
-  #asked: { readonly facts: RoutingFacts; readonly scope: LearningScope; readonly view: View } | null = null;
+  #asked: { readonly facts: LearnedFacts; readonly scope: LearningScope; readonly view: View } | null = null;
   #changes = 0;
 
   constructor(settings: ApprovalModelSettings = APPROVAL_MODEL_DEFAULTS) {
@@ -202,7 +202,7 @@ export class ApprovalModel {
    */
   observe(
     provider: string,
-    facts: RoutingFacts,
+    facts: LearnedFacts,
     scope: LearningScope,
     approved: boolean,
     isIssuerSide = false,
@@ -227,7 +227,7 @@ export class ApprovalModel {
    * What is known of a provider for such a payment. Made ready when an outcome of the same kind of payment is learned, so
    * that a decision only looks it up; what was learned at other payments since is in it with a small delay.
    */
-  approval(provider: string, facts: RoutingFacts, scope: LearningScope): Approval {
+  approval(provider: string, facts: LearnedFacts, scope: LearningScope): Approval {
     const number = this.#numberOf(provider);
     const view = this.#viewOf(facts, scope);
     let known = view.approvals[number];
@@ -283,7 +283,7 @@ export class ApprovalModel {
     return this.#events.get(scope.name) ?? 0;
   }
 
-  #viewOf(facts: RoutingFacts, scope: LearningScope): View {
+  #viewOf(facts: LearnedFacts, scope: LearningScope): View {
     const asked = this.#asked;
     if (asked !== null && asked.facts === facts && asked.scope === scope) return asked.view;
     const name = nameOf(facts, scope);
@@ -430,7 +430,7 @@ const NOTHING: Known = { approved: 0, total: 0, trust: 1 };
 /** Between the parts of a name; stands in none of them. */
 const SEPARATOR = '\u001f';
 
-function nameOf(facts: RoutingFacts, { name, later }: LearningScope): string {
+function nameOf(facts: LearnedFacts, { name, later }: LearningScope): string {
   const { cardBin, cardBrand, cardCountry, cardIssuer, initiator } = facts;
   const stage = later ? 'later' : 'first';
   const S = SEPARATOR;
@@ -438,11 +438,11 @@ function nameOf(facts: RoutingFacts, { name, later }: LearningScope): string {
 }
 
 /** What learns together, before any card is looked at. */
-function stageOf({ initiator }: RoutingFacts, { name, later }: LearningScope): string {
+function stageOf({ initiator }: LearnedFacts, { name, later }: LearningScope): string {
   return `${name}${SEPARATOR}${later ? 'later' : 'first'}${SEPARATOR}${initiator}`;
 }
 
-function cellsOf(name: string, facts: RoutingFacts, scope: LearningScope): Cells {
+function cellsOf(name: string, facts: LearnedFacts, scope: LearningScope): Cells {
   const { cardBin, cardBrand, cardCountry, cardIssuer, initiator } = facts;
   const stage = [scope.name, scope.later ? 'later' : 'first', initiator];
   const parts: readonly (readonly string[] | null)[] = [

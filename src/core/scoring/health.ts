@@ -1,5 +1,5 @@
 import { type AttemptOutcome, breakerSignal } from '../attempt.ts';
-import type { RoutingFacts } from '../facts.ts';
+import type { LearnedFacts } from '../facts.ts';
 import { Decayed } from './decayed.ts';
 
 const HALF_LIFE_MS = 60_000;
@@ -65,7 +65,7 @@ export class HealthBook {
    */
   observe(
     provider: string,
-    facts: RoutingFacts,
+    facts: LearnedFacts,
     outcome: AttemptOutcome,
     durationMs: number,
     nowMs: number,
@@ -86,7 +86,7 @@ export class HealthBook {
   }
 
   /** @param above what is assumed without a closer look: of an account's own book, what everybody's says */
-  health(provider: string, facts: RoutingFacts, nowMs: number, above: Health = HEALTHY): Health {
+  health(provider: string, facts: LearnedFacts, nowMs: number, above: Health = HEALTHY): Health {
     const known = this.#providers.get(provider);
     if (known === undefined) return above;
     const all = drawnTowards(above, known.all, nowMs);
@@ -145,7 +145,7 @@ function drawnTowards(above: Health, counts: Decayed, nowMs: number): Health {
   };
 }
 
-function segmentOf(facts: RoutingFacts): string {
+function segmentOf(facts: LearnedFacts): string {
   return `${facts.cardBrand}/${facts.cardIssuerRegion ?? ''}`;
 }
 

@@ -167,7 +167,7 @@ function approvalIn(wire: WirePayment, asked: Asked, deps: AdapterDeps): Attempt
   if (authorized === 'not_told') return unknown('amount_not_told', pspReference);
   const isPartial = resultCode === 'PartiallyAuthorised';
   if (
-    authorized === 'contradictory' ||
+    authorized === null ||
     !isAuthorizedOf(authorized, asked, isPartial) ||
     (wire.amount !== undefined && !isAmountOfPart(wire.amount, authorized, asked)) ||
     refusalReasonCode !== '0'
@@ -203,17 +203,16 @@ export function approvalOf(
       };
 }
 
-/** The amount that is authorized, in our minor units: of a part only the additional data tell it for certain. */
-function authorizedIn({
-  amount,
-  additionalData,
-  resultCode,
-}: WirePayment): Amount | 'not_told' | 'contradictory' {
+/**
+ * The amount that is authorized, in our minor units: of a part only the additional data tell it for certain. Null: what is
+ * told is none of ours.
+ */
+function authorizedIn({ amount, additionalData, resultCode }: WirePayment): Amount | 'not_told' | null {
   const { authorisedAmountValue: value, authorisedAmountCurrency: currency } = additionalData ?? {};
   let told = resultCode === 'Authorised' ? amount : undefined;
   if (value !== undefined) told = { value: Number(value), currency: currency ?? amount?.currency ?? '' };
   if (told === undefined) return 'not_told';
-  return amountFromAdyen(told) ?? 'contradictory';
+  return amountFromAdyen(told);
 }
 
 /** Whether an authorized amount is the whole that was asked, or a part of it. */

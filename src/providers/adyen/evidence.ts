@@ -32,8 +32,7 @@ export function adyenEvidence(
     return evidenceOfModification(notice.type, modification.kind, succeeded, told, asked);
   }
   if (notice.type === 'EXPIRE') return told.success ? evidenceOfUndoing(told, asked) : NOTHING;
-  // Which of the two it was, only an unsigned field says.
-  if (notice.type === 'CANCEL_OR_REFUND') return NOTHING;
+  // Of a CANCEL_OR_REFUND, which of the two it was only an unsigned field says: nothing, as of any event of no dispute.
   return evidenceOfDispute(notice.type, told, asked);
 }
 
@@ -153,14 +152,13 @@ function evidenceOfDispute(type: string, told: ToldEvent, asked: NoticeSubject):
   const { dispute, reference, pspReference, originalReference } = told;
   const stage = disputeStage(type, dispute?.status ?? null);
   if (stage === null || dispute === null) return NOTHING;
+  const about = originalReference ?? pspReference;
   const isOurs =
     reference === asked.attemptId ||
     asked.operations.some(({ operationId }) => operationId === reference) ||
-    (originalReference ?? pspReference) === asked.providerReference ||
+    about === asked.providerReference ||
     // A dispute may name the capture that it is about.
-    (reference === null &&
-      originalReference !== null &&
-      asked.operationReferences.includes(originalReference));
+    (reference === null && asked.operationReferences.includes(about));
   if (!isOurs) return MISMATCH;
   const { reason, respondByMs } = dispute;
   const amount = told.amount === null ? null : amountFromAdyen(told.amount);

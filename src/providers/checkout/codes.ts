@@ -70,9 +70,8 @@ export function outcomeOfError(answer: ErrorAnswer, asked: Asked, deps: AdapterD
   switch (status) {
     case 401:
     case 403:
-      return rejected('configuration', code, null);
+    // There is no such call under the base URL.
     case 404:
-      // There is no such call under the base URL.
       return rejected('configuration', code, null);
     case 422:
       return answer.type === REQUEST_INVALID ? outcomeOfRefusal(answer, asked, deps) : unknown(code);

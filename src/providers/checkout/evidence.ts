@@ -1,7 +1,6 @@
 import type { OperationKind } from '../../core/operation.ts';
 import type { AskedOperation, Notice, NoticeEvidence, NoticeSubject } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
-import { repeatsCard } from '../repeats-card.ts';
 import { ACTION_EVENTS, disputeStage, FRAUD_EVENT, PAYMENT_EVENTS } from './event-types.ts';
 import { isApprovalCode, outcomeOfPayment } from './payment-outcome.ts';
 import { type ToldPayment, toldDispute, toldPayment } from './told-event.ts';
@@ -20,17 +19,17 @@ export function checkoutEvidence(
   channel: string,
   deps: AdapterDeps,
 ): NoticeEvidence {
-  const status = PAYMENT_EVENTS.get(notice.type);
-  const action = ACTION_EVENTS.get(notice.type);
-  if (status === undefined && action === undefined) return evidenceOfDispute(notice, asked, channel);
+  const about = PAYMENT_EVENTS.get(notice.type) ?? ACTION_EVENTS.get(notice.type);
+  if (about === undefined) return evidenceOfDispute(notice, asked, channel);
   const read = toldPayment.safeParse(notice.data);
   if (!read.success) return NOTHING;
   const told = read.data;
   const isOfChannel = (told.payment.processing_channel_id ?? channel) === channel;
   const isOfAttempt = told.attemptId === null || told.attemptId === asked.attemptId;
   if (!isOfChannel || !isOfAttempt) return MISMATCH;
-  if (status !== undefined) return evidenceOfPayment(status, told, asked, channel, deps);
-  return action === undefined ? NOTHING : evidenceOfAction(action.kind, action.state, told, asked);
+  return typeof about === 'string'
+    ? evidenceOfPayment(about, told, asked, channel, deps)
+    : evidenceOfAction(about.kind, about.state, told, asked);
 }
 
 function evidenceOfPayment(
@@ -54,10 +53,11 @@ function evidenceOfPayment(
   const outcome = outcomeOfPayment(wire, 'answer', asked, channel, deps);
   // A decline that says nothing for certain is no mismatch.
   if (outcome.kind === 'unknown') return outcome.code === payment.response_code ? NOTHING : MISMATCH;
-  const isApproval = outcome.kind === 'approved' || outcome.kind === 'partially_approved';
-  // What became of another payment is not what became of this one; that there is another one is told above.
+  // What became of another payment is not what became of this one; only that it stands is told.
+  const stands =
+    outcome.kind === 'approved' || (outcome.kind === 'partially_approved' && outcome.reversal === 'none');
   const isOfAnother = asked.providerReference !== null && payment.id !== asked.providerReference;
-  return isOfAnother && !isApproval ? MISMATCH : { kind: 'attempt', outcome };
+  return isOfAnother && !stands ? MISMATCH : { kind: 'attempt', outcome };
 }
 
 function evidenceOfAction(
@@ -116,7 +116,6 @@ function evidenceOfUndoing({ payment }: ToldPayment, asked: NoticeSubject): Noti
   if (payment.id !== providerReference || !isAllVoided(payment)) return NOTHING;
   if (operations.some(({ operation }) => operation === 'capture')) return NOTHING;
   if (payment.currency !== request.amount.currency || authorized > request.amount.value) return MISMATCH;
-  if (repeatsCard(payment.id, request.card.bin)) return NOTHING;
   const outcome = {
     kind: 'partially_approved',
     providerReference,

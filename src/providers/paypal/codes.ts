@@ -78,8 +78,8 @@ export function isOurs(
  * that it is done with: whether the card was charged or declined is the authorization's (the description of order_status).
  */
 export function readOrder(order: WireOrder, asked: Asked, deps: AdapterDeps): OrderReading {
-  const read = unitOf(order);
-  if (read === null || !isOurs(order, asked)) return MISMATCH;
+  const read = isOurs(order, asked) ? unitOf(order) : null;
+  if (read === null) return MISMATCH;
   const { unit, authorization, captures } = read;
   const { amount } = asked.request;
   if (unit.amount != null) {
@@ -235,8 +235,7 @@ export function outcomeOfNoOrder(
   // Whoever says so: nothing was to be processed by it.
   if (TURNS_AWAY.has(error.status)) return turnedAway(error, null, deps);
   const told = outcomeOfError(error, { ...asked, orderId: null }, deps);
-  const isNegative =
-    told.kind === 'rejected' || (told.kind === 'declined' && told.decline.category !== 'unmapped');
+  const isNegative = told.kind === 'rejected' || told.kind === 'declined';
   return isNegative ? told : rejected('transient', error.code, null, null);
 }
 

@@ -107,19 +107,34 @@ function ofAuthorization(
   return evidenceOf(readAuthorization(told, { isPartial, isCaptured: false }, asked, deps));
 }
 
+/** Whether an event names another order, or another payee, than those of the attempt. */
+function isOfAnother(
+  told: Pick<Told<'authorization'>, 'payee' | 'supplementary_data'>,
+  { providerReference }: NoticeSubject,
+  merchantId: string | null,
+): boolean {
+  const payee = told.payee?.merchant_id ?? merchantId;
+  const order = orderNamed(told) ?? providerReference;
+  const isOtherPayee = merchantId !== null && payee !== merchantId;
+  return isOtherPayee || (providerReference !== null && order !== providerReference);
+}
+
+function orderNamed({
+  supplementary_data: supplementary,
+}: Pick<Told<'authorization'>, 'supplementary_data'>): string | null {
+  return supplementary?.related_ids.order_id ?? null;
+}
+
 /** The order that an event is about; null when it is not that of the attempt, or names neither. */
 function orderOf(
-  told: Told<'authorization'> | Told<'capture'> | Told<'refund'>,
-  { attemptId, providerReference }: NoticeSubject,
+  told: Told<'authorization'>,
+  subject: NoticeSubject,
   merchantId: string | null,
 ): string | null {
-  const named = told.supplementary_data?.related_ids.order_id ?? null;
-  const payee = 'payee' in told ? (told.payee?.merchant_id ?? null) : null;
-  if (merchantId !== null && payee !== null && payee !== merchantId) return null;
-  if (named !== null && providerReference !== null && named !== providerReference) return null;
-  if (told.custom_id != null && told.custom_id !== attemptId) return null;
-  if (told.custom_id == null && named === null) return null;
-  return named ?? providerReference;
+  if (isOfAnother(told, subject, merchantId)) return null;
+  const named = orderNamed(told);
+  if (told.custom_id == null ? named === null : told.custom_id !== subject.attemptId) return null;
+  return named ?? subject.providerReference;
 }
 
 /** Statuses of a capture or refund that go with an event's name. */
@@ -131,6 +146,9 @@ const MOVED_STATES: Readonly<Record<string, readonly string[]>> = {
   DENIED: ['DECLINED', 'FAILED'],
   FAILED: ['FAILED', 'CANCELLED'],
 };
+
+/** How our names of captures and refunds begin. */
+const OUR_NAMES = ['cap_', 'ref_'] as const;
 
 function ofMoved(
   kind: 'capture' | 'refund',
@@ -145,25 +163,16 @@ function ofMoved(
   const asked = subject.operations.find(
     ({ operation, operationId }) => operation === kind && operationId === name,
   );
-  const isNamedByUs = name != null && /^(?:cap|ref)_/.test(name);
   // Somebody's own, in PayPal's pages: an operation that is not ours changes none of ours.
-  if (asked === undefined) return isNamedByUs ? MISMATCH : NOTHING;
-  const named = told.supplementary_data?.related_ids.order_id ?? null;
-  const isOfOrder =
-    named === null || subject.providerReference === null || named === subject.providerReference;
-  const payee = 'payee' in told ? (told.payee?.merchant_id ?? null) : null;
-  const isOurPayee = merchantId === null || payee === null || payee === merchantId;
-  if (!isOfOrder || !isOurPayee || !isMovedAsked(told, asked) || !statuses.includes(told.status))
-    return MISMATCH;
-  const inquiry = movedIn(told);
-  return inquiry.kind === 'no_answer'
-    ? NOTHING
-    : { kind: 'operation', operationId: asked.operationId, inquiry };
+  if (asked === undefined) return OUR_NAMES.some((ours) => name?.startsWith(ours)) ? MISMATCH : NOTHING;
+  if (isOfAnother(told, subject, merchantId)) return MISMATCH;
+  if (!isMovedAsked(told, asked) || !statuses.includes(told.status)) return MISMATCH;
+  return { kind: 'operation', operationId: asked.operationId, inquiry: movedIn(told) };
 }
 
 /** Whether an id of PayPal's is that of a capture or refund of the attempt. */
 function isKnownAs(id: string | null | undefined, { operationReferences }: NoticeSubject): boolean {
-  return id != null && operationReferences.includes(id);
+  return operationReferences.some((known) => known === id);
 }
 
 /** PayPal has taken captured money back: told like a dispute, since it is no refund of ours. */

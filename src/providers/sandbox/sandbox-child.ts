@@ -41,21 +41,31 @@ export async function startSandboxChild(
       if (message.type === 'ready') resolve(message);
       else reject(new ProviderSetupError(message.message));
     });
-    child.once('error', (error) =>
+    let hasLeft = false;
+    // Kept: one that could not be started tells of its channel as well, and an error that nobody hears ends the process.
+    child.on('error', (error) =>
       reject(new ProviderSetupError(`the sandbox did not start: ${error.message}`)),
     );
-    child.once('exit', (code) =>
-      reject(new ProviderSetupError(`the sandbox ended with ${code} while it started`)),
-    );
-    child.send({
+    child.once('disconnect', () => {
+      hasLeft = child.kill();
+    });
+    child.once('exit', (code, signal) => {
+      const how = signal === null ? `ended with ${code}` : `was ended by ${signal}`;
+      const problem = hasLeft && signal === 'SIGTERM' ? 'closed its channel' : how;
+      reject(new ProviderSetupError(`the sandbox ${problem} while it started`));
+    });
+    const settings = {
       providers: providers.map((id, index) => ({
         id,
         port: controlPort === 0 ? 0 : controlPort + 1 + index,
       })),
       controlPort,
       apiKey: 'sandbox-key',
-    });
+    };
+    // That it does not arrive is told by how the child ends, which says more.
+    child.send(settings, () => {});
   });
+  child.removeAllListeners('disconnect');
   child.on('exit', (code) => {
     if (!mayEnd) onExit(code);
   });

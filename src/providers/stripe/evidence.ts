@@ -1,12 +1,6 @@
 import type { AttemptOutcome } from '../../core/attempt.ts';
 import { unreachable } from '../../core/invariant.ts';
-import type {
-  AskedOperation,
-  DisputeStage,
-  Notice,
-  NoticeEvidence,
-  NoticeSubject,
-} from '../../gateway/ports.ts';
+import type { DisputeStage, Notice, NoticeEvidence, NoticeSubject } from '../../gateway/ports.ts';
 import type { AdapterDeps } from '../adapter-deps.ts';
 import { answersWhatWasAsked, linkIn, outcomeOfIntent, outcomeOfRefusal, validityOf } from './codes.ts';
 import {
@@ -17,7 +11,7 @@ import {
   refundNotice,
   subjectOfType,
 } from './notices.ts';
-import { captureIn, isRefundAsked, refundInquiry } from './operations.ts';
+import { captureInquiry, isRefundAsked, refundInquiry } from './operations.ts';
 import type { StripeSettings } from './setup.ts';
 import {
   ATTEMPT_KEY,
@@ -120,21 +114,19 @@ function evidenceOfIntent(
 
 /** The operation of ours that an intent tells the end of: its newest capture, or the void by which it was cancelled. */
 function evidenceOfOperation(intent: WireIntent, { operations }: NoticeSubject): NoticeEvidence | null {
-  const confirmed = ({ operationId }: AskedOperation): NoticeEvidence => ({
-    kind: 'operation',
-    operationId,
-    inquiry: { kind: 'confirmed', providerReference: null },
-  });
   if (intent.status === 'canceled') {
     const undoing = operations.findLast(({ operation }) => operation === 'void');
-    return undoing === undefined ? null : confirmed(undoing);
+    if (undoing === undefined) return null;
+    const { operationId } = undoing;
+    return { kind: 'operation', operationId, inquiry: { kind: 'confirmed', providerReference: null } };
   }
   const captured = operations.findLast(
     ({ operation, operationId }) => operation === 'capture' && captureKey(operationId) in intent.metadata,
   );
   if (captured === undefined) return null;
-  const about = { ...captured, providerReference: intent.id };
-  return captureIn(intent, about) === 'done' ? confirmed(captured) : MISMATCHED;
+  const inquiry = captureInquiry(intent, { ...captured, providerReference: intent.id });
+  if (inquiry.kind === 'no_answer') return MISMATCHED;
+  return { kind: 'operation', operationId: captured.operationId, inquiry };
 }
 
 function evidenceOfAttempt(intent: WireIntent, asked: NoticeSubject, deps: AdapterDeps): NoticeEvidence {

@@ -90,7 +90,7 @@ function damaged(how: string, path: string): string {
  * @throws JournalError, or an error of SQLite, when they are not; the files are as they were
  */
 export function prepareFiles(path: string): void {
-  makeFolder(dirname(path));
+  prepareFolder(dirname(path));
   const bytes = sizeOf(path);
   const logBytes = sizeOf(`${path}-wal`) ?? 0;
   if (bytes === null) {
@@ -118,7 +118,11 @@ export function prepareFiles(path: string): void {
   }
 }
 
-function makeFolder(folder: string): void {
+/**
+ * Makes sure that there is a folder that can be written.
+ * @throws JournalError saying what is wrong with it
+ */
+export function prepareFolder(folder: string): void {
   try {
     makeFolders(folder);
   } catch (error) {

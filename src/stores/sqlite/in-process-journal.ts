@@ -1,9 +1,10 @@
-import { type Journal, JournalError } from '../../gateway/ports.ts';
-import type { CommandRunner } from './command-runner.ts';
-import { type CommandName, SqliteBatch } from './sqlite-batch.ts';
+import type { Journal } from '../../gateway/ports.ts';
+import { type CommandRunner, commandFailed } from '../command-runner.ts';
+import type { CommandName } from '../journal-commands.ts';
+import { StoredJournal } from '../stored-journal.ts';
+import { SqliteBatch } from './sqlite-batch.ts';
 import { SqliteCommands } from './sqlite-commands.ts';
 import { openDatabase } from './sqlite-database.ts';
-import { SqliteJournal } from './sqlite-journal.ts';
 
 /** Faults for tests: each may throw. */
 export interface InProcessHooks {
@@ -28,11 +29,11 @@ export function openInProcessJournal(path: string, hooks: InProcessHooks = {}): 
   );
   const runner: CommandRunner = {
     async run(name, args) {
-      if (!database.isOpen) throw new JournalError(`${name}: the journal is closed`);
+      if (!database.isOpen) throw commandFailed(name, 'the journal is closed');
       current = name;
       const { values, failures } = batches.run([[name, args]]);
       const failure = failures?.[0] ?? null;
-      if (failure !== null) throw new JournalError(`${name}: ${failure}`);
+      if (failure !== null) throw commandFailed(name, failure);
       hooks.afterCommit?.(name);
       return values[0] as never;
     },
@@ -40,5 +41,5 @@ export function openInProcessJournal(path: string, hooks: InProcessHooks = {}): 
       if (database.isOpen) database.close();
     },
   };
-  return new SqliteJournal(runner);
+  return new StoredJournal(runner);
 }

@@ -1,20 +1,5 @@
-import type { Exposure } from '../../core/experiments/assign.ts';
+import type { ExposureValues } from '../exposure-values.ts';
 import type { Statements } from './statements.ts';
-
-/** Experiment and phase; then arm, unit, propensity, redirected from. */
-export type ExposureValues = readonly [string, string, string, string, number, string | null];
-
-/** Exposures as they travel to the thread that owns the database. */
-export function exposureValues(exposures: readonly Exposure[]): readonly ExposureValues[] {
-  return exposures.map(({ experiment, phase, arm, unit, propensity, redirectedFrom }) => [
-    experiment,
-    phase,
-    arm,
-    unit,
-    propensity,
-    redirectedFrom,
-  ]);
-}
 
 const INSERT_PHASE = `
   INSERT INTO experiment_phases (experiment, plan, first_at_ms) VALUES (?, ?, ?)

@@ -1,7 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Authorization } from '../../core/authorization.ts';
 import type { RecordedPage, RecordedRange } from '../../gateway/ports.ts';
-import { recordedFrom } from '../recorded-text.ts';
 import { SqliteReads } from './sqlite-reads.ts';
 import { Statements } from './statements.ts';
 
@@ -9,8 +7,6 @@ import { Statements } from './statements.ts';
  * Rows that a page looks at, at most, so that a range far from the beginning does not hold payments up: two milliseconds.
  */
 const SCAN_MAX = 2_000;
-/** Authorizations that a tool reads at a time. */
-const PAGE = 100;
 
 const NEWEST = 'SELECT max(sequence) AS newest FROM authorizations';
 const IN_RANGE = `
@@ -48,23 +44,12 @@ export class RecordedAuthorizations {
   }
 }
 
-/**
- * All authorizations of a range, oldest first, a page at a time, each page with the share that was looked at.
- * @throws errors of SQLite
- */
-export function* recordedPages(
+/** Reads pages of a range on an open database. */
+export function recordedReader(
   database: DatabaseSync,
   range: RecordedRange,
-): Generator<
-  { readonly authorizations: readonly Authorization[]; readonly progress: number },
-  void,
-  undefined
-> {
+): (after: number, limit: number) => RecordedPage {
   const statements = new Statements(database);
   const recorded = new RecordedAuthorizations(statements, new SqliteReads(statements));
-  for (let after: number | null = 0; after !== null; ) {
-    const page: RecordedPage = recorded.page(range, after, PAGE);
-    yield { authorizations: recordedFrom(page.text), progress: page.progress };
-    after = page.next;
-  }
+  return (after, limit) => recorded.page(range, after, limit);
 }

@@ -1,6 +1,6 @@
 import type { SchemeStop } from '../../gateway/ports.ts';
+import type { SchemeCommand } from '../write-commands.ts';
 import type { Statements } from './statements.ts';
-import type { SchemeCommand } from './write-commands.ts';
 
 // What callers were told to try themselves counts as attempts of our own do: the schemes see the same card.
 const LATEST_BLOCK = `

@@ -1,10 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { type CommandName, READS_ONLY } from '../journal-commands.ts';
 import { messageOf } from './database-files.ts';
 import type { SqliteCommands } from './sqlite-commands.ts';
-
-export type CommandName = keyof SqliteCommands;
-export type CommandArguments<K extends CommandName> = Parameters<SqliteCommands[K]>;
-export type CommandReply<K extends CommandName> = ReturnType<SqliteCommands[K]>;
 
 /** A command as it travels to the worker: plain values only. */
 export type Command = readonly [name: CommandName, args: readonly unknown[]];
@@ -17,67 +14,6 @@ export interface BatchReply {
   /** Whether something was committed: one write to the disk. */
   readonly committed: boolean;
 }
-
-const READS: Readonly<Record<CommandName, boolean>> = {
-  open: false,
-  advance: false,
-  findClaim: true,
-  findAuthorization: true,
-  listAuthorizations: true,
-  history: true,
-  historyPage: true,
-  listLapsed: true,
-  listExpired: true,
-  freeWork: false,
-  takeWork: false,
-  postponeWork: false,
-  holdWork: false,
-  countWork: true,
-  countUnsettled: true,
-  hasOpenMoney: true,
-  findAttemptByReference: true,
-  isReferenceElsewhere: true,
-  keepNotice: false,
-  openNotices: true,
-  settleNotice: false,
-  registerRuleset: false,
-  findRuleset: true,
-  activeRuleset: true,
-  activateRuleset: false,
-  listRulesets: true,
-  listRulesetActivations: true,
-  saveOverride: false,
-  listOverrides: true,
-  recordedPage: true,
-  exposurePage: true,
-  armOfUnit: true,
-  experimentPhases: true,
-  saveArmState: false,
-  listArmStates: true,
-  saveExperimentLook: false,
-  listExperimentLooks: true,
-  saveBanditShares: false,
-  listBanditShares: true,
-  makeDeliveries: false,
-  takeDeliveries: false,
-  settleDelivery: false,
-  listDeliveries: true,
-  replayDelivery: false,
-  countDeliveries: true,
-  purgeDeliveries: false,
-  openDecision: false,
-  findDecision: true,
-  readDecision: true,
-  listDecisions: true,
-  findDecisionClaim: true,
-  advanceDecision: false,
-  countUnreported: false,
-  purgeDecisions: false,
-  seal: false,
-  purge: false,
-  secret: false,
-  ping: false,
-};
 
 /** Runs batches of commands, each batch in one transaction with one commit. */
 export class SqliteBatch {
@@ -184,5 +120,5 @@ export class SqliteBatch {
 }
 
 function isRead([name]: Command): boolean {
-  return READS[name];
+  return READS_ONLY[name];
 }

@@ -8,81 +8,61 @@ import type {
   EventSubscription,
   ExperimentLook,
   ExposureCursor,
-  ProviderOverride,
   RecordedPage,
   RecordedRange,
   Seal,
   WorkCounts,
 } from '../../gateway/ports.ts';
+import type { AdvanceDecisionCommand, OpenDecisionCommand } from '../decision-commands.ts';
+import type { JournalCommands } from '../journal-commands.ts';
+import type {
+  ActivateCommand,
+  ActivateReply,
+  ActivationRow,
+  ActiveReply,
+  AdvanceDecisionReply,
+  AdvanceReply,
+  ClaimRow,
+  DecisionClaimRow,
+  DecisionListReply,
+  DeliveryListReply,
+  DeliveryQuery,
+  DeliveryRow,
+  EventRow,
+  ExposureReply,
+  FoundDelivery,
+  FoundLapsed,
+  FoundWork,
+  HeldRow,
+  HistoryReply,
+  KeptDecisionReply,
+  ListedRulesetRow,
+  ListQuery,
+  ListReply,
+  NoticeRow,
+  OpenDecisionReply,
+  OpenReply,
+  OverrideRow,
+  PhaseRow,
+  RulesetListReply,
+  RulesetRow,
+  SettleValues,
+} from '../journal-rows.ts';
+import type { SqlValues } from '../sql-values.ts';
 import type { FoundAuthorization } from '../stored-authorization.ts';
 import type { FoundDecision } from '../stored-decision.ts';
-import type { AdvanceDecisionCommand, OpenDecisionCommand } from './decision-commands.ts';
+import type { AdvanceCommand, OpenCommand, WorkValues } from '../write-commands.ts';
 import { RecordedAuthorizations } from './recorded-authorizations.ts';
-import {
-  type AdvanceDecisionReply,
-  type DecisionClaimRow,
-  type DecisionListReply,
-  type KeptDecisionReply,
-  type OpenDecisionReply,
-  SqliteDecisions,
-} from './sqlite-decisions.ts';
-import {
-  type DeliveryListReply,
-  type DeliveryQuery,
-  type DeliveryRow,
-  type FoundDelivery,
-  type SettleValues,
-  SqliteDeliveries,
-} from './sqlite-deliveries.ts';
-import { type ExposureReply, type PhaseRow, SqliteExperiments } from './sqlite-experiments.ts';
-import type { ListQuery } from './sqlite-listing.ts';
+import { SqliteDecisions } from './sqlite-decisions.ts';
+import { SqliteDeliveries } from './sqlite-deliveries.ts';
+import { SqliteExperiments } from './sqlite-experiments.ts';
 import { SqlitePurge } from './sqlite-purge.ts';
-import {
-  type ClaimRow,
-  type EventRow,
-  type FoundLapsed,
-  type HistoryReply,
-  type ListReply,
-  SqliteReads,
-} from './sqlite-reads.ts';
-import {
-  type ActivateCommand,
-  type ActivateReply,
-  type ActivationRow,
-  type ActiveReply,
-  type ListedRulesetRow,
-  type RulesetListReply,
-  type RulesetRow,
-  SqliteRulesets,
-} from './sqlite-rulesets.ts';
+import { SqliteReads } from './sqlite-reads.ts';
+import { SqliteRulesets } from './sqlite-rulesets.ts';
 import { SqliteSeals } from './sqlite-seals.ts';
-import { type FoundWork, SqliteWork } from './sqlite-work.ts';
-import { type AdvanceReply, type OpenReply, SqliteWrites } from './sqlite-writes.ts';
-import { type SqlValues, Statements } from './statements.ts';
-import type { AdvanceCommand, OpenCommand, WorkValues } from './write-commands.ts';
-
-export interface OverrideRow {
-  readonly provider: string;
-  readonly brand: string | null;
-  readonly merchant: string | null;
-  readonly mode: ProviderOverride['mode'];
-  readonly reason: string;
-  readonly author: string;
-  readonly created_at_ms: number;
-  readonly expires_at_ms: number | null;
-}
-
-export interface NoticeRow {
-  readonly sequence: number;
-  readonly provider: string;
-  readonly event_id: string;
-  readonly type: string;
-  readonly attempt_id: string | null;
-  readonly operation_id: string | null;
-  readonly provider_reference: string | null;
-  readonly data: string;
-  readonly received_at_ms: number;
-}
+import { SqliteWork } from './sqlite-work.ts';
+import { SqliteWrites } from './sqlite-writes.ts';
+import { Statements } from './statements.ts';
 
 const SQL = {
   insertNotice: `
@@ -112,7 +92,7 @@ const SECRET_NAME = 'keyed_hashes';
  * The journal's commands on an open database, one method each, synchronous, without transactions of their
  * own: whoever calls brackets them. A method that refuses has written nothing; one that throws may have.
  */
-export class SqliteCommands {
+export class SqliteCommands implements JournalCommands {
   readonly #statements: Statements;
   readonly #reads: SqliteReads;
   readonly #writes: SqliteWrites;
@@ -189,6 +169,24 @@ export class SqliteCommands {
 
   holdWork(authorizationId: string, endedByMs: number, owner: string, untilMs: number): boolean {
     return this.#work.hold(authorizationId, endedByMs, owner, untilMs);
+  }
+
+  listHeldWork(nowMs: number, limit: number): readonly HeldRow[] {
+    return this.#work.listHeld(nowMs, limit);
+  }
+
+  takeOverWork(
+    authorizationId: string,
+    fromOwner: string,
+    fromUntilMs: number,
+    owner: string,
+    untilMs: number,
+  ): boolean {
+    return this.#work.takeOver(authorizationId, fromOwner, fromUntilMs, owner, untilMs);
+  }
+
+  takeDuty(duty: string, nowMs: number, owner: string, untilMs: number): boolean {
+    return this.#work.takeDuty(duty, nowMs, owner, untilMs);
   }
 
   countWork(nowMs: number): WorkCounts {
@@ -367,6 +365,10 @@ export class SqliteCommands {
 
   seal(nowMs: number, limit: number): Seal | null {
     return this.#seals.seal(nowMs, limit);
+  }
+
+  oldestUnsealed(): number | null {
+    return this.#seals.oldestUnsealed();
   }
 
   purge(beforeMs: number, limit: number, refundableBeforeMs: number | null): number {

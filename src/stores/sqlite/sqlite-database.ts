@@ -31,6 +31,10 @@ export function openDatabase(options: DatabaseOptions): DatabaseSync {
     database.exec('PRAGMA trusted_schema = OFF; PRAGMA recursive_triggers = ON');
     database.exec('PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000');
     migrate(database);
+    // What undoes a single statement is kept in memory: once a large one has put it into a temporary file, SQLite leaves it
+    // there for ever, and writes several pages to that file for each one that it writes to the log. After a crash nobody
+    // reads it. Not before the migrations, whose sorting may need more room than there is memory.
+    database.exec('PRAGMA temp_store = MEMORY');
     for (const pragma of options.pragmas ?? []) database.exec(`PRAGMA ${pragma}`);
     return database;
   } catch (error) {

@@ -1,37 +1,21 @@
-import type { SchemeStop } from '../../gateway/ports.ts';
+import type { AdvanceDecisionCommand, OpenDecisionCommand } from '../decision-commands.ts';
+import type {
+  AdvanceDecisionReply,
+  DecisionClaimRow,
+  DecisionListReply,
+  KeptDecisionReply,
+  OpenDecisionReply,
+} from '../journal-rows.ts';
+import type { SqlValues } from '../sql-values.ts';
 import type { DecisionAttemptRow, DecisionRow, FoundDecision } from '../stored-decision.ts';
-import type { AdvanceDecisionCommand, OpenDecisionCommand } from './decision-commands.ts';
 import { recordExposures } from './record-exposures.ts';
 import { schemeStop } from './scheme-ceilings.ts';
-import type { SqlValues, Statements } from './statements.ts';
-
-export interface DecisionClaimRow {
-  readonly id: string;
-  readonly body_fingerprint: string;
-  readonly answer_status: number;
-  readonly answer_body: string;
-}
+import type { Statements } from './statements.ts';
 
 interface AnsweredRow extends DecisionRow {
   readonly answer_status: number;
   readonly answer_body: string;
 }
-
-export interface KeptDecisionReply {
-  readonly found: FoundDecision;
-  readonly answerStatus: number;
-  readonly answerBody: string;
-}
-
-export interface DecisionListReply {
-  readonly found: readonly KeptDecisionReply[];
-  /** The last sequence number of the page; null on the last one. */
-  readonly next: number | null;
-}
-
-/** Null: it was opened. */
-export type OpenDecisionReply = null | { readonly claim: DecisionClaimRow } | { readonly stop: SchemeStop };
-export type AdvanceDecisionReply = 'written' | 'stale' | { readonly stop: SchemeStop };
 
 const SQL = {
   findClaim: `

@@ -1,58 +1,16 @@
-import { type EventType, eventId, FAILURES_BEFORE_OVERTAKEN, isWanted } from '../../core/outgoing-event.ts';
-import type { DeliveryCounts, DeliveryState, EventSubscription } from '../../gateway/ports.ts';
-import { type StoredEvent, toldByHistory } from '../told-event.ts';
-import type { SqlValue, Statements } from './statements.ts';
-
-/** A delivery as its columns hold it. */
-export interface DeliveryRow {
-  readonly sequence: number;
-  readonly id: string;
-  readonly endpoint: string;
-  readonly account: string;
-  readonly authorization_id: string;
-  readonly authorization: number;
-  readonly number: number;
-  readonly part: number;
-  readonly type: EventType;
-  readonly at_ms: number;
-  readonly state: DeliveryState;
-  readonly due_at_ms: number | null;
-  readonly failures: number;
-  readonly last_result: string | null;
-  readonly last_sent_at_ms: number | null;
-}
-
-/** A delivery with the history that it is told from. */
-export interface FoundDelivery {
-  readonly row: DeliveryRow;
-  readonly events: readonly StoredEvent[];
-}
-
-/** Conditions of a listing. Null: no condition. */
-export interface DeliveryQuery {
-  readonly account: string;
-  /** JSON array; null for all. */
-  readonly merchants: string | null;
-  readonly endpoint: string | null;
-  readonly state: DeliveryState | null;
-  readonly before: number;
-  readonly limit: number;
-}
-
-export interface DeliveryListReply {
-  readonly rows: readonly DeliveryRow[];
-  /** Sequence number from which the listing goes on; null at its end. */
-  readonly next: number | null;
-}
-
-/** What became of a try: state, due at (null: as it was), failures to add, result and sent at (null: as they were). */
-export type SettleValues = readonly [
-  state: DeliveryState,
-  dueAtMs: number | null,
-  failures: 0 | 1,
-  result: string | null,
-  sentAtMs: number | null,
-];
+import { FAILURES_BEFORE_OVERTAKEN } from '../../core/outgoing-event.ts';
+import type { DeliveryCounts, EventSubscription } from '../../gateway/ports.ts';
+import type {
+  DeliveryListReply,
+  DeliveryQuery,
+  DeliveryRow,
+  FoundDelivery,
+  SettleValues,
+} from '../journal-rows.ts';
+import type { SqlValue } from '../sql-values.ts';
+import { type TellingRow, toldDeliveries } from '../told-deliveries.ts';
+import type { StoredEvent } from '../told-event.ts';
+import type { Statements } from './statements.ts';
 
 /** Rows that a page looks at, at most, so that a filter that hardly matches does not hold payments up. */
 const SCAN_MAX = 20_000;
@@ -146,14 +104,6 @@ export class SqliteDeliveries {
   /** @returns by how many events of the history the cursor was moved */
   make(subscription: EventSubscription, nowMs: number, limit: number): number {
     const { endpoint, account, includesAnswered } = subscription;
-    interface Telling {
-      readonly sequence: number;
-      readonly authorization: number;
-      readonly number: number;
-      readonly at_ms: number;
-      readonly id: string;
-      readonly account: string;
-    }
     const cursor = this.#statements.one<{ readonly through_event: number }>(SQL.cursor, endpoint, account);
     if (cursor === null) {
       this.#statements.run(SQL.begin, endpoint, account);
@@ -164,15 +114,11 @@ export class SqliteDeliveries {
     const end = Math.min(newest, from + SPAN_MAX);
     if (end <= from) return 0;
     const wanted = includesAnswered ? 1 : 0;
-    const rows = this.#statements.all<Telling>(SQL.tellingEvents, from, end, account, wanted, limit);
+    const rows = this.#statements.all<TellingRow>(SQL.tellingEvents, from, end, account, wanted, limit);
     for (const row of rows) {
-      const told = toldByHistory(row.id, row.account, this.#history(row.authorization, row.number));
-      for (const [index, event] of (told?.events ?? []).entries()) {
-        if (!isWanted(event, subscription)) continue;
-        const { authorization, number } = row;
-        const id = eventId(endpoint, row.id, number, index + 1);
-        const values = [id, endpoint, account, authorization, number, index + 1, event.type, row.at_ms];
-        this.#statements.run(SQL.insert, ...values, nowMs);
+      const history = this.#history(row.authorization, row.number);
+      for (const delivery of toldDeliveries(subscription, row, history)) {
+        this.#statements.run(SQL.insert, ...delivery, nowMs);
       }
     }
     const last = rows.at(-1);

@@ -1,54 +1,15 @@
-import type { ExposedAttempt, ExposedRequest } from '../../core/experiments/exposed.ts';
 import type { ArmState, BanditShares, ExperimentLook, ExposureCursor } from '../../gateway/ports.ts';
-import type { SqlValues, Statements } from './statements.ts';
-
-export interface ExposureReply {
-  readonly found: readonly ExposedRequest[];
-  /** Null on the last page. */
-  readonly next: ExposureCursor | null;
-}
-
-export interface PhaseRow {
-  readonly number: number;
-  readonly plan: string;
-  readonly first_at_ms: number;
-}
-
-interface Row {
-  readonly source: ExposureCursor[1];
-  readonly sequence: number;
-  readonly unit: string;
-  readonly arm: string;
-  readonly phase: number;
-  readonly propensity: number;
-  readonly redirected_from: string | null;
-  readonly at_ms: number;
-  /** Whose word a decision's attempts are; null for an authorization. */
-  readonly account: string | null;
-  readonly merchant: string;
-  readonly reference: string;
-  readonly amount: number;
-  readonly currency: string;
-  /** Null where there is no attempt. */
-  readonly attempt: number | null;
-  readonly outcome_kind: ExposedAttempt['outcome'];
-  readonly outcome_at_ms: number | null;
-  readonly started_at_ms: number;
-  readonly duration_ms: number | null;
-  readonly cost: number | null;
-}
-
-interface Found {
-  readonly exposed: ExposedRequest & { readonly attempts: ExposedAttempt[] };
-  readonly cursor: ExposureCursor;
-}
-
-interface ShareRow {
-  readonly experiment: string;
-  readonly arms: string;
-  readonly shares: string;
-  readonly at_ms: number;
-}
+import {
+  type ArmStateRow,
+  armStateFrom,
+  type ExposureRow,
+  exposureReply,
+  exposureStart,
+  type ShareRow,
+  sharesFrom,
+} from '../experiment-rows.ts';
+import type { ExposureReply, PhaseRow } from '../journal-rows.ts';
+import type { Statements } from './statements.ts';
 
 const SQL = {
   // Both bounded by their limit: pages of them stand between the commits of payments.
@@ -92,7 +53,8 @@ const SQL = {
     FROM arm_states GROUP BY experiment, arm, account ORDER BY experiment, arm, account`,
   insertLook: `
     INSERT INTO experiment_looks (experiment, number, at_ms, planned, data)
-    SELECT ?1, 1 + coalesce(max(number), 0), ?2, ?3, ?4 FROM experiment_looks WHERE experiment = ?1`,
+    SELECT ?1, 1 + coalesce(max(number), 0), ?2, ?3, ?4 FROM experiment_looks WHERE experiment = ?1
+    HAVING ?3 IS NULL OR NOT EXISTS (SELECT 1 FROM experiment_looks WHERE experiment = ?1 AND planned = ?3)`,
   saveShares: `
     INSERT INTO bandit_shares (experiment, arms, shares, at_ms) VALUES (?, ?, ?, ?)
     ON CONFLICT (experiment) DO UPDATE SET arms = excluded.arms, shares = excluded.shares, at_ms = excluded.at_ms`,
@@ -110,27 +72,10 @@ export class SqliteExperiments {
   }
 
   page(experiment: string, after: ExposureCursor | null, limit: number): ExposureReply {
-    const [unit, source, sequence] = after ?? ['', 'authorization', 0];
-    // Of a unit, its authorizations come before its decisions.
-    const [authorization, decision] =
-      source === 'authorization' ? [sequence, Number.MIN_SAFE_INTEGER] : [Number.MAX_SAFE_INTEGER, sequence];
-    const authorized = this.#read(SQL.authorizations, [experiment, unit, authorization, limit]);
-    const decided = this.#read(SQL.decisions, [experiment, unit, decision, limit]);
-    const page = merged(authorized, decided).slice(0, limit);
-    const isLast = page.length < limit;
-    return { found: page.map(({ exposed }) => exposed), next: isLast ? null : (page.at(-1)?.cursor ?? null) };
-  }
-
-  #read(sql: string, values: SqlValues): readonly Found[] {
-    const found: Found[] = [];
-    for (const row of this.#statements.all<Row>(sql, ...values)) {
-      const last = found.at(-1)?.cursor;
-      if (last?.[2] !== row.sequence || last[0] !== row.unit) {
-        found.push({ exposed: exposedFrom(row), cursor: [row.unit, row.source, row.sequence] });
-      }
-      if (row.attempt !== null) found.at(-1)?.exposed.attempts.push(attemptFrom(row));
-    }
-    return found;
+    const { unit, authorization, decision } = exposureStart(after);
+    const read = (sql: string, sequence: number) =>
+      this.#statements.all<ExposureRow>(sql, experiment, unit, sequence, limit);
+    return exposureReply(read(SQL.authorizations, authorization), read(SQL.decisions, decision), limit);
   }
 
   armOfUnit(experiment: string, unit: string): string | null {
@@ -147,17 +92,7 @@ export class SqliteExperiments {
   }
 
   states(): readonly ArmState[] {
-    return this.#statements
-      .all<ArmState & { readonly account: string | null }>(SQL.newestStates)
-      .map(({ experiment, arm, state, reason, author, createdAtMs, account }) => ({
-        experiment,
-        arm,
-        state,
-        reason,
-        author,
-        createdAtMs,
-        ...(account !== null && { account }),
-      }));
+    return this.#statements.all<ArmStateRow>(SQL.newestStates).map(armStateFrom);
   }
 
   saveLook(experiment: string, { atMs, planned, data }: ExperimentLook): void {
@@ -169,49 +104,10 @@ export class SqliteExperiments {
   }
 
   shares(): readonly BanditShares[] {
-    return this.#statements.all<ShareRow>(SQL.shares).map(({ experiment, arms, shares, at_ms: atMs }) => ({
-      experiment,
-      arms,
-      shares: JSON.parse(shares) as readonly number[],
-      atMs,
-    }));
+    return this.#statements.all<ShareRow>(SQL.shares).map(sharesFrom);
   }
 
   looks(experiment: string): readonly ExperimentLook[] {
     return this.#statements.all<ExperimentLook>(SQL.looks, experiment).map((look) => ({ ...look }));
   }
-}
-
-/** Both as one, in the order of units; of a unit its authorizations first. */
-function merged(authorized: readonly Found[], decided: readonly Found[]): readonly Found[] {
-  if (authorized.length === 0 || decided.length === 0) return authorized.length === 0 ? decided : authorized;
-  // As SQLite compares texts.
-  const bytes = (found: Found) => Buffer.from(found.cursor[0]);
-  const keyed = [...authorized, ...decided].map((found) => ({ found, unit: bytes(found) }));
-  return keyed.sort((one, other) => Buffer.compare(one.unit, other.unit)).map(({ found }) => found);
-}
-
-function exposedFrom(row: Row): ExposedRequest & { readonly attempts: ExposedAttempt[] } {
-  return {
-    unit: row.unit,
-    payment: `${row.merchant} ${row.reference}`,
-    arm: row.arm,
-    phase: row.phase,
-    propensity: row.propensity,
-    redirected: row.redirected_from !== null,
-    atMs: row.at_ms,
-    amount: row.amount,
-    currency: row.currency,
-    reportedBy: row.account,
-    attempts: [],
-  };
-}
-
-function attemptFrom(row: Row): ExposedAttempt {
-  return {
-    outcome: row.outcome_kind,
-    atMs: row.outcome_at_ms ?? row.started_at_ms + (row.duration_ms ?? 0),
-    durationMs: row.duration_ms,
-    costBasisPoints: row.cost,
-  };
 }

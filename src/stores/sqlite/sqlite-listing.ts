@@ -1,22 +1,5 @@
-import type { AuthorizationStatus } from '../../core/authorization.ts';
-import type { SqlValue } from './statements.ts';
-
-/** Conditions of a listing. Null: no condition. */
-export interface ListQuery {
-  readonly account: string;
-  /** JSON array; null for all. */
-  readonly merchants: string | null;
-  readonly merchant: string | null;
-  readonly reference: string | null;
-  readonly status: AuthorizationStatus | null;
-  readonly olderThanMs: number | null;
-  /** Only rows before this sequence number. */
-  readonly before: number;
-  readonly limit: number;
-}
-
-/** Rows that a page looks at, at most, so that a filter that hardly matches does not hold payments up. */
-export const LIST_SCAN_MAX = 20_000;
+import type { ListQuery } from '../journal-rows.ts';
+import { LIST_SCAN_MAX, type ListSource, listSource } from '../listing.ts';
 
 /** The sequence number at which a page stops looking. */
 export const LIST_BOUND = `
@@ -24,31 +7,20 @@ export const LIST_BOUND = `
   WHERE account = ? AND sequence < ? ORDER BY sequence DESC LIMIT 1 OFFSET ${LIST_SCAN_MAX}`;
 
 // Which rows are looked at. The unary plus keeps the account's index out of it.
-const SOURCES = {
+const SOURCES: Readonly<Record<ListSource, string>> = {
   account: 'authorizations AS a INDEXED BY authorizations_by_account WHERE a.account = ?1',
   unsettled: `authorizations AS a INDEXED BY authorizations_unsettled
     WHERE a.unsettled = 1 AND a.open IN (0, 1) AND a.account = ?1`,
   reference: `authorizations AS a WHERE +a.account = ?1
     AND ((a.reference = ?3 AND a.holds_payment = 1) OR (a.reference = ?3 AND a.holds_payment = 0))`,
-} as const;
-type Source = keyof typeof SOURCES;
-
-function sourceOf(query: ListQuery): Source {
-  if (query.reference !== null) return 'reference';
-  return query.status === 'pending' || query.status === 'reversing' ? 'unsettled' : 'account';
-}
-
-/** Whether the rows that the listing looks at must be bounded by {@link LIST_BOUND}: the others are few. */
-export function needsBound(query: ListQuery): boolean {
-  return sourceOf(query) === 'account';
-}
+};
 
 /** The listing's SQL: one of three texts, so that prepared statements are found again. */
 export function listSql(query: ListQuery): string {
   // The page is found first, on small rows; the large data of the first events is joined to it alone.
   return `
     SELECT page.*, e.data AS opened FROM (
-      SELECT a.* FROM ${SOURCES[sourceOf(query)]}
+      SELECT a.* FROM ${SOURCES[listSource(query)]}
         AND a.purged_before_ms IS NULL
         AND (?2 IS NULL OR a.merchant IN (SELECT value FROM json_each(?2)))
         AND (?3 IS NULL OR a.reference = ?3) AND (?4 IS NULL OR a.merchant = ?4)
@@ -57,10 +29,4 @@ export function listSql(query: ListQuery): string {
       ORDER BY a.sequence DESC LIMIT ?9) AS page
     JOIN events AS e ON e.authorization = page.sequence AND e.number = 1
     ORDER BY page.sequence DESC`;
-}
-
-/** @param after sequence number at which to stop looking, 0 for none */
-export function listValues(query: ListQuery, after: number): readonly SqlValue[] {
-  const { account, merchants, reference, merchant, status, olderThanMs, before, limit } = query;
-  return [account, merchants, reference, merchant, status, olderThanMs, before, after, limit + 1];
 }

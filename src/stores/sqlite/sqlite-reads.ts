@@ -1,5 +1,17 @@
 import type { AuthorizationStatus } from '../../core/authorization.ts';
 import type { AttemptName, WorkCounts } from '../../gateway/ports.ts';
+import type {
+  ClaimRow,
+  EventRow,
+  FoundLapsed,
+  HistoryReply,
+  ListQuery,
+  ListReply,
+  ToldEventRow,
+} from '../journal-rows.ts';
+import { listPage, listValues, needsBound } from '../listing.ts';
+import { historyReply, onlyAttempt, UNREADABLE_MAX, type WorkRow, workCounts } from '../read-replies.ts';
+import type { SqlValues } from '../sql-values.ts';
 import {
   type AttemptRow,
   type AuthorizationRow,
@@ -7,54 +19,8 @@ import {
   isReadable,
   type OperationRow,
 } from '../stored-authorization.ts';
-import { LIST_BOUND, type ListQuery, listSql, listValues, needsBound } from './sqlite-listing.ts';
-import type { SqlValues, Statements } from './statements.ts';
-
-export interface ClaimRow {
-  readonly authorization_id: string;
-  /** 0: the authorization itself. */
-  readonly operation_number: number;
-  readonly body_fingerprint: string;
-  readonly open: number;
-  readonly answer_status: number | null;
-  readonly answer_body: string | null;
-}
-
-export interface EventRow {
-  readonly number: number;
-  readonly at_ms: number;
-  readonly actor: string;
-  readonly kind: string;
-  readonly data: string;
-}
-
-export interface ToldEventRow extends EventRow {
-  readonly hash: string | null;
-}
-
-export interface HistoryReply {
-  readonly rows: readonly ToldEventRow[];
-  /** The status that the events before these rows left; null when they told none. */
-  readonly statusBefore: AuthorizationStatus | null;
-  /** Whether there are events after these rows. */
-  readonly more: boolean;
-}
-
-/** An authorization whose road was left. */
-export interface FoundLapsed {
-  readonly found: FoundAuthorization;
-  readonly owner: string;
-  readonly leaseMs: number;
-}
-
-export interface ListReply {
-  readonly found: readonly FoundAuthorization[];
-  /** Sequence number from which the listing goes on; null at its end. */
-  readonly next: number | null;
-}
-
-/** Rows that cannot be read, of which a list looks at no more. */
-const UNREADABLE_MAX = 1_000;
+import { LIST_BOUND, listSql } from './sqlite-listing.ts';
+import type { Statements } from './statements.ts';
 
 /** What a key was used for, with the answer that was frozen for it: the authorization's, or its operation's. */
 export const FIND_CLAIM = `
@@ -119,12 +85,15 @@ const SQL = {
       + (SELECT count(DISTINCT o.authorization) FROM operations AS o INDEXED BY operations_pending
           JOIN authorizations AS a ON a.sequence = o.authorization
         WHERE o.status = 'pending' AND o.kind = 'void' AND a.unsettled = 0) AS count`,
+  // What is settled and only asked about once more is not among it.
   countWork: `
     SELECT count(*) AS total,
       count(*) FILTER (WHERE due_at_ms <= ?1 AND (lease_until_ms IS NULL OR lease_until_ms <= ?1)) AS overdue,
       count(*) FILTER (WHERE due_at_ms IS NULL AND (lease_until_ms IS NULL OR lease_until_ms <= ?1)) AS parked,
       min(since_ms) AS oldestSinceMs
-    FROM work`,
+    FROM work AS w
+    WHERE EXISTS (SELECT 1 FROM authorizations WHERE sequence = w.authorization AND unsettled = 1)
+      OR EXISTS (SELECT 1 FROM operations WHERE authorization = w.authorization AND status = 'pending')`,
   hasOpenMoney: `
     SELECT EXISTS (SELECT 1 FROM authorizations
         WHERE provider = ?1 AND holds_payment = 1 AND status <> 'refunded' AND purged_before_ms IS NULL)
@@ -213,11 +182,7 @@ export class SqliteReads {
       : null;
     const after = bound?.sequence ?? 0;
     const rows = this.#statements.all<AuthorizationRow>(listSql(query), ...listValues(query, after));
-    const page = rows.slice(0, query.limit);
-    const found = page.map((row) => this.#whole(row));
-    const last = page.at(-1);
-    if (rows.length > query.limit && last !== undefined) return { found, next: last.sequence };
-    return { found, next: after === 0 ? null : after + 1 };
+    return listPage(rows, query.limit, after, (row) => this.#whole(row));
   }
 
   history(authorizationId: string): readonly EventRow[] {
@@ -231,11 +196,7 @@ export class SqliteReads {
       authorizationId,
       after,
     );
-    return {
-      rows: rows.slice(0, limit),
-      statusBefore: before?.status ?? null,
-      more: rows.length > limit,
-    };
+    return historyReply(rows, limit, before);
   }
 
   listLapsed(nowMs: number, limit: number): readonly FoundLapsed[] {
@@ -260,15 +221,7 @@ export class SqliteReads {
   }
 
   countWork(nowMs: number): WorkCounts {
-    interface Row {
-      readonly total: number;
-      readonly overdue: number;
-      readonly parked: number;
-      readonly oldestSinceMs: number | null;
-    }
-    const none: Row = { total: 0, overdue: 0, parked: 0, oldestSinceMs: null };
-    const { total, overdue, parked, oldestSinceMs } = this.#statements.one<Row>(SQL.countWork, nowMs) ?? none;
-    return { waiting: total - overdue - parked, overdue, parked, oldestSinceMs };
+    return workCounts(this.#statements.one<WorkRow>(SQL.countWork, nowMs));
   }
 
   hasOpenMoney(provider: string): boolean {
@@ -276,13 +229,8 @@ export class SqliteReads {
   }
 
   findAttemptByReference(provider: string, reference: string): AttemptName | null {
-    const rows = this.#statements.all<{ readonly authorizationId: string; readonly number: number }>(
-      SQL.findAttemptByReference,
-      provider,
-      reference,
-    );
-    const [row] = rows;
-    return row === undefined || rows.length > 1 ? null : { ...row };
+    const rows = this.#statements.all<AttemptName>(SQL.findAttemptByReference, provider, reference);
+    return onlyAttempt(rows);
   }
 
   isReferenceElsewhere(...values: [provider: string, reference: string, attemptId: string]): boolean {

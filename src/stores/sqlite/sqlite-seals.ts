@@ -17,6 +17,8 @@ const SQL = {
       SELECT sequence, hash FROM events WHERE sequence > ?1
       UNION ALL SELECT sequence, hash FROM purged_events WHERE sequence > ?1)
     ORDER BY sequence LIMIT ?2`,
+  // Of what is gone only the hash is left: it had ended long ago.
+  oldest: 'SELECT at_ms FROM events WHERE sequence > ? ORDER BY sequence LIMIT 1',
   insert: 'INSERT INTO seals (number, through_event, digest, at_ms) VALUES (?, ?, ?, ?)',
 } as const;
 
@@ -42,6 +44,12 @@ export class SqliteSeals {
     };
     this.#statements.run(SQL.insert, seal.number, seal.throughEvent, seal.digest, nowMs);
     return seal;
+  }
+
+  /** @returns when the oldest event that is not sealed was written, wall clock; null: there is none */
+  oldestUnsealed(): number | null {
+    const after = this.#sealedThrough(this.#statements.one<SealRow>(SQL.newest));
+    return this.#statements.one<{ readonly at_ms: number }>(SQL.oldest, after)?.at_ms ?? null;
   }
 
   /** Events before the first hash are never sealed. */

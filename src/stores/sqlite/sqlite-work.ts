@@ -1,19 +1,11 @@
-import type { FoundAuthorization } from '../stored-authorization.ts';
+import type { FoundWork, HeldRow } from '../journal-rows.ts';
+import type { WorkValues } from '../write-commands.ts';
 import type { SqliteReads } from './sqlite-reads.ts';
 import type { Statements } from './statements.ts';
-import type { WorkValues } from './write-commands.ts';
-
-/** Work that was taken up. */
-export interface FoundWork {
-  readonly found: FoundAuthorization;
-  readonly step: number;
-  readonly failures: number;
-  readonly sinceMs: number;
-}
 
 const SQL = {
   findDue: `
-    SELECT authorization AS sequence, step, failures, since_ms FROM work INDEXED BY work_due
+    SELECT authorization AS sequence, step, failures, since_ms, owner FROM work INDEXED BY work_due
     WHERE due_at_ms IS NOT NULL AND due_at_ms <= ?1 AND (lease_until_ms IS NULL OR lease_until_ms <= ?1)
     ORDER BY due_at_ms, authorization LIMIT ?2`,
   lease: 'UPDATE work SET owner = ?2, lease_until_ms = ?3 WHERE authorization = ?1',
@@ -30,6 +22,15 @@ const SQL = {
   hold: `
     UPDATE work SET owner = ?2, lease_until_ms = ?3
     WHERE authorization = (SELECT sequence FROM authorizations WHERE id = ?1)`,
+  listHeld: `
+    SELECT a.id, w.owner, w.lease_until_ms AS until_ms FROM work AS w JOIN authorizations AS a ON a.sequence = w.authorization
+    WHERE w.lease_until_ms > ?1 ORDER BY w.lease_until_ms DESC, a.sequence LIMIT ?2`,
+  takeOver: `
+    UPDATE work SET owner = ?4, lease_until_ms = ?5
+    WHERE authorization = (SELECT sequence FROM authorizations WHERE id = ?1) AND owner = ?2 AND lease_until_ms = ?3`,
+  takeDuty: `
+    INSERT INTO duties (name, owner, until_ms) VALUES (?1, ?3, ?4)
+    ON CONFLICT (name) DO UPDATE SET owner = ?3, until_ms = ?4 WHERE owner = ?3 OR until_ms <= ?2`,
 } as const;
 
 /** The queue of what somebody must look at again. */
@@ -48,11 +49,13 @@ export class SqliteWork {
       readonly step: number;
       readonly failures: number;
       readonly since_ms: number;
+      readonly owner: string | null;
     }
     const due = this.#reads.readable<Row>(SQL.findDue, limit, nowMs);
     return due.map(({ row, found }) => {
       this.#statements.run(SQL.lease, row.sequence, owner, untilMs);
-      return { found, step: row.step, failures: row.failures, sinceMs: row.since_ms };
+      const { step, failures, since_ms: sinceMs, owner: leftBy } = row;
+      return { found, step, failures, sinceMs, leftBy };
     });
   }
 
@@ -71,5 +74,25 @@ export class SqliteWork {
     if (held !== null) return false;
     this.#statements.run(SQL.hold, authorizationId, owner, untilMs);
     return true;
+  }
+
+  listHeld(nowMs: number, limit: number): readonly HeldRow[] {
+    return this.#statements.all<HeldRow>(SQL.listHeld, nowMs, limit);
+  }
+
+  /** @returns whether it was still under that lease */
+  takeOver(
+    authorizationId: string,
+    from: string,
+    fromUntilMs: number,
+    owner: string,
+    untilMs: number,
+  ): boolean {
+    return this.#statements.run(SQL.takeOver, authorizationId, from, fromUntilMs, owner, untilMs).changes > 0;
+  }
+
+  /** @returns whether it is the owner's until then */
+  takeDuty(duty: string, nowMs: number, owner: string, untilMs: number): boolean {
+    return this.#statements.run(SQL.takeDuty, duty, nowMs, owner, untilMs).changes > 0;
   }
 }

@@ -1,37 +1,24 @@
-import type { SchemeStop } from '../../gateway/ports.ts';
 import { eventHash } from '../event-hash.ts';
+import type { AdvanceReply, ClaimRow, OpenReply } from '../journal-rows.ts';
+import type { AdvanceCommand, EventValues, OpenCommand, WorkValues } from '../write-commands.ts';
 import { recordExposures } from './record-exposures.ts';
 import { schemeStop } from './scheme-ceilings.ts';
-import { type ClaimRow, FIND_CLAIM, isReferenceElsewhere } from './sqlite-reads.ts';
+import { FIND_CLAIM, isReferenceElsewhere } from './sqlite-reads.ts';
 import type { Statements } from './statements.ts';
-import type { AdvanceCommand, EventValues, OpenCommand, WorkValues } from './write-commands.ts';
-
-export type OpenReply =
-  | null
-  | { readonly claim: ClaimRow }
-  | { readonly paymentLive: string | null }
-  | { readonly stop: SchemeStop };
-
-/** The new version, null when the authorization is no longer as expected, or what forbids the change. */
-export type AdvanceReply =
-  | number
-  | null
-  | { readonly claim: ClaimRow }
-  | { readonly stop: SchemeStop }
-  | { readonly taken: true };
 
 const INSERT_AUTHORIZATION = `
   INSERT INTO authorizations (id, last_hash, merchant, reference, created_at_ms, holds_payment, status, unsettled, open,
-    answered, account, live, amount, currency, provider, decline, lease_until_ms, trace_id)
-  SELECT ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22
-  WHERE NOT EXISTS (SELECT 1 FROM claims WHERE account = ?1 AND merchant = ?2 AND operation = ?3 AND key = ?4)`;
+    answered, account, live, amount, currency, provider, decline, lease_until_ms, trace_id)`;
 
 const SQL = {
-  // Writes nothing when the claim exists or the payment is held: the reasons are looked up afterwards.
-  insertHolding: `${INSERT_AUTHORIZATION}
+  hasClaim: 'SELECT 1 FROM claims WHERE account = ? AND merchant = ? AND operation = ? AND key = ?',
+  // Each writes nothing when the payment is held: by whom is looked up afterwards. What holds it is most of them, and is
+  // inserted from values, since for a SELECT SQLite makes a temporary table.
+  insertHolding: `${INSERT_AUTHORIZATION} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (reference, merchant) WHERE holds_payment = 1 DO NOTHING`,
-  insertReleased: `${INSERT_AUTHORIZATION} AND NOT EXISTS
-    (SELECT 1 FROM authorizations WHERE reference = ?8 AND merchant = ?7 AND holds_payment = 1)`,
+  insertReleased: `${INSERT_AUTHORIZATION}
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18 WHERE NOT EXISTS
+      (SELECT 1 FROM authorizations WHERE reference = ?4 AND merchant = ?3 AND holds_payment = 1)`,
   insertClaim: `
     INSERT INTO claims (authorization, account, merchant, operation, key, body_fingerprint, operation_number)
     VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -91,11 +78,13 @@ export class SqliteWrites {
     const { id, claim, merchant, reference, attempt, scheme, event } = command;
     const stop = scheme === null ? null : schemeStop(this.#statements, scheme, 0);
     if (stop !== null) return this.#whyNotOpened(command) ?? { stop };
+    if (this.#statements.prepare(SQL.hasClaim, true).get(...claim) !== undefined)
+      return this.#whyNotOpened(command);
     const hash = hashOf(null, id, 1, event);
     const insert = command.holdsPayment ? SQL.insertHolding : SQL.insertReleased;
     const { changes, lastInsertRowid: sequence } = this.#statements
       .prepare(insert)
-      .run(...claim, id, hash, merchant, reference, event[0], command.holdsPayment ? 1 : 0, ...command.state);
+      .run(id, hash, merchant, reference, event[0], command.holdsPayment ? 1 : 0, ...command.state);
     if (changes === 0) return this.#whyNotOpened(command);
     this.#statements.prepare(SQL.insertClaim).run(sequence, ...claim, command.bodyFingerprint, 0);
     if (attempt !== null) this.#statements.prepare(SQL.insertAttempt).run(sequence, ...attempt);

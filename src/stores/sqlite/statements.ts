@@ -1,7 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-
-export type SqlValue = string | number | null;
-export type SqlValues = readonly SqlValue[];
+import type { SqlValues } from '../sql-values.ts';
 
 /** Prepared statements of one database, found again by their text. */
 export class Statements {

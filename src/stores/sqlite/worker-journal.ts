@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Journal, JournalError } from '../../gateway/ports.ts';
+import { StoredJournal } from '../stored-journal.ts';
 import type { WorkerReady } from './journal-worker.ts';
 import type { DatabaseOptions } from './sqlite-database.ts';
-import { SqliteJournal } from './sqlite-journal.ts';
 import { WorkerRunner, type WorkerRunnerOptions } from './worker-runner.ts';
 
 export interface WorkerJournalOptions extends Omit<DatabaseOptions, 'path'>, WorkerRunnerOptions {
@@ -26,7 +26,7 @@ export async function openWorkerJournal(options: WorkerJournalOptions): Promise<
   });
   const ready = await firstMessage(worker);
   if (!ready.ready) throw new JournalError(ready.failure);
-  return new SqliteJournal(new WorkerRunner(worker, runnerOptions));
+  return new StoredJournal(new WorkerRunner(worker, runnerOptions));
 }
 
 function firstMessage(worker: Worker): Promise<WorkerReady> {

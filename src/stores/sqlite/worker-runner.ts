@@ -1,8 +1,9 @@
 import type { Worker } from 'node:worker_threads';
-import { JournalError } from '../../gateway/ports.ts';
-import type { CommandRunner } from './command-runner.ts';
+import type { JournalError } from '../../gateway/ports.ts';
+import { type CommandRunner, commandFailed } from '../command-runner.ts';
+import type { CommandArguments, CommandName, CommandReply } from '../journal-commands.ts';
 import type { WorkerRequest } from './journal-worker.ts';
-import type { BatchReply, Command, CommandArguments, CommandName, CommandReply } from './sqlite-batch.ts';
+import type { BatchReply, Command } from './sqlite-batch.ts';
 
 export interface WorkerRunnerOptions {
   /** Commands that share one commit, at most. */
@@ -60,7 +61,7 @@ export class WorkerRunner implements CommandRunner {
 
   run<K extends CommandName>(name: K, args: CommandArguments<K>): Promise<CommandReply<K>> {
     const refusal = this.#refusal();
-    if (refusal !== null) return Promise.reject(new JournalError(`${name}: ${refusal}`));
+    if (refusal !== null) return Promise.reject(commandFailed(name, refusal, { isUnsent: true }));
     return new Promise((resolve, reject) => {
       this.#queue.push({ command: [name, args], resolve: resolve as Waiting['resolve'], reject });
       this.#schedule();
@@ -118,7 +119,7 @@ export class WorkerRunner implements CommandRunner {
     for (const [index, waiting] of answered.entries()) {
       const failure = failures?.[index] ?? null;
       if (failure === null) waiting.resolve(values[index] as never);
-      else waiting.reject(new JournalError(`${waiting.command[0]}: ${failure}`));
+      else waiting.reject(commandFailed(waiting.command[0], failure));
     }
     if (this.#isDrained()) this.#whenDrained();
   }
@@ -134,7 +135,7 @@ export class WorkerRunner implements CommandRunner {
     this.#sent = [];
     this.#queue = [];
     for (const waiting of lost) {
-      waiting.reject(new JournalError(`${waiting.command[0]}: not known to be written: ${reason}`));
+      waiting.reject(commandFailed(waiting.command[0], `not known to be written: ${reason}`));
     }
     this.#whenDrained();
   }

@@ -94,7 +94,8 @@ export interface EventItem {
   readonly originalReference?: string;
   readonly merchantAccountCode?: string;
   readonly merchantReference: string;
-  readonly amount: Amount;
+  /** Null: Adyen leaves it out. */
+  readonly amount: Amount | null;
   readonly reason?: string;
   readonly eventDate?: string;
   readonly paymentMethod?: string;
@@ -108,8 +109,8 @@ export function signatureOf(item: EventItem, key: string): string {
     item.originalReference ?? '',
     item.merchantAccountCode ?? MERCHANT_ACCOUNT,
     item.merchantReference,
-    item.amount.value,
-    item.amount.currency,
+    item.amount?.value ?? '',
+    item.amount?.currency ?? '',
     item.eventCode,
     item.success,
   ].join(':');

@@ -29,8 +29,16 @@ const asked = (over: Partial<Asked> = {}): Asked => ({
   ...over,
 });
 
-const outcomeOf = (body: Record<string, unknown>, over: Partial<Asked> = {}): AttemptOutcome =>
-  outcomeOfPayment({ wire: wirePayment.parse(body), repeatsKey: false, isRepeat: false }, asked(over), deps);
+const outcomeOf = (
+  body: Record<string, unknown>,
+  over: Partial<Asked> = {},
+  answer: { readonly repeatsKey?: boolean; readonly isRepeat?: boolean } = {},
+): AttemptOutcome =>
+  outcomeOfPayment(
+    { wire: wirePayment.parse(body), repeatsKey: false, isRepeat: false, ...answer },
+    asked(over),
+    deps,
+  );
 
 const unknown = (code: string, providerReference: string | null) => ({
   kind: 'unknown',
@@ -139,6 +147,8 @@ describe('what the network says beside', () => {
     ['1234 : four', '2', null],
     ['ab : lower case', '2', null],
     ['CVC Declined', '2', null],
+    ['NOT AUTHORISED', '2', null],
+    ['Transaction not approved', '2', null],
     ['', '2', null],
   ])('the raw response %j', (refusalReasonRaw, code, networkCode) => {
     expect(refusalIn(code, { refusalReasonRaw })).toMatchObject({ networkCode, afterApproval: false });
@@ -165,7 +175,9 @@ describe('what the network says beside', () => {
     ['03 : Do not try again', '03'],
     ['03: Do not try again', '03'],
     ['03', '03'],
+    [' 03 ', '03'],
     ['', null],
+    ['  ', null],
     [undefined, null],
     ['3', 'unreadable'],
     ['Do not try again', 'unreadable'],
@@ -204,7 +216,10 @@ describe('what the network says beside', () => {
     const over = { brand: 'mastercard', scaRegion: true } as const;
     expect(brief(outcomeOf(body, over))).toBe('authentication_required');
     const threeDs = { eci: '02', cavv: null, dsTransactionId: 'ds', version: '2.2.0', exemption: null };
-    expect(brief(outcomeOf(body, { ...over, request: sampleRequest({ threeDs }) }))).toBe(FUNDS);
+    for (const part of [{}, { eci: null }, { dsTransactionId: null }]) {
+      const request = sampleRequest({ threeDs: { ...threeDs, ...part } });
+      expect(brief(outcomeOf(body, { ...over, request }))).toBe(FUNDS);
+    }
     const exempt = { ...threeDs, eci: null, dsTransactionId: null, exemption: 'low_value' };
     expect(brief(outcomeOf(body, { ...over, request: sampleRequest({ threeDs: exempt }) }))).toBe(
       'authentication_required',
@@ -279,6 +294,9 @@ describe('resultCode', () => {
     ['in part, the most', part(4998), partly(4998)],
     ['in part, told twice', part(2000, euros(2000)), partly(2000)],
     ['in part, told otherwise before', part(2000, euros(1999)), MISMATCH],
+    ['in part, in another currency before', part(2000, euros(4999, 'USD')), MISMATCH],
+    ['in part, with a tenth of a krona before', part(2000, euros(150, 'ISK')), MISMATCH],
+    ['for a tenth of a krona', { amount: euros(150, 'ISK') }, MISMATCH],
     ['in part, nothing', part(0), MISMATCH],
     ['in part, everything', part(4999), MISMATCH],
     ['in part, more', part(5000), MISMATCH],
@@ -328,10 +346,37 @@ describe('resultCode', () => {
     ['of nothing', { amount: euros(0) }, 'soft_decline_issuer yes_once'],
     ['of another amount', { amount: euros(4998) }, 'unknown'],
     ['in another currency', { amount: euros(4999, 'USD') }, 'unknown'],
+    ['of a tenth of a krona', { amount: euros(150, 'ISK') }, 'unknown'],
     ['of another payment', { merchantReference: 'att_aBc_2' }, 'unknown'],
     ['with the card as its id', { pspReference: '4571736000000000' }, 'unknown'],
   ])('a refusal %s', (_what, over, expected) => {
     expect(brief(outcomeOf(refusal(over)))).toBe(expected);
+  });
+});
+
+describe('an answer that repeats our idempotency key', () => {
+  const nameless = { merchantReference: undefined };
+  const plain = 'soft_decline_issuer yes_once';
+
+  it.each<[string, Record<string, unknown>, { repeatsKey?: boolean; isRepeat?: boolean }, string]>([
+    ['need not name our reference to be a refusal', nameless, { repeatsKey: true }, plain],
+    ['is told from one that does neither', nameless, {}, 'unknown'],
+    ['may not name another reference', { merchantReference: 'att_aBc_2' }, { repeatsKey: true }, 'unknown'],
+    ['is the only refusal of a repeat', {}, { isRepeat: true, repeatsKey: true }, plain],
+    ['and without the key, a refusal of a repeat is none of the first', {}, { isRepeat: true }, 'unknown'],
+  ])('%s', (_what, over, answer, expected) => {
+    expect(brief(outcomeOf(refusal(over), {}, answer))).toBe(expected);
+  });
+
+  it('a repeat that is refused without the key leaves open what Adyen calls the payment', () => {
+    expect(outcomeOf(refusal(), {}, { isRepeat: true })).toEqual(MISMATCH);
+  });
+
+  it('has to name our reference to be an approval', () => {
+    expect(outcomeOf(approval(nameless), {}, { repeatsKey: true })).toEqual(
+      unknown('answer_malformed', null),
+    );
+    expect(outcomeOf(approval(), {}, { isRepeat: true })).toMatchObject({ kind: 'approved' });
   });
 });
 
@@ -343,6 +388,9 @@ describe("the network's identifier", () => {
     ['mc', 'mastercard', 'mastercard'],
     ['mc', 'visa', 'mastercard'],
     ['cup', 'unionpay', 'unionpay'],
+    ...['amex', 'discover', 'diners', 'jcb', 'maestro', 'dankort', 'elo', 'hiper', 'hipercard', 'troy'].map(
+      (brand): [string, CardBrand, string] => [brand, 'visa', brand],
+    ),
     [null, 'amex', 'amex'],
     [null, 'unknown', null],
     ['cartebancaire', 'visa', null],

@@ -60,6 +60,12 @@ describe('disputes', () => {
     expect(evidenceOf(fraud)).toMatchObject({ dispute: { reason: '6' } });
   });
 
+  it('says not for how much where the event does not', () => {
+    expect(evidenceOf(modification('CHARGEBACK', 'att_aBc_1', { amount: null }))).toMatchObject({
+      dispute: { stage: 'opened', amount: null },
+    });
+  });
+
   it.each(['soon', '2026-12-31', '2026-13-31T03:03:07Z', ''])(
     'has no moment in %j',
     (defensePeriodEndsAt) => {
@@ -85,6 +91,24 @@ describe('disputes', () => {
       'dispute',
     ],
     [
+      'by our name, before the payment is known',
+      modification('CHARGEBACK', 'att_aBc_1'),
+      { providerReference: null },
+      'dispute',
+    ],
+    [
+      'by our capture, before the payment is known',
+      modification('CHARGEBACK', 'cap_aBc_1'),
+      { providerReference: null, operations: [operation('capture', 'cap_aBc_1')] },
+      'dispute',
+    ],
+    [
+      'by another capture, before the payment is known',
+      modification('CHARGEBACK', 'cap_aBc_9'),
+      { providerReference: null, operations: [operation('capture', 'cap_aBc_1')] },
+      'mismatch',
+    ],
+    [
       'by another payment',
       modification('CHARGEBACK', 'order-7781', { originalReference: 'OTHER1' }),
       {},
@@ -99,6 +123,12 @@ describe('disputes', () => {
     [
       'by the id of our capture',
       modification('CHARGEBACK', 'order-7781', { originalReference: 'CAPTURE1' }),
+      { operationReferences: ['CAPTURE1'] },
+      'dispute',
+    ],
+    [
+      'by the id of our capture alone',
+      event({ eventCode: 'SECOND_CHARGEBACK', merchantReference: 'order-7781', pspReference: 'CAPTURE1' }),
       { operationReferences: ['CAPTURE1'] },
       'dispute',
     ],

@@ -37,6 +37,13 @@ describe('AUTHORISATION', () => {
     ['of nothing of ours', { merchantReference: 'order-7781' }, NOT_KNOWN, MISMATCH],
     ['of another merchant account', { merchantAccountCode: 'AcmeStore' }, NOT_KNOWN, MISMATCH],
     ['with the card as its id', { pspReference: '4571736000000000' }, NOT_KNOWN, MISMATCH],
+    ['of nobody knows how much', { amount: null }, NOT_KNOWN, MISMATCH],
+    [
+      'of nobody knows how much, and the whole beside',
+      { ...part('4999'), amount: null },
+      NOT_KNOWN,
+      MISMATCH,
+    ],
     ['the whole, told twice', part('4999'), NOT_KNOWN, approved],
     ['the whole, told otherwise beside', part('5000'), NOT_KNOWN, NOTHING],
     // Nobody signed which of the two it is.
@@ -132,6 +139,7 @@ describe('AUTHORISATION', () => {
     ['of the payment that is known', { reason: 'Refused' }, {}, { kind: 'attempt' }],
     ['of another payment than is known', { reason: 'Refused', pspReference: 'SECOND1' }, {}, MISMATCH],
     ['of another amount', { reason: 'Refused', amount: euros(1) }, NOT_KNOWN, MISMATCH],
+    ['of nobody knows how much', { reason: 'Refused', amount: null }, NOT_KNOWN, MISMATCH],
     [
       'of another merchant account',
       { reason: 'Refused', merchantAccountCode: 'AcmeStore' },
@@ -198,6 +206,7 @@ describe('events that end an operation', () => {
     ['another kind', modification('REFUND', 'cap_aBc_1')],
     ['an operation that we never had', modification('CAPTURE', 'cap_aBc_9')],
     ['another merchant account', modification('CAPTURE', 'cap_aBc_1', { merchantAccountCode: 'AcmeStore' })],
+    ['nobody knows how much', modification('CAPTURE', 'cap_aBc_1', { amount: null })],
     ['another amount, failed', modification('CAPTURE', 'cap_aBc_1', { success: 'false', amount: euros(1) })],
   ])('about %s is a mismatch', (_what, item) => {
     expect(evidenceOf(item, { operations: [operation('capture', 'cap_aBc_1')] })).toEqual(MISMATCH);
@@ -214,6 +223,20 @@ describe('events that end an operation', () => {
     expect(evidenceOf(item, { operations })).toEqual(evidence);
   });
 
+  it.each<[OperationKind, string, string]>([
+    ['capture', 'CAPTURE', 'cap_aBc_1'],
+    ['refund', 'REFUND', 'ref_aBc_1'],
+  ])('a %s is never of as much as nobody knew', (kind, eventCode, id) => {
+    const operations = [operation(kind, id, { amount: euros(0) })];
+    expect(evidenceOf(modification(eventCode, id), { operations })).toEqual(MISMATCH);
+  });
+
+  it('an operation is known by its own name where the payment is not named', () => {
+    const operations = [operation('capture', 'cap_aBc_1')];
+    const item = modification('CAPTURE', 'cap_aBc_1', { originalReference: '' });
+    expect(evidenceOf(item, { operations })).toEqual(confirmed('cap_aBc_1'));
+  });
+
   it('a void that failed need not name what it did not set free', () => {
     const operations = [operation('void', 'void_aBc_1')];
     const item = modification('CANCELLATION', 'void_aBc_1', { success: 'false', amount: euros(0, 'USD') });
@@ -226,6 +249,8 @@ describe('events that end an operation', () => {
       const operations = [operation('capture', 'cap_aBc_1'), operation('refund', 'ref_aBc_2')];
       expect(evidenceOf(modification(eventCode, 'att_aBc_1'), { operations })).toEqual(NOTHING);
       expect(evidenceOf(modification(eventCode, 'order-7781'), { operations })).toEqual(NOTHING);
+      // Nor does it undo what nobody of ours has captured.
+      expect(evidenceOf(modification(eventCode, 'att_aBc_1'))).toEqual(NOTHING);
     },
   );
 });
@@ -253,6 +278,18 @@ describe('TECHNICAL_CANCEL bears the name of the payment', () => {
       ended('void_aBc_1', 'failed'),
     ],
     ['failure, one of two', cancel('false'), { operations: two }, NOTHING],
+    [
+      'success, a capture after the void',
+      cancel('true'),
+      { operations: [...one, operation('capture', 'cap_aBc_2')] },
+      ended('void_aBc_1', 'confirmed'),
+    ],
+    [
+      'failure, a capture after the void',
+      cancel('false'),
+      { operations: [...one, operation('capture', 'cap_aBc_2')] },
+      ended('void_aBc_1', 'failed'),
+    ],
     ['failure, none of ours', cancel('false'), {}, NOTHING],
     [
       'of another payment',
@@ -261,6 +298,13 @@ describe('TECHNICAL_CANCEL bears the name of the payment', () => {
       MISMATCH,
     ],
     ['in another currency', cancel('true', { amount: euros(4999, 'USD') }), { operations: one }, MISMATCH],
+    ['of nobody knows how much', cancel('true', { amount: null }), { operations: one }, MISMATCH],
+    [
+      'under a name that is none of ours, which ends no void of ours',
+      cancel('true', { merchantReference: 'order-7781' }),
+      { operations: one, providerReference: PSP_REFERENCE },
+      { kind: 'attempt', outcome: { kind: 'partially_approved', reversal: 'confirmed' } },
+    ],
     [
       'success, none of ours',
       cancel('true'),
@@ -323,6 +367,14 @@ describe('an authorization that is undone without us', () => {
     ['expired, another payment', { ...expire, pspReference: 'OTHER1' }, {}, NOTHING],
     ['expired, more than was asked', { ...expire, amount: euros(5000) }, {}, MISMATCH],
     ['expired, another currency', { ...expire, amount: euros(4999, 'USD') }, {}, MISMATCH],
+    ['expired, nobody knows how much', { ...expire, amount: null }, {}, MISMATCH],
+    ['expired, another attempt of ours', { ...expire, merchantReference: 'att_aBc_2' }, {}, NOTHING],
+    [
+      'expired while a void is on its way',
+      expire,
+      { operations: [operation('void', 'void_aBc_1')] },
+      undone(),
+    ],
     ['expired, nothing held', { ...expire, amount: euros(0) }, {}, NOTHING],
     ['expired, another merchant account', { ...expire, merchantAccountCode: 'AcmeStore' }, {}, MISMATCH],
     [
@@ -337,11 +389,23 @@ describe('an authorization that is undone without us', () => {
 });
 
 describe('whatever else may be kept', () => {
-  it('an event that nobody understands says nothing', () => {
+  const disputed = { reason: null, respondByMs: null, status: null };
+
+  it.each<[string, string, Record<string, unknown>, unknown]>([
+    ['an event that nobody understands', 'NEW', {}, NOTHING],
+    ['the same with a dispute beside', 'NEW', { dispute: disputed }, NOTHING],
+    ['a dispute of which nothing was kept', 'CHARGEBACK', {}, NOTHING],
+    [
+      'a refusal of which nothing was kept',
+      'AUTHORISATION',
+      { success: false, amount: euros(4999) },
+      MISMATCH,
+    ],
+  ])('%s proves nothing', (_what, type, over, expected) => {
     const data = { merchantAccount: MERCHANT_ACCOUNT, success: true, pspReference: PSP_REFERENCE };
     const none = { amount: null, authorised: null, refusal: null, link: null, dispute: null };
-    const told = { ...data, ...none, originalReference: null, reference: 'att_aBc_1' };
-    expect(adyenEvidence({ type: 'NEW', data: told }, subject(), MERCHANT_ACCOUNT, deps)).toEqual(NOTHING);
+    const told = { ...data, ...none, originalReference: null, reference: 'att_aBc_1', ...over };
+    expect(adyenEvidence({ type, data: told }, subject(), MERCHANT_ACCOUNT, deps)).toEqual(expected);
   });
 
   it.each([null, 7, 'x', {}, { merchantAccount: MERCHANT_ACCOUNT }])('%j says nothing', (data) => {

@@ -75,6 +75,15 @@ describe('disputes and fraud', () => {
   });
 });
 
+it('a dispute in an event that is about none says nothing', () => {
+  const data = {
+    ...{ attemptId: 'att_aBc_1', paymentId: PAYMENT_ID, channel: null, disputeId: EVENT_ID },
+    ...{ reason: null, amount: null, respondByMs: null },
+  };
+  expect(checkoutEvidence({ type: 'dispute_lost', data }, ASKED, CHANNEL, deps).kind).toBe('dispute');
+  expect(checkoutEvidence({ type: 'card_verified', data }, ASKED, CHANNEL, deps)).toEqual(NOTHING);
+});
+
 it('data that lost its shape is evidence of nothing', () => {
   for (const type of [
     'payment_approved',

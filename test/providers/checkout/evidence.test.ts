@@ -63,6 +63,12 @@ describe('a payment', () => {
       {},
       { kind: 'attempt', outcome: { kind: 'partially_approved', authorizedAmount: 2000, reversal: 'none' } },
     ],
+    [
+      'in part, a second one of our attempt',
+      { amount: 2000, amount_requested: 4999, response_code: '10010', balances: { total_authorized: 2000 } },
+      { providerReference: OTHER },
+      { kind: 'attempt', outcome: { kind: 'partially_approved', providerReference: PAYMENT_ID } },
+    ],
   ])('approved, %s', (_what, over, subject, expected) => {
     expect(evidence('payment_approved', { ...APPROVED, ...over }, subject)).toMatchObject(
       expected as Record<string, unknown>,
@@ -75,6 +81,12 @@ describe('a payment', () => {
       'as it was asked for',
       {},
       {},
+      { kind: 'attempt', outcome: { kind: 'declined', decline: { code: '20005' } } },
+    ],
+    [
+      'before its answer',
+      {},
+      { providerReference: null },
       { kind: 'attempt', outcome: { kind: 'declined', decline: { code: '20005' } } },
     ],
     [
@@ -135,8 +147,18 @@ describe('a payment', () => {
     ['payment_expired', { balances: { total_authorized: 0 } }, cancelled],
     ['payment_expired', { balances: VOIDED }, undone],
     ['payment_expired', { balances: HELD, amount: 1 }, MISMATCH],
+    ['payment_expired', { reference: 'order-1' }, MISMATCH],
   ])('%s with %o', (type, over, expected) => {
     expect(evidence(type, { ...STILL, ...over })).toMatchObject(expected as Record<string, unknown>);
+  });
+
+  it.each([
+    ['payment_canceled', {}],
+    ['payment_canceled', { balances: HELD }],
+    ['payment_expired', { balances: VOIDED }],
+    ['payment_pending', {}],
+  ])('%s with %o says nothing of the one that we know, if it is of another one', (type, over) => {
+    expect(evidence(type, { ...STILL, ...over }, { providerReference: OTHER })).toEqual(MISMATCH);
   });
 });
 
@@ -185,6 +207,20 @@ describe('an operation', () => {
       told('cap_aBc_2', 1000, { response_code: undefined }),
       {},
       confirmed('cap_aBc_2'),
+    ],
+    [
+      'of a part, by the balances too',
+      'payment_captured',
+      told('cap_aBc_2', 1000, { balances: { ...HELD, total_captured: 1000 } }),
+      {},
+      confirmed('cap_aBc_2'),
+    ],
+    [
+      'of something, where nothing was asked for',
+      'payment_captured',
+      told('cap_aBc_2', 1000),
+      { operations: [operationAsked('capture', 'cap_aBc_2', 0)] },
+      MISMATCH,
     ],
     ['under way', 'payment_capture_pending', told('cap_aBc_2', 1000), {}, pending('cap_aBc_2')],
     ['a refund under way', 'payment_refund_pending', told('ref_aBc_3', 400), {}, pending('ref_aBc_3')],
@@ -245,6 +281,13 @@ describe('an operation', () => {
       NOTHING,
     ],
     ['a refund that somebody made', 'payment_refunded', told('', 400, { metadata: {} }), {}, NOTHING],
+    [
+      'a refund that somebody made, of what the balances say is voided',
+      'payment_refunded',
+      told('', 400, { metadata: {}, balances: VOIDED }),
+      { operations: [] },
+      NOTHING,
+    ],
   ])('a capture or refund: %s', (_what, type, data, subject, expected) => {
     expect(evidence(type, data, subject)).toEqual(expected);
   });
@@ -256,6 +299,13 @@ describe('an operation', () => {
     ['of less than was expected', 'payment_voided', told('void_aBc_1', 4998), {}, MISMATCH],
     ['of more than was expected', 'payment_voided', told('void_aBc_1', 5000), {}, MISMATCH],
     ['of what nobody knew', 'payment_voided', told('void_aBc_1', 5000), UNKNOWN, confirmed('void_aBc_1')],
+    [
+      'of what nobody knew, and nobody tells',
+      'payment_voided',
+      told('void_aBc_1', 0, { amount: undefined }),
+      UNKNOWN,
+      MISMATCH,
+    ],
     [
       'done, with something still held',
       'payment_voided',

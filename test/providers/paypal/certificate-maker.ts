@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { bits, certificatePem, der, integer, objectId, sequence, utcTime } from '../../support/der.ts';
 
 /** Who signs with a certificate, and how it is written. */
 export interface MadeCertificate {
@@ -41,24 +42,10 @@ export function makeCertificate(
     publicKey.export({ type: 'spki', format: 'der' }),
   );
   const signature = sign('sha256', toBeSigned, signingKey);
-  const bits = der(0x03, Buffer.concat([Buffer.from([0]), signature]));
-  const text = sequence(toBeSigned, algorithm, bits).toString('base64');
-  const pem = `-----BEGIN CERTIFICATE-----\n${text.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
+  const pem = certificatePem(sequence(toBeSigned, algorithm, bits(signature)));
   return { privateKey, pem, name };
 }
 
 function commonName(name: string): Buffer {
   return sequence(der(0x31, sequence(objectId(0x55, 0x04, 0x03), der(0x0c, Buffer.from(name)))));
 }
-
-function der(tag: number, content: Buffer): Buffer {
-  const { length } = content;
-  const size =
-    length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...size]), content]);
-}
-
-const sequence = (...parts: readonly Buffer[]): Buffer => der(0x30, Buffer.concat(parts));
-const objectId = (...bytes: readonly number[]): Buffer => der(0x06, Buffer.from(bytes));
-const integer = (value: number): Buffer => der(0x02, Buffer.from([value]));
-const utcTime = (text: string): Buffer => der(0x17, Buffer.from(text));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CardBrand } from '../../../src/core/card.ts';
 import { judgeOutcome } from '../../../src/core/failover.ts';
-import { type Asked, readOrder, readPaypalDecline } from '../../../src/providers/paypal/codes.ts';
+import { type Asked, readOrder, readPaypalDecline, unitOf } from '../../../src/providers/paypal/codes.ts';
 import { wireOrder } from '../../../src/providers/paypal/transformers.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { sampleRequest } from '../../support/sample-request.ts';
@@ -78,6 +78,11 @@ describe('what an order stands for', () => {
       authorizedOrder({ status: 'VOIDED' }, { captures: [captureOf({ status: 'FAILED' })] }),
       found({ reversal: 'confirmed' }),
     ],
+    [
+      'VOIDED, a capture that was declined',
+      authorizedOrder({ status: 'VOIDED' }, { captures: [captureOf({ status: 'DECLINED' })] }),
+      found({ reversal: 'confirmed' }),
+    ],
     ['PENDING', authorizedOrder({ status: 'PENDING' }), found({ kind: 'pending', code: null })],
     [
       'PENDING with a reason',
@@ -86,12 +91,17 @@ describe('what an order stands for', () => {
     ],
     ['without an authorization', orderOf(null), { kind: 'unpaid' }],
     ['APPROVED, without', orderOf(null, { status: 'APPROVED' }), { kind: 'unpaid' }],
+    ['SAVED, without', orderOf(null, { status: 'SAVED' }), { kind: 'unpaid' }],
     [
       'PAYER_ACTION_REQUIRED',
       orderOf(null, { status: 'PAYER_ACTION_REQUIRED' }),
       found({ kind: 'authentication_required', code: 'PAYER_ACTION_REQUIRED' }),
     ],
-    ['VOIDED unpaid', orderOf(null, { status: 'VOIDED' }), found({ kind: 'rejected', reason: 'cancelled' })],
+    [
+      'VOIDED unpaid',
+      orderOf(null, { status: 'VOIDED' }),
+      found({ kind: 'rejected', reason: 'cancelled', code: 'ORDER_VOIDED' }),
+    ],
   ])('%s', (_, order, told) => {
     expect(read(order)).toEqual(told);
   });
@@ -137,6 +147,10 @@ describe('what an order stands for', () => {
       'money held in an order that is not done with',
       orderOf({ authorizations: [authorizationOf()] }, { status: 'CREATED' }),
     ],
+    ...['CAPTURED', 'PARTIALLY_CAPTURED'].map((status): [string, object] => [
+      `${status} in an order that is not done with`,
+      orderOf({ authorizations: [authorizationOf({ status })] }, { status: 'CREATED' }),
+    ]),
     [
       'money held in an order that is void',
       orderOf({ authorizations: [authorizationOf()] }, { status: 'VOIDED' }),
@@ -158,6 +172,36 @@ describe('what an order stands for', () => {
     expect(read(order)).toEqual(found({ kind: 'approved' }));
     expect(read(order, { merchantId: 'RD465XN5VS364' })).toEqual(found({ kind: 'approved' }));
     expect(read(order, { merchantId: 'GDFAYSUFGSQX6' })).toEqual(MISMATCH);
+    const another = { authorizations: [authorizationOf({ payee: { merchant_id: 'GDFAYSUFGSQX6' } })] };
+    const contradicting = orderOf(another, {}, { payee: { merchant_id: 'RD465XN5VS364' } });
+    expect(read(contradicting, { merchantId: 'RD465XN5VS364' })).toEqual(MISMATCH);
+  });
+
+  it('of no purchase unit is no evidence', () => {
+    const order = { ...wireOrder.parse(orderOf(null)), purchase_units: [] };
+    expect(readOrder(order, asked(), DEPS)).toEqual(MISMATCH);
+  });
+
+  it('that is undone says no end of what is held', () => {
+    const order = authorizedOrder({ status: 'VOIDED', expiration_time: '2026-12-22T10:00:00Z' });
+    expect(read(order)).toEqual({
+      kind: 'outcome',
+      outcome: {
+        kind: 'partially_approved',
+        providerReference: ORDER_ID,
+        authorizedAmount: 4999,
+        networkTransaction: null,
+        reversal: 'confirmed',
+      },
+    });
+  });
+
+  it('that nobody paid has neither captures nor refunds', () => {
+    expect(unitOf(wireOrder.parse(orderOf(null)))).toMatchObject({
+      authorization: null,
+      captures: [],
+      refunds: [],
+    });
   });
 
   it('is of the order that was asked about', () => {

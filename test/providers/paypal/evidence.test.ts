@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { OperationKind } from '../../../src/core/operation.ts';
 import type { AskedOperation, NoticeEvidence, NoticeSubject } from '../../../src/gateway/ports.ts';
-import { paypalEvidence } from '../../../src/providers/paypal/evidence.ts';
+import { asHint, paypalEvidence } from '../../../src/providers/paypal/evidence.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { sampleRequest } from '../../support/sample-request.ts';
 import { authorizationOf, declineTables, euros, ORDER_ID, orderOf } from './paypal-fixture.ts';
@@ -79,6 +79,19 @@ describe('evidence about an attempt', () => {
       { ...AUTHORIZATION, supplementary_data: null },
       attempt({ kind: 'approved', providerReference: ORDER_ID }),
     ],
+    ...['CAPTURED', 'PARTIALLY_CAPTURED'].map((status): [string, string, object, object] => [
+      `created, and ${status} when the event was made`,
+      'PAYMENT.AUTHORIZATION.CREATED',
+      { ...AUTHORIZATION, status },
+      attempt({ kind: 'approved' }),
+    ]),
+    [
+      'created, told after a capture of ours',
+      'PAYMENT.AUTHORIZATION.CREATED',
+      { ...AUTHORIZATION, status: 'CAPTURED' },
+      attempt({ kind: 'approved' }),
+      WITH_OPERATIONS,
+    ],
     [
       'pending',
       'PAYMENT.AUTHORIZATION.CREATED',
@@ -103,6 +116,13 @@ describe('evidence about an attempt', () => {
       { ...AUTHORIZATION, status: 'VOIDED' },
       NOTHING,
       WITH_OPERATIONS,
+    ],
+    [
+      'voided while a void of ours is on its way',
+      'PAYMENT.AUTHORIZATION.VOIDED',
+      { ...AUTHORIZATION, status: 'VOIDED' },
+      attempt({ kind: 'partially_approved', reversal: 'confirmed' }),
+      { operations: [operation('void', 'void_bcdfghjk_4', 4999)] },
     ],
     [
       'voided, of a partial approval',
@@ -148,6 +168,16 @@ describe('evidence about an attempt', () => {
       { ...AUTHORIZATION, supplementary_data: null },
       { providerReference: null },
     ],
+    [
+      'a denial that leaves open what was decided',
+      'PAYMENT.AUTHORIZATION.DENIED',
+      {
+        ...AUTHORIZATION,
+        status: 'DENIED',
+        processor_response: null,
+        status_details: { reason: 'DUPLICATE_INVOICE_ID' },
+      },
+    ],
     ['a state that its name contradicts', 'PAYMENT.AUTHORIZATION.VOIDED', AUTHORIZATION],
     [
       'a void that its name contradicts',
@@ -164,16 +194,33 @@ describe('evidence about an attempt', () => {
     expect(evidence(type, resource, over)).toEqual(MISMATCH);
   });
 
-  it('is compared with the payee', () => {
-    const told = { ...AUTHORIZATION, payee: { merchant_id: 'RD465XN5VS364' } };
-    expect(evidence('PAYMENT.AUTHORIZATION.CREATED', told, {}, 'RD465XN5VS364')).toMatchObject({
-      kind: 'attempt',
-    });
-    expect(evidence('PAYMENT.AUTHORIZATION.CREATED', told, {}, 'GDFAYSUFGSQX6')).toEqual(MISMATCH);
-    const capture = { ...CAPTURE, payee: { merchant_id: 'RD465XN5VS364' } };
-    expect(evidence('PAYMENT.CAPTURE.COMPLETED', capture, WITH_OPERATIONS, 'GDFAYSUFGSQX6')).toEqual(
-      MISMATCH,
+  const OURS = 'RD465XN5VS364';
+  const FOREIGN = 'GDFAYSUFGSQX6';
+  it.each<[string, string | null, object, 'compared' | 'mismatch']>([
+    ['ours', OURS, { payee: { merchant_id: OURS } }, 'compared'],
+    ['another', FOREIGN, { payee: { merchant_id: OURS } }, 'mismatch'],
+    ['not named by the event', OURS, {}, 'compared'],
+    ['not told by the event', OURS, { payee: { merchant_id: null } }, 'compared'],
+    ['not configured', null, { payee: { merchant_id: FOREIGN } }, 'compared'],
+  ])('is compared with the payee: %s', (_, merchantId, over, comes) => {
+    const authorized = evidence(
+      'PAYMENT.AUTHORIZATION.CREATED',
+      { ...AUTHORIZATION, ...over },
+      {},
+      merchantId,
     );
+    expect(authorized.kind).toBe(comes === 'mismatch' ? 'mismatch' : 'attempt');
+    const captured = evidence(
+      'PAYMENT.CAPTURE.COMPLETED',
+      { ...CAPTURE, ...over },
+      WITH_OPERATIONS,
+      merchantId,
+    );
+    expect(captured.kind).toBe(comes === 'mismatch' ? 'mismatch' : 'operation');
+  });
+
+  it('of a refund names no payee, and is none the worse', () => {
+    expect(evidence('PAYMENT.CAPTURE.REFUNDED', REFUND, WITH_OPERATIONS, OURS).kind).toBe('operation');
   });
 
   it('in any order says the same, each by itself', () => {
@@ -204,7 +251,28 @@ describe('evidence about an operation', () => {
       CAPTURE,
       capture({ kind: 'confirmed', providerReference: '3C679366HH908993F' }),
     ],
+    // What has been given back since was taken all the same.
+    ...['PARTIALLY_REFUNDED', 'REFUNDED'].map((status): [string, object, object] => [
+      'PAYMENT.CAPTURE.COMPLETED',
+      { ...CAPTURE, status },
+      capture({ kind: 'confirmed', providerReference: '3C679366HH908993F' }),
+    ]),
     ['PAYMENT.CAPTURE.PENDING', { ...CAPTURE, status: 'PENDING' }, capture({ kind: 'pending' })],
+    ...['DECLINED', 'DENIED'].map((state): [string, object, object] => [
+      `PAYMENT.CAPTURE.${state}`,
+      { ...CAPTURE, status: 'FAILED' },
+      capture({ kind: 'failed', code: 'FAILED' }),
+    ]),
+    [
+      'PAYMENT.REFUND.FAILED',
+      { ...REFUND, status: 'CANCELLED' },
+      refund({ kind: 'failed', code: 'CANCELLED' }),
+    ],
+    [
+      'PAYMENT.CAPTURE.COMPLETED',
+      { ...CAPTURE, supplementary_data: null },
+      capture({ kind: 'confirmed', providerReference: '3C679366HH908993F' }),
+    ],
     [
       'PAYMENT.CAPTURE.DECLINED',
       { ...CAPTURE, status: 'DECLINED' },
@@ -225,6 +293,7 @@ describe('evidence about an operation', () => {
     ['PAYMENT.REFUND.PENDING', { ...REFUND, status: 'PENDING' }, refund({ kind: 'pending' })],
     ['PAYMENT.CAPTURE.COMPLETED', { ...CAPTURE, invoice_id: 'order-7781' }, NOTHING],
     ['PAYMENT.CAPTURE.COMPLETED', { ...CAPTURE, invoice_id: null }, NOTHING],
+    ['PAYMENT.CAPTURE.COMPLETED', { ...CAPTURE, invoice_id: 'shop_cap_1' }, NOTHING],
     ['PAYMENT.CAPTURE.EXPLAINED', CAPTURE, NOTHING],
     ['PAYMENT.CAPTURE.COMPLETED', { ...CAPTURE, invoice_id: 'cap_bcdfghjk_9' }, MISMATCH],
     ['PAYMENT.CAPTURE.COMPLETED', { ...CAPTURE, amount: euros('49.98') }, MISMATCH],
@@ -237,8 +306,20 @@ describe('evidence about an operation', () => {
       MISMATCH,
     ],
     ['PAYMENT.CAPTURE.REFUNDED', { ...REFUND, invoice_id: 'cap_bcdfghjk_2' }, MISMATCH],
+    [
+      'PAYMENT.CAPTURE.REFUNDED',
+      { ...REFUND, invoice_id: 'cap_bcdfghjk_2', amount: euros('49.99') },
+      MISMATCH,
+    ],
+    ['PAYMENT.CAPTURE.REFUNDED', { ...REFUND, invoice_id: 'ref_bcdfghjk_9' }, MISMATCH],
   ])('%s %#', (type, resource, told) => {
     expect(evidence(type, resource, WITH_OPERATIONS)).toEqual(told);
+  });
+
+  it('counts before the order is known here', () => {
+    expect(
+      evidence('PAYMENT.CAPTURE.COMPLETED', CAPTURE, { ...WITH_OPERATIONS, providerReference: null }),
+    ).toEqual(capture({ kind: 'confirmed', providerReference: '3C679366HH908993F' }));
   });
 });
 
@@ -273,11 +354,12 @@ describe('disputes', () => {
     ['RESOLVED', {}, 'updated'],
     ['CREATED', { disputed_transactions: [{ custom: 'att_zzz_1' }] }, 'mismatch'],
     ['CREATED', { disputed_transactions: [{ invoice_number: 'cap_bcdfghjk_2' }] }, 'opened'],
+    ['CREATED', { disputed_transactions: [{ custom: 'att_zzz_1' }, { custom: ATTEMPT }] }, 'opened'],
   ])('%s %j is %s', (type, over, told) => {
     expect(stage(type, over)).toBe(told);
   });
 
-  const KNOWN = { ...WITH_OPERATIONS, operationReferences: ['3C679366HH908993F'] };
+  const KNOWN = { ...WITH_OPERATIONS, operationReferences: ['1JU08902781691411', '3C679366HH908993F'] };
   it.each([
     ['by its capture alone', { seller_transaction_id: '3C679366HH908993F' }, 'dispute'],
     ['by another capture', { seller_transaction_id: '4D679366HH908993G' }, 'mismatch'],
@@ -330,5 +412,53 @@ describe('disputes', () => {
     });
     const foreign = { ...REFUND, custom_id: 'att_zzz_1', invoice_id: null };
     expect(evidence('PAYMENT.CAPTURE.REVERSED', foreign, WITH_OPERATIONS)).toEqual(MISMATCH);
+  });
+
+  it.each<[string, object, Partial<NoticeSubject>, string]>([
+    ['the attempt alone', { custom_id: ATTEMPT, invoice_id: null }, {}, 'dispute'],
+    [
+      'a capture of ours alone',
+      { custom_id: null, invoice_id: 'cap_bcdfghjk_2' },
+      WITH_OPERATIONS,
+      'dispute',
+    ],
+    [
+      'a capture that is none of ours',
+      { custom_id: null, invoice_id: 'cap_zzz_1' },
+      WITH_OPERATIONS,
+      'mismatch',
+    ],
+  ])('what PayPal took back is known by the name of %s', (_, names, over, kind) => {
+    expect(evidence('PAYMENT.CAPTURE.REVERSED', { ...REFUND, ...names }, over).kind).toBe(kind);
+  });
+});
+
+describe('as a hint, since the signature does not cover what an event says', () => {
+  const dispute = {
+    disputeId: 'PP-D-1',
+    stage: 'lost',
+    reason: null,
+    amount: null,
+    respondByMs: null,
+  } as const;
+  const outcome = { kind: 'approved', providerReference: ORDER_ID, networkTransaction: null } as const;
+  const inquiry = { kind: 'confirmed', providerReference: null } as const;
+  it.each<[NoticeEvidence, NoticeEvidence]>([
+    [
+      { kind: 'attempt', outcome },
+      { kind: 'hint', operationId: null },
+    ],
+    [
+      { kind: 'operation', operationId: 'cap_bcdfghjk_2', inquiry },
+      { kind: 'hint', operationId: 'cap_bcdfghjk_2' },
+    ],
+    [
+      { kind: 'dispute', dispute },
+      { kind: 'dispute', dispute: { ...dispute, unproven: true } },
+    ],
+    [MISMATCH, MISMATCH],
+    [NOTHING, NOTHING],
+  ])('%j is %j', (told, hint) => {
+    expect(asHint(told)).toEqual(hint);
   });
 });

@@ -118,6 +118,7 @@ export class PaypalGateway {
           idempotencyKey: `op-${what.kind}`,
           bodyFingerprint: 'cd'.repeat(32),
           traceparent: null,
+          receivedAtMs: this.clock.monotonicMs(),
           ...what,
         },
         this.#deps,

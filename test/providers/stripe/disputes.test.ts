@@ -125,6 +125,9 @@ describe('disputes', () => {
         MISMATCH,
       );
     }
+    const unknown = subject({ providerReference: null });
+    const none = disputed('lost', { payment_intent: null });
+    expect(await evidence(stripe, 'charge.dispute.created', none, unknown)).toEqual(MISMATCH);
   });
 
   it('an early warning of fraud', async () => {

@@ -69,6 +69,20 @@ describe('about an attempt', () => {
       }),
     ],
     [
+      'authorized, before the answer came',
+      'charge.succeeded',
+      chargeBody(),
+      subject({ providerReference: null }),
+      expect.objectContaining({ outcome: expect.objectContaining({ kind: 'approved' }) }),
+    ],
+    [
+      'authorized, our name taken away there',
+      'charge.succeeded',
+      chargeBody({ metadata: {} }),
+      subject(),
+      expect.objectContaining({ outcome: expect.objectContaining({ kind: 'approved' }) }),
+    ],
+    [
       'captured by somebody else',
       'payment_intent.succeeded',
       { ...CAPTURED, metadata: OURS },
@@ -242,6 +256,13 @@ describe('about an attempt', () => {
       MISMATCH,
     ],
     [
+      'a charge that nobody named, and no id known',
+      'charge.succeeded',
+      chargeBody({ metadata: {} }),
+      subject({ providerReference: null }),
+      MISMATCH,
+    ],
+    [
       "another's charge",
       'charge.succeeded',
       chargeBody({ metadata: { pointsman_attempt: 'att_b_1' } }),
@@ -273,6 +294,13 @@ describe('what was kept and cannot be read', () => {
   ])('is of no consequence: %s', (type) => {
     for (const data of [null, {}, { about: {} }, 'x', []]) {
       expect(stripe.create().evidenceIn({ type, data }, subject())).toEqual(NOTHING);
+    }
+  });
+
+  it('is of no consequence: what an event of no use here may look like', () => {
+    for (const livemode of [true, false]) {
+      const data = { livemode, about: HELD };
+      expect(stripe.create().evidenceIn({ type: 'customer.created', data }, subject())).toEqual(NOTHING);
     }
   });
 });

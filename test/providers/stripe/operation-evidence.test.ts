@@ -26,6 +26,10 @@ const confirmed = (operationId: string, providerReference: string | null = null)
   operationId,
   inquiry: { kind: 'confirmed', providerReference },
 });
+const APPROVED = {
+  kind: 'attempt',
+  outcome: { kind: 'approved', providerReference: 'pi_1', networkTransaction: null },
+};
 const OURS = { pointsman_attempt: 'att_a_1' };
 const CAPTURED = intentBody({
   status: 'succeeded',
@@ -84,6 +88,27 @@ describe('about an operation', () => {
       MISMATCH,
     ],
     [
+      'captured, and still at work',
+      'payment_intent.processing',
+      { ...CAPTURED, status: 'processing' },
+      withOperations(CAPTURE),
+      { kind: 'operation', operationId: 'cap_a_2', inquiry: { kind: 'pending' } },
+    ],
+    [
+      'captured, with the mark of what is no capture',
+      'payment_intent.succeeded',
+      { ...CAPTURED, metadata: { ...OURS, pointsman_ref_a_3: 'ref_a_3:400' } },
+      withOperations(REFUND),
+      APPROVED,
+    ],
+    [
+      'captured, by its charge, beside a void that failed and a refund',
+      'charge.captured',
+      chargeBody({ amount_captured: 4999 }),
+      withOperations(VOID, CAPTURE, REFUND),
+      confirmed('cap_a_2'),
+    ],
+    [
       'captured, by its charge',
       'charge.captured',
       chargeBody({ amount_captured: 4999 }),
@@ -117,6 +142,30 @@ describe('about an operation', () => {
       intentBody({ status: 'canceled', latest_charge: 'ch_1' }),
       withOperations(VOID),
       confirmed('void_a_1'),
+    ],
+    [
+      'voided, before a capture that failed',
+      'payment_intent.canceled',
+      intentBody({ status: 'canceled', latest_charge: 'ch_1' }),
+      withOperations(VOID, CAPTURE),
+      confirmed('void_a_1'),
+    ],
+    [
+      'cancelled by somebody else, whatever was to be captured',
+      'payment_intent.canceled',
+      intentBody({ status: 'canceled', latest_charge: 'ch_1' }),
+      withOperations(CAPTURE),
+      expect.objectContaining({
+        kind: 'attempt',
+        outcome: expect.objectContaining({ kind: 'partially_approved', reversal: 'confirmed' }),
+      }),
+    ],
+    [
+      'voided, another amount',
+      'payment_intent.canceled',
+      intentBody({ status: 'canceled', amount: 1 }),
+      withOperations(VOID),
+      MISMATCH,
     ],
     [
       'voided, never charged',
@@ -167,6 +216,13 @@ describe('about an operation', () => {
       refundBody({ metadata: {}, payment_intent: 'pi_2' }),
       withOperations(REFUND),
       MISMATCH,
+    ],
+    [
+      'the second of two refunds',
+      'refund.created',
+      refundBody(),
+      withOperations(operation('refund', 'ref_a_2', 400), REFUND),
+      confirmed('ref_a_3', 're_1'),
     ],
     ['a refund that was not asked for', 'refund.created', refundBody(), withOperations(), MISMATCH],
     [

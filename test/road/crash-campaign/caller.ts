@@ -34,6 +34,8 @@ export type Final =
 
 /** Refusals that are an end for a caller whose payment several keys ask for. */
 const HELD = '/problems/payment-live';
+/** Another call, or the resolver, has something of the authorization in hand: the same request goes through later. */
+const CARRIED_OUT = '"reason":"being_carried_out"';
 /** Answers after which the same request is made again. */
 const AGAIN: ReadonlySet<number> = new Set([202, 409, 503]);
 
@@ -44,9 +46,10 @@ export class Callers {
   readonly #finals = new Map<string, { readonly ask: Ask; readonly text: string }>();
   /** Keys that were accepted: whoever said 201 or 202 knows them for ever. */
   readonly #accepted = new Map<string, string>();
+  readonly #waiting = new Map<Ask, Reply | null>();
   /** Promises that were broken, in words. */
   readonly wrong: string[] = [];
-  readonly counts = { calls: 0, cutOff: 0, pending: 0, inFlight: 0, unavailable: 0, held: 0 };
+  readonly counts = { calls: 0, cutOff: 0, pending: 0, inFlight: 0, unavailable: 0, held: 0, longestMs: 0 };
 
   /** @param url resolves when the gateway listens */
   constructor(url: () => Promise<string>, trap: Trap) {
@@ -58,10 +61,26 @@ export class Callers {
     return [...this.#finals.values()];
   }
 
+  /** What those were told last who have no final answer yet, in words. */
+  waiting(): readonly string[] {
+    return [...this.#waiting].map(
+      ([{ kind, key, path }, reply]) => `${kind} ${key} ${path}: ${reply?.status} ${reply?.text}`,
+    );
+  }
+
   /** Repeats a request under its key until there is a final answer, over as many lives of the gateway as it takes. */
   async untilFinal(ask: Ask): Promise<Final> {
+    try {
+      return await this.#untilFinal(ask);
+    } finally {
+      this.#waiting.delete(ask);
+    }
+  }
+
+  async #untilFinal(ask: Ask): Promise<Final> {
     for (;;) {
       const reply = await this.#once(ask);
+      this.#waiting.set(ask, reply);
       if (reply === null) this.counts.cutOff += 1;
       else if (reply.status === 201) return this.#keep(ask, reply.text);
       else if (!AGAIN.has(reply.status)) {
@@ -74,8 +93,9 @@ export class Callers {
           this.wrong.push(`${ask.key} was accepted, then refused: ${reply.text}`);
         return { kind: 'held' };
       } else if (reply.status === 503) this.counts.unavailable += 1;
-      else if (reply.text.includes('/problems/in-flight')) this.counts.inFlight += 1;
-      else {
+      else if (reply.text.includes('/problems/in-flight') || reply.text.includes(CARRIED_OUT)) {
+        this.counts.inFlight += 1;
+      } else {
         this.wrong.push(`${ask.kind} ${ask.key} was refused: ${reply.text}`);
         return { kind: 'held' };
       }
@@ -119,8 +139,11 @@ export class Callers {
   async #once(ask: Ask): Promise<Reply | null> {
     const url = await this.#url();
     this.counts.calls += 1;
+    const sentAtMs = performance.now();
     try {
-      return await send(url, ask, this.#trap);
+      const reply = await send(url, ask, this.#trap);
+      this.counts.longestMs = Math.max(this.counts.longestMs, performance.now() - sentAtMs);
+      return reply;
     } catch {
       return null;
     }

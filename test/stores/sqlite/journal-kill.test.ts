@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openReadOnly } from '../../../src/stores/sqlite/database-files.ts';
 import { openInProcessJournal } from '../../../src/stores/sqlite/in-process-journal.ts';
-import type { Finding } from '../../../src/stores/sqlite/verify/finding.ts';
-import { type JournalCounts, verifyJournal } from '../../../src/stores/sqlite/verify/verify-journal.ts';
+import { SqliteView } from '../../../src/stores/sqlite/sqlite-view.ts';
+import type { Finding } from '../../../src/stores/verify/finding.ts';
+import { type JournalCounts, verifyJournal } from '../../../src/stores/verify/verify-journal.ts';
+import { verifyLog } from '../../../src/stores/verify/verify-log.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
 const SCRIPT = fileURLToPath(new URL('./write-until-killed.ts', import.meta.url));
@@ -60,17 +62,25 @@ async function acknowledgedUntilKilled(round: number): Promise<Acknowledged> {
 }
 
 /** Looks through what is left, and compares the seals that were told. */
-async function verified(seals: readonly string[]): Promise<JournalCounts> {
+async function verified(seals: readonly string[]): Promise<JournalCounts & { readonly loggedSeals: number }> {
   const findings: Finding[] = [];
   const { database, close } = openReadOnly(join(folder.path, 'journal.sqlite'));
   const logged = seals.map((seal) => {
     const [number, throughEvent, digest = ''] = seal.split(':');
-    return { number: Number(number), throughEvent: Number(throughEvent), digest };
+    return {
+      kind: 'seal' as const,
+      number: Number(number),
+      throughEvent: Number(throughEvent),
+      digest,
+      at: null,
+    };
   });
-  const counts = await verifyJournal(database, (finding) => findings.push(finding), logged);
+  const view = new SqliteView(database);
+  const counts = await verifyJournal(view, (finding) => findings.push(finding));
+  const { seals: loggedSeals } = await verifyLog(view, logged, ({ finding }) => findings.push(finding));
   close();
   expect(findings).toEqual([]);
-  return counts;
+  return { ...counts, loggedSeals };
 }
 
 test('after kill -9 amid operations, seals and purges all that was acknowledged is there and sound', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type AttemptOutcome, isUnsettled } from '../../../src/core/attempt.ts';
-import { type Authorization, HOLDS_PAYMENT } from '../../../src/core/authorization.ts';
+import { type Authorization, HOLDS_PAYMENT, isAnswerable } from '../../../src/core/authorization.ts';
 import { beginFollowOn } from '../../../src/core/follow-on.ts';
 import { applyExpiry } from '../../../src/core/lifecycle.ts';
 import {
@@ -307,6 +307,11 @@ function mayBegin(authorization: Authorization, operation: Operation): boolean {
   }
 }
 
+/** Whether something is still to be found out or done. */
+function isUnsettledYet({ open, status, operations }: Authorization): boolean {
+  return open || !isAnswerable(status) || operations.some((operation) => operation.status === 'pending');
+}
+
 /** The step that a caller makes of a command, from the state that it knows; null when it would make none. */
 function stepOf(current: Change, road_: Road): Step | null {
   const before = road_.states.at(-1 - current.lag) ?? now(road_);
@@ -522,7 +527,8 @@ class Comparison {
     const held = roads.filter((road_) => HOLDS_PAYMENT[now(road_).status]);
     expect(new Set(held.map((road_) => now(road_).request.reference)).size).toBe(held.length);
     const { waiting, overdue, parked } = await this.#journal.countWork(T0 + 5_000);
-    const items = roads.filter(({ work: item }) => item !== null);
+    // As the port says, what is settled and only asked about once more is not counted.
+    const items = roads.filter((road_) => road_.work !== null && isUnsettledYet(now(road_)));
     expect(waiting + overdue + parked).toBe(items.length);
     expect(parked).toBe(items.filter(({ work: item }) => item?.dueAtMs === null).length);
   }
@@ -538,5 +544,5 @@ test(
       { seed: SEED, numRuns: RUNS },
     );
   },
-  Math.max(120_000, RUNS * 300),
+  Math.max(120_000, RUNS * 1_200),
 );

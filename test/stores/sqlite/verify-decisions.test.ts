@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openReadOnly } from '../../../src/stores/sqlite/database-files.ts';
 import { openInProcessJournal } from '../../../src/stores/sqlite/in-process-journal.ts';
-import { verifyJournal } from '../../../src/stores/sqlite/verify/verify-journal.ts';
+import { SqliteView } from '../../../src/stores/sqlite/sqlite-view.ts';
+import { verifyJournal } from '../../../src/stores/verify/verify-journal.ts';
 import { OUTCOMES } from '../../contracts/journal-fixtures.ts';
 import { sampleDecisionOpening, sampleDecisionStep, sampleOffer } from '../../support/sample-decision.ts';
 import { tamperWith } from './sample-journal.ts';
@@ -28,7 +29,7 @@ afterEach(() => folder.remove());
 async function found(): Promise<readonly string[]> {
   const { database, close } = openReadOnly(path);
   const findings: string[] = [];
-  await verifyJournal(database, ({ where, what }) => findings.push(`${where} ${what}`));
+  await verifyJournal(new SqliteView(database), ({ where, what }) => findings.push(`${where} ${what}`));
   close();
   return findings;
 }

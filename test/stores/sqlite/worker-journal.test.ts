@@ -3,9 +3,9 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Journal } from '../../../src/gateway/ports.ts';
 import { openInProcessJournal } from '../../../src/stores/sqlite/in-process-journal.ts';
-import { SqliteJournal } from '../../../src/stores/sqlite/sqlite-journal.ts';
 import { openWorkerJournal, type WorkerJournalOptions } from '../../../src/stores/sqlite/worker-journal.ts';
 import { WorkerRunner } from '../../../src/stores/sqlite/worker-runner.ts';
+import { StoredJournal } from '../../../src/stores/stored-journal.ts';
 import { sampleConclusion, sampleFailOver, sampleOpening } from '../../contracts/journal-fixtures.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
@@ -98,7 +98,9 @@ describe('group commit', () => {
     const journal = await openHere({ queueMax: 100 });
     const results = await Promise.allSettled(openMany(journal, 'a', 150));
     expect(results.slice(0, 100).every((result) => result.status === 'fulfilled')).toBe(true);
-    for (const result of results.slice(100)) expect(result).toMatchObject({ reason: JOURNAL_ERROR });
+    // Never sent: it cannot land later.
+    const unsent = { ...JOURNAL_ERROR, isUnsent: true };
+    for (const result of results.slice(100)) expect(result).toMatchObject({ reason: unsent });
     await expect(journal.open(sampleOpening('auth_later'))).resolves.toEqual({ kind: 'opened' });
   });
 });
@@ -178,7 +180,7 @@ test('a worker that ends takes every call with it, now and later, and says so', 
   const url = new URL('../../../src/stores/sqlite/journal-worker.ts', import.meta.url);
   const worker = new Worker(url, { workerData: { path: join(folder.path, 'journal.sqlite') } });
   await new Promise((resolve) => worker.once('message', resolve));
-  const journal = new SqliteJournal(new WorkerRunner(worker));
+  const journal = new StoredJournal(new WorkerRunner(worker));
   await journal.open(sampleOpening('auth_kept'));
   const pending = openMany(journal, 'a', 20);
   const terminated = worker.terminate();

