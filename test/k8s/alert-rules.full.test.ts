@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { debianProgram, skipForWant } from '../support/debian-programs.ts';
+import { PROMTOOL } from '../support/programs.ts';
 import { ALERT_CASES } from './alert-cases.ts';
 import { judgeCases } from './alert-rules.ts';
 
@@ -50,7 +51,7 @@ const CHANGES: readonly (readonly [string, (text: string) => string])[] = [
 let promtool: ReturnType<typeof debianProgram> = { path: null, why: 'it was not looked for' };
 
 beforeAll(() => {
-  promtool = debianProgram('prometheus', 'promtool');
+  promtool = debianProgram(PROMTOOL);
 });
 
 afterAll(() => {

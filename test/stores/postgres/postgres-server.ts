@@ -16,8 +16,12 @@ const PASSWORD = 'p:ss@word/1';
 /** A real Postgres of its own for a test file, with a database for each test. */
 export interface PostgresServer {
   readonly port: number;
-  /** Makes a database, with the journal's schema. @returns its `DATABASE_URL` */
-  database(): Promise<string>;
+  /**
+   * Makes a database, with the journal's schema.
+   * @param roles whether with what the roles of the journal may do, too
+   * @returns its `DATABASE_URL`
+   */
+  database(roles?: boolean): Promise<string>;
   drop(url: string): Promise<void>;
   /**
    * Makes one without any tables.
@@ -59,33 +63,45 @@ export async function startPostgres(fsync: 'on' | 'off' = 'off'): Promise<Postgr
   await cluster.start();
   const urlOf = (name: string) =>
     `postgres://postgres:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${name}`;
+  let admin: Promise<pg.Client> | null = null;
+  // One connection for all that is made and dropped: to log in anew takes as long as either.
+  const asAdmin = async (sql: string) => {
+    const forget = () => {
+      admin = null;
+    };
+    admin ??= connectedTo(urlOf('postgres')).then((client) => client.once('end', forget));
+    admin.catch(forget);
+    await (await admin).query(sql);
+  };
   let count = 0;
   const make = async (template: string, folder?: string) => {
     count += 1;
     const name = `journal_${count}`;
     if (folder !== undefined) {
-      await query(urlOf('postgres'), `CREATE TABLESPACE space_${count} LOCATION '${folder}'`);
+      await asAdmin(`CREATE TABLESPACE space_${count} LOCATION '${folder}'`);
     }
     const where = folder === undefined ? '' : ` TABLESPACE space_${count}`;
-    await query(urlOf('postgres'), `CREATE DATABASE ${name} TEMPLATE ${template}${where}`);
+    await asAdmin(`CREATE DATABASE ${name} TEMPLATE ${template}${where}`);
     return urlOf(name);
   };
-  let template: Promise<void> | null = null;
-  const makeTemplate = async () => {
-    await query(urlOf('postgres'), 'CREATE DATABASE pattern');
-    await migrated(urlOf('pattern'));
+  const templates = new Map<boolean, Promise<string>>();
+  const makeTemplate = async (roles: boolean) => {
+    const name = roles ? 'pattern_with_roles' : 'pattern';
+    await asAdmin(`CREATE DATABASE ${name}`);
+    await migrated(urlOf(name), 'auto', { roles });
+    return name;
   };
   return {
     port,
     query,
     emptyDatabase: (folder) => make('template1', folder),
     async drop(url) {
-      await query(urlOf('postgres'), `DROP DATABASE ${url.slice(url.lastIndexOf('/') + 1)} WITH (FORCE)`);
+      await asAdmin(`DROP DATABASE ${url.slice(url.lastIndexOf('/') + 1)} WITH (FORCE)`);
     },
-    async database() {
-      template ??= makeTemplate();
-      await template;
-      return make('pattern');
+    async database(roles = false) {
+      const template = templates.get(roles) ?? makeTemplate(roles);
+      templates.set(roles, template);
+      return make(await template);
     },
     kill: () => cluster.kill(),
     freeze: () => cluster.signal('SIGSTOP'),

@@ -4,21 +4,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/guards/system-clock.ts';
 import type { RedisTarget } from '../../../src/stores/redis/redis-client.ts';
 import { RedisSharedState } from '../../../src/stores/redis/redis-shared-state.ts';
+import { isMissing } from '../../support/debian-programs.ts';
 import { eventually, pause } from '../../support/eventually.ts';
-import {
-  installRedisServer,
-  RedisServer,
-  startCluster,
-  targetOf,
-  testIdentity,
-} from '../../support/redis-server.ts';
+import { RedisServer, startCluster, targetOf, testIdentity, whyNoRedis } from '../../support/redis-server.ts';
 import { routingFacts } from '../../support/routing-facts.ts';
 import { SAMPLE_OUTCOMES } from '../../support/sample-outcomes.ts';
 import { sampleContract } from '../../support/sample-ruleset.ts';
 import { startSharingProcess } from './sharing-process.ts';
 
-const missing = installRedisServer();
-if (missing !== null) console.warn(`skipped: shared state while Redis fails: ${missing}`);
+const NO_REDIS = isMissing('shared state while Redis fails', whyNoRedis());
 
 const PER_SECOND = 200;
 /** What a process holds at most: a tenth of a second's worth. */
@@ -106,7 +100,7 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
 end
 return #redis.call('KEYS', '*') .. ' keys, without an end: ' .. table.concat(without, ' ')`;
 
-describe.skipIf(missing !== null)('three processes while Redis fails', () => {
+describe.skipIf(NO_REDIS)('three processes while Redis fails', () => {
   let servers: RedisServer[] = [];
   let pods: Pod[] = [];
   const open = async (target: RedisTarget) => {
