@@ -63,16 +63,7 @@ export async function startPostgres(fsync: 'on' | 'off' = 'off'): Promise<Postgr
   await cluster.start();
   const urlOf = (name: string) =>
     `postgres://postgres:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${name}`;
-  let admin: Promise<pg.Client> | null = null;
-  // One connection for all that is made and dropped: to log in anew takes as long as either.
-  const asAdmin = async (sql: string) => {
-    const forget = () => {
-      admin = null;
-    };
-    admin ??= connectedTo(urlOf('postgres')).then((client) => client.once('end', forget));
-    admin.catch(forget);
-    await (await admin).query(sql);
-  };
+  const asAdmin = administrator(urlOf('postgres'));
   let count = 0;
   const make = async (template: string, folder?: string) => {
     count += 1;
@@ -112,6 +103,19 @@ export async function startPostgres(fsync: 'on' | 'off' = 'off'): Promise<Postgr
       await cluster.kill();
       rmSync(folder, { recursive: true });
     },
+  };
+}
+
+/** Does statements on one connection, for all that is made and dropped: to log in anew takes as long as either. */
+function administrator(url: string): (sql: string) => Promise<void> {
+  let admin: Promise<pg.Client> | null = null;
+  const forget = () => {
+    admin = null;
+  };
+  return async (sql) => {
+    admin ??= connectedTo(url).then((client) => client.once('end', forget));
+    admin.catch(forget);
+    await (await admin).query(sql);
   };
 }
 
