@@ -22,6 +22,11 @@ const CHANGES: readonly (readonly [string, (text: string) => string])[] = [
     (text) => text.replace('rejected|not_sent|unknown', 'rejected|not_sent'),
   ],
   [
+    'what was held back blames the provider',
+    (text) => text.replace('rejected|not_sent|unknown', 'rejected|not_sent|unknown|held_back'),
+  ],
+  ['what was held back hides a provider that fails', (text) => text.replace('{outcome!="held_back"}', '')],
+  [
     'a ratio of next to nothing',
     (text) => text.replaceAll(/ and namespace_provider:pointsman_attempts:rate5m > 0.05/g, ''),
   ],
