@@ -54,6 +54,7 @@ const STANDING: Readonly<Record<SampleOutcome, Standing>> = {
   rejectedNotFound: 'no money',
   notSent: 'no money',
   notSentDeadline: 'no money',
+  notSupported: 'no money',
   unknown: 'to be found out',
   unknownMismatch: 'to be found out',
 };
