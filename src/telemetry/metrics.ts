@@ -201,7 +201,12 @@ function roadMetrics(registry: Registry): Observer {
     'provider',
     'reason',
   ]);
-  const decisions = counter(registry, 'decisions_total', 'Routing decisions.', ['rule', 'strategy']);
+  const decisions = counter(
+    registry,
+    'decisions_total',
+    'Choices of a provider: one for each attempt, and each decision for a caller.',
+    ['rule', 'strategy'],
+  );
   const authorizations = counter(registry, 'authorizations_total', 'Authorizations that the road ended.', [
     'status',
   ]);
