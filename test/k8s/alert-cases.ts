@@ -335,6 +335,20 @@ export const ALERT_CASES: readonly AlertCase[] = [
   },
   {
     alert: 'PointsmanBreakerOpen',
+    title: 'open for twelve minutes, and mostly looked at while its probes time out',
+    series: { [breaker]: '0x4 2 1 1 2 1 1 1 2 1 1 2 1 1 1 2 1 1 2' },
+    atMinute: 18,
+    fires: { provider: 'psp-a', brand: 'visa' },
+  },
+  {
+    alert: 'PointsmanBreakerOpen',
+    title: 'half open for long, since nobody pays with it',
+    series: { [breaker]: '0x4 2 1x40' },
+    atMinute: 30,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanBreakerOpen',
     title: 'forced closed, draining or only watched',
     series: {
       [breaker]: '4x20',

@@ -32,6 +32,14 @@ const CHANGES: readonly (readonly [string, (text: string) => string])[] = [
   ],
   ['drops of issuers blame providers', (text) => text.replace('provider|unclear', 'provider|issuers')],
   ['forced open is not open', (text) => text.replace(' or pointsman_breaker_state == 3', '')],
+  [
+    'a probe ends an open breaker',
+    (text) => text.replace(/\n.*max_over_time\(pointsman_breaker_state.*/, ''),
+  ],
+  [
+    'half open is open',
+    (text) => text.replace(/ and max_over_time\(pointsman_breaker_state\[5m\]\) == 2/, ''),
+  ],
   ['one forged webhook is enough', (text) => text.replace('[30m])) > 5', '[30m])) > 0')],
   ['overdue at once', (text) => text.replace('{state="overdue"}) > 10', '{state="overdue"}) > 1')],
   [
