@@ -400,6 +400,20 @@ export const ALERT_CASES: readonly AlertCase[] = [
   },
   {
     alert: 'PointsmanMoneyParked',
+    title: 'what was closed cannot be told by its provider, and nothing is parked',
+    series: { 'pointsman_unsettled_work{state="parked"}': '0x40', [alerts('unresolved')]: '0x9 1x30' },
+    atMinute: 12,
+    fires: {},
+  },
+  {
+    alert: 'PointsmanMoneyParked',
+    title: 'long after that',
+    series: { 'pointsman_unsettled_work{state="parked"}': '0x40', [alerts('unresolved')]: '0x9 1x30' },
+    atMinute: 26,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanMoneyParked',
     title: 'many wait and are overdue',
     series: {
       'pointsman_unsettled_work{state="parked"}': '0x20',
