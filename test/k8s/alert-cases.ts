@@ -246,6 +246,42 @@ export const ALERT_CASES: readonly AlertCase[] = [
   },
   {
     alert: 'PointsmanTechnicalFailures',
+    title: 'half held back by ourselves',
+    series: { [attempts('approved')]: '0+50x30', [attempts('held_back')]: '0+50x30' },
+    atMinute: 15,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanTechnicalFailures',
+    title: 'all held back by ourselves',
+    series: { [attempts('approved')]: '100x30', [attempts('held_back')]: '0+100x30' },
+    atMinute: 15,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanTechnicalFailures',
+    title: 'most held back by ourselves, a tenth of the others not sent',
+    series: {
+      [attempts('approved')]: '0+9x30',
+      [attempts('not_sent')]: '0+1x30',
+      [attempts('held_back')]: '0+90x30',
+    },
+    atMinute: 15,
+    fires: { provider: 'psp-a' },
+  },
+  {
+    alert: 'PointsmanTechnicalFailures',
+    title: 'many held back by ourselves, one attempt a minute beside them',
+    series: {
+      [attempts('approved')]: '0 0 1 1 2 2 3 3 4 4 5 5x9',
+      [attempts('not_sent')]: '0 1 1 2 2 3 3 4 4 5 5 6x9',
+      [attempts('held_back')]: '0+100x20',
+    },
+    atMinute: 11,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanTechnicalFailures',
     title: 'half of one attempt a minute',
     series: {
       [attempts('approved')]: '0 0 1 1 2 2 3 3 4 4 5 5x9',
@@ -272,6 +308,17 @@ export const ALERT_CASES: readonly AlertCase[] = [
     atMinute: 15,
     fires: null,
   },
+  {
+    alert: 'PointsmanProviderTimesOut',
+    title: 'a twentieth unknown of what was not held back by ourselves',
+    series: {
+      [attempts('approved')]: '0+95x30',
+      [attempts('unknown')]: '0+5x30',
+      [attempts('held_back')]: '0+900x30',
+    },
+    atMinute: 15,
+    fires: { provider: 'psp-a' },
+  },
   ...[2, 3].map((state) => ({
     alert: 'PointsmanBreakerOpen',
     title: `state ${state} for twelve minutes`,
@@ -284,6 +331,20 @@ export const ALERT_CASES: readonly AlertCase[] = [
     title: 'open for five minutes, then probing and closed',
     series: { [breaker]: '0x4 2x5 1 0x20' },
     atMinute: 17,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanBreakerOpen',
+    title: 'open for twelve minutes, and mostly looked at while its probes time out',
+    series: { [breaker]: '0x4 2 1 1 2 1 1 1 2 1 1 2 1 1 1 2 1 1 2' },
+    atMinute: 18,
+    fires: { provider: 'psp-a', brand: 'visa' },
+  },
+  {
+    alert: 'PointsmanBreakerOpen',
+    title: 'half open for long, since nobody pays with it',
+    series: { [breaker]: '0x4 2 1x40' },
+    atMinute: 30,
     fires: null,
   },
   {
@@ -336,6 +397,20 @@ export const ALERT_CASES: readonly AlertCase[] = [
     series: { 'pointsman_unsettled_work{state="parked"}': '0x4 1x20' },
     atMinute: 6,
     fires: {},
+  },
+  {
+    alert: 'PointsmanMoneyParked',
+    title: 'what was closed cannot be told by its provider, and nothing is parked',
+    series: { 'pointsman_unsettled_work{state="parked"}': '0x40', [alerts('unresolved')]: '0x9 1x30' },
+    atMinute: 12,
+    fires: {},
+  },
+  {
+    alert: 'PointsmanMoneyParked',
+    title: 'long after that',
+    series: { 'pointsman_unsettled_work{state="parked"}': '0x40', [alerts('unresolved')]: '0x9 1x30' },
+    atMinute: 26,
+    fires: null,
   },
   {
     alert: 'PointsmanMoneyParked',

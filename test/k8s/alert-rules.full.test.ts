@@ -23,11 +23,25 @@ const CHANGES: readonly (readonly [string, (text: string) => string])[] = [
     (text) => text.replace('rejected|not_sent|unknown', 'rejected|not_sent'),
   ],
   [
+    'what was held back blames the provider',
+    (text) => text.replace('rejected|not_sent|unknown', 'rejected|not_sent|unknown|held_back'),
+  ],
+  ['what was held back hides a provider that fails', (text) => text.replace('{outcome!="held_back"}', '')],
+  [
     'a ratio of next to nothing',
     (text) => text.replaceAll(/ and namespace_provider:pointsman_attempts:rate5m > 0.05/g, ''),
   ],
   ['drops of issuers blame providers', (text) => text.replace('provider|unclear', 'provider|issuers')],
   ['forced open is not open', (text) => text.replace(' or pointsman_breaker_state == 3', '')],
+  [
+    'a probe ends an open breaker',
+    (text) => text.replace(/\n.*max_over_time\(pointsman_breaker_state.*/, ''),
+  ],
+  [
+    'half open is open',
+    (text) => text.replace(/ and max_over_time\(pointsman_breaker_state\[5m\]\) == 2/, ''),
+  ],
+  ['what a provider cannot tell is told to nobody', (text) => text.replace(/\n.*kind="unresolved".*/, '')],
   ['one forged webhook is enough', (text) => text.replace('[30m])) > 5', '[30m])) > 0')],
   ['overdue at once', (text) => text.replace('{state="overdue"}) > 10', '{state="overdue"}) > 1')],
   [
