@@ -14,8 +14,12 @@ const authorizations = (status: string) => `pointsman_authorizations_total{statu
 const attempts = (outcome: string) =>
   `pointsman_attempts_total{provider="psp-a",brand="visa",outcome="${outcome}"}`;
 const alerts = (kind: string) => `pointsman_alerts_total{kind="${kind}"}`;
-const answers = (bucket: string) =>
-  `pointsman_http_request_duration_seconds_bucket{route="/v1/authorizations",le="${bucket}"}`;
+/** Answers to authorizations: those within 2.5 s, and all. */
+const answered = (inTime: string, all: string) => ({
+  'pointsman_http_request_duration_seconds_bucket{route="/v1/authorizations",le="2.5"}': inTime,
+  'pointsman_http_request_duration_seconds_bucket{route="/v1/authorizations",le="+Inf"}': all,
+  'pointsman_http_request_duration_seconds_count{route="/v1/authorizations"}': all,
+});
 const webhooks = (result: string) => `pointsman_webhooks_total{provider="psp-a",result="${result}"}`;
 const backlog = (state: string) => `pointsman_event_backlog{endpoint="orders",state="${state}"}`;
 const dropped = (blame: string, provider = 'psp-a') =>
@@ -131,16 +135,58 @@ export const ALERT_CASES: readonly AlertCase[] = [
   },
   {
     alert: 'PointsmanAnswersSlow',
-    title: 'a tenth takes five seconds',
-    series: { [answers('2.5')]: '0+90x40', [answers('5')]: '0+100x40', [answers('+Inf')]: '0+100x40' },
-    atMinute: 20,
+    title: 'a fifth takes five seconds, for an hour',
+    series: answered('0+80x90', '0+100x90'),
+    atMinute: 80,
     fires: {},
   },
   {
     alert: 'PointsmanAnswersSlow',
-    title: 'a fiftieth takes five seconds',
-    series: { [answers('2.5')]: '0+98x40', [answers('5')]: '0+100x40', [answers('+Inf')]: '0+100x40' },
-    atMinute: 20,
+    title: 'a tenth is slower than that',
+    series: answered('0+90x90', '0+100x90'),
+    atMinute: 80,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanAnswersSlow',
+    title: 'over for ten minutes',
+    series: answered('0+60x60 3700+100x30', '0+100x90'),
+    atMinute: 72,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanAnswersSlow',
+    title: 'half of sixty at night',
+    series: answered('0+0.5x90', '0+1x90'),
+    atMinute: 80,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanAnswersOftenSlow',
+    title: 'a tenth takes five seconds, for six hours',
+    series: answered('0+90x400', '0+100x400'),
+    atMinute: 390,
+    fires: {},
+  },
+  {
+    alert: 'PointsmanAnswersOftenSlow',
+    title: 'a twenty-fifth is slower than that',
+    series: answered('0+96x400', '0+100x400'),
+    atMinute: 390,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanAnswersOftenSlow',
+    title: 'over for forty minutes',
+    series: answered('0+90x340 30700+100x60', '0+100x400'),
+    atMinute: 390,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanAnswersOftenSlow',
+    title: 'half of ninety in a night',
+    series: answered('0+0.125x400', '0+0.25x400'),
+    atMinute: 390,
     fires: null,
   },
   {

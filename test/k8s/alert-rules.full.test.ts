@@ -17,7 +17,15 @@ const CHANGES: readonly (readonly [string, (text: string) => string])[] = [
     'no short window',
     (text) => text.replaceAll(/\n\s+and namespace:pointsman_unavailable:ratio_rate(5m|30m) .*/g, ''),
   ],
-  ['twice as slow an answer', (text) => text.replace('p95_5m > 2.5', 'p95_5m > 5')],
+  ['twice as slow an answer', (text) => text.replaceAll('le="2.5"', 'le="5"')],
+  [
+    'slow answers without a short window',
+    (text) => text.replaceAll(/\n\s+and namespace:pointsman_slow_answers:ratio_rate(5m|30m) .*/g, ''),
+  ],
+  [
+    'slow answers of a few',
+    (text) => text.replaceAll(/\n\s+and sum by \(namespace\) \(increase\(.*\) > 100/g, ''),
+  ],
   [
     'unknown is no technical failure',
     (text) => text.replace('rejected|not_sent|unknown', 'rejected|not_sent'),
