@@ -49,7 +49,7 @@ export function endpoint(
     });
     let reply: Reply;
     try {
-      const caller = admit(deps, settings, context);
+      const caller = admit(deps, settings, context, trace.traceId);
       reply = isProblem(caller) ? caller : await handle({ context, caller, trace, receivedAtMs });
     } catch (error) {
       deps.reportFault({ traceId: trace.traceId, route: settings.route, error });
@@ -67,14 +67,24 @@ export function endpoint(
   };
 }
 
-function admit(deps: EdgeDeps, settings: EndpointSettings, context: Context<EdgeEnv>): Caller | Problem {
+function admit(
+  deps: EdgeDeps,
+  { route, scopes }: EndpointSettings,
+  context: Context<EdgeEnv>,
+  traceId: string,
+): Caller | Problem {
   const { headers } = context.req.raw;
   const tooLarge = declaredTooLarge(headers.get('content-length'));
   if (tooLarge !== null) return tooLarge;
   const caller = authenticate(headers.get('authorization'), deps);
-  if (isProblem(caller)) return caller;
-  if (!settings.scopes.some((scope) => caller.scopes.has(scope))) {
-    return problem('out-of-scope', `The API key lacks the scope ${settings.scopes.join(' or ')}.`);
+  const request = { route, method: context.req.method, traceId };
+  if (isProblem(caller)) {
+    deps.accessRefused?.({ ...request, account: null, status: 401 });
+    return caller;
+  }
+  if (!scopes.some((scope) => caller.scopes.has(scope))) {
+    deps.accessRefused?.({ ...request, account: caller.account, status: 403 });
+    return problem('out-of-scope', `The API key lacks the scope ${scopes.join(' or ')}.`);
   }
   return guardHead(context.req.raw, context.env?.incoming) ?? caller;
 }

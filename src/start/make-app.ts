@@ -7,6 +7,7 @@ import { Replays } from '../gateway/replays.ts';
 import type { SharedState } from '../gateway/shared-state.ts';
 import { WorkerReplayRunner } from '../replay/worker-replay-runner.ts';
 import type { Log } from '../telemetry/log.ts';
+import { accessLog } from '../telemetry/refused-log.ts';
 import { takeOverride } from './overrides.ts';
 import type { Parts } from './parts.ts';
 import { providerSnapshots } from './provider-snapshots.ts';
@@ -63,6 +64,7 @@ export function makeApp(parts: Parts, gateway: Gateway, replays: Replays, draini
     reportFault: faultReporter(parts.log),
     tracer: parts.tracing?.tracer ?? null,
     requestEnded: parts.metrics.requestEnded,
+    accessRefused: accessLog(parts.log, clock),
     version: VERSION,
   });
 }
