@@ -1,7 +1,6 @@
 import {
   type Arm,
   type ArmChange,
-  armAction,
   armScope,
   type Experiment,
   type Experiments,
@@ -273,11 +272,13 @@ function rulesOf(
   alsoDisabled = false,
 ): ReadonlySet<string> {
   const enabled = [...(providers?.values() ?? [])].filter((provider) => provider.enabled || alsoDisabled);
-  const covered = (rules ?? []).filter((rule) =>
-    changes.every((change) => {
-      const action = armAction(rule, change);
-      return enabled.some(({ id }) => ruleReaches(action, id));
-    }),
+  // Of the rule itself only `only` bounds an arm: what arms reach without it is worked out once, and not for each rule.
+  const reached = changes.map((change) => {
+    const action = change.kind === 'rule' ? change.action : { ...change, only: null };
+    return new Set(enabled.filter(({ id }) => ruleReaches(action, id)).map(({ id }) => id));
+  });
+  const covered = (rules ?? []).filter(({ action: { only } }) =>
+    reached.every((ids) => (only === null ? ids.size > 0 : [...only].some((id) => ids.has(id)))),
   );
   return new Set(covered.map(({ name }) => name));
 }
