@@ -25,6 +25,8 @@ export interface YamlFile {
   readonly value: unknown;
   /** Turns a problem with a path into an error with line and column. */
   readonly locate: (problem: RuleProblem) => RulesetError;
+  /** Where the value of a path stands; the nearest that exists when it does not. */
+  readonly placeOf: (path: FilePath) => Pick<RulesetError, 'line' | 'column'>;
 }
 
 export type YamlReading =
@@ -85,7 +87,8 @@ export function readYamlFile(name: string, text: string): YamlReading {
     const where = line === place.line ? `line ${line}, column ${column}` : `line ${line}`;
     return { file: name, ...place, what: `${what} ${where}`, expected, remedy };
   };
-  return { kind: 'read', file: { value: parsed.toJS(), locate } };
+  const placeOf = (path: FilePath) => position(offsetOf(parsed, path, false, pairs));
+  return { kind: 'read', file: { value: parsed.toJS(), locate, placeOf } };
 }
 
 /** The document, or null when its nesting exhausts the parser's stack. */
