@@ -7,10 +7,11 @@ import { type RulesetReading, validateRulesetFiles } from './validate-ruleset-fi
 type Files = Readonly<Record<string, string>>;
 
 /**
- * Characters, of all files together, up to which what operators wrote is read in line, within some tens of milliseconds: so
- * going back from rules hangs on no thread. The shipped files have some eight thousand.
+ * Characters, of all files together, up to which what operators wrote is read in line, within some tens of milliseconds, or
+ * one or two hundred on a machine that does much else: so going back from rules hangs on no thread. The shipped files have
+ * four thousand.
  */
-const IN_LINE_MAX = 32 * 1024;
+const IN_LINE_MAX = 16 * 1024;
 
 /** Whether reading these files would hold up what else is done. */
 export function areLong(...sets: readonly Files[]): boolean {

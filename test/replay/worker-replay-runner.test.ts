@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { validateRulesetFiles } from '../../src/config/validate-ruleset-files.ts';
 import { LEARNER_DEFAULTS } from '../../src/core/replay/ruleset-replay.ts';
+import type { Clock } from '../../src/gateway/ports.ts';
 import { ReplayFailed } from '../../src/gateway/replays.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
 import { WorkerReplayRunner } from '../../src/replay/worker-replay-runner.ts';
@@ -80,5 +81,33 @@ describe('a replay in a thread of its own', () => {
     await expect(new WorkerReplayRunner(['/nowhere/bins.csv'], systemClock).begin(TASK)).rejects.toThrow(
       ReplayFailed,
     );
+  });
+
+  it('is given up when its rules take too long to check, and says at which file', async () => {
+    const hasty: Clock = { ...systemClock, after: (_ms, action) => systemClock.after(1_000, action) };
+    const files = { ...FILES, 'rules.yaml': `rules: [${'[],'.repeat(170_000)}]` };
+    const given = await new WorkerReplayRunner([], hasty).begin({ ...TASK, files });
+    expect(given).toMatchObject({
+      kind: 'too_costly',
+      findings: [{ file: 'rules.yaml', what: 'checking this file took more than 10 s, and was given up' }],
+    });
+  });
+
+  it('takes as long as it takes once its rules are checked', async () => {
+    const ends: (() => void)[] = [];
+    let cancelled = 0;
+    const clock: Clock = {
+      ...systemClock,
+      after(_ms, action) {
+        ends.push(action);
+        return () => {
+          cancelled += 1;
+        };
+      },
+    };
+    const begun = await new WorkerReplayRunner([], clock).begin(TASK);
+    if (begun.kind !== 'begun') throw new Error('good rules');
+    expect([ends.length, cancelled]).toEqual([1, 1]);
+    begun.replay.close();
   });
 });
