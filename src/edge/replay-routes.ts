@@ -8,7 +8,7 @@ import { type FieldError, invalidFields, invalidRequest, PARSING } from './field
 import { fromJournal } from './from-journal.ts';
 import { givenFiles } from './given-files.ts';
 import { learnerSettings } from './learner-settings.ts';
-import { isProblem, notAllMerchants, type Problem, problem } from './problems.ts';
+import { isProblem, notAllMerchants, type Problem, problem, rulesTooCostly } from './problems.ts';
 import { readJson } from './read-json.ts';
 import { replayBodySchema } from './replay-schemas.ts';
 import { memberNamesOf } from './schema-members.ts';
@@ -110,6 +110,8 @@ async function begun(
       return problem('replay-rules-refused', 'The rules to replay are not valid: see errors.', {
         members: { errors: started.findings },
       });
+    case 'too_costly':
+      return rulesTooCostly(started.findings);
     case 'no_such_version':
       return problem('not-found', 'There is no registered ruleset of this version.');
     case 'busy':

@@ -1,7 +1,12 @@
 import { z } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
 import type { ListedRuleset, RulesetActivation, RulesetPageQuery } from '../gateway/ports.ts';
-import type { ReleaseCommand, ReleaseResult, ShownRuleset } from '../gateway/ruleset-release.ts';
+import type {
+  ReleaseCommand,
+  ReleaseResult,
+  RulesetCheckResult,
+  ShownRuleset,
+} from '../gateway/ruleset-release.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
@@ -9,7 +14,7 @@ import { fromJournal, readInTime } from './from-journal.ts';
 import { givenFiles } from './given-files.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
-import { isProblem, notAllMerchants, type Problem, problem } from './problems.ts';
+import { isProblem, notAllMerchants, type Problem, problem, rulesTooCostly } from './problems.ts';
 import { readJson } from './read-json.ts';
 import { memberNamesOf } from './schema-members.ts';
 import { plainText } from './text-schemas.ts';
@@ -134,7 +139,31 @@ async function check(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   const { files } = parsed.data;
   const given = files === undefined ? null : givenFiles(files);
   const result = await fromJournal(() => deps.rulesets.check(given));
-  return isProblem(result) ? result : jsonResponse(JSON.stringify(result));
+  return isProblem(result) ? result : checkAnswer(result, exchange, deps);
+}
+
+function checkAnswer(
+  result: RulesetCheckResult,
+  { trace: { traceId } }: Exchange,
+  { reportFault }: EdgeDeps,
+): Reply {
+  switch (result.kind) {
+    case 'checked': {
+      const { valid, errors, notes } = result;
+      return jsonResponse(JSON.stringify({ valid, errors, notes }));
+    }
+    case 'too_costly':
+      return rulesTooCostly(result.errors);
+    case 'busy':
+      return problem('rule-checks-busy', `${result.waiting} checks are under way or wait.`, {
+        headers: { 'Retry-After': String(Math.ceil(result.retryAfterMs / 1000)) },
+      });
+    case 'failed':
+      reportFault({ traceId, route: RULESET_CHECK, error: new Error(result.reason) });
+      return problem('not-ready', 'No thread could check the rules; the log of the gateway says why.');
+    case 'stopping':
+      return problem('not-ready', 'The gateway is stopping: nothing is checked any more.');
+  }
 }
 
 const releaseNames = memberNamesOf(releaseBodySchema);

@@ -67,7 +67,7 @@ export interface ReplayRunner {
     task: ReplayTask,
   ): Promise<
     | { readonly kind: 'begun'; readonly replay: RunningReplay }
-    | { readonly kind: 'refused'; readonly findings: readonly RuleFinding[] }
+    | { readonly kind: 'refused' | 'too_costly'; readonly findings: readonly RuleFinding[] }
   >;
 }
 
@@ -105,7 +105,8 @@ export interface ReplayCommand {
 
 export type ReplayStart =
   | { readonly kind: 'started'; readonly replay: Replay }
-  | { readonly kind: 'refused'; readonly findings: readonly RuleFinding[] }
+  /** `too_costly`: checking the rules was given up, since it took too much. */
+  | { readonly kind: 'refused' | 'too_costly'; readonly findings: readonly RuleFinding[] }
   | { readonly kind: 'no_such_version' }
   | { readonly kind: 'busy'; readonly running: number; readonly retryAfterMs: number }
   | { readonly kind: 'stopping' };
@@ -168,12 +169,13 @@ export class Replays {
     const version = rules.kind === 'version' ? rules.version : null;
     const files = rules.kind === 'files' ? rules.files : (await journal.findRuleset(rules.version))?.files;
     if (files === undefined) return { kind: 'no_such_version' };
-    const begun = await runner.begin({ files, seed, learner });
-    if (begun.kind === 'refused') return begun;
-    if (this.#stopped) {
-      begun.replay.close();
+    const beginning = runner.begin({ files, seed, learner });
+    const begun = await Promise.race([beginning, this.#stopping]);
+    if (begun === undefined || this.#stopped) {
+      void closeOnce(beginning);
       return { kind: 'stopping' };
     }
+    if (begun.kind !== 'begun') return begun;
     const replay: Replay = {
       id: randomness.id('rpl'),
       account,
@@ -266,4 +268,10 @@ export class Replays {
 
 function isRunning({ replay }: Job): boolean {
   return replay.state === 'running';
+}
+
+/** Of a replay that is not wanted any more: its rules may still be being checked. */
+async function closeOnce(beginning: ReturnType<ReplayRunner['begin']>): Promise<void> {
+  const begun = await beginning.catch(() => null);
+  if (begun?.kind === 'begun') begun.replay.close();
 }

@@ -35,6 +35,7 @@ export async function endInOrder(signal: string, started: Started): Promise<void
   const { parts, gateway, replays, server, sharedLook, stop, endLoops } = started;
   const { log, settings } = parts;
   replays.stop();
+  for (const thread of parts.ruleThreads) thread.stop();
   parts.sandbox?.mayEnd();
   log.info('draining', { signal, under_way: gateway.underWay });
   endLoops();

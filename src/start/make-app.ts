@@ -75,7 +75,7 @@ export function makeReplays({ journal, settings, log }: Parts): Replays {
     clock,
     randomness,
     journal,
-    runner: new WorkerReplayRunner(settings.binTables),
+    runner: new WorkerReplayRunner(settings.binTables, clock),
     onChanged: ({ id, account, version, state, end, failure }) =>
       log.info('replay', {
         replay: id,

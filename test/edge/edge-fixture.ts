@@ -152,7 +152,7 @@ const SOME_RULESETS: EdgeDeps['rulesets'] = {
           },
         }
       : null,
-  check: async () => ({ valid: true, errors: [], notes: [] }),
+  check: async () => ({ kind: 'checked', valid: true, errors: [], notes: [] }),
   release: async () => ({ kind: 'active', active: ACTIVE_RULESET, changed: true }),
 };
 

@@ -29,6 +29,8 @@ class Desk {
     void this.clock.advance(10);
   };
   adding: () => Promise<void> = async () => {};
+  /** What a replay waits for before it has begun. */
+  beginning: Promise<void> = Promise.resolve();
   readonly replays: Replays;
   #ids = 0;
 
@@ -37,6 +39,7 @@ class Desk {
     const runner: ReplayRunner = {
       begin: async (task) => {
         this.tasks.push(task);
+        await this.beginning;
         if (Object.keys(task.files).length === 0) {
           const words = { what: 'missing', expected: 'a file', remedy: 'create it' };
           return { kind: 'refused', findings: [{ file: 'rules.yaml', line: 1, column: 1, ...words }] };
@@ -228,5 +231,18 @@ describe('replays beside the road', () => {
     expect(desk.pages).toHaveLength(1);
     expect(await desk.start()).toEqual({ kind: 'stopping' });
     expect(desk.clock.pendingTimers).toBe(0);
+  });
+
+  it('is not waited for when its rules are still being checked at the end, and is ended once they are', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    desk.beginning = promise;
+    const starting = desk.start();
+    await desk.settle();
+    desk.replays.stop();
+    expect(await starting).toEqual({ kind: 'stopping' });
+    expect(desk.closed).toBe(0);
+    resolve();
+    await desk.settle();
+    expect(desk.closed).toBe(1);
   });
 });
