@@ -6,7 +6,7 @@ import type { AuthorizeCommand } from './road-results.ts';
 const TO_ANSWER_MS = 100;
 /** The same as a share of the deadline, where that is short. */
 const TO_ANSWER_SHARE = 0.1;
-/** How long recording is waited for that began at the deadline or after it, milliseconds: what came back is worth it. */
+/** How long recording is waited for beyond the deadline, milliseconds, by all of its steps: what came back is worth it. */
 const TO_RECORD_MS = 400;
 /** How long it is then looked for what stands, where nothing could be recorded: milliseconds, beyond the deadline at most. */
 const TO_LOOK_MS = 100;
@@ -33,23 +33,35 @@ export function lookedUpBy(
   return deadlineMs - reserveOf(receivedAtMs, deadlineMs) / 2;
 }
 
+/** What was asked for in time has come back. */
+export interface CameBack {
+  /** Monotonic clock by which it was to. */
+  readonly deadlineMs: number;
+  /** When it did, monotonic clock: later than the deadline only by what this process stood still. */
+  readonly cameBackAtMs: number;
+}
+
 /**
  * Until when the journal is waited for once something was sent, monotonic clock. What comes back at the deadline is still
- * recorded before it is answered; when that takes longer, the answer is `pending`.
+ * recorded before it is answered; when that takes longer, the answer is `pending`. However many steps recording has, they
+ * share the one time that it has beyond the deadline.
  */
-export function recordedBy(
-  { deadlineMs }: Pick<Road, 'deadlineMs'>,
-  { clock }: Pick<GatewayDeps, 'clock'>,
-): number {
-  return Math.max(deadlineMs, clock.monotonicMs() + TO_RECORD_MS);
+export function recordedBy(back: CameBack, { clock }: Pick<GatewayDeps, 'clock'>): number {
+  return within(TO_RECORD_MS, back, endOf(back), clock.monotonicMs());
 }
 
 /** Until when it is looked for what was told meanwhile, monotonic clock, before what could not be recorded is answered `pending`. */
-export function lookedAgainBy(
-  { deadlineMs }: Pick<Road, 'deadlineMs'>,
-  { clock }: Pick<GatewayDeps, 'clock'>,
-): number {
-  return Math.max(deadlineMs, clock.monotonicMs() + TO_LOOK_MS);
+export function lookedAgainBy(back: CameBack, { clock }: Pick<GatewayDeps, 'clock'>): number {
+  return within(TO_LOOK_MS, back, endOf(back) + TO_RECORD_MS, clock.monotonicMs());
+}
+
+function endOf({ deadlineMs, cameBackAtMs }: CameBack): number {
+  return Math.max(deadlineMs, cameBackAtMs);
+}
+
+/** The deadline, or so long from now; but from `beginsByMs` where it begins later. */
+function within(ms: number, { deadlineMs }: CameBack, beginsByMs: number, nowMs: number): number {
+  return Math.max(deadlineMs, Math.min(nowMs, beginsByMs) + ms);
 }
 
 /**
