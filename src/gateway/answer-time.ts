@@ -15,6 +15,21 @@ const NO_RULE_MS = 8_000;
 /** Of it, what the journal has before anything is sent, where the provider is to have its whole time after that. */
 const TO_INTEND_MS = NO_RULE_MS / 2;
 
+/**
+ * How long the journal is waited for that a request asks, by what it asks for: milliseconds from the request. What is not
+ * confirmed by then is answered `503`, and goes on.
+ */
+export const WAITED_MS = {
+  /** What it only reads: as long as a database takes for a statement at most. */
+  read: 5_000,
+  /** One write, such as an override: the same. What was to be told of it is told whenever it is written. */
+  command: 5_000,
+  /** The check or release of a ruleset: a handful of statements, one after the other, and behind a look that is under way. */
+  release: 10_000,
+  /** To keep an event, from when it was verified: providers wait for some seconds, and tell it again where it is not acknowledged. */
+  notice: 4_000,
+} as const;
+
 /** Until when the journal is waited for before anything is sent, monotonic clock: the answer is to come within the deadline. */
 export function openedBy({ command, deadlineMs }: Road): number {
   return deadlineMs - reserveOf(command.receivedAtMs, deadlineMs);
