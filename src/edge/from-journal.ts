@@ -30,8 +30,8 @@ export function readInTime<T>(exchange: Asked, deps: AskDeps, read: () => Promis
 }
 
 /**
- * The same of what a person wants done or checked. What is written after the answer is told to whoever else has to know like any other:
- * that is to be part of `command`.
+ * The same of what a person wants done or checked. What is written after the answer is told to whoever else has to know like
+ * any other: that is to be part of `command`.
  * @param command is given until when it may begin to write, monotonic clock
  */
 export function commandInTime<T>(

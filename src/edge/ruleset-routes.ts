@@ -5,7 +5,7 @@ import type { ReleaseCommand, ReleaseResult, ShownRuleset } from '../gateway/rul
 import type { EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
-import { fromJournal, readInTime } from './from-journal.ts';
+import { commandInTime, readInTime } from './from-journal.ts';
 import { givenFiles } from './given-files.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
@@ -133,9 +133,19 @@ async function check(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   if (!parsed.success) return invalidRequest(parsed.error, checkNames);
   const { files } = parsed.data;
   const given = files === undefined ? null : givenFiles(files);
-  const result = await fromJournal(() => deps.rulesets.check(given));
+  const result = await commandInTime(
+    'release',
+    exchange,
+    deps,
+    () => deps.rulesets.check(given),
+    NOT_CHECKED,
+  );
   return isProblem(result) ? result : jsonResponse(JSON.stringify(result));
 }
+
+const NOT_CHECKED =
+  'The check did not end in time: the journal, which tells where money stands, or the folder did not answer. Nothing was ' +
+  'changed; ask again.';
 
 const releaseNames = memberNamesOf(releaseBodySchema);
 
@@ -153,12 +163,21 @@ async function release(
   const parsed = releaseBodySchema.safeParse(body, PARSING);
   if (!parsed.success) return invalidRequest(parsed.error, releaseNames);
   const { reason, expected_active: expectedActive } = parsed.data;
-  const command = { version, expectedActive, reason, author: caller.account };
-  const result = await fromJournal(() => deps.rulesets.release(command));
-  if (isProblem(result)) return result;
-  deps.rulesetReleased({ command, result, traceId: trace.traceId });
-  return answered(result);
+  const asked = { version, expectedActive, reason, author: caller.account };
+  const ask = async (untilMs: number) => {
+    const command = { ...asked, untilMs };
+    const result = await deps.rulesets.release(command);
+    deps.rulesetReleased({ command, result, traceId: trace.traceId });
+    return result;
+  };
+  const result = await commandInTime('release', exchange, deps, ask, NOT_CONFIRMED);
+  return isProblem(result) ? result : answered(result);
 }
+
+const NOT_CONFIRMED =
+  'That the ruleset is in force could not be confirmed: it may be, now or from later on, and GET /v1/rulesets/activations ' +
+  'shows what is. Repeat it as it was, with the same expected_active: where it is in force, the answer says so and nothing ' +
+  'is moved again.';
 
 function answered(result: ReleaseResult): Reply {
   switch (result.kind) {
