@@ -1,5 +1,6 @@
 import { invariant } from '../core/invariant.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
+import { beginsInTime } from '../gateway/journal-calls.ts';
 import {
   type ActiveRuleset,
   type Clock,
@@ -522,6 +523,8 @@ export class RulesetStore implements Rulesets {
   }
 
   async #release(command: ReleaseCommand): Promise<ReleaseResult> {
+    const { clock } = this.#options;
+    beginsInTime(command.untilMs, clock);
     await this.#prove();
     await this.#follow();
     const active = this.#active;
@@ -543,6 +546,7 @@ export class RulesetStore implements Rulesets {
     if (faults.length > 0) return { kind: 'refused', errors: faults };
     const cut = await openMoneyErrors(this.#current, set, this.#hasOpenMoney);
     if (cut.length > 0) return { kind: 'refused', errors: cut };
+    beginsInTime(command.untilMs, clock);
     const came = await this.#goOver(set, { cause: isRollback ? 'rollback' : 'activation', author, reason });
     if (came.kind === 'stale') return { kind: 'other_active', active: this.#active.version };
     if (came.kind === 'refused') return came;

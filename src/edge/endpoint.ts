@@ -16,6 +16,8 @@ export interface EdgeEnv {
 export interface Exchange {
   readonly context: Context<EdgeEnv>;
   readonly caller: Caller;
+  /** The path's pattern. */
+  readonly route: string;
   readonly trace: TraceContext;
   /** Monotonic clock. */
   readonly receivedAtMs: number;
@@ -47,18 +49,19 @@ export function endpoint(
       method: context.req.method,
       route: settings.route,
     });
+    const { route } = settings;
     let reply: Reply;
     try {
       const caller = admit(deps, settings, context, trace.traceId);
-      reply = isProblem(caller) ? caller : await handle({ context, caller, trace, receivedAtMs });
+      reply = isProblem(caller) ? caller : await handle({ context, caller, route, trace, receivedAtMs });
     } catch (error) {
-      deps.reportFault({ traceId: trace.traceId, route: settings.route, error });
+      deps.reportFault({ traceId: trace.traceId, route, error });
       reply = problem('internal', 'An unexpected fault; what happened to the request is not known.');
     }
     const response = isProblem(reply) ? problemResponse(reply, trace.traceId) : reply;
     trace.span?.end({ status: response.status }, response.status >= 500);
     deps.requestEnded?.({
-      route: settings.route,
+      route,
       method: context.req.method,
       status: response.status,
       durationMs: deps.clock.monotonicMs() - receivedAtMs,

@@ -99,8 +99,8 @@ const EXAMPLE_MEMBERS: Partial<Record<ProblemName, object>> = {
         file: 'rules.yaml',
         line: 1,
         column: 1,
-        what: 'checking this file took more than 10 s, and was given up',
-        expected: 'files that can be checked within 10 s',
+        what: 'checking this file took more than 5 s, and was given up',
+        expected: 'files that can be checked within 5 s',
         remedy:
           'make it shorter: fewer conditions in a rule, lists (one_of) instead of many conditions, fewer brackets',
       },

@@ -10,7 +10,7 @@ import type {
 import type { EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
-import { fromJournal, readInTime } from './from-journal.ts';
+import { commandInTime, readInTime } from './from-journal.ts';
 import { givenFiles } from './given-files.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
@@ -138,7 +138,8 @@ async function check(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   if (!parsed.success) return invalidRequest(parsed.error, checkNames);
   const { files } = parsed.data;
   const given = files === undefined ? null : givenFiles(files);
-  const result = await fromJournal(() => deps.rulesets.check(given));
+  const check = () => deps.rulesets.check(given);
+  const result = await commandInTime('check', exchange, deps, check, NOT_CHECKED);
   return isProblem(result) ? result : checkAnswer(result, exchange, deps);
 }
 
@@ -166,6 +167,10 @@ function checkAnswer(
   }
 }
 
+const NOT_CHECKED =
+  'The check did not end in time: it waited for the journal, which tells where money stands, for the folder, or the checks before it. Nothing was ' +
+  'changed; ask again.';
+
 const releaseNames = memberNamesOf(releaseBodySchema);
 
 /** @param version null: the path names none that could be */
@@ -182,12 +187,21 @@ async function release(
   const parsed = releaseBodySchema.safeParse(body, PARSING);
   if (!parsed.success) return invalidRequest(parsed.error, releaseNames);
   const { reason, expected_active: expectedActive } = parsed.data;
-  const command = { version, expectedActive, reason, author: caller.account };
-  const result = await fromJournal(() => deps.rulesets.release(command));
-  if (isProblem(result)) return result;
-  deps.rulesetReleased({ command, result, traceId: trace.traceId });
-  return answered(result);
+  const asked = { version, expectedActive, reason, author: caller.account };
+  const ask = async (untilMs: number) => {
+    const command = { ...asked, untilMs };
+    const result = await deps.rulesets.release(command);
+    deps.rulesetReleased({ command, result, traceId: trace.traceId });
+    return result;
+  };
+  const result = await commandInTime('release', exchange, deps, ask, NOT_CONFIRMED);
+  return isProblem(result) ? result : answered(result);
 }
+
+const NOT_CONFIRMED =
+  'That the ruleset is in force could not be confirmed: it may be, now or from later on, and GET /v1/rulesets/activations ' +
+  'shows what is. Repeat it as it was, with the same expected_active: where it is in force, the answer says so and nothing ' +
+  'is moved again.';
 
 function answered(result: ReleaseResult): Reply {
   switch (result.kind) {

@@ -1,5 +1,6 @@
 import type { LearnerSettings, ReplayResult } from '../core/replay/ruleset-replay.ts';
 import type { Verdict } from '../core/replay/verdict.ts';
+import { inTime } from './journal-calls.ts';
 import type { Clock, Journal, Randomness, RecordedRange } from './ports.ts';
 import { JournalError } from './ports.ts';
 
@@ -101,6 +102,8 @@ export interface ReplayCommand {
   readonly learner: LearnerSettings;
   /** When it was asked for, wall clock: a range up to now ends there. */
   readonly askedAtMs: number;
+  /** Monotonic clock until which the journal is waited for. */
+  readonly untilMs: number;
 }
 
 export type ReplayStart =
@@ -118,6 +121,8 @@ export interface ReplaysDeps {
   readonly runner: ReplayRunner;
   /** Told of every replay that began or ended; must not throw. */
   readonly onChanged: (replay: Replay) => void;
+  /** Told of a bug that shows when nobody waits for it any more; must not throw. */
+  readonly onLateFault: (error: unknown) => void;
 }
 
 interface Job {
@@ -149,7 +154,8 @@ export class Replays {
 
   /**
    * Begins a replay, once its rules are found to be good.
-   * @throws JournalError, ReplayFailed
+   * @throws JournalError when registered rules cannot be read in time: then nothing was begun
+   * @throws ReplayFailed
    */
   async start(command: ReplayCommand): Promise<ReplayStart> {
     if (this.#stopped) return { kind: 'stopping' };
@@ -164,10 +170,11 @@ export class Replays {
     }
   }
 
-  async #begin({ account, rules, range, seed, learner, askedAtMs }: ReplayCommand): Promise<ReplayStart> {
-    const { randomness, journal, runner, onChanged } = this.#deps;
+  async #begin(command: ReplayCommand): Promise<ReplayStart> {
+    const { account, rules, range, seed, learner, askedAtMs } = command;
+    const { randomness, runner, onChanged } = this.#deps;
     const version = rules.kind === 'version' ? rules.version : null;
-    const files = rules.kind === 'files' ? rules.files : (await journal.findRuleset(rules.version))?.files;
+    const files = rules.kind === 'files' ? rules.files : await this.#registered(rules.version, command);
     if (files === undefined) return { kind: 'no_such_version' };
     const beginning = runner.begin({ files, seed, learner });
     const begun = await Promise.race([beginning, this.#stopping]);
@@ -195,6 +202,13 @@ export class Replays {
     onChanged(replay);
     this.#run(job).then(resolve, resolve);
     return { kind: 'started', replay };
+  }
+
+  /** Content of the registered ruleset; left out when there is none. */
+  async #registered(version: number, { untilMs }: ReplayCommand): Promise<ReplayTask['files'] | undefined> {
+    const { journal, clock, onLateFault } = this.#deps;
+    const waiting = { untilMs, clock, onLateFault };
+    return (await inTime(() => journal.findRuleset(version), waiting))?.files;
   }
 
   /** The account's replay as it stands; null when there is none, or it was forgotten. */

@@ -26,6 +26,8 @@ export interface ReleaseCommand extends Pick<NewActivation, 'author' | 'reason'>
   readonly version: number | 'previous';
   /** The version that the person takes to be in force. */
   readonly expectedActive: number;
+  /** Monotonic clock until which it is waited for: the pointer is not begun to be moved later. */
+  readonly untilMs: number;
 }
 
 export type ReleaseResult =

@@ -2,6 +2,7 @@ import { apiKeyLookUp } from '../config/api-keys.ts';
 import { planInForce } from '../core/experiments/assign.ts';
 import { createApp } from '../edge/app.ts';
 import type { EdgeDeps } from '../edge/edge-deps.ts';
+import { REPLAYS } from '../edge/replay-routes.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { Replays } from '../gateway/replays.ts';
 import type { SharedState } from '../gateway/shared-state.ts';
@@ -76,6 +77,7 @@ export function makeReplays({ journal, settings, log }: Parts): Replays {
     randomness,
     journal,
     runner: new WorkerReplayRunner(settings.binTables, clock),
+    onLateFault: (error) => log.fault('fault', error, { route: REPLAYS }),
     onChanged: ({ id, account, version, state, end, failure }) =>
       log.info('replay', {
         replay: id,

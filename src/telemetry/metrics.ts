@@ -42,6 +42,7 @@ export const ALERT_KINDS = [
   'journal_failed',
   'journal_went_back',
   'late_approval',
+  'late_fault',
   'lease_expired',
   'notice_mismatch',
   'notice_unanswered',

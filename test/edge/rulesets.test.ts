@@ -171,7 +171,7 @@ describe('rulesets at the edge', () => {
       changed: true,
     });
     const command = { version, expectedActive: 12, reason: 'ticket 4714', author: 'payments-team' };
-    expect(asked.commands).toEqual([command]);
+    expect(asked.commands).toEqual([{ ...command, untilMs: expect.any(Number) }]);
     expect(fixture.releases).toMatchObject([{ command, result: { kind: 'active' } }]);
   });
 

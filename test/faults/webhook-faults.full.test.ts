@@ -312,7 +312,13 @@ test('T37, T38, T39: nothing of all this was a fault of the gateway', async () =
   expect(trap.answered.filter((status) => status >= 500)).toEqual([]);
   expect(gateway.output.events('fault')).toEqual([]);
   const alerts = gateway.output.events('alert').map((event) => event['kind']);
-  for (const kind of ['journal_failed', 'adapter_threw', 'housekeeping_failed', 'resolver_failed']) {
+  for (const kind of [
+    'journal_failed',
+    'adapter_threw',
+    'housekeeping_failed',
+    'late_fault',
+    'resolver_failed',
+  ]) {
     expect(alerts).not.toContain(kind);
   }
 });

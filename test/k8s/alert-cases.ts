@@ -235,7 +235,7 @@ export const ALERT_CASES: readonly AlertCase[] = [
   ...counted('PointsmanJournalWentBack', ['journal_went_back'], 'journal_failed', false, 60),
   ...counted(
     'PointsmanOwnFaults',
-    ['adapter_threw', 'resolver_failed', 'event_delivery_failed', 'housekeeping_failed'],
+    ['adapter_threw', 'resolver_failed', 'event_delivery_failed', 'housekeeping_failed', 'late_fault'],
     'lease_expired',
     true,
     15,
