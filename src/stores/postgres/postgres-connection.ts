@@ -53,6 +53,11 @@ const BIGINT = 20;
 const ANSWER_GRACE_MS = 2_000;
 /** `read_only_sql_transaction`: the server was turned into a copy. */
 const READ_ONLY = '25006';
+/**
+ * Where the server warns that a commit is its own, but may not be its copies': the wait for them was cancelled. Said instead of
+ * an error, in the server's language, and without a code of its own when a person cancels.
+ */
+const UNREPLICATED = 'SyncRepWaitForLSN';
 
 const CONDITION = `
   SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS recovering,
@@ -97,11 +102,8 @@ export class PostgresConnection {
     this.#options = options;
     client.on('error', (error) => this.#lose(messageOf(error)));
     client.on('end', () => this.#lose('the server closed the connection'));
-    client.on('notice', (notice) => {
-      // "The transaction has already committed locally, but might not have been replicated": said instead of an error.
-      if (notice.severity === 'WARNING' && (notice.code === '57014' || notice.code === '57P01')) {
-        this.#unreplicated = true;
-      }
+    client.on('notice', ({ routine }) => {
+      if (routine === UNREPLICATED) this.#unreplicated = true;
     });
   }
 

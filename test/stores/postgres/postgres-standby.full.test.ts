@@ -113,6 +113,7 @@ describe('a copy in recovery', () => {
   });
 
   test.each([
+    ['cancelled', 'pg_cancel_backend', /its copies may not have it/],
     ['ended', 'pg_terminate_backend', /terminating connection|closed the connection|Connection terminated/],
   ])('is waited for: a commit that is %s meanwhile is not known to be written', async (how, end, why) => {
     await waitForStandby(primary);
