@@ -6,15 +6,9 @@ import {
 } from '../../../src/stores/postgres/postgres-journal.ts';
 import { concluded, opened, sampleOpening } from '../../contracts/journal-fixtures.ts';
 import { eventually } from '../../support/eventually.ts';
-import { CuttingProxy } from './cutting-proxy.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
-import {
-  atHosts,
-  type PostgresStandby,
-  startStandby,
-  waitForCopies,
-  waitForStandby,
-} from './postgres-standby.ts';
+import { atHosts, waitForStandby } from './postgres-standby.ts';
+import { StandbyPair } from './standby-pair.ts';
 
 // A primary and a real copy that follows it: what may be written to is found, and what a failover keeps and loses.
 
@@ -29,55 +23,6 @@ beforeAll(async () => {
 });
 afterAll(() => primary.stop());
 
-/** A copy of the primary, a line between them that can be cut, and a database that is at both. */
-class Pair implements AsyncDisposable {
-  readonly standby: PostgresStandby;
-  readonly line: CuttingProxy;
-  readonly url: string;
-
-  private constructor(standby: PostgresStandby, line: CuttingProxy, url: string) {
-    this.standby = standby;
-    this.line = line;
-    this.url = url;
-  }
-
-  static async start(): Promise<Pair> {
-    const url = await primary.database();
-    const line = await CuttingProxy.open(primary.port);
-    return new Pair(await startStandby(primary, { follows: line.port }), line, url);
-  }
-
-  /** `DATABASE_URL` with both, the copy first. */
-  get both(): string {
-    return atHosts(this.url, [this.standby.port, primary.port]);
-  }
-
-  /** Resolves when the copy has everything that is committed now. */
-  async caughtUp(): Promise<void> {
-    await eventually('the copy has everything', async () => {
-      const [row] = await primary.query(
-        this.url,
-        `SELECT replay_lsn >= pg_current_wal_lsn() AS has FROM pg_stat_replication WHERE state = 'streaming'`,
-      );
-      return row?.['has'] === true ? true : null;
-    });
-  }
-
-  async failOver(): Promise<void> {
-    await primary.kill();
-    await this.standby.promote();
-  }
-
-  /** Leaves the primary as it was without a copy. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.standby[Symbol.asyncDispose]();
-    await this.line.close();
-    await primary.kill();
-    await primary.start();
-    await waitForCopies(primary, '');
-  }
-}
-
 /** Sessions of a journal at one server. */
 const sessionsAt = async (url: string): Promise<number> => {
   const sql = "SELECT count(*)::integer AS n FROM pg_stat_activity WHERE application_name = 'pointsman'";
@@ -85,9 +30,9 @@ const sessionsAt = async (url: string): Promise<number> => {
 };
 
 describe('a copy in recovery', () => {
-  let pair: Pair;
+  let pair: StandbyPair;
   beforeAll(async () => {
-    pair = await Pair.start();
+    pair = await StandbyPair.start(primary);
   });
   afterAll(() => pair?.[Symbol.asyncDispose]());
 
@@ -140,7 +85,7 @@ describe('a copy in recovery', () => {
 
 describe('a primary that is lost', () => {
   test('while its commits wait for the copy: all that was confirmed is there, and the journal goes on', async () => {
-    await using pair = await Pair.start();
+    await using pair = await StandbyPair.start(primary);
     await waitForStandby(primary);
     const warnings: string[] = [];
     const onWarning = (text: string) => warnings.push(text);
@@ -168,7 +113,7 @@ describe('a primary that is lost', () => {
   });
 
   test('while its commits wait for nobody: that was warned of, and what was confirmed meanwhile is lost', async () => {
-    await using pair = await Pair.start();
+    await using pair = await StandbyPair.start(primary);
     const warnings: string[] = [];
     const journal = await open(pair.both, { onWarning: (text) => warnings.push(text) });
     expect(warnings).toContainEqual(expect.stringMatching(NOT_WAITING));

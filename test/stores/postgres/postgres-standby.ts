@@ -17,6 +17,7 @@ export interface PostgresStandby extends AsyncDisposable {
   at(url: string): string;
   /** Ends its recovery, with what it has of the log by then: from now on it may be written to. */
   promote(): Promise<void>;
+  kill(): Promise<void>;
 }
 
 /** A `DATABASE_URL` that names the servers on these ports instead of one, in this order. */
@@ -56,6 +57,7 @@ export async function startStandby(
         (await isRecovering(primary, own)) === false ? true : null,
       );
     },
+    kill: () => cluster.kill(),
     async [Symbol.asyncDispose]() {
       await cluster.kill();
       rmSync(folder, { recursive: true });
