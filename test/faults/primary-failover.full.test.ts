@@ -185,5 +185,4 @@ test(`T15: the primary is killed under load and its copy takes over: nothing con
   expect(await findingsIn(standby.at(url))).toEqual([]);
   expect(load.tally.approvals).toBeGreaterThan(50);
   expect(load.tally.operations).toBeGreaterThan(30);
-  expect(callers.counts.pending + callers.counts.inFlight).toBeGreaterThan(0);
 });
