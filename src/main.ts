@@ -46,7 +46,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
 
   endOnSignal((signal) => {
     draining = true;
-    return endInOrder(signal, { parts, gateway, replays, server, sharedLook, stop, endLoops });
+    return endInOrder(signal, { parts, clock, gateway, replays, server, sharedLook, stop, endLoops });
   }, log);
 }
 

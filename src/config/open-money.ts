@@ -1,11 +1,18 @@
 import type { ProviderContract, Ruleset } from '../core/rules/ruleset.ts';
+import { type ProviderPlaces, whereIsIn } from './provider-places.ts';
 import type { RulesetError } from './ruleset-error.ts';
-import { readYamlFile } from './yaml-file.ts';
 
 /** A ruleset with the files that it was read from. */
 export interface LoadedSet {
   readonly ruleset: Ruleset;
   readonly files: Readonly<Record<string, string>>;
+  readonly places: ProviderPlaces;
+}
+
+/** What a process looks at before it goes over to a ruleset, beside the files. */
+export interface CheckedSet {
+  readonly ruleset: Pick<Ruleset, 'providers' | 'live'>;
+  readonly places: ProviderPlaces;
 }
 
 /** Whether a provider has money that is open or can be refunded. */
@@ -16,36 +23,30 @@ export type HasOpenMoney = (provider: string) => Promise<boolean>;
  * elsewhere.
  */
 export async function openMoneyErrors(
-  current: LoadedSet,
-  next: LoadedSet,
+  current: Pick<CheckedSet, 'ruleset'>,
+  next: CheckedSet,
   hasOpenMoney: HasOpenMoney,
 ): Promise<readonly RulesetError[]> {
   // Sandbox money is none: from the sandbox to real providers nothing is lost.
   if (leavesPlayMoney(current, next)) return [];
-  const errors: RulesetError[] = [];
-  const file = readYamlFile('providers.yaml', next.files['providers.yaml'] ?? '');
-  for (const { before, change } of await cutOff(current, next, hasOpenMoney)) {
-    if (file.kind === 'refused') continue;
-    const index = [...next.ruleset.providers.keys()].indexOf(before.id);
-    errors.push(
-      file.file.locate({
-        path: change === 'removed' ? ['providers'] : ['providers', index, change],
-        what:
-          change === 'removed'
-            ? `provider "${before.id}" is gone, but has open or refundable money`
-            : `${change} of "${before.id}" is another, but it has open or refundable money`,
-        expected: 'the provider as it was, so that captures, refunds and inquiries reach it',
-        remedy: 'put it back with enabled: false; give a new account a new id',
-      }),
-    );
-  }
-  return errors;
+  const whereIs = whereIsIn(next.places);
+  return (await cutOff(current, next, hasOpenMoney)).map(({ before, change }) =>
+    // One that is gone stands nowhere any more.
+    whereIs(before.id, change === 'removed' ? 'adapter' : change, {
+      what:
+        change === 'removed'
+          ? `provider "${before.id}" is gone, but has open or refundable money`
+          : `${change} of "${before.id}" is another, but it has open or refundable money`,
+      expected: 'the provider as it was, so that captures, refunds and inquiries reach it',
+      remedy: 'put it back with enabled: false; give a new account a new id',
+    }),
+  );
 }
 
 /** Providers whose money is left behind when play money is left: nothing reaches it any more. */
 export async function moneyLeftBehind(
-  before: LoadedSet,
-  next: LoadedSet,
+  before: Pick<CheckedSet, 'ruleset'>,
+  next: Pick<CheckedSet, 'ruleset'>,
   hasOpenMoney: HasOpenMoney,
 ): Promise<readonly string[]> {
   if (!leavesPlayMoney(before, next)) return [];
@@ -53,14 +54,21 @@ export async function moneyLeftBehind(
 }
 
 /** From accounts without real money to live ones, or from the sandbox to any others: they cannot stand in one file. */
-function leavesPlayMoney({ ruleset: from }: LoadedSet, { ruleset: to }: LoadedSet): boolean {
-  const isSandbox = ({ providers }: Ruleset) =>
+function leavesPlayMoney(
+  { ruleset: from }: Pick<CheckedSet, 'ruleset'>,
+  { ruleset: to }: Pick<CheckedSet, 'ruleset'>,
+): boolean {
+  const isSandbox = ({ providers }: Pick<Ruleset, 'providers'>) =>
     [...providers.values()].every(({ adapter }) => adapter === 'sandbox');
   return !from.live && (to.live || (isSandbox(from) && !isSandbox(to)));
 }
 
 /** Providers with money of theirs to which the next set has no way any more. */
-async function cutOff(current: LoadedSet, next: LoadedSet, hasOpenMoney: HasOpenMoney) {
+async function cutOff(
+  current: Pick<CheckedSet, 'ruleset'>,
+  next: Pick<CheckedSet, 'ruleset'>,
+  hasOpenMoney: HasOpenMoney,
+) {
   const found: { readonly before: ProviderContract; readonly change: 'removed' | 'adapter' | 'base_url' }[] =
     [];
   for (const before of current.ruleset.providers.values()) {

@@ -1,10 +1,8 @@
 import {
   type Arm,
   type ArmChange,
-  armAction,
   armScope,
   type Experiment,
-  type Experiments,
   type Guardrail,
   HOLDOUT_ID,
   type Holdout,
@@ -14,10 +12,11 @@ import {
 } from '../core/experiments/experiment.ts';
 import { ruleReaches } from '../core/rules/eligibility.ts';
 import { type FilePath, type RuleProblem, shown } from '../core/rules/rule-problem.ts';
-import type { ProviderContract, Rule } from '../core/rules/ruleset.ts';
+import type { ProviderContract } from '../core/rules/ruleset.ts';
 import { nearestName } from '../core/text/nearest-name.ts';
 import { isCalendarDay } from './calendar-day.ts';
-import { checkProviders, matcher, readStrategy, readWhen } from './read-rules.ts';
+import { checkProviders, readStrategy, readWhen } from './read-rules.ts';
+import type { ExperimentDraft, ExperimentsDraft, RuleDraft } from './ruleset-draft.ts';
 import type { RawArmAction, RawExperiment, RawExperimentsFile } from './ruleset-schemas.ts';
 
 const MINUTE_MS = 60_000;
@@ -26,11 +25,11 @@ const BASELINE = 'control';
 /** What experiments are checked against. Null where their file is wrong: then nothing that hangs on it is checked. */
 export interface ExperimentContext {
   readonly providers: ReadonlyMap<string, ProviderContract> | null;
-  readonly rules: readonly Rule[] | null;
+  readonly rules: readonly RuleDraft[] | null;
 }
 
 /**
- * Compiles experiments that have the file's shape, and adds what is wrong to `problems`.
+ * Reads experiments that have the file's shape, and adds what is wrong to `problems`.
  * @param raw null in the place of an experiment that has not
  */
 export function readExperiments(
@@ -40,9 +39,9 @@ export function readExperiments(
   },
   context: ExperimentContext,
   problems: RuleProblem[],
-): Experiments {
+): ExperimentsDraft {
   const notes: string[] = [];
-  const list: Experiment[] = [];
+  const list: ExperimentDraft[] = [];
   const ids = new Set<string>();
   for (const [index, experiment] of raw.experiments.entries()) {
     if (experiment === null) continue;
@@ -95,7 +94,7 @@ function readExperiment(
   context: ExperimentContext,
   notes: string[],
   problems: RuleProblem[],
-): Experiment {
+): ExperimentDraft {
   const before = problems.length;
   const condition = raw.when === undefined ? null : readWhen(raw.when, [...path, 'when'], problems);
   const names = checkArms(raw, path, problems);
@@ -126,7 +125,7 @@ function readExperiment(
     unit: raw.unit,
     mode: raw.mode,
     seed: raw.seed,
-    matches: matcher(condition),
+    when: condition,
     rules,
     arms,
     baseline: readBaseline(raw, names, path, problems),
@@ -273,11 +272,13 @@ function rulesOf(
   alsoDisabled = false,
 ): ReadonlySet<string> {
   const enabled = [...(providers?.values() ?? [])].filter((provider) => provider.enabled || alsoDisabled);
-  const covered = (rules ?? []).filter((rule) =>
-    changes.every((change) => {
-      const action = armAction(rule, change);
-      return enabled.some(({ id }) => ruleReaches(action, id));
-    }),
+  // Of the rule itself only `only` bounds an arm: what arms reach without it is worked out once, and not for each rule.
+  const reached = changes.map((change) => {
+    const action = change.kind === 'rule' ? change.action : { ...change, only: null };
+    return new Set(enabled.filter(({ id }) => ruleReaches(action, id)).map(({ id }) => id));
+  });
+  const covered = (rules ?? []).filter(({ action: { only } }) =>
+    reached.every((ids) => (only === null ? ids.size > 0 : [...only].some((id) => ids.has(id)))),
   );
   return new Set(covered.map(({ name }) => name));
 }
@@ -424,7 +425,10 @@ function freeSeed(name: string, taken: ReadonlySet<string>): string {
 }
 
 /** Running experiments behind another one that takes every payment which they could get. */
-function starved(raw: readonly (RawExperiment | null)[], list: readonly Experiment[]): readonly string[] {
+function starved(
+  raw: readonly (RawExperiment | null)[],
+  list: readonly ExperimentDraft[],
+): readonly string[] {
   const running = raw
     .filter((experiment) => experiment !== null)
     .flatMap((experiment, index) => {
@@ -441,7 +445,7 @@ function starved(raw: readonly (RawExperiment | null)[], list: readonly Experime
   });
 }
 
-type ReadExperiment = { readonly raw: RawExperiment; readonly read: Experiment };
+type ReadExperiment = { readonly raw: RawExperiment; readonly read: ExperimentDraft };
 
 /** Whether the first has each payment that the second could have: as far as the file shows it. */
 function takesAllOf(first: ReadExperiment, second: ReadExperiment): boolean {

@@ -1,11 +1,12 @@
-import { type Condition, compileCondition, TRUE } from '../core/rules/condition.ts';
+import type { Condition } from '../core/rules/condition.ts';
 import { findContradictions } from '../core/rules/contradictions.ts';
 import { ruleReaches } from '../core/rules/eligibility.ts';
 import { findUnreachable } from '../core/rules/reachability.ts';
 import { readCondition } from '../core/rules/read-condition.ts';
 import { type FilePath, type RuleProblem, shown } from '../core/rules/rule-problem.ts';
-import type { ProviderContract, Rule, RuleAction, Strategy } from '../core/rules/ruleset.ts';
+import type { ProviderContract, RuleAction, Strategy } from '../core/rules/ruleset.ts';
 import { nearestName } from '../core/text/nearest-name.ts';
+import type { RuleDraft } from './ruleset-draft.ts';
 import type { RawAction, RawRule } from './ruleset-schemas.ts';
 
 /** Parts of one condition; beyond it nobody can read the rule. */
@@ -26,14 +27,14 @@ export interface KnownProviders {
   readonly contracts: ReadonlyMap<string, ProviderContract>;
 }
 
-/** Compiles rules, and adds what is wrong to `problems`. What comes out is whole only when nothing is. */
+/** Reads rules, and adds what is wrong to `problems`. What comes out is whole only when nothing is. */
 export function readRules(
   raw: readonly RuleParts[],
   providers: KnownProviders,
   problems: RuleProblem[],
-): readonly Rule[] {
+): readonly RuleDraft[] {
   const names = new Set<string>();
-  const rules: Rule[] = [];
+  const rules: RuleDraft[] = [];
   /** Conditions that are sound by themselves; of a rule for everything, null. */
   const sound: { readonly index: number; readonly condition: Condition | null }[] = [];
   for (const [index, rule] of raw.entries()) {
@@ -52,7 +53,7 @@ export function readRules(
     if (rule.then === null) continue;
     const action = readAction(rule.then, index, providers.ids, problems);
     problems.push(...deadlineProblems(index, action, providers.contracts));
-    rules.push({ name: rule.name ?? '', matches: matcher(condition), action });
+    rules.push({ name: rule.name ?? '', when: condition, action });
   }
   problems.push(...unreachable(raw, sound));
   return rules;
@@ -71,13 +72,6 @@ function unreachable(
     expected: 'the narrower rule first',
     remedy: 'move it up, narrow the rule above, or remove it',
   }));
-}
-
-/** Whether a condition holds; one that is left out always does. */
-export function matcher(condition: Condition | null): Rule['matches'] {
-  if (condition === null) return () => true;
-  const evaluate = compileCondition(condition);
-  return (facts) => evaluate(facts) === TRUE;
 }
 
 /** A condition of a file, compiled later; null when it is wrong, which `problems` tells. */

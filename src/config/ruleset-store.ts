@@ -1,5 +1,6 @@
 import { invariant } from '../core/invariant.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
+import { beginsInTime } from '../gateway/journal-calls.ts';
 import {
   type ActiveRuleset,
   type Clock,
@@ -16,7 +17,7 @@ import { FolderWatch } from './folder-watch.ts';
 import { type LoadedSet, moneyLeftBehind, openMoneyErrors } from './open-money.ts';
 import type { RulesetError } from './ruleset-error.ts';
 import { type FolderReading, readRulesetFolder } from './ruleset-folder.ts';
-import { validateRulesetFiles } from './validate-ruleset-files.ts';
+import { type RulesetReading, validateRulesetFiles } from './validate-ruleset-files.ts';
 
 /** `auto`: a good folder is in force at once. `manual`: it is registered, and in force once somebody activates it. */
 export type ActivationMode = 'auto' | 'manual';
@@ -25,6 +26,11 @@ export interface RulesetStoreOptions {
   readonly folder: string;
   readonly credentials: CredentialSources;
   readonly clock: Clock;
+  /**
+   * Reads files once payments are served, so that these need not wait for long ones; left out: in line. What cannot be read
+   * is refused, and is tried again with the next look.
+   */
+  readonly read?: (files: Readonly<Record<string, string>>) => Promise<RulesetReading>;
   /** `auto` when left out. */
   readonly activation?: ActivationMode;
   /** Keeps the contents, and the pointer to the one in force. */
@@ -119,7 +125,7 @@ const FOLDER_MOVE = { cause: 'folder', author: 'folder', reason: 'the folder hol
  */
 export async function openRulesetStore(options: RulesetStoreOptions): Promise<RulesetStoreOpening> {
   const active = await options.journal.activeRuleset();
-  const before = active === null ? null : await loadVersion(active.version, options);
+  const before = active === null ? null : await loadVersion(active.version, options, inLine(options));
   const choice = await chooseFirst(active, before, options);
   if (choice.kind === 'refused') return choice;
   const { set, isNew, superseded } = choice;
@@ -153,13 +159,26 @@ type LoadedVersion =
   | { readonly kind: 'good'; readonly set: LoadedSet }
   | { readonly kind: 'refused'; readonly errors: readonly RulesetError[] };
 
+type ReadFiles = NonNullable<RulesetStoreOptions['read']>;
+
+/** How files are read before anybody is served, and where nobody says otherwise. */
+function inLine({ credentials }: RulesetStoreOptions): ReadFiles {
+  return async (files) => validateRulesetFiles(files, credentials);
+}
+
 /** A registered version, as this version of the program and these secrets read it; null when it is not registered. */
-async function loadVersion(version: number, options: RulesetStoreOptions): Promise<LoadedVersion | null> {
+async function loadVersion(
+  version: number,
+  options: RulesetStoreOptions,
+  read: ReadFiles,
+): Promise<LoadedVersion | null> {
   const found = await options.journal.findRuleset(version);
   if (found === null) return null;
-  const reading = validateRulesetFiles(found.files, options.credentials);
+  const { files } = found;
+  const reading = await read(files);
   if (reading.kind === 'refused') return reading;
-  return { kind: 'good', set: { ruleset: { ...reading.ruleset, version }, files: found.files } };
+  const { ruleset, places } = reading;
+  return { kind: 'good', set: { ruleset: { ...ruleset, version }, files, places } };
 }
 
 /** Content of a folder, and the number under which it is registered. */
@@ -200,7 +219,7 @@ async function chooseFirst(
   // Where this version of the program refuses what is in force, old content is better than none.
   const succeeded = known === null ? null : await succeededVersion(folder.contentHash, options);
   if (succeeded !== null) return inForce({ contentHash: folder.contentHash, version: succeeded });
-  const set = { ruleset: reading.ruleset, files: folder.files };
+  const set = { ruleset: reading.ruleset, files: folder.files, places: reading.places };
   const hasOpenMoney = options.journal.hasOpenMoney.bind(options.journal);
   // The first look says what is wrong. Without a set to fall back on, what cannot be applied ends the start.
   if (known !== null && (options.check?.(set) ?? []).length > 0) return inForce();
@@ -237,10 +256,13 @@ async function succeededVersion(
 }
 
 /** The set under the version that the journal gives it. */
-async function numbered({ ruleset, files }: LoadedSet, options: RulesetStoreOptions): Promise<LoadedSet> {
+async function numbered(
+  { ruleset, files, places }: LoadedSet,
+  options: RulesetStoreOptions,
+): Promise<LoadedSet> {
   const atMs = options.clock.wallMs();
   const version = await options.journal.registerRuleset(ruleset.contentHash, files, atMs);
-  return { ruleset: { ...ruleset, version }, files };
+  return { ruleset: { ...ruleset, version }, files, places };
 }
 
 /**
@@ -249,6 +271,7 @@ async function numbered({ ruleset, files }: LoadedSet, options: RulesetStoreOpti
  */
 export class RulesetStore implements Rulesets {
   readonly #options: RulesetStoreOptions;
+  readonly #read: ReadFiles;
   readonly #watch: FolderWatch;
   #current: LoadedSet;
   /** The pointer, as it was read last. */
@@ -288,6 +311,7 @@ export class RulesetStore implements Rulesets {
     superseded: FolderContent | null,
   ) {
     this.#options = options;
+    this.#read = options.read ?? inLine(options);
     this.#dealtWith = superseded;
     this.#current = set;
     this.#active = active;
@@ -412,7 +436,8 @@ export class RulesetStore implements Rulesets {
       this.#followed = active.sequence;
       return this.#setBehind(null);
     }
-    const loaded = await loadVersion(active.version, this.#options);
+    const loaded = await loadVersion(active.version, this.#options, this.#read);
+    if (this.#closed) return;
     invariant(loaded !== null, 'the pointer stands at a registered version');
     const errors = loaded.kind === 'refused' ? loaded.errors : (this.#options.check?.(loaded.set) ?? []);
     if (loaded.kind === 'refused' || errors.length > 0) {
@@ -440,9 +465,10 @@ export class RulesetStore implements Rulesets {
       }
       return;
     }
-    const reading = validateRulesetFiles(folder.files, this.#options.credentials);
+    const reading = await this.#read(folder.files);
+    if (this.#closed) return;
     if (reading.kind === 'refused') return this.#reject(reading.errors);
-    const set = { ruleset: reading.ruleset, files: folder.files };
+    const set = { ruleset: reading.ruleset, files: folder.files, places: reading.places };
     const faults = this.#options.check?.(set) ?? [];
     if (faults.length > 0) return this.#reject(faults);
     if (this.#options.activation === 'manual') {
@@ -497,6 +523,8 @@ export class RulesetStore implements Rulesets {
   }
 
   async #release(command: ReleaseCommand): Promise<ReleaseResult> {
+    const { clock } = this.#options;
+    beginsInTime(command.untilMs, clock);
     await this.#prove();
     await this.#follow();
     const active = this.#active;
@@ -510,7 +538,7 @@ export class RulesetStore implements Rulesets {
     const isRollback = command.version === 'previous';
     const version = command.version === 'previous' ? active.previous : command.version;
     if (version === null) return { kind: 'nothing_before', active: active.version };
-    const loaded = await loadVersion(version, this.#options);
+    const loaded = await loadVersion(version, this.#options, this.#read);
     if (loaded === null) return { kind: 'not_found' };
     if (loaded.kind === 'refused') return loaded;
     const { set } = loaded;
@@ -518,6 +546,7 @@ export class RulesetStore implements Rulesets {
     if (faults.length > 0) return { kind: 'refused', errors: faults };
     const cut = await openMoneyErrors(this.#current, set, this.#hasOpenMoney);
     if (cut.length > 0) return { kind: 'refused', errors: cut };
+    beginsInTime(command.untilMs, clock);
     const came = await this.#goOver(set, { cause: isRollback ? 'rollback' : 'activation', author, reason });
     if (came.kind === 'stale') return { kind: 'other_active', active: this.#active.version };
     if (came.kind === 'refused') return came;

@@ -1,22 +1,25 @@
+import type { Experiments } from '../core/experiments/experiment.ts';
 import { eventsRefused } from '../core/rules/account-names.ts';
 import type { Ruleset } from '../core/rules/ruleset.ts';
 import type { Journal, ListedRuleset, Page, RulesetActivation, RulesetPageQuery } from '../gateway/ports.ts';
 import type {
   ReleaseCommand,
   ReleaseResult,
-  RulesetCheck,
+  RulesetChanges,
+  RulesetCheckResult,
   RulesetReleases,
   ShownRuleset,
 } from '../gateway/ruleset-release.ts';
 import { referencesIn } from './credential-watch.ts';
 import { type CredentialSources, resolveCredential } from './credentials.ts';
 import { missingCredentials, missingText, PLACEHOLDER } from './missing-credentials.ts';
-import { type LoadedSet, openMoneyErrors } from './open-money.ts';
+import { type CheckedSet, openMoneyErrors } from './open-money.ts';
+import { areLong } from './read-beside.ts';
+import { type ReadingPlace, type SecretsInReach, tooCostlyError } from './reading-task.ts';
 import { rulesetChanges } from './ruleset-changes.ts';
 import type { RulesetError } from './ruleset-error.ts';
 import { readRulesetFolder } from './ruleset-folder.ts';
 import type { RulesetStore } from './ruleset-store.ts';
-import { validateRulesetFiles } from './validate-ruleset-files.ts';
 import { withoutSecrets } from './without-secrets.ts';
 
 export interface RulesetTrainOptions {
@@ -29,12 +32,23 @@ export interface RulesetTrainOptions {
   readonly folder: string;
   readonly credentials: CredentialSources;
   /** What else keeps this process from going over to a set. */
-  readonly check: (set: LoadedSet) => readonly RulesetError[];
+  readonly check: (set: CheckedSet) => readonly RulesetError[];
+  /** Where files are checked that anybody may hand over. */
+  readonly checks: ReadingPlace;
 }
+
+/** When it is worth to ask again while as many checks wait as may. */
+const RETRY_MS = 2_000;
+/** Comparisons of versions that are remembered. */
+const COMPARED_MAX = 50;
 
 /** What people do with rulesets: look, check, activate, go back. */
 export class RulesetTrain implements RulesetReleases {
   readonly #options: RulesetTrainOptions;
+  /** What versions have other than those in force: neither ever changes. */
+  readonly #compared = new Map<string, RulesetChanges>();
+  /** References to secrets in the files in force, which are looked into for each check. */
+  #inForce: { readonly text: string; readonly references: ReturnType<typeof referencesIn> } | null = null;
 
   constructor(options: RulesetTrainOptions) {
     this.#options = options;
@@ -53,12 +67,14 @@ export class RulesetTrain implements RulesetReleases {
   }
 
   async find(version: number): Promise<ShownRuleset | null> {
-    const { journal, credentials, store } = this.#options;
+    const { journal, credentials } = this.#options;
     const found = await journal.findRuleset(version);
     if (found === null) return null;
     const active = await journal.activeRuleset();
     const inForce = active === null ? null : await journal.findRuleset(active.version);
-    const secrets = [...secretsOf(found.files, credentials), ...secretsOf(store.files(), credentials)];
+    const changes = await this.#changes(inForce ?? found, found);
+    const references = [referencesIn(found.files['providers.yaml'] ?? ''), this.#referencesInForce()];
+    const secrets = references.flatMap((each) => secretsOf(each, credentials));
     const shown = (files: Readonly<Record<string, string>>) =>
       Object.fromEntries(Object.entries(files).map(([name, text]) => [name, withoutSecrets(text, secrets)]));
     return {
@@ -66,38 +82,63 @@ export class RulesetTrain implements RulesetReleases {
       files: shown(found.files),
       against: {
         active: active?.version ?? version,
-        changes: rulesetChanges(inForce?.files ?? found.files, found.files),
+        changes,
       },
     };
   }
 
-  async check(offered: Readonly<Record<string, string>> | null): Promise<RulesetCheck> {
-    const { folder, credentials } = this.#options;
-    if (offered !== null) return this.#checked(offered, this.#knownCredentials());
-    const read = await readRulesetFolder(folder);
-    if (read.kind === 'refused') return { valid: false, errors: read.errors, notes: [] };
-    return this.#checked(read.files, credentials);
+  async #changes(before: FoundRuleset, after: FoundRuleset): Promise<RulesetChanges> {
+    const key = `${before.contentHash} ${after.contentHash}`;
+    const known = this.#compared.get(key);
+    if (known !== undefined) return known;
+    const task = { kind: 'compare', before: before.files, after: after.files } as const;
+    const outcome = areLong(before.files, after.files) ? await this.#options.checks.run(task) : null;
+    const changes = outcome?.kind === 'done' ? outcome.reply : rulesetChanges(before.files, after.files);
+    const [oldest] = this.#compared.keys();
+    if (oldest !== undefined && this.#compared.size >= COMPARED_MAX) this.#compared.delete(oldest);
+    this.#compared.set(key, changes);
+    return changes;
   }
 
-  async #checked(files: Readonly<Record<string, string>>, sources: CredentialSources): Promise<RulesetCheck> {
-    const { store, journal, check } = this.#options;
-    const reading = validateRulesetFiles(files, sources);
-    if (reading.kind === 'refused') return { valid: false, errors: reading.errors, notes: [] };
-    const set = { ruleset: reading.ruleset, files };
-    const current = { ruleset: store.current(), files: store.files() };
+  async check(offered: Readonly<Record<string, string>> | null): Promise<RulesetCheckResult> {
+    const { folder, credentials } = this.#options;
+    if (offered !== null) return this.#checked(offered, this.#knownSecrets());
+    const read = await readRulesetFolder(folder);
+    if (read.kind === 'refused') return { kind: 'checked', valid: false, errors: read.errors, notes: [] };
+    return this.#checked(read.files, { environment: { ...credentials.environment }, paths: 'all' });
+  }
+
+  async #checked(
+    files: Readonly<Record<string, string>>,
+    secrets: SecretsInReach,
+  ): Promise<RulesetCheckResult> {
+    const { store, journal, check, checks } = this.#options;
+    const outcome = await checks.run({ kind: 'read', files, secrets });
+    if (outcome.kind === 'stopped') return { kind: 'stopping' };
+    if (outcome.kind === 'busy') return { ...outcome, retryAfterMs: RETRY_MS };
+    if (outcome.kind === 'too_costly') {
+      return { kind: 'too_costly', errors: [tooCostlyError(outcome, checks.limits)] };
+    }
+    if (outcome.kind === 'failed') return outcome;
+    const { reply } = outcome;
+    if (reply.kind === 'refused') return { kind: 'checked', valid: false, errors: reply.errors, notes: [] };
+    const set = { ruleset: reply.draft, places: reply.places };
     const hasOpenMoney = (provider: string) => journal.hasOpenMoney(provider);
-    const errors = [...check(set), ...(await openMoneyErrors(current, set, hasOpenMoney))];
-    return { valid: errors.length === 0, errors, notes: notesOf(reading.ruleset) };
+    const errors = [
+      ...check(set),
+      ...(await openMoneyErrors({ ruleset: store.current() }, set, hasOpenMoney)),
+    ];
+    return { kind: 'checked', valid: errors.length === 0, errors, notes: notesOf(reply.draft) };
   }
 
   /**
    * Of what somebody hands over, only references that the ruleset in force has are looked up: else whoever may check rules
    * could find out which variables and files the gateway has, and what their content looks like.
    */
-  #knownCredentials(): CredentialSources {
-    const { store, credentials } = this.#options;
+  #knownSecrets(): SecretsInReach {
+    const { credentials } = this.#options;
     const known = new Set<string>();
-    for (const references of referencesIn(store.files()['providers.yaml'] ?? '').values()) {
+    for (const references of this.#referencesInForce().values()) {
       for (const reference of Object.values(references)) known.add(reference);
     }
     const environment: Record<string, string | undefined> = {};
@@ -107,23 +148,27 @@ export class RulesetTrain implements RulesetReleases {
         environment[name] = credentials.environment[name];
       }
     }
-    return {
-      environment,
-      readFile: (path) =>
-        known.has(`file:${path}`)
-          ? credentials.readFile(path)
-          : { kind: 'unreadable', code: 'not looked up' },
-      placeholder: PLACEHOLDER,
-    };
+    const paths = [...known].flatMap((reference) =>
+      reference.startsWith('file:') ? [reference.slice('file:'.length)] : [],
+    );
+    return { environment, paths, placeholder: PLACEHOLDER };
+  }
+
+  #referencesInForce(): ReturnType<typeof referencesIn> {
+    const text = this.#options.store.files()['providers.yaml'] ?? '';
+    if (this.#inForce?.text !== text) this.#inForce = { text, references: referencesIn(text) };
+    return this.#inForce.references;
   }
 }
 
-/** What the references of files stand for, as far as it is there. */
+type FoundRuleset = NonNullable<Awaited<ReturnType<Journal['findRuleset']>>>;
+
+/** What references stand for, as far as it is there. */
 function secretsOf(
-  files: Readonly<Record<string, string>>,
+  byProvider: ReturnType<typeof referencesIn>,
   credentials: CredentialSources,
 ): readonly string[] {
-  return [...referencesIn(files['providers.yaml'] ?? '').values()].flatMap((references) =>
+  return [...byProvider.values()].flatMap((references) =>
     Object.entries(references).flatMap(([name, reference]) => {
       const reading = resolveCredential(name, reference, credentials);
       return reading.kind === 'resolved' ? [reading.secret] : [];
@@ -131,7 +176,9 @@ function secretsOf(
   );
 }
 
-function notesOf(ruleset: Ruleset): readonly string[] {
+function notesOf(
+  ruleset: Pick<Ruleset, 'providers'> & { readonly experiments: Pick<Experiments, 'notes'> },
+): readonly string[] {
   const missing = missingCredentials(ruleset);
   const untold = [...ruleset.providers].flatMap(([id, contract]) => {
     const refused = eventsRefused(contract);

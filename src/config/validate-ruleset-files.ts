@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
-import { type Experiments, NO_EXPERIMENTS } from '../core/experiments/experiment.ts';
+import { NO_EXPERIMENTS } from '../core/experiments/experiment.ts';
 import type { RuleProblem } from '../core/rules/rule-problem.ts';
 import type { ProviderContract, Ruleset } from '../core/rules/ruleset.ts';
 import type { ExchangeRates } from '../core/scoring/exchange-rates.ts';
 import { checkShape, isRecord, itemsOf, soundItems } from './check-shape.ts';
 import type { CredentialSources } from './credentials.ts';
+import { NO_PLACES, type ProviderPlaces, placesOf } from './provider-places.ts';
 import { readExchangeRates } from './read-exchange-rates.ts';
 import { type ExperimentContext, readExperiments } from './read-experiments.ts';
 import { readProviders } from './read-providers.ts';
 import { type RuleParts, readRules } from './read-rules.ts';
+import { compiledRuleset, type ExperimentsDraft, type RulesetDraft } from './ruleset-draft.ts';
 import type { RulesetError } from './ruleset-error.ts';
 import {
   EXPERIMENTS_MAX,
@@ -39,37 +41,61 @@ const ERRORS_MAX = 100;
  */
 const LOCATED_MAX = 1000;
 
+export interface RefusedFiles {
+  readonly kind: 'refused';
+  /** In the order of files and lines; at least one. */
+  readonly errors: readonly RulesetError[];
+  /** Those that could be read: so that one look tells what else keeps them from being used. */
+  readonly providers: ReadonlyMap<string, ProviderContract>;
+}
+
 export type RulesetReading =
-  | { readonly kind: 'good'; readonly ruleset: Ruleset }
-  | {
-      readonly kind: 'refused';
-      /** In the order of files and lines; at least one. */
-      readonly errors: readonly RulesetError[];
-      /** Those that could be read: so that one look tells what else keeps them from being used. */
-      readonly providers: ReadonlyMap<string, ProviderContract>;
-    };
+  | { readonly kind: 'good'; readonly ruleset: Ruleset; readonly places: ProviderPlaces }
+  | RefusedFiles;
+
+/** As {@link RulesetReading}, before it is compiled. */
+export type DraftReading =
+  | { readonly kind: 'good'; readonly draft: RulesetDraft; readonly places: ProviderPlaces }
+  | RefusedFiles;
 
 /**
  * Reads, checks and compiles a ruleset. Never throws for anything in the files.
  * @param files content by name; of {@link RULESET_FILES}; others are not read
+ * @param onFile told of each file whenever it is looked into
  * @returns the ruleset with version 0, or everything that is wrong
  */
 export function validateRulesetFiles(
   files: Readonly<Record<string, string>>,
   credentials: CredentialSources,
+  onFile?: (name: string) => void,
 ): RulesetReading {
+  const reading = readRulesetFiles(files, credentials, onFile);
+  if (reading.kind === 'refused') return reading;
+  const { draft, places } = reading;
+  return { kind: 'good', ruleset: compiledRuleset(draft), places };
+}
+
+/** Reads and checks a ruleset, as {@link validateRulesetFiles}. */
+export function readRulesetFiles(
+  files: Readonly<Record<string, string>>,
+  credentials: CredentialSources,
+  onFile: (name: string) => void = () => {},
+): DraftReading {
   const errors: RulesetError[] = [];
   let unlisted = 0;
   const collect = (file: YamlFile, problems: readonly RuleProblem[]) => {
     errors.push(...problems.slice(0, LOCATED_MAX).map(file.locate));
     unlisted += Math.max(0, problems.length - LOCATED_MAX);
   };
+  onFile('providers.yaml');
   const providersFile = readFile('providers.yaml', files, errors);
+  onFile('rules.yaml');
   const rulesFile = readFile('rules.yaml', files, errors);
 
   let providers: ReturnType<typeof readProviders> = new Map();
   let ids: ReadonlySet<string> | null = null;
   if (providersFile !== null) {
+    onFile('providers.yaml');
     const { value } = providersFile;
     const shape = checkShape(providersFileSchema, value);
     const problems = shape.kind === 'good' ? [] : [...shape.problems];
@@ -84,6 +110,7 @@ export function validateRulesetFiles(
   let rules: ReturnType<typeof readRules> = [];
   let areRulesSound = false;
   if (rulesFile !== null) {
+    onFile('rules.yaml');
     const { value } = rulesFile;
     const shape = checkShape(rulesFileSchema, value);
     const problems = shape.kind === 'good' ? [] : [...shape.problems];
@@ -93,14 +120,17 @@ export function validateRulesetFiles(
     collect(rulesFile, problems);
   }
   const context = { providers, rules: areRulesSound ? rules : null };
+  onFile('experiments.yaml');
   const experiments = experimentsIn(files, context, errors, collect);
+  onFile('fx.yaml');
   const exchangeRates = exchangeRatesIn(files, errors, collect);
   if (errors.length > 0) return { kind: 'refused', errors: inOrder(errors, unlisted), providers };
   const live = [...providers.values()].every((provider) => provider.live);
   const contentHash = contentHashOf(files);
   return {
     kind: 'good',
-    ruleset: { version: 0, contentHash, rules, providers, exchangeRates, experiments, live },
+    draft: { version: 0, contentHash, rules, providers, exchangeRates, experiments, live },
+    places: providersFile === null ? NO_PLACES : placesOf(providersFile),
   };
 }
 
@@ -109,9 +139,9 @@ function experimentsIn(
   context: ExperimentContext,
   errors: RulesetError[],
   collect: (file: YamlFile, problems: readonly RuleProblem[]) => void,
-): Experiments {
+): ExperimentsDraft {
   const file = readFile('experiments.yaml', files, errors);
-  if (file === null) return NO_EXPERIMENTS;
+  if (file === null) return { ...NO_EXPERIMENTS, list: [] };
   const shape = checkShape(experimentsFileSchema, file.value);
   const problems = shape.kind === 'good' ? [] : [...shape.problems];
   const raw =

@@ -7,7 +7,9 @@ import {
   isSeq,
   LineCounter,
   type Node,
+  type Pair,
   parseDocument,
+  type YAMLMap,
 } from 'yaml';
 import { type FilePath, type RuleProblem, shown } from '../core/rules/rule-problem.ts';
 import type { RulesetError } from './ruleset-error.ts';
@@ -23,6 +25,8 @@ export interface YamlFile {
   readonly value: unknown;
   /** Turns a problem with a path into an error with line and column. */
   readonly locate: (problem: RuleProblem) => RulesetError;
+  /** Where the value of a path stands; the nearest that exists when it does not. */
+  readonly placeOf: (path: FilePath) => Pick<RulesetError, 'line' | 'column'>;
 }
 
 export type YamlReading =
@@ -74,15 +78,17 @@ export function readYamlFile(name: string, text: string): YamlReading {
   }
   const oddity = findOddity(parsed.contents);
   if (oddity !== null) return refuse(oddity.offset, oddity.what, oddity.expected, oddity.remedy);
+  const pairs: PairsOf = new Map();
   const locate = (problem: RuleProblem): RulesetError => {
     const { path, atKey = false, what, expected, remedy, other } = problem;
-    const place = position(offsetOf(parsed, path, atKey));
+    const place = position(offsetOf(parsed, path, atKey, pairs));
     if (other === undefined) return { file: name, ...place, what, expected, remedy };
-    const { line, column } = position(offsetOf(parsed, other, false));
+    const { line, column } = position(offsetOf(parsed, other, false, pairs));
     const where = line === place.line ? `line ${line}, column ${column}` : `line ${line}`;
     return { file: name, ...place, what: `${what} ${where}`, expected, remedy };
   };
-  return { kind: 'read', file: { value: parsed.toJS(), locate } };
+  const placeOf = (path: FilePath) => position(offsetOf(parsed, path, false, pairs));
+  return { kind: 'read', file: { value: parsed.toJS(), locate, placeOf } };
 }
 
 /** The document, or null when its nesting exhausts the parser's stack. */
@@ -162,13 +168,24 @@ function findOddKey(keys: readonly unknown[]) {
   return null;
 }
 
-/** Where the value of a path starts, in characters from 0; the nearest that exists when it does not. */
-export function offsetOf(document: Document.Parsed, path: FilePath, atKey: boolean): number {
+/** Pairs of maps by key, for those in which something was looked up: one may have as many keys as there are errors. */
+type PairsOf = Map<YAMLMap, ReadonlyMap<string, Pair>>;
+
+/**
+ * Where the value of a path starts, in characters from 0; the nearest that exists when it does not.
+ * @param known is filled, for the next look-up in the same document
+ */
+export function offsetOf(
+  document: Document.Parsed,
+  path: FilePath,
+  atKey: boolean,
+  known: PairsOf = new Map(),
+): number {
   let node: unknown = document.contents;
   let offset = document.contents?.range?.[0] ?? 0;
   for (const [index, step] of path.entries()) {
     if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+      const pair = pairsOf(node, known).get(String(step));
       if (pair === undefined) return offset;
       const keyOffset = isNode(pair.key) ? (pair.key.range?.[0] ?? offset) : offset;
       if (atKey && index === path.length - 1) return keyOffset;
@@ -182,4 +199,16 @@ export function offsetOf(document: Document.Parsed, path: FilePath, atKey: boole
     }
   }
   return offset;
+}
+
+function pairsOf(map: YAMLMap, known: PairsOf): ReadonlyMap<string, Pair> {
+  const before = known.get(map);
+  if (before !== undefined) return before;
+  const pairs = new Map<string, Pair>();
+  for (const pair of map.items) {
+    // Of a key that is there twice, the first one.
+    if (isScalar(pair.key) && !pairs.has(String(pair.key.value))) pairs.set(String(pair.key.value), pair);
+  }
+  known.set(map, pairs);
+  return pairs;
 }

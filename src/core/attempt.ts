@@ -196,8 +196,7 @@ export function breakerSignal(outcome: AttemptOutcome): BreakerSignal {
     case 'rejected':
       return outcome.reason === 'rate_limited' ? 'excluded' : 'failure';
     case 'not_sent':
-      // A request that we held back ourselves says nothing about the provider.
-      return OUR_OWN_CODES.has(outcome.code) ? 'excluded' : 'failure';
+      return isHeldBack(outcome) ? 'excluded' : 'failure';
     case 'unknown':
       return 'unknown';
   }
@@ -211,6 +210,11 @@ export const NOT_SUPPORTED = 'not_supported';
 
 /** Codes of `not_sent` that name a decision of ours rather than a fault of the provider or the way to it. */
 const OUR_OWN_CODES: ReadonlySet<string> = new Set(['deadline_passed', 'draining', NOT_SUPPORTED]);
+
+/** Whether we held the request back ourselves, which says nothing about the provider: neither breakers nor alerts blame it. */
+export function isHeldBack(outcome: AttemptOutcome): boolean {
+  return outcome.kind === 'not_sent' && OUR_OWN_CODES.has(outcome.code);
+}
 
 /**
  * What the approval learner takes from an outcome: 1, 0, or null for "nothing (yet)". To be asked for authentication is no

@@ -1,4 +1,4 @@
-import type { AttemptOutcome } from './attempt.ts';
+import { type AttemptOutcome, NOT_SUPPORTED } from './attempt.ts';
 import { unreachable } from './invariant.ts';
 
 /** Why another provider is tried. Label of a metric: keep the list short and closed. */
@@ -51,7 +51,8 @@ export function judgeOutcome(
     case 'rejected':
       return { mayFailOver: true, reason: 'rejected', technical: true };
     case 'not_sent':
-      return { mayFailOver: true, reason: 'not_sent', technical: true };
+      // The budget keeps an outage from being multiplied. Whom a payment does not suit is not out, and was sent nothing.
+      return { mayFailOver: true, reason: 'not_sent', technical: outcome.code !== NOT_SUPPORTED };
     case 'unknown':
       return { mayFailOver: false, reason: 'unknown' };
     default:

@@ -484,7 +484,7 @@ export const problemSchema = z
       .optional()
       .openapi({
         description:
-          'Every field that does not match, for invalid-request; what is wrong in which file, for ruleset-refused.',
+          'Every field that does not match, for invalid-request; what is wrong in which file, for ruleset-refused, replay-rules-refused and rules-too-costly.',
       }),
     active: z.int().optional().openapi({ description: 'The version of the ruleset in force.' }),
     sent: z.boolean().optional().openapi({ description: 'False: no provider was sent anything.' }),

@@ -55,7 +55,7 @@ export function attemptRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
 }
 
 async function resolve(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
-  const resolution = await readResolution(exchange, resolutionBodySchema);
+  const resolution = await readResolution(exchange, resolutionBodySchema, deps);
   if (isProblem(resolution)) return resolution;
   const attemptId = exchange.context.req.param('id') ?? '';
   if (attemptNamed(attemptId) === null) return noSuchAttempt();

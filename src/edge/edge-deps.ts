@@ -165,6 +165,15 @@ export interface EdgeDeps {
   readonly tracer?: Tracer | null;
   /** Told about every answer; must not throw. */
   readonly requestEnded?: (event: RequestEnded) => void;
+  /** Told of calls that were turned away for their key, or for what it may not do, for the audit; must not throw. */
+  readonly accessRefused?: (refused: {
+    /** Whose key it was; null: nobody's. */
+    readonly account: string | null;
+    readonly route: string;
+    readonly method: string;
+    readonly status: 401 | 403;
+    readonly traceId: string;
+  }) => void;
   /** Version of this program, for the interface description. */
   readonly version: string;
 }

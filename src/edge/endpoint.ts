@@ -16,6 +16,8 @@ export interface EdgeEnv {
 export interface Exchange {
   readonly context: Context<EdgeEnv>;
   readonly caller: Caller;
+  /** The path's pattern. */
+  readonly route: string;
   readonly trace: TraceContext;
   /** Monotonic clock. */
   readonly receivedAtMs: number;
@@ -47,18 +49,19 @@ export function endpoint(
       method: context.req.method,
       route: settings.route,
     });
+    const { route } = settings;
     let reply: Reply;
     try {
-      const caller = admit(deps, settings, context);
-      reply = isProblem(caller) ? caller : await handle({ context, caller, trace, receivedAtMs });
+      const caller = admit(deps, settings, context, trace.traceId);
+      reply = isProblem(caller) ? caller : await handle({ context, caller, route, trace, receivedAtMs });
     } catch (error) {
-      deps.reportFault({ traceId: trace.traceId, route: settings.route, error });
+      deps.reportFault({ traceId: trace.traceId, route, error });
       reply = problem('internal', 'An unexpected fault; what happened to the request is not known.');
     }
     const response = isProblem(reply) ? problemResponse(reply, trace.traceId) : reply;
     trace.span?.end({ status: response.status }, response.status >= 500);
     deps.requestEnded?.({
-      route: settings.route,
+      route,
       method: context.req.method,
       status: response.status,
       durationMs: deps.clock.monotonicMs() - receivedAtMs,
@@ -67,14 +70,24 @@ export function endpoint(
   };
 }
 
-function admit(deps: EdgeDeps, settings: EndpointSettings, context: Context<EdgeEnv>): Caller | Problem {
+function admit(
+  deps: EdgeDeps,
+  { route, scopes }: EndpointSettings,
+  context: Context<EdgeEnv>,
+  traceId: string,
+): Caller | Problem {
   const { headers } = context.req.raw;
   const tooLarge = declaredTooLarge(headers.get('content-length'));
   if (tooLarge !== null) return tooLarge;
   const caller = authenticate(headers.get('authorization'), deps);
-  if (isProblem(caller)) return caller;
-  if (!settings.scopes.some((scope) => caller.scopes.has(scope))) {
-    return problem('out-of-scope', `The API key lacks the scope ${settings.scopes.join(' or ')}.`);
+  const request = { route, method: context.req.method, traceId };
+  if (isProblem(caller)) {
+    deps.accessRefused?.({ ...request, account: null, status: 401 });
+    return caller;
+  }
+  if (!scopes.some((scope) => caller.scopes.has(scope))) {
+    deps.accessRefused?.({ ...request, account: caller.account, status: 403 });
+    return problem('out-of-scope', `The API key lacks the scope ${scopes.join(' or ')}.`);
   }
   return guardHead(context.req.raw, context.env?.incoming) ?? caller;
 }

@@ -5,7 +5,7 @@ import type { Caller, EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { shownDelivery } from './event-answer.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
-import { fromJournal, readInTime } from './from-journal.ts';
+import { commandInTime, readInTime } from './from-journal.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
 import { isProblem, problem } from './problems.ts';
@@ -67,7 +67,8 @@ async function list(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
 
 const DELIVERY_ID = /^evt_([a-z][a-z0-9-]{0,39})_[A-Za-z]{1,64}_\d{1,6}_\d{1,3}$/;
 
-async function replay({ caller, context, trace }: Exchange, deps: EdgeDeps): Promise<Reply> {
+async function replay(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
+  const { caller, context, trace } = exchange;
   const id = context.req.param('id') ?? '';
   const untold = deps
     .eventEndpoints()
@@ -75,15 +76,24 @@ async function replay({ caller, context, trace }: Exchange, deps: EdgeDeps): Pro
   if (untold !== undefined && untold.state !== 'told') {
     return problem('event-endpoint-paused', UNTOLD[untold.state]);
   }
+  const sendAnew = async () => {
+    const delivery = await deps.deliveries.replayDelivery(id, whose(caller), deps.clock.wallMs());
+    const { account } = caller;
+    if (delivery !== null) deps.deliveryReplayed({ delivery, account, traceId: trace.traceId });
+    return delivery;
+  };
   const replayed = DELIVERY_ID.test(id)
-    ? await fromJournal(() => deps.deliveries.replayDelivery(id, whose(caller), deps.clock.wallMs()))
+    ? await commandInTime('command', exchange, deps, sendAnew, NOT_CONFIRMED)
     : null;
   if (isProblem(replayed)) return replayed;
   // A malformed id, an unknown one and one of others' look the same.
   if (replayed === null) return problem('not-found', 'There is no such delivery for this key.');
-  deps.deliveryReplayed({ delivery: replayed, account: caller.account, traceId: trace.traceId });
   return jsonResponse(JSON.stringify(shownDelivery(replayed)), 202);
 }
+
+const NOT_CONFIRMED =
+  'That the event is to be sent anew could not be confirmed: it may be sent, now or later, under its id. Repeat it: whoever ' +
+  'gets it twice knows it by its id.';
 
 /** Why nothing is sent to an endpoint. */
 const UNTOLD = {

@@ -8,7 +8,7 @@ import type { EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { experimentChart } from './experiment-chart.ts';
 import { invalidFields, invalidRequest, PARSING } from './field-errors.ts';
-import { fromJournal } from './from-journal.ts';
+import { commandInTime, fromJournal, readInTime } from './from-journal.ts';
 import { jsonResponse } from './json-response.ts';
 import { isProblem, notAllMerchants, type Problem, problem } from './problems.ts';
 import { readJson } from './read-json.ts';
@@ -72,14 +72,12 @@ export function experimentRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): void {
 }
 
 /** Experiments are over the payments of all merchants: figures of them are for keys that cover all. */
-async function resultsOf(
-  { caller, context }: Exchange,
-  deps: EdgeDeps,
-): Promise<ExperimentResults | Problem> {
+async function resultsOf(exchange: Exchange, deps: EdgeDeps): Promise<ExperimentResults | Problem> {
+  const { caller, context } = exchange;
   if (caller.merchants !== 'all') return notAllMerchants('Experiments');
   const id = context.req.param('id') ?? '';
   const found = await fromJournal(() => deps.experiments.results(id));
-  return found ?? (await noSuchExperiment(id, deps));
+  return found ?? (await noSuchExperiment(exchange, id, deps));
 }
 
 const memberNames = memberNamesOf(armBodySchema);
@@ -94,15 +92,15 @@ async function setArm(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   const experiment = context.req.param('id') ?? '';
   const arm = context.req.param('arm') ?? '';
   const { state, reason } = parsed.data;
-  const result = await fromJournal(() =>
-    deps.experiments.setArm({ experiment, arm, state, reason, author: caller.account }),
-  );
+  const command = { experiment, arm, state, reason, author: caller.account };
+  const set = (untilMs: number) => deps.experiments.setArm({ ...command, untilMs });
+  const result = await commandInTime('command', exchange, deps, set, NOT_CONFIRMED);
   if (isProblem(result)) return result;
   switch (result.kind) {
     case 'set':
       return jsonResponse(JSON.stringify({ experiment, arm, ...shownArmState(result.state) }));
     case 'not_found':
-      return noSuchArm(experiment, arm, deps);
+      return noSuchArm(exchange, experiment, arm, deps);
     case 'is_baseline':
       return invalidFields([
         {
@@ -114,13 +112,19 @@ async function setArm(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   }
 }
 
+const NOT_CONFIRMED =
+  'That the state of the arm is written could not be confirmed: it may hold, now or from later on, and GET ' +
+  '/v1/experiments shows what does. Repeat it with the same reason, which changes nothing more; ask for the other state ' +
+  'only once you see which holds.';
+
 /** Names that are listed; a file may have hundreds. */
 const NAMES_MAX = 20;
 
 /** Whether it was never there, or is gone, and what the rules in force have in its place. */
-async function noSuchExperiment(id: string, { experiments }: EdgeDeps): Promise<Problem> {
+async function noSuchExperiment(exchange: Exchange, id: string, deps: EdgeDeps): Promise<Problem> {
+  const { experiments } = deps;
   const { holdout, list } = experiments.current();
-  const isGone = await fromJournal(() => experiments.isRecorded(id));
+  const isGone = await readInTime(exchange, deps, () => experiments.isRecorded(id));
   if (isProblem(isGone)) return isGone;
   if (id === HOLDOUT_ID) {
     const recorded = isGone ? '; payments were recorded in an earlier one, put it back to read them' : '';
@@ -144,9 +148,9 @@ async function noSuchExperiment(id: string, { experiments }: EdgeDeps): Promise<
   );
 }
 
-async function noSuchArm(id: string, arm: string, deps: EdgeDeps): Promise<Problem> {
+async function noSuchArm(exchange: Exchange, id: string, arm: string, deps: EdgeDeps): Promise<Problem> {
   const experiment = experimentOf(deps.experiments.current(), id);
-  if (experiment === null) return noSuchExperiment(id, deps);
+  if (experiment === null) return noSuchExperiment(exchange, id, deps);
   if (id === HOLDOUT_ID) {
     return problem(
       'not-found',

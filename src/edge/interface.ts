@@ -855,6 +855,7 @@ export const OPERATIONS: readonly Operation[] = [
       ...BODIED,
       'not-found',
       'replay-rules-refused',
+      'rules-too-costly',
       'replays-busy',
       'not-ready',
       'journal-unavailable',
@@ -939,7 +940,8 @@ export const OPERATIONS: readonly Operation[] = [
     operationId: 'validateRuleset',
     summary: 'Check files of a ruleset, or the rules folder as it is',
     description:
-      'Nothing is stored and nothing changes. Of files in the body, only secrets that the ruleset in force refers to are ' +
+      'Nothing is stored and nothing changes; files are checked in a thread of their own, one check after the other, for 5 s ' +
+      'at most. Of files in the body, only secrets that the ruleset in force refers to are ' +
       'looked up; outcomes/ and scheme-limits.yaml are not checked. Files too large for a body are checked in the folder. ' +
       'For keys that cover all merchants.',
     scopes: ['rules'],
@@ -973,7 +975,14 @@ export const OPERATIONS: readonly Operation[] = [
         },
       },
     },
-    problems: [...KEYED, ...BODIED, 'journal-unavailable'],
+    problems: [
+      ...KEYED,
+      ...BODIED,
+      'rules-too-costly',
+      'rule-checks-busy',
+      'not-ready',
+      'journal-unavailable',
+    ],
   },
   releasing({
     path: RULESET_ACTIVATE,

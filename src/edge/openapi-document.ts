@@ -92,6 +92,20 @@ const EXAMPLE_MEMBERS: Partial<Record<ProblemName, object>> = {
       },
     ],
   },
+  'rules-too-costly': {
+    detail: 'The check of these files was given up: errors says where.',
+    errors: [
+      {
+        file: 'rules.yaml',
+        line: 1,
+        column: 1,
+        what: 'checking this file took more than 5 s, and was given up',
+        expected: 'files that can be checked within 5 s',
+        remedy:
+          'make it shorter: fewer conditions in a rule, lists (one_of) instead of many conditions, fewer brackets',
+      },
+    ],
+  },
   'replay-rules-refused': {
     detail: 'The rules to replay are not valid: see errors.',
     errors: [

@@ -50,7 +50,7 @@ export function operationResolutionRoutes(app: Hono<EdgeEnv>, deps: EdgeDeps): v
 }
 
 async function resolve(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
-  const resolution = await readResolution(exchange, operationResolutionBodySchema);
+  const resolution = await readResolution(exchange, operationResolutionBodySchema, deps);
   if (isProblem(resolution)) return resolution;
   const operationId = exchange.context.req.param('id') ?? '';
   if (authorizationIdIn(operationId) === null) return noSuchOperation();

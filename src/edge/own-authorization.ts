@@ -12,7 +12,7 @@ import { isProblem, type Problem } from './problems.ts';
  */
 export async function ownAuthorization(
   exchange: Exchange,
-  deps: Pick<EdgeDeps, 'clock' | 'journal'>,
+  deps: Pick<EdgeDeps, 'clock' | 'journal' | 'reportFault'>,
 ): Promise<Authorization | Problem> {
   const { caller, context } = exchange;
   const id = context.req.param('id') ?? '';

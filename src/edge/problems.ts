@@ -153,6 +153,23 @@ export const PROBLEMS = {
       'The rules that were to be tried on recorded payments do not pass the checks. A replay never sends anything.',
     remedy: 'Mend what is in errors: each has its file, line, column and remedy. Nothing was replayed.',
   },
+  'rules-too-costly': {
+    title: 'Checking these rules takes too much',
+    status: 422,
+    meaning:
+      'The files were being checked in a thread of their own, which needed more time or memory than one may, and was ended. ' +
+      'Nothing was stored, and payments go on by what is in force.',
+    remedy:
+      'Make the file in errors shorter: lists (one_of) instead of many conditions, fewer parts in a rule, fewer brackets. ' +
+      'npm run check-rules has no such limits.',
+  },
+  'rule-checks-busy': {
+    title: 'As many checks of rules as may wait are waiting',
+    status: 429,
+    meaning:
+      'Rules are checked beside payments, one after the other, and only few may wait. Nothing was checked; no payment is touched.',
+    remedy: 'Repeat after Retry-After.',
+  },
   'replays-busy': {
     title: 'As many replays as may run are running',
     status: 429,
@@ -330,6 +347,13 @@ export function problemResponse(found: Problem, traceId: string): Response {
       ...(found.problem === 'unauthenticated' ? { 'WWW-Authenticate': 'Bearer realm="pointsman"' } : {}),
       ...found.headers,
     },
+  });
+}
+
+/** The check of files was given up. @param errors where it was then */
+export function rulesTooCostly(errors: readonly object[]): Problem {
+  return problem('rules-too-costly', 'The check of these files was given up: errors says where.', {
+    members: { errors },
   });
 }
 

@@ -5,7 +5,7 @@ import { OVERRIDE_MODES, type ProviderOverride } from '../gateway/ports.ts';
 import type { Caller, EdgeDeps, ProviderSnapshot } from './edge-deps.ts';
 import { coversMerchant, type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidFields, invalidRequest, PARSING } from './field-errors.ts';
-import { fromJournal } from './from-journal.ts';
+import { commandInTime } from './from-journal.ts';
 import { jsonResponse } from './json-response.ts';
 import { isProblem, type Problem, problem } from './problems.ts';
 import { readJson } from './read-json.ts';
@@ -94,11 +94,17 @@ async function force(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
     createdAtMs: nowMs,
     expiresAtMs: expiresInS == null ? null : nowMs + expiresInS * 1000,
   };
-  const saved = await fromJournal(() => deps.setOverride(override));
+  const set = () => deps.setOverride(override);
+  const saved = await commandInTime('command', exchange, deps, set, NOT_CONFIRMED);
   return isProblem(saved)
     ? saved
     : jsonResponse(JSON.stringify({ provider: override.provider, ...shownOverride(override) }));
 }
+
+const NOT_CONFIRMED =
+  'That the override is written could not be confirmed: it may hold, now or from later on, and GET /v1/providers/{id} shows ' +
+  'what does. Repeat it as it was, which changes no more than that expires_in_s begins anew; ask for another one only once ' +
+  'you see which holds.';
 
 function providerOf(exchange: Exchange, deps: EdgeDeps): ProviderSnapshot | Problem {
   const id = exchange.context.req.param('id');

@@ -1,6 +1,7 @@
 import type { z } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
 import { LEARNER_DEFAULTS } from '../core/replay/ruleset-replay.ts';
+import { WAITED_MS } from '../gateway/answer-time.ts';
 import { type Replay, type ReplayCommand, ReplayFailed } from '../gateway/replays.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
@@ -8,7 +9,7 @@ import { type FieldError, invalidFields, invalidRequest, PARSING } from './field
 import { fromJournal } from './from-journal.ts';
 import { givenFiles } from './given-files.ts';
 import { learnerSettings } from './learner-settings.ts';
-import { isProblem, notAllMerchants, type Problem, problem } from './problems.ts';
+import { isProblem, notAllMerchants, type Problem, problem, rulesTooCostly } from './problems.ts';
 import { readJson } from './read-json.ts';
 import { replayBodySchema } from './replay-schemas.ts';
 import { memberNamesOf } from './schema-members.ts';
@@ -47,7 +48,7 @@ async function start(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   if (caller.merchants !== 'all') return notAllMerchants('Replays');
   const parsed = replayBodySchema.safeParse(body, PARSING);
   if (!parsed.success) return invalidRequest(parsed.error, memberNames);
-  const command = commandOf(parsed.data, caller.account, deps.clock.wallMs());
+  const command = commandOf(parsed.data, caller.account, deps.clock);
   if (isProblem(command)) return command;
   const started = await begun(exchange, deps, command);
   if (isProblem(started)) return started;
@@ -58,7 +59,8 @@ async function start(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
 
 type Body = z.infer<typeof replayBodySchema>;
 
-function commandOf(body: Body, account: string, nowMs: number): ReplayCommand | Problem {
+function commandOf(body: Body, account: string, clock: EdgeDeps['clock']): ReplayCommand | Problem {
+  const nowMs = clock.wallMs();
   const { files, version, from, to, seed = SEED, learner } = body;
   const errors: FieldError[] = [];
   if ((files === undefined) === (version === undefined)) {
@@ -81,8 +83,12 @@ function commandOf(body: Body, account: string, nowMs: number): ReplayCommand | 
     seed,
     learner: learner === undefined ? LEARNER_DEFAULTS : learnerSettings(learner),
     askedAtMs: nowMs,
+    untilMs: clock.monotonicMs() + WAITED_MS.read,
   };
 }
+
+const NOT_READ =
+  'The ruleset could not be read from the journal. No replay was begun: ask for it again when the journal answers.';
 
 function noSuchDay(path: string): FieldError {
   return { path, message: 'not as expected', expected: 'a day of the calendar' };
@@ -101,7 +107,7 @@ async function begun(
       deps.reportFault({ traceId, route: REPLAYS, error });
       return problem('not-ready', 'No thread for a replay could be begun; the log of the gateway says why.');
     }
-  });
+  }, NOT_READ);
   if (isProblem(started)) return started;
   switch (started.kind) {
     case 'started':
@@ -110,6 +116,8 @@ async function begun(
       return problem('replay-rules-refused', 'The rules to replay are not valid: see errors.', {
         members: { errors: started.findings },
       });
+    case 'too_costly':
+      return rulesTooCostly(started.findings);
     case 'no_such_version':
       return problem('not-found', 'There is no registered ruleset of this version.');
     case 'busy':

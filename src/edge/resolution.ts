@@ -28,6 +28,7 @@ interface ResolutionBody<Found extends string> {
 export async function readResolution<Found extends string>(
   exchange: Exchange,
   schema: z.ZodObject & z.ZodType<ResolutionBody<Found>>,
+  { clock }: Pick<EdgeDeps, 'clock'>,
 ): Promise<PersonsWord<Found> | Problem> {
   const body = await readJson(exchange);
   if (isProblem(body)) return body;
@@ -39,6 +40,7 @@ export async function readResolution<Found extends string>(
     resolution,
     providerReference: provider_reference ?? null,
     evidence,
+    receivedAtMs: clock.monotonicMs(),
   };
 }
 
@@ -59,11 +61,12 @@ export function resolvedResponse(authorization: Authorization): Response {
   return jsonResponse(renderAuthorization(authorization).body);
 }
 
-/** Perhaps it was recorded after all: a repetition finds out. */
+/** Perhaps it was recorded after all, or will be: a repetition finds out. */
 export function resolutionNotWritten(): Problem {
   return problem(
     'journal-unavailable',
-    'That the resolution is written could not be confirmed: repeat it as it was.',
+    'That the resolution is written could not be confirmed: it may be, now or later. Repeat it as it was, which records it ' +
+      'once: a 409 says that there is nothing to resolve any more, and the history whose word it was.',
     {
       headers: { 'Retry-After': '1' },
     },

@@ -1,15 +1,20 @@
 import { z } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
 import type { ListedRuleset, RulesetActivation, RulesetPageQuery } from '../gateway/ports.ts';
-import type { ReleaseCommand, ReleaseResult, ShownRuleset } from '../gateway/ruleset-release.ts';
+import type {
+  ReleaseCommand,
+  ReleaseResult,
+  RulesetCheckResult,
+  ShownRuleset,
+} from '../gateway/ruleset-release.ts';
 import type { EdgeDeps } from './edge-deps.ts';
 import { type EdgeEnv, type Exchange, endpoint, type Reply } from './endpoint.ts';
 import { invalidRequest, PARSING } from './field-errors.ts';
-import { fromJournal, readInTime } from './from-journal.ts';
+import { commandInTime, readInTime } from './from-journal.ts';
 import { givenFiles } from './given-files.ts';
 import { jsonResponse } from './json-response.ts';
 import { limitOf, pageQueryMembers, singleQuery } from './list-query.ts';
-import { isProblem, notAllMerchants, type Problem, problem } from './problems.ts';
+import { isProblem, notAllMerchants, type Problem, problem, rulesTooCostly } from './problems.ts';
 import { readJson } from './read-json.ts';
 import { memberNamesOf } from './schema-members.ts';
 import { plainText } from './text-schemas.ts';
@@ -133,9 +138,38 @@ async function check(exchange: Exchange, deps: EdgeDeps): Promise<Reply> {
   if (!parsed.success) return invalidRequest(parsed.error, checkNames);
   const { files } = parsed.data;
   const given = files === undefined ? null : givenFiles(files);
-  const result = await fromJournal(() => deps.rulesets.check(given));
-  return isProblem(result) ? result : jsonResponse(JSON.stringify(result));
+  const check = () => deps.rulesets.check(given);
+  const result = await commandInTime('check', exchange, deps, check, NOT_CHECKED);
+  return isProblem(result) ? result : checkAnswer(result, exchange, deps);
 }
+
+function checkAnswer(
+  result: RulesetCheckResult,
+  { trace: { traceId } }: Exchange,
+  { reportFault }: EdgeDeps,
+): Reply {
+  switch (result.kind) {
+    case 'checked': {
+      const { valid, errors, notes } = result;
+      return jsonResponse(JSON.stringify({ valid, errors, notes }));
+    }
+    case 'too_costly':
+      return rulesTooCostly(result.errors);
+    case 'busy':
+      return problem('rule-checks-busy', `${result.waiting} checks are under way or wait.`, {
+        headers: { 'Retry-After': String(Math.ceil(result.retryAfterMs / 1000)) },
+      });
+    case 'failed':
+      reportFault({ traceId, route: RULESET_CHECK, error: new Error(result.reason) });
+      return problem('not-ready', 'No thread could check the rules; the log of the gateway says why.');
+    case 'stopping':
+      return problem('not-ready', 'The gateway is stopping: nothing is checked any more.');
+  }
+}
+
+const NOT_CHECKED =
+  'The check did not end in time: it waited for the journal, which tells where money stands, for the folder, or the checks before it. Nothing was ' +
+  'changed; ask again.';
 
 const releaseNames = memberNamesOf(releaseBodySchema);
 
@@ -153,12 +187,21 @@ async function release(
   const parsed = releaseBodySchema.safeParse(body, PARSING);
   if (!parsed.success) return invalidRequest(parsed.error, releaseNames);
   const { reason, expected_active: expectedActive } = parsed.data;
-  const command = { version, expectedActive, reason, author: caller.account };
-  const result = await fromJournal(() => deps.rulesets.release(command));
-  if (isProblem(result)) return result;
-  deps.rulesetReleased({ command, result, traceId: trace.traceId });
-  return answered(result);
+  const asked = { version, expectedActive, reason, author: caller.account };
+  const ask = async (untilMs: number) => {
+    const command = { ...asked, untilMs };
+    const result = await deps.rulesets.release(command);
+    deps.rulesetReleased({ command, result, traceId: trace.traceId });
+    return result;
+  };
+  const result = await commandInTime('release', exchange, deps, ask, NOT_CONFIRMED);
+  return isProblem(result) ? result : answered(result);
 }
+
+const NOT_CONFIRMED =
+  'That the ruleset is in force could not be confirmed: it may be, now or from later on, and GET /v1/rulesets/activations ' +
+  'shows what is. Repeat it as it was, with the same expected_active: where it is in force, the answer says so and nothing ' +
+  'is moved again.';
 
 function answered(result: ReleaseResult): Reply {
   switch (result.kind) {

@@ -8,7 +8,7 @@ import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import type { AuthorizeCall, CallBudget, InquiryAnswer, Intent, Permit, Provider } from './ports.ts';
 import { recordPrepared } from './record.ts';
-import type { Road } from './road.ts';
+import { cameBack, type Road } from './road.ts';
 import { tellUnmapped } from './unmapped.ts';
 
 /** A provider that holds a place in its limit and breaker, ready to be tried. */
@@ -61,6 +61,7 @@ export async function sendAttempt(
   if (isUnsettled(first)) deps.sightings.seenForMs(sentSighting(intent.attemptId));
   const outcome =
     first.kind === 'unknown' ? await findOutQuickly(first, call, startedMs, admitted, road, deps) : first;
+  cameBack(road, startedMs, deps);
   const durationMs = deps.clock.monotonicMs() - startedMs;
   span?.end({ outcome: outcome.kind }, breakerSignal(outcome) === 'failure' || outcome.kind === 'unknown');
   deps.observer.attemptEnded({ provider: intent.provider, brand: facts.cardBrand, outcome, durationMs });

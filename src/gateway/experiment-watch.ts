@@ -21,9 +21,11 @@ import {
   lookedAt,
   type PastLook,
 } from '../core/experiments/results.ts';
+import { WAITED_MS } from './answer-time.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
+import { beginsInTime, inTime, tellLateFault } from './journal-calls.ts';
 import { learnedShares } from './live-arms.ts';
-import type { ArmState, ExposureCursor } from './ports.ts';
+import type { ArmState, ExposureCursor, ExposurePage } from './ports.ts';
 
 /** Exposures that are read at once: a few milliseconds of the journal's thread. */
 const PAGE = 100;
@@ -51,6 +53,8 @@ export interface ArmCommand {
   readonly state: ArmState['state'];
   readonly reason: string;
   readonly author: string;
+  /** Monotonic clock until which it is waited for: nothing is begun to be written later. */
+  readonly untilMs: number;
 }
 
 export type ArmResult =
@@ -96,8 +100,8 @@ export class ExperimentWatch {
     const experiment = experimentOf(rulesets.current().experiments, id);
     if (experiment === null) return null;
     const tally = await this.#tally(experiment);
-    const phases = await journal.experimentPhases(id);
-    const looks = (await journal.listExperimentLooks(id)).map(pastLook);
+    const phases = await this.#read(() => journal.experimentPhases(id));
+    const looks = (await this.#read(() => journal.listExperimentLooks(id))).map(pastLook);
     const stopped = experiment.arms.flatMap(({ name }) => {
       const state = arms.state(id, name);
       return state?.state === 'stopped' ? [[name, state.reason] as const] : [];
@@ -118,15 +122,23 @@ export class ExperimentWatch {
   }
 
   async #tally(experiment: Experiment): Promise<ExperimentTally> {
-    const { clock, rulesets } = this.#deps;
+    const { clock, journal, rulesets } = this.#deps;
     const tally = new ExposureTally(experiment, clock.wallMs(), rulesets.current().exchangeRates);
     let after: ExposureCursor | null = null;
     do {
-      const page = await this.#deps.journal.exposurePage(experiment.id, after, PAGE);
+      const from: ExposureCursor | null = after;
+      const page: ExposurePage = await this.#read(() => journal.exposurePage(experiment.id, from, PAGE));
       for (const exposed of page.data) tally.add(exposed);
       after = page.next;
     } while (after !== null && !this.#stopped);
     return tally.end();
+  }
+
+  /** Each page has the time of a read: a large experiment has many. @throws JournalError */
+  #read<T>(read: () => Promise<T>): Promise<T> {
+    const { clock, observer } = this.#deps;
+    const onLateFault = (error: unknown) => tellLateFault('an experiment', error, { observer });
+    return inTime(read, { untilMs: clock.monotonicMs() + WAITED_MS.read, clock, onLateFault });
   }
 
   /** Ends what is under way soon, and looks at nothing more. */
@@ -196,18 +208,26 @@ export class ExperimentWatch {
   }
 
   /** A person stops an arm, or lets it run again. @throws JournalError */
-  async setArm(command: ArmCommand): Promise<ArmResult> {
+  async setArm({ untilMs, ...command }: ArmCommand): Promise<ArmResult> {
     const experiment = experimentOf(this.#deps.rulesets.current().experiments, command.experiment);
     const arm = experiment?.arms.find(({ name }) => name === command.arm);
     if (experiment === null || arm === undefined || experiment.id === HOLDOUT_ID)
       return { kind: 'not_found' };
     if (command.state === 'stopped' && arm.name === experiment.baseline) return { kind: 'is_baseline' };
     const standing = await this.#standing(command);
-    return { kind: 'set', state: standing ?? (await this.#set(command)) };
+    if (standing !== null) return { kind: 'set', state: standing };
+    beginsInTime(untilMs, this.#deps.clock);
+    return { kind: 'set', state: await this.#set(command) };
   }
 
   /** What the journal has of the same words by the same person, where it still holds for everybody: a repeat moves nothing. */
-  async #standing({ experiment, arm, state, reason, author }: ArmCommand): Promise<ArmState | null> {
+  async #standing({
+    experiment,
+    arm,
+    state,
+    reason,
+    author,
+  }: Omit<ArmCommand, 'untilMs'>): Promise<ArmState | null> {
     const { arms, journal } = this.#deps;
     arms.setStates(await journal.listArmStates());
     const known = arms.state(experiment, arm);

@@ -15,7 +15,7 @@ import {
 } from './operation-calls.ts';
 import type { CallBudget, OperationInquiry, OperationOutcome } from './ports.ts';
 import { type EndReason, find, lastAttempt, recordRoad } from './record.ts';
-import type { Road } from './road.ts';
+import { cameBack, type Road } from './road.ts';
 
 /** What the road does itself, while the caller waits. The rest is done beside it. */
 const DONE_AT_ONCE: ReadonlySet<OperationPurpose> = new Set([
@@ -103,6 +103,7 @@ async function carryOut(
   } else if (operation.kind === 'void' && end?.status === 'failed' && !isUnsettled(attempt.outcome)) {
     end = await endOfRefusedVoid(provider, target, end, budget, deps);
   }
+  cameBack(road, startedMs, deps);
   span?.end({ outcome: end?.status ?? label.kind }, end === null);
   deps.observer.resolved({
     authorizationId: road.authorizationId,

@@ -52,6 +52,12 @@ const DUTY_KEPT_TIMES = 3;
 const LEASES_MS = 15_000;
 /** For what the journal has under way when a process ends: longer than it waits for a connection and for an answer. */
 const JOURNAL_ARRIVES_MS = 15_000;
+/** For the last try to record what is unrecorded, milliseconds. */
+const LAST_TRY_MS = 4_000;
+/** For the last seal, milliseconds: others, or the next process, make it as well. */
+const LAST_SEAL_MS = 1_000;
+/** How long {@link Gateway.close} takes at the most, milliseconds. */
+export const CLOSES_WITHIN_MS = JOURNAL_ARRIVES_MS + LAST_TRY_MS + LAST_SEAL_MS;
 /** At least, however short the schedule is. */
 const HOUSEKEEPING_MIN_MS = 50;
 
@@ -219,19 +225,24 @@ export class Gateway {
 
   /**
    * Ends what runs beside the road. What the journal has under way comes back first: after the last try to record what is
-   * unrecorded nobody knows any more that it was never sent.
+   * unrecorded nobody knows any more that it was never sent. Takes {@link CLOSES_WITHIN_MS} at the most, however the journal
+   * hangs, and tells what it leaves.
    */
   async close(): Promise<void> {
     this.#experiments.stop();
+    const { clock, unrecorded } = this.#deps;
+    const arrived = this.idle().then(() => unrecorded.arrived());
+    await settledWithin(Promise.all([this.#endBeside(), arrived]), JOURNAL_ARRIVES_MS, clock);
+    await settledWithin(unrecorded.retry(this.#deps, 'all'), LAST_TRY_MS, clock);
+    unrecorded.tellLeft(this.#deps);
+    await settledWithin(sealHistory(this.#deps, this.#seals), LAST_SEAL_MS, clock);
+  }
+
+  /** Begins nothing beside the road any more, and resolves when nothing of it is under way. */
+  async #endBeside(): Promise<void> {
     await Promise.all(this.#loops.map((loop) => loop.stop()));
     await this.#resolver.idle();
     await this.#deliverer.stop();
-    const { unrecorded } = this.#deps;
-    const arrived = Promise.all([this.idle(), unrecorded.arrived()]);
-    await settledWithin(arrived, JOURNAL_ARRIVES_MS, this.#deps.clock);
-    await unrecorded.retry(this.#deps, 'all');
-    unrecorded.tellLeft(this.#deps);
-    await sealHistory(this.#deps, this.#seals);
   }
 }
 

@@ -36,12 +36,14 @@ export async function callJournal<T>(
   };
   try {
     const work = call();
-    const waited = untilMs === null ? { value: await work } : await withinTime(work, untilMs, deps);
+    const onLateFault = (error: unknown) => tellLateFault(operation, error, deps);
+    const waited =
+      untilMs === null ? { value: await work } : await withinTime(work, { ...deps, untilMs, onLateFault });
     if (waited === null) {
       const ms = Math.round(took());
       return fail(
         `not confirmed after ${ms} ms, which is all that its request can wait; it may be written later (met by ${operation})`,
-        endOf(work, deps),
+        endOf(work),
         false,
       );
     }
@@ -57,28 +59,71 @@ export async function callJournal<T>(
   }
 }
 
+/** Until when something is waited for, and who is told of a bug in it that shows later. */
+export interface Waiting {
+  /** Monotonic clock. */
+  readonly untilMs: number;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'after'>;
+  /** Given what the work was rejected with once nobody waited for it, unless the journal failed. Must not throw. */
+  readonly onLateFault: (error: unknown) => void;
+}
+
 /**
  * Waits for work that goes on by itself.
- * @param untilMs monotonic clock
  * @returns null when it has not come back in time
+ * @throws what the work is rejected with by then
  */
-export function withinTime<T>(
-  work: Promise<T>,
-  untilMs: number,
-  { clock }: Pick<CallDeps, 'clock'>,
-): Promise<{ readonly value: T } | null> {
+function withinTime<T>(work: Promise<T>, { untilMs, clock, onLateFault }: Waiting): Promise<Waited<T>> {
   return new Promise((resolve, reject) => {
-    const cancel = clock.after(Math.max(0, untilMs - clock.monotonicMs()), () => resolve(null));
-    work.then((value) => resolve({ value }), reject).finally(cancel);
+    let isGivenUp = false;
+    const cancel = clock.after(Math.max(0, untilMs - clock.monotonicMs()), () => {
+      isGivenUp = true;
+      resolve(null);
+    });
+    const fail = (error: unknown) => {
+      if (!isGivenUp) reject(error);
+      else if (!(error instanceof JournalError)) onLateFault(error);
+    };
+    work.then((value) => resolve({ value }), fail).finally(cancel);
   });
 }
 
-/** Nobody waits for its result any more: only a bug in it is still told. */
-async function endOf(work: Promise<unknown>, { observer }: Pick<CallDeps, 'observer'>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof JournalError) return;
-    observer.alert({ kind: 'journal_failed', detail: describeError(error), authorizationId: null });
-  }
+type Waited<T> = { readonly value: T } | null;
+
+/**
+ * What a request asks of the journal, within the request's time. What was begun goes on, and may be written later; what was
+ * not is not begun any more.
+ * @throws JournalError when the time is over before it has come back; else what it is rejected with by then
+ */
+export async function inTime<T>(begin: () => Promise<T>, waiting: Waiting): Promise<T> {
+  beginsInTime(waiting.untilMs, waiting.clock);
+  const waited = await withinTime(begin(), waiting);
+  if (waited === null) throw new JournalError('not confirmed within the time of its request');
+  return waited.value;
+}
+
+/**
+ * To be asked before a write is begun on the way of a request that may have been answered meanwhile: what was told as perhaps
+ * written comes from what was under way then, and from nothing later.
+ * @param untilMs monotonic clock until which the request is waited for
+ * @throws JournalError when that is over
+ */
+export function beginsInTime(untilMs: number, clock: Pick<Clock, 'monotonicMs'>): void {
+  if (clock.monotonicMs() < untilMs) return;
+  throw new JournalError('not begun: the time of its request is over', { isUnsent: true });
+}
+
+/** A bug that nobody waited for any longer. @param operation in which it showed */
+export function tellLateFault(
+  operation: string,
+  error: unknown,
+  { observer }: { readonly observer: Pick<Observer, 'alert'> },
+): void {
+  const detail = `${describeError(error)} (met by ${operation}, which nobody waited for any longer)`;
+  observer.alert({ kind: 'late_fault', detail, authorizationId: null });
+}
+
+/** Resolves when the call has come back, whatever it came to: a bug in it is told by whoever gave it up. */
+async function endOf(work: Promise<unknown>): Promise<void> {
+  await work.catch(() => {});
 }

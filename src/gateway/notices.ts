@@ -2,6 +2,7 @@ import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../
 import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, applyOutcome, type OperationEnd } from '../core/lifecycle.ts';
 import { authorizationIdIn, type Operation } from '../core/operation.ts';
+import { WAITED_MS } from './answer-time.ts';
 import { ADAPTER_FAILED, askProvider } from './ask-provider.ts';
 import { budgetFor, inquire } from './attempt.ts';
 import { besideTheOthers } from './beside-the-others.ts';
@@ -48,7 +49,8 @@ export type KeepResult =
 
 /**
  * Verifies what a provider sent by itself and keeps it, before it is acknowledged; what it means is worked out
- * afterwards. A repeat is kept once, and is acknowledged again.
+ * afterwards. A repeat is kept once, and is acknowledged again. What lands after the answer is kept all the same, and its
+ * repeat is one.
  */
 export async function keepNotices(
   provider: string,
@@ -74,14 +76,17 @@ export async function keepNotices(
     return reading;
   }
   let isNew = false;
+  const untilMs = deps.clock.monotonicMs() + WAITED_MS.notice;
   for (const notice of reading.notices) {
-    const kept = await callJournal('keep_notice', deps, () =>
-      deps.journal.keepNotice(provider, notice, deps.clock.wallMs()),
-    );
+    const keep = async () => {
+      const kept = await deps.journal.keepNotice(provider, notice, deps.clock.wallMs());
+      // Also when it lands after the answer: it is this process's to work out.
+      if (kept === 'kept') keptHere?.add(provider, notice);
+      return kept;
+    };
+    const kept = await callJournal('keep_notice', deps, keep, null, untilMs);
     if (!kept.ok) return { kind: 'journal_unavailable' };
-    if (kept.value !== 'kept') continue;
-    isNew = true;
-    keptHere?.add(provider, notice);
+    if (kept.value === 'kept') isNew = true;
   }
   deps.observer.noticeTaken({ provider, result: isNew ? 'kept' : 'repeated' });
   return { kind: 'kept', isNew };

@@ -4,7 +4,7 @@ import { beginFollowOn, FOLLOW_ON_REFUSALS, type FollowOn, type FollowOnRefusal 
 import { applyOperationEnd, type OperationEnd } from '../core/lifecycle.ts';
 import type { Operation } from '../core/operation.ts';
 import { hasWork } from '../core/settlement.ts';
-import { intendedBy, lookedAgainBy, operationDeadline, recordedBy } from './answer-time.ts';
+import { type CameBack, intendedBy, lookedAgainBy, operationDeadline, recordedBy } from './answer-time.ts';
 import { type Asker, isTheirs } from './asker.ts';
 import { budgetFor } from './attempt.ts';
 import { changeAuthorization, eventAlone } from './change.ts';
@@ -317,18 +317,16 @@ async function carryOut(
     ageMs: deps.clock.monotonicMs() - startedMs,
   });
   const deadlineMs = operationDeadline(command, contract.timeoutMs);
-  if (end !== null) return recordEnd(authorization, operation, end, { ...call, deadlineMs }, deps);
+  const back = { ...call, deadlineMs, cameBackAtMs: deps.clock.monotonicMs() };
+  if (end !== null) return recordEnd(authorization, operation, end, back, deps);
   // By this clock its key grows old, however the wall clock is set afterwards.
   deps.sightings.seenForMs(operationSighting(attempt.id, operation.id));
   const unprocessed = notProcessed(outcome, operation, provider.semantics, FIRST_SENDING);
-  return leaveOpen(authorization, operation, unprocessed, { ...call, deadlineMs }, deps);
+  return leaveOpen(authorization, operation, unprocessed, back, deps);
 }
 
 /** A call that its provider has answered. */
-interface Answering extends Call {
-  /** Monotonic clock. */
-  readonly deadlineMs: number;
-}
+type Answering = Call & CameBack;
 
 /** What has no clear answer stays pending, and is left to others. */
 async function leaveOpen(

@@ -10,9 +10,13 @@ export class OverrideNews {
     this.#own.add(keyOf(override));
   }
 
-  /** It could not be recorded, or nobody knows whether: should it be there, it is news. */
-  notTaken(override: ProviderOverride): void {
+  /**
+   * It could not be recorded, or nobody knows whether: should it be there later, it is news.
+   * @returns whether it was there before that was known: it is to be told of now
+   */
+  notTaken(override: ProviderOverride): boolean {
     this.#own.delete(keyOf(override));
+    return this.#known.has(keyOf(override));
   }
 
   /** @returns of all there are, those that were not told of before, in their order */

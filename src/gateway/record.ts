@@ -190,6 +190,8 @@ export async function recordPrepared(
       },
     },
     deps,
+    // What is confirmed later would not be sent any more.
+    road.deadlineMs,
   );
   return result === 'written';
 }
@@ -250,11 +252,13 @@ async function tryFailOver(road: Road, next: Next, deps: GatewayDeps): Promise<F
   return { kind: result };
 }
 
+/** @param untilMs monotonic clock until which it is waited for */
 async function write(
   road: Road,
   after: Authorization,
   details: StepDetails,
   deps: GatewayDeps,
+  untilMs = recordedBy(road, deps),
 ): Promise<Recorded> {
   const step: Step = stepOf(road.recorded, after, details, deps);
   const written = await callJournal(
@@ -262,7 +266,7 @@ async function write(
     deps,
     () => deps.journal.advance(step),
     road.command.span,
-    recordedBy(road, deps),
+    untilMs,
   );
   if (!written.ok) return 'failed';
   switch (written.value.kind) {

@@ -1,5 +1,6 @@
 import type { LearnerSettings, ReplayResult } from '../core/replay/ruleset-replay.ts';
 import type { Verdict } from '../core/replay/verdict.ts';
+import { inTime } from './journal-calls.ts';
 import type { Clock, Journal, Randomness, RecordedRange } from './ports.ts';
 import { JournalError } from './ports.ts';
 
@@ -67,7 +68,7 @@ export interface ReplayRunner {
     task: ReplayTask,
   ): Promise<
     | { readonly kind: 'begun'; readonly replay: RunningReplay }
-    | { readonly kind: 'refused'; readonly findings: readonly RuleFinding[] }
+    | { readonly kind: 'refused' | 'too_costly'; readonly findings: readonly RuleFinding[] }
   >;
 }
 
@@ -101,11 +102,14 @@ export interface ReplayCommand {
   readonly learner: LearnerSettings;
   /** When it was asked for, wall clock: a range up to now ends there. */
   readonly askedAtMs: number;
+  /** Monotonic clock until which the journal is waited for. */
+  readonly untilMs: number;
 }
 
 export type ReplayStart =
   | { readonly kind: 'started'; readonly replay: Replay }
-  | { readonly kind: 'refused'; readonly findings: readonly RuleFinding[] }
+  /** `too_costly`: checking the rules was given up, since it took too much. */
+  | { readonly kind: 'refused' | 'too_costly'; readonly findings: readonly RuleFinding[] }
   | { readonly kind: 'no_such_version' }
   | { readonly kind: 'busy'; readonly running: number; readonly retryAfterMs: number }
   | { readonly kind: 'stopping' };
@@ -117,6 +121,8 @@ export interface ReplaysDeps {
   readonly runner: ReplayRunner;
   /** Told of every replay that began or ended; must not throw. */
   readonly onChanged: (replay: Replay) => void;
+  /** Told of a bug that shows when nobody waits for it any more; must not throw. */
+  readonly onLateFault: (error: unknown) => void;
 }
 
 interface Job {
@@ -148,7 +154,8 @@ export class Replays {
 
   /**
    * Begins a replay, once its rules are found to be good.
-   * @throws JournalError, ReplayFailed
+   * @throws JournalError when registered rules cannot be read in time: then nothing was begun
+   * @throws ReplayFailed
    */
   async start(command: ReplayCommand): Promise<ReplayStart> {
     if (this.#stopped) return { kind: 'stopping' };
@@ -163,17 +170,19 @@ export class Replays {
     }
   }
 
-  async #begin({ account, rules, range, seed, learner, askedAtMs }: ReplayCommand): Promise<ReplayStart> {
-    const { randomness, journal, runner, onChanged } = this.#deps;
+  async #begin(command: ReplayCommand): Promise<ReplayStart> {
+    const { account, rules, range, seed, learner, askedAtMs } = command;
+    const { randomness, runner, onChanged } = this.#deps;
     const version = rules.kind === 'version' ? rules.version : null;
-    const files = rules.kind === 'files' ? rules.files : (await journal.findRuleset(rules.version))?.files;
+    const files = rules.kind === 'files' ? rules.files : await this.#registered(rules.version, command);
     if (files === undefined) return { kind: 'no_such_version' };
-    const begun = await runner.begin({ files, seed, learner });
-    if (begun.kind === 'refused') return begun;
-    if (this.#stopped) {
-      begun.replay.close();
+    const beginning = runner.begin({ files, seed, learner });
+    const begun = await Promise.race([beginning, this.#stopping]);
+    if (begun === undefined || this.#stopped) {
+      void closeOnce(beginning);
       return { kind: 'stopping' };
     }
+    if (begun.kind !== 'begun') return begun;
     const replay: Replay = {
       id: randomness.id('rpl'),
       account,
@@ -193,6 +202,13 @@ export class Replays {
     onChanged(replay);
     this.#run(job).then(resolve, resolve);
     return { kind: 'started', replay };
+  }
+
+  /** Content of the registered ruleset; left out when there is none. */
+  async #registered(version: number, { untilMs }: ReplayCommand): Promise<ReplayTask['files'] | undefined> {
+    const { journal, clock, onLateFault } = this.#deps;
+    const waiting = { untilMs, clock, onLateFault };
+    return (await inTime(() => journal.findRuleset(version), waiting))?.files;
   }
 
   /** The account's replay as it stands; null when there is none, or it was forgotten. */
@@ -266,4 +282,10 @@ export class Replays {
 
 function isRunning({ replay }: Job): boolean {
   return replay.state === 'running';
+}
+
+/** Of a replay that is not wanted any more: its rules may still be being checked. */
+async function closeOnce(beginning: ReturnType<ReplayRunner['begin']>): Promise<void> {
+  const begun = await beginning.catch(() => null);
+  if (begun?.kind === 'begun') begun.replay.close();
 }

@@ -2,6 +2,7 @@ import { type Attempt, type AttemptOutcome, isUnsettled, referenceOf } from '../
 import type { Authorization } from '../core/authorization.ts';
 import { ANSWER_MISMATCH, applyOutcome } from '../core/lifecycle.ts';
 import { pendingVoid } from '../core/settlement.ts';
+import { intendedBy, operationDeadline, recordedBy } from './answer-time.ts';
 import { type Asker, isTheirs } from './asker.ts';
 import { budgetFor, inquire } from './attempt.ts';
 import { changeAuthorization } from './change.ts';
@@ -26,6 +27,8 @@ export interface PersonsWord<Found extends string> extends Asker {
   readonly providerReference: string | null;
   /** Where it can be checked: a ticket, a statement, a name of a file. Kept in the history. */
   readonly evidence: string;
+  /** When all of it was here, monotonic clock. */
+  readonly receivedAtMs: number;
 }
 
 /** `providerReference` names the authorization there, is recorded about no other attempt, and is required for `approved`. */
@@ -63,12 +66,14 @@ export function attemptNamed(attemptId: string): AttemptName | null {
 
 /**
  * A person closes an attempt that could not be found out, or a reversal that the provider does not confirm. It takes the
- * same way as every other evidence: conditional on the state, in the history with who said so and why.
+ * same way as every other evidence: conditional on the state, in the history with who said so and why. A journal that hangs
+ * is waited for as by a capture: what lands after the answer is the person's word all the same, if nobody was first.
  */
 export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps): Promise<ResolveResult> {
   const named = attemptNamed(command.attemptId);
   if (named === null) return { kind: 'not_found' };
-  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(named.authorizationId));
+  const read = () => deps.journal.findAuthorization(named.authorizationId);
+  const found = await callJournal('find', deps, read, null, intendedBy(command));
   if (!found.ok) return { kind: 'journal_unavailable' };
   const authorization = found.value;
   const attempt = authorization?.attempts.find(({ number }) => number === named.number);
@@ -111,6 +116,7 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
         providerReference === null
           ? null
           : { provider: attempt.provider, reference: providerReference, attemptId: attempt.id },
+      untilMs: resolvedBy(command, attempt, deps),
     },
     deps,
   );
@@ -133,17 +139,28 @@ export async function resolveAttempt(command: ResolveCommand, deps: GatewayDeps)
   return { kind: 'resolved', authorization: result.authorization };
 }
 
+/** Until when it is waited for that a person's word is recorded, monotonic clock: its provider has been asked by then. */
+export function resolvedBy(
+  command: Pick<PersonsWord<string>, 'receivedAtMs'>,
+  { provider }: Pick<Attempt, 'provider'>,
+  deps: Pick<GatewayDeps, 'clock' | 'rulesets'>,
+): number {
+  const timeoutMs = deps.rulesets.current().providers.get(provider)?.timeoutMs ?? 0;
+  const cameBackAtMs = deps.clock.monotonicMs();
+  return recordedBy({ deadlineMs: operationDeadline(command, timeoutMs), cameBackAtMs }, deps);
+}
+
 /** Why the reference that a person names is not taken; null when it is, or none is named. */
 async function refusalOfReference(
-  { providerReference, resolution }: ResolveCommand,
+  command: ResolveCommand,
   authorization: Authorization,
   attempt: Attempt,
   deps: GatewayDeps,
 ): Promise<ResolveResult | null> {
+  const { providerReference, resolution } = command;
   if (providerReference === null) return null;
-  const isElsewhere = await callJournal('find_reference', deps, () =>
-    deps.journal.isReferenceElsewhere(attempt.provider, providerReference, attempt.id),
-  );
+  const ask = () => deps.journal.isReferenceElsewhere(attempt.provider, providerReference, attempt.id);
+  const isElsewhere = await callJournal('find_reference', deps, ask, null, intendedBy(command));
   if (!isElsewhere.ok) return { kind: 'journal_unavailable' };
   if (isElsewhere.value) return { kind: 'reference_refused', because: 'recorded_elsewhere', authorization };
   if (resolution !== 'approved') return null;

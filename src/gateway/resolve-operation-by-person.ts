@@ -3,13 +3,14 @@ import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, type OperationEnd } from '../core/lifecycle.ts';
 import { authorizationIdIn, type Operation } from '../core/operation.ts';
 import { hasWork } from '../core/settlement.ts';
+import { intendedBy } from './answer-time.ts';
 import { isTheirs } from './asker.ts';
 import { type ChangeResult, changeAuthorization } from './change.ts';
 import type { GatewayDeps } from './gateway-deps.ts';
 import { callJournal } from './journal-calls.ts';
 import { mayBeSentUntil } from './judge-repeat.ts';
 import { operationLeaseMs } from './operate.ts';
-import type { PersonsWord } from './resolve-by-person.ts';
+import { type PersonsWord, resolvedBy } from './resolve-by-person.ts';
 import { operationSighting } from './sightings.ts';
 import { putBack } from './unrecorded.ts';
 import { closingHolder, WORK_LEASE_MS } from './work-lease.ts';
@@ -60,7 +61,9 @@ const ROAD_RETRY_MS = 2_000;
  * evidence: conditional on the state, in the history with who said so and why. `failed` is taken only while nobody can be
  * sending the operation: not before the lease of the call that began it would be over, nor while somebody may stand still
  * who was about to repeat it or was not heard of since, and under the lease on its work, so that the resolver does not
- * send it meanwhile. A reversal of ours that failed is begun anew under another key.
+ * send it meanwhile. A reversal of ours that failed is begun anew under another key. A journal that hangs is waited for as by
+ * {@link resolveAttempt}; a lease that lands after the answer keeps others from sending until it ends by itself or the
+ * person's repeat has used it.
  */
 export async function resolveOperation(
   command: ResolveOperationCommand,
@@ -68,7 +71,9 @@ export async function resolveOperation(
 ): Promise<ResolveOperationResult> {
   const authorizationId = authorizationIdIn(command.operationId);
   if (authorizationId === null) return { kind: 'not_found' };
-  const found = await callJournal('find', deps, () => deps.journal.findAuthorization(authorizationId));
+  const untilMs = intendedBy(command);
+  const read = () => deps.journal.findAuthorization(authorizationId);
+  const found = await callJournal('find', deps, read, null, untilMs);
   if (!found.ok) return { kind: 'journal_unavailable' };
   const authorization = found.value;
   const operation = authorization?.operations.find(({ id }) => id === command.operationId);
@@ -81,28 +86,30 @@ export async function resolveOperation(
   // The same for a repetition: after the journal failed it finds its own lease.
   const holder = closingHolder(deps.owner, operation.id);
   if (command.resolution === 'failed') {
-    const history = await callJournal('history', deps, () => deps.journal.history(authorizationId));
+    const readAll = () => deps.journal.history(authorizationId);
+    const history = await callJournal('history', deps, readAll, null, untilMs);
     if (!history.ok) return { kind: 'journal_unavailable' };
     const stillMs = mayBeSentUntil(history.value, operation) - deps.clock.wallMs();
     if (stillMs > 0) return { kind: 'not_open', authorization, reason: 'may_be_sent', retryAfterMs: stillMs };
     const nowMs = deps.clock.wallMs();
     const lease = { owner: holder, untilMs: nowMs + CLOSING_MS };
     // By a clock that is ahead, a lease could seem to be over that is not.
-    const held = await callJournal('hold_work', deps, () =>
-      deps.journal.holdWork(authorizationId, nowMs - CLOSING_MS, lease),
-    );
+    const hold = () => deps.journal.holdWork(authorizationId, nowMs - CLOSING_MS, lease);
+    const held = await callJournal('hold_work', deps, hold, null, untilMs);
     if (!held.ok) return { kind: 'journal_unavailable' };
     if (!held.value) {
       return { kind: 'not_open', authorization, reason: 'may_be_sent', retryAfterMs: WORK_LEASE_MS };
     }
   }
-  const result = await record(authorization, operation, command, deps);
+  const attempt = authorization.attempts[operation.attemptNumber - 1];
+  const recordedByMs = resolvedBy(command, { provider: attempt?.provider ?? 'none' }, deps);
+  const result = await record(authorization, operation, command, recordedByMs, deps);
   // When it failed the lease on it ends by itself: what is parked stays parked.
   if (result.kind === 'failed') return { kind: 'journal_unavailable' };
   if (result.kind === 'unchanged') {
     const after = result.authorization;
     if (command.resolution === 'failed' && hasWork(after)) {
-      await putBack(authorizationId, holder, deps.resolverSchedule[0] ?? 0, deps);
+      await putBack(authorizationId, holder, deps.resolverSchedule[0] ?? 0, deps, recordedByMs);
     }
     const known = after.operations[operation.number - 1] ?? operation;
     const reason = whyNotOpen(after, known, command.resolution, deps);
@@ -112,7 +119,6 @@ export async function resolveOperation(
       ...(reason ?? { reason: 'may_be_sent', retryAfterMs: ROAD_RETRY_MS }),
     };
   }
-  const attempt = authorization.attempts[operation.attemptNumber - 1];
   if (attempt !== undefined) deps.sightings.forget(operationSighting(attempt.id, operation.id));
   deps.observer.resolved({
     authorizationId,
@@ -145,11 +151,15 @@ function whyNotOpen(
   return leftMs > 0 ? { reason: 'may_be_sent', retryAfterMs: leftMs } : null;
 }
 
-/** Writes it unless somebody else has found out more meanwhile. */
+/**
+ * Writes it unless somebody else has found out more meanwhile.
+ * @param untilMs monotonic clock until which it is waited for
+ */
 function record(
   authorization: Authorization,
   operation: Operation,
   command: ResolveOperationCommand,
+  untilMs: number,
   deps: GatewayDeps,
 ): Promise<ChangeResult> {
   const { resolution, evidence } = command;
@@ -177,6 +187,7 @@ function record(
       },
       // What is left, a reversal begun anew among it, is nobody's.
       work: (plan) => (plan === null || resolution === 'succeeded' ? plan : { ...plan, lease: null }),
+      untilMs,
     },
     deps,
   );

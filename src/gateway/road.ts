@@ -36,6 +36,8 @@ export interface Road {
   readonly authorizationId: string;
   /** Monotonic clock by which everything must be over. */
   readonly deadlineMs: number;
+  /** When a provider that was asked by the deadline came back last, monotonic clock; at first, when the request came. */
+  cameBackAtMs: number;
   /** The order of candidates for the attempt that comes next. */
   decision: Decision;
   /** As the journal last confirmed it; at version 0 before it is opened. */
@@ -88,6 +90,7 @@ export function beginRoad(
     assignment,
     authorizationId,
     deadlineMs: command.receivedAtMs + Math.min(asked, rule.action.deadlineMs),
+    cameBackAtMs: command.receivedAtMs,
     decision: NOTHING_DECIDED,
     recorded: authorization,
     current: authorization,
@@ -96,6 +99,14 @@ export function beginRoad(
     overtaken: false,
     doubts: [],
   };
+}
+
+/**
+ * A provider has come back: what that is worth is recorded from now on. One that was asked after the deadline was sent nothing,
+ * and prolongs nothing.
+ */
+export function cameBack(road: Road, askedAtMs: number, { clock }: Pick<GatewayDeps, 'clock'>): void {
+  if (askedAtMs < road.deadlineMs) road.cameBackAtMs = clock.monotonicMs();
 }
 
 /**

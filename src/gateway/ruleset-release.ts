@@ -26,6 +26,8 @@ export interface ReleaseCommand extends Pick<NewActivation, 'author' | 'reason'>
   readonly version: number | 'previous';
   /** The version that the person takes to be in force. */
   readonly expectedActive: number;
+  /** Monotonic clock until which it is waited for: the pointer is not begun to be moved later. */
+  readonly untilMs: number;
 }
 
 export type ReleaseResult =
@@ -47,6 +49,18 @@ export interface RulesetCheck {
   /** What is good, and may still not be meant. */
   readonly notes: readonly string[];
 }
+
+/** What became of a check that somebody asked for. */
+export type RulesetCheckResult =
+  | ({ readonly kind: 'checked' } & RulesetCheck)
+  /** The check was given up: it would have taken more time or memory than one may. */
+  | { readonly kind: 'too_costly'; readonly errors: readonly RulesetFault[] }
+  /** Not begun: as many checks wait as may. */
+  | { readonly kind: 'busy'; readonly waiting: number; readonly retryAfterMs: number }
+  /** Not done, by no fault of the files. */
+  | { readonly kind: 'failed'; readonly reason: string }
+  /** Not done: the process is on its way out. */
+  | { readonly kind: 'stopping' };
 
 /** In which way a part of a ruleset differs from that of another. */
 export interface NamedChange {
@@ -78,6 +92,6 @@ export interface RulesetReleases {
   activations(query: RulesetPageQuery): Promise<Page<RulesetActivation>>;
   find(version: number): Promise<ShownRuleset | null>;
   /** @param files content by name; null: those of the folder as it is */
-  check(files: Readonly<Record<string, string>> | null): Promise<RulesetCheck>;
+  check(files: Readonly<Record<string, string>> | null): Promise<RulesetCheckResult>;
   release(command: ReleaseCommand): Promise<ReleaseResult>;
 }

@@ -71,6 +71,8 @@ interface Kept {
 export class Unrecorded {
   readonly #capacity: number;
   #kept: Kept[] = [];
+  /** What runs that are under way have taken out to try. */
+  readonly #inHand = new Set<Kept>();
   /** Calls of the journal that nobody waits for any longer. */
   readonly #underWay = new Set<Promise<void>>();
   #leftOut = 0;
@@ -130,6 +132,7 @@ export class Unrecorded {
           );
     const chosen = new Set(taken);
     this.#kept = this.#kept.filter((kept) => !chosen.has(kept));
+    for (const kept of taken) this.#inHand.add(kept);
     const again: Kept[] = [];
     let written = 0;
     let tried = 0;
@@ -145,10 +148,12 @@ export class Unrecorded {
       tried += 1;
       failuresInARow = result === 'failed' ? failuresInARow + 1 : 0;
       if (result === 'written') written += 1;
-      if (result === 'failed') again.push(kept);
       const next = result === 'missing' && mayLand ? lookedForAgain(kept, deps) : null;
-      if (next !== null) again.push(next);
+      if (result === 'failed') again.push(kept);
+      else if (next !== null) again.push(next);
+      else this.#inHand.delete(kept);
     }
+    for (const kept of taken) this.#inHand.delete(kept);
     // Before what was added meanwhile: beyond the capacity the newest are left to the lease.
     this.#kept = [...taken.slice(tried), ...again, ...this.#kept];
     this.#keepWithin();
@@ -159,10 +164,10 @@ export class Unrecorded {
 
   /**
    * Tells of what nobody follows up any longer: what may still land, and what a journal that is away did not take. What it was
-   * never asked for, and so never has, leaves nothing behind.
+   * never asked for, and so never has, leaves nothing behind. What a run that hangs has in hand is told too.
    */
   tellLeft(deps: Pick<RetryDeps, 'observer'>): void {
-    const left = this.#kept.filter(({ road }) => road.isUnsent !== true).length;
+    const left = [...this.#kept, ...this.#inHand].filter(({ road }) => road.isUnsent !== true).length;
     if (left > 0) alertLeft(left, 'this process ends', deps);
   }
 

@@ -39,11 +39,11 @@ export type TransportResult =
 
 /** Our own labels. */
 type TransportCode =
-  /** `not_sent`: the deadline came before the first byte. */
+  /** `not_sent`: the deadline came before the first byte, and no connection was being set up: we were late. */
   | 'deadline_passed'
   /** `not_sent`: the signal came before the first byte. */
   | 'draining'
-  /** `not_sent`: TCP or TLS set-up took longer than `connectTimeoutMs`. */
+  /** `not_sent`: TCP or TLS set-up took longer than `connectTimeoutMs`, or than until the deadline. */
   | 'connect_timeout'
   /** `unknown`: the deadline came after the first byte. */
   | 'timeout'
@@ -187,7 +187,7 @@ class Exchange {
     const { deadlineMs, signal } = this.#request.budget;
     const remainingMs = deadlineMs - this.#line.clock.monotonicMs();
     this.#cancelDeadline = this.#line.clock.after(Math.ceil(remainingMs), () =>
-      this.#fail(this.#handedOver ? 'timeout' : 'deadline_passed'),
+      this.#fail(this.#whatWasLate()),
     );
     this.#watched = watch(signal, this);
     this.#openMessage();
@@ -196,6 +196,15 @@ class Exchange {
   /** The signal came. */
   stop(): void {
     this.#fail(this.#handedOver ? 'aborted' : 'draining');
+  }
+
+  /**
+   * Whose the time was that ran out: a connection that hangs is as much the provider's, or the way's, as an answer that does
+   * not come. Breakers would else never hear of it where time-outs are shorter than `connectTimeoutMs`.
+   */
+  #whatWasLate(): TransportCode {
+    if (this.#handedOver) return 'timeout';
+    return this.#cancelConnectTimeout === null ? 'deadline_passed' : 'connect_timeout';
   }
 
   /** Asks the agent for a connection. Nothing is written before `end`, which hands over. */

@@ -1,3 +1,4 @@
+import type { CredentialSources } from '../config/credentials.ts';
 import { PLACEHOLDER } from '../config/missing-credentials.ts';
 import { type RulesetReading, validateRulesetFiles } from '../config/validate-ruleset-files.ts';
 import type { Authorization } from '../core/authorization.ts';
@@ -12,13 +13,18 @@ import { seededUnit } from './seeded-unit.ts';
 /**
  * Checks the files of rules that are only replayed: nothing is sent by them, so that no secret is looked up, whatever they
  * refer to.
+ * @param onFile told of each file whenever it is looked into
  */
-export function readReplayedRules(files: Readonly<Record<string, string>>): RulesetReading {
-  return validateRulesetFiles(files, {
+export function readReplayedRules(
+  files: Readonly<Record<string, string>>,
+  onFile?: (name: string) => void,
+): RulesetReading {
+  const sources: CredentialSources = {
     environment: {},
     readFile: () => ({ kind: 'unreadable', code: 'ENOENT' }),
     placeholder: PLACEHOLDER,
-  });
+  };
+  return validateRulesetFiles(files, sources, onFile);
 }
 
 export interface ReplayRunSettings {

@@ -14,6 +14,9 @@ export interface ReplayWorkerData {
 /** To the worker: a page of recorded authorizations, or null for the end. */
 export type ReplayRequest = string | null;
 
+/** From the worker before it has started: the file of the rules that it looks into, and that they are good. */
+export type ReplayCheck = { readonly kind: 'checking'; readonly file: string } | { readonly kind: 'checked' };
+
 /** From the worker: one for the start, then one for each request. */
 export type ReplayReply =
   | { readonly kind: 'ready' }
@@ -26,7 +29,9 @@ async function serve({ task: { files, seed, learner }, binTables }: ReplayWorker
   const port = parentPort;
   if (port === null) throw new Error('replay-worker.ts runs as a worker thread only');
   const reply = (message: ReplayReply) => port.postMessage(message);
-  const reading = readReplayedRules(files);
+  const tell = (message: ReplayCheck) => port.postMessage(message);
+  const reading = readReplayedRules(files, (file) => tell({ kind: 'checking', file }));
+  tell({ kind: 'checked' });
   if (reading.kind === 'refused') {
     reply({ kind: 'refused', findings: reading.errors });
     return;

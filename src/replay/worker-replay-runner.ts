@@ -1,17 +1,23 @@
 import { Worker } from 'node:worker_threads';
+import { type TooCostly, tooCostlyError } from '../config/reading-task.ts';
+import type { Clock } from '../gateway/ports.ts';
 import { ReplayFailed, type ReplayRunner, type ReplayTask, type RunningReplay } from '../gateway/replays.ts';
-import type { ReplayReply, ReplayRequest, ReplayWorkerData } from './replay-worker.ts';
+import type { ReplayCheck, ReplayReply, ReplayRequest, ReplayWorkerData } from './replay-worker.ts';
 
 /** Memory of one replay, megabytes: it needs a few dozen, and must not take what payments need. */
 const MEMORY_MAX_MB = 256;
+/** For the start of its thread and the check of its rules, milliseconds: few rules take more than one second of it. */
+const CHECK_MAX_MS = 10_000;
 
 /** Each replay computes in a thread of its own, so that no payment waits for it. */
 export class WorkerReplayRunner implements ReplayRunner {
   readonly #binTables: readonly string[];
+  readonly #clock: Clock;
 
   /** @param binTables as `BIN_TABLES` */
-  constructor(binTables: readonly string[]) {
+  constructor(binTables: readonly string[], clock: Clock) {
     this.#binTables = binTables;
+    this.#clock = clock;
   }
 
   async begin(task: ReplayTask): ReturnType<ReplayRunner['begin']> {
@@ -22,34 +28,71 @@ export class WorkerReplayRunner implements ReplayRunner {
         name: 'replay',
         resourceLimits: { maxOldGenerationSizeMb: MEMORY_MAX_MB },
       }),
+      this.#clock,
     );
     const reply = await thread.first();
-    if (reply.kind === 'refused') {
-      thread.close();
-      return reply;
+    switch (reply.kind) {
+      case 'too_costly': {
+        const limits = { timeMs: CHECK_MAX_MS, memoryMb: MEMORY_MAX_MB };
+        return { kind: 'too_costly', findings: [tooCostlyError(reply, limits)] };
+      }
+      case 'refused':
+        thread.close();
+        return reply;
+      default:
+        return { kind: 'begun', replay: thread };
     }
-    return { kind: 'begun', replay: thread };
   }
 }
+
+type Reply = ReplayReply | TooCostly;
 
 /** One request at a time: the next is sent once the one before was answered. */
 class ReplayThread implements RunningReplay {
   readonly #worker: Worker;
-  #waiting: { resolve(reply: ReplayReply): void; reject(error: ReplayFailed): void } | null = null;
+  #waiting: { resolve(reply: Reply): void; reject(error: ReplayFailed): void } | null = null;
   #failed: ReplayFailed | null = null;
+  /** File of the rules that it looks into; null: none yet. */
+  #file: string | null = null;
+  /** Until its rules are checked: null afterwards. */
+  #endOfCheck: (() => void) | null;
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, clock: Clock) {
     this.#worker = worker;
-    worker.on('message', (reply: ReplayReply) => {
-      const waiting = this.#waiting;
-      this.#waiting = null;
-      waiting?.resolve(reply);
+    this.#endOfCheck = clock.after(CHECK_MAX_MS, () => this.#giveUp('time'));
+    worker.on('message', (message: ReplayReply | ReplayCheck) => this.#heard(message));
+    worker.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.#endOfCheck !== null && error.code === 'ERR_WORKER_OUT_OF_MEMORY') this.#giveUp('memory');
+      this.#fail(`its thread failed: ${String(error)}`);
     });
-    worker.on('error', (error) => this.#fail(`its thread failed: ${String(error)}`));
     worker.on('exit', () => this.#fail('its thread ended'));
   }
 
+  #heard(message: ReplayReply | ReplayCheck): void {
+    if (message.kind === 'checking') this.#file = message.file;
+    else if (message.kind === 'checked') this.#checked();
+    else this.#answer(message);
+  }
+
+  #checked(): void {
+    this.#endOfCheck?.();
+    this.#endOfCheck = null;
+  }
+
+  /** Its rules need more than a check may. */
+  #giveUp(limit: TooCostly['limit']): void {
+    this.#answer({ kind: 'too_costly', limit, at: this.#file });
+    this.close();
+  }
+
+  #answer(reply: Reply): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.resolve(reply);
+  }
+
   #fail(reason: string): void {
+    this.#checked();
     this.#failed ??= new ReplayFailed(reason);
     const waiting = this.#waiting;
     this.#waiting = null;
@@ -57,11 +100,11 @@ class ReplayThread implements RunningReplay {
   }
 
   /** What it says when it has started. */
-  first(): Promise<ReplayReply> {
+  first(): Promise<Reply> {
     return this.#reply(() => {});
   }
 
-  #reply(ask: () => void): Promise<ReplayReply> {
+  #reply(ask: () => void): Promise<Reply> {
     const failed = this.#failed;
     if (failed !== null) return Promise.reject(failed);
     return new Promise((resolve, reject) => {

@@ -1,20 +1,34 @@
 import type { EdgeServer } from '../edge/server.ts';
-import type { Gateway } from '../gateway/gateway.ts';
+import { CLOSES_WITHIN_MS, type Gateway } from '../gateway/gateway.ts';
+import type { Clock } from '../gateway/ports.ts';
 import type { Replays } from '../gateway/replays.ts';
+import { settledWithin } from '../gateway/settled-within.ts';
 import type { SharedLook } from '../gateway/shared-look.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Parts } from './parts.ts';
-import { clock } from './this-process.ts';
 
 /** After the drain's time, attempts under way are given up; this is for recording what they came to. */
 const RECORD_MS = 2_000;
 
-/** For spans that wait when a process ends, milliseconds. */
-const TRACES_END_MS = 2_000;
+/** For spans that wait when a process ends, and for what was learned since it was saved last: milliseconds. */
+const KEEP_MS = 2_000;
+/** For the journal's last statements, of which nobody waits for any: milliseconds. */
+const JOURNAL_CLOSES_MS = 3_000;
+/** To tell other processes, milliseconds: what one that is gone has shared, its lease ends. */
+const SHARING_ENDS_MS = 1_000;
+
+/**
+ * How long a process takes to end after its signal at the most, whatever hangs: milliseconds.
+ * @param drainTimeoutMs what requests under way are given
+ */
+export function endsWithinMs(drainTimeoutMs: number): number {
+  return drainTimeoutMs + RECORD_MS + CLOSES_WITHIN_MS + KEEP_MS + JOURNAL_CLOSES_MS + SHARING_ENDS_MS;
+}
 
 /** What was started, and is ended in an order of its own. */
 export interface Started {
   readonly parts: Parts;
+  readonly clock: Clock;
   readonly gateway: Gateway;
   readonly replays: Replays;
   readonly server: EdgeServer;
@@ -28,41 +42,53 @@ export interface Started {
 
 /**
  * Takes nothing new, ends and records what is open, and then closes part after part, the journal behind all that writes
- * to it.
+ * to it. Each has a time of its own ({@link endsWithinMs}), after which it is left as it is: a process that hangs is killed, and
+ * then nothing in turn behind the hang is closed.
  * @param signal why, for the log
  */
 export async function endInOrder(signal: string, started: Started): Promise<void> {
-  const { parts, gateway, replays, server, sharedLook, stop, endLoops } = started;
+  const { parts, gateway, replays, sharedLook, stop, endLoops } = started;
   const { log, settings } = parts;
+  const closed = (part: string, work: readonly (Promise<unknown> | undefined)[], ms: number) =>
+    closedWithin(part, Promise.all(work), ms, started);
   replays.stop();
+  for (const thread of parts.ruleThreads) thread.stop();
   parts.sandbox?.mayEnd();
   log.info('draining', { signal, under_way: gateway.underWay });
   endLoops();
-  await drain(server, gateway, stop, settings.drainTimeoutMs);
-  await sharedLook?.stop();
-  await parts.rules.close();
+  await drain(started, settings.drainTimeoutMs);
   // Callers are answered. What is asked beside them is asked again by whoever comes next.
   stop.abort();
-  await gateway.close();
-  for (const file of parts.learnerFiles) await file.close();
-  await parts.tracing?.close(TRACES_END_MS);
-  await parts.shared?.learning.close();
-  await parts.journal.close();
+  await closed('gateway', [sharedLook?.stop(), parts.rules.close(), gateway.close()], CLOSES_WITHIN_MS);
+  const saved = parts.learnerFiles.map((file) => file.close());
+  const spans = parts.tracing?.close(KEEP_MS);
+  await closed('learning', [...saved, spans, parts.shared?.learning.close()], KEEP_MS);
+  await closed('journal', [parts.journal.close()], JOURNAL_CLOSES_MS);
   parts.registry.close();
   parts.eventSender.close();
   parts.lanes.close();
-  await parts.shared?.sharing.close();
+  await closed('shared_state', [parts.shared?.sharing.close()], SHARING_ENDS_MS);
   parts.sandbox?.close();
   log.info('stopped', { signal });
 }
 
-/** Refuses new work, lets what is open finish, and gives up and records what does not in time. */
-async function drain(
-  server: EdgeServer,
-  gateway: Gateway,
-  stop: AbortController,
-  timeoutMs: number,
+/** Waits for a part to close, and leaves it as it is after its time. @throws what it throws by then */
+async function closedWithin(
+  part: string,
+  work: Promise<unknown>,
+  ms: number,
+  { parts: { log }, clock }: Pick<Started, 'parts' | 'clock'>,
 ): Promise<void> {
+  let isClosed = false;
+  const closing = work.then(() => {
+    isClosed = true;
+  });
+  await settledWithin(closing, ms, clock);
+  if (!isClosed) log.warn('left_open', { part, after_ms: ms, effect: 'it ends with the process' });
+}
+
+/** Refuses new work, lets what is open finish, and gives up and records what does not in time. */
+async function drain({ server, gateway, stop, clock }: Started, timeoutMs: number): Promise<void> {
   const answered = server.drain(timeoutMs + RECORD_MS);
   const cancel = clock.after(timeoutMs, () => stop.abort());
   await Promise.race([

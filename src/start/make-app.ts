@@ -2,11 +2,13 @@ import { apiKeyLookUp } from '../config/api-keys.ts';
 import { planInForce } from '../core/experiments/assign.ts';
 import { createApp } from '../edge/app.ts';
 import type { EdgeDeps } from '../edge/edge-deps.ts';
+import { REPLAYS } from '../edge/replay-routes.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { Replays } from '../gateway/replays.ts';
 import type { SharedState } from '../gateway/shared-state.ts';
 import { WorkerReplayRunner } from '../replay/worker-replay-runner.ts';
 import type { Log } from '../telemetry/log.ts';
+import { accessLog } from '../telemetry/refused-log.ts';
 import { takeOverride } from './overrides.ts';
 import type { Parts } from './parts.ts';
 import { providerSnapshots } from './provider-snapshots.ts';
@@ -63,6 +65,7 @@ export function makeApp(parts: Parts, gateway: Gateway, replays: Replays, draini
     reportFault: faultReporter(parts.log),
     tracer: parts.tracing?.tracer ?? null,
     requestEnded: parts.metrics.requestEnded,
+    accessRefused: accessLog(parts.log, clock),
     version: VERSION,
   });
 }
@@ -73,7 +76,8 @@ export function makeReplays({ journal, settings, log }: Parts): Replays {
     clock,
     randomness,
     journal,
-    runner: new WorkerReplayRunner(settings.binTables),
+    runner: new WorkerReplayRunner(settings.binTables, clock),
+    onLateFault: (error) => log.fault('fault', error, { route: REPLAYS }),
     onChanged: ({ id, account, version, state, end, failure }) =>
       log.info('replay', {
         replay: id,

@@ -56,7 +56,7 @@ export async function openParts(settings: Settings, log: Log): Promise<Parts> {
   const lanes = await openLanes({ journal, shared, overrideNews, metrics, log });
   const steps = rulesetSteps(settings, log, sandbox, { registry, lanes, adapterDeps });
   const arms = await openArms(journal, metrics);
-  const { rules, releases } = await openRules(
+  const { rules, releases, ruleThreads } = await openRules(
     { settings, journal, log, metrics, arms },
     steps,
     declineTables,
@@ -78,6 +78,7 @@ export async function openParts(settings: Settings, log: Log): Promise<Parts> {
     overrideNews,
     rules,
     releases,
+    ruleThreads,
     arms,
     observer,
     tracing,

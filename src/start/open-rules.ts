@@ -5,6 +5,8 @@ import {
   missingText,
   PLACEHOLDER,
 } from '../config/missing-credentials.ts';
+import { readBeside } from '../config/read-beside.ts';
+import { ReadingThread } from '../config/reading-thread.ts';
 import { formatRulesetError } from '../config/ruleset-error.ts';
 import { readRulesetFolder } from '../config/ruleset-folder.ts';
 import { openRulesetStore } from '../config/ruleset-store.ts';
@@ -19,6 +21,11 @@ import type { RulesetSteps } from './ruleset-steps.ts';
 import { rulesRefused, StartError } from './start-error.ts';
 import { clock, credentialSources } from './this-process.ts';
 
+/** What anybody may hand over to be checked: the body of a request, or the folder. */
+const CHECK_LIMITS = { timeMs: 5_000, memoryMb: 192, waitingMax: 2 };
+/** What operators wrote and this process is to go by. */
+const OWN_LIMITS = { timeMs: 30_000, memoryMb: 512, waitingMax: 4 };
+
 /**
  * Goes by the rules that are in force: the folder's, or those that the journal has.
  * @throws StartError when there are none that are good
@@ -27,20 +34,25 @@ export async function openRules(
   parts: Pick<Parts, 'settings' | 'journal' | 'log' | 'metrics' | 'arms'>,
   steps: RulesetSteps,
   declineTables: DeclineTables,
-): Promise<Pick<Parts, 'rules' | 'releases'>> {
+): Promise<Pick<Parts, 'rules' | 'releases' | 'ruleThreads'>> {
   const { settings, journal } = parts;
   const sources = { folder: settings.rulesDir, credentials: credentialSources() };
+  // Apart, so that nobody's checks are in the way of rules that are to come into force.
+  const checks = new ReadingThread(CHECK_LIMITS, clock);
+  const own = new ReadingThread(OWN_LIMITS, clock);
   const opening = await openRulesetStore({
     ...steps,
     ...sources,
     ...rulesetNews(parts),
     clock,
+    read: readBeside(own, sources.credentials),
     activation: settings.rulesActivation,
     journal,
   });
   if (opening.kind === 'opened') {
     const { store } = opening;
-    return { rules: store, releases: new RulesetTrain({ ...sources, store, journal, check: steps.check }) };
+    const releases = new RulesetTrain({ ...sources, store, journal, check: steps.check, checks });
+    return { rules: store, releases, ruleThreads: [checks, own] };
   }
   if (opening.version === null) {
     throw rulesRefused(settings, opening.errors, await alsoMissing(settings, declineTables));

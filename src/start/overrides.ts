@@ -31,8 +31,8 @@ export async function openLanes({
 }
 
 /**
- * Durable first, then in force here, then told to the others.
- * @throws JournalError when it could not be saved: then it is not in force
+ * Durable first, then in force here, then told to the others: whenever it is saved, also when nobody waits for it any more.
+ * @throws JournalError when it could not be saved, or nobody knows whether: what others see there is taken over from them
  */
 export async function takeOverride(
   override: ProviderOverride,
@@ -50,7 +50,7 @@ export async function takeOverride(
   try {
     await journal.saveOverride(override);
   } catch (error) {
-    overrideNews.notTaken(override);
+    if (overrideNews.notTaken(override)) log.warn('override_taken_over', overrideFields(override));
     throw error;
   }
   log.warn('override', overrideFields(override));

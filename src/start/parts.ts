@@ -1,6 +1,7 @@
 import type { LoadedApiKeys } from '../config/api-keys.ts';
 import type { Settings } from '../config/environment.ts';
 import type { EventEndpoints } from '../config/event-endpoints.ts';
+import type { ReadingThread } from '../config/reading-thread.ts';
 import type { RulesetStore } from '../config/ruleset-store.ts';
 import type { RulesetTrain } from '../config/ruleset-train.ts';
 import type { TableCardFacts } from '../core/cards/card-facts.ts';
@@ -58,6 +59,8 @@ export interface Parts {
   readonly shared: (OpenedSharing & { readonly learning: SharedLearning }) | null;
   readonly rules: RulesetStore;
   readonly releases: RulesetTrain;
+  /** Where files of rules are read and checked beside payments. */
+  readonly ruleThreads: readonly ReadingThread[];
   readonly arms: LiveArms;
   readonly observer: Observer;
   /** Null: nothing is traced. */

@@ -1,7 +1,7 @@
 import type { Settings } from '../config/environment.ts';
 import { missingCredentials } from '../config/missing-credentials.ts';
-import type { LoadedSet } from '../config/open-money.ts';
-import { providerPlaces } from '../config/provider-places.ts';
+import type { CheckedSet } from '../config/open-money.ts';
+import { whereIsIn } from '../config/provider-places.ts';
 import type { RulesetError } from '../config/ruleset-error.ts';
 import type { RulesetStoreOptions } from '../config/ruleset-store.ts';
 import { setupErrors } from '../config/setup-errors.ts';
@@ -15,7 +15,9 @@ import type { Parts } from './parts.ts';
 import { StartError } from './start-error.ts';
 
 /** What the store of rulesets asks of a process: see {@link rulesetSteps}. */
-export type RulesetSteps = Required<Pick<RulesetStoreOptions, 'prepare' | 'apply' | 'check'>>;
+export interface RulesetSteps extends Required<Pick<RulesetStoreOptions, 'prepare' | 'apply'>> {
+  readonly check: (set: CheckedSet) => readonly RulesetError[];
+}
 
 /** How a process goes over to a ruleset, and what keeps it from that. */
 export function rulesetSteps(
@@ -49,11 +51,11 @@ function withoutSandboxUrl({ clock, declineTables }: RegistryDeps): AdapterDeps 
 
 /** What keeps this process from going by a good ruleset: an environment that forbids it, accounts that cannot be built. */
 function usageErrors(
-  { ruleset, files }: LoadedSet,
+  { ruleset, places }: CheckedSet,
   { production }: Settings,
   deps: AdapterDeps | RegistryDeps,
 ): readonly RulesetError[] {
-  const whereIs = providerPlaces(files['providers.yaml'] ?? '');
+  const whereIs = whereIsIn(places);
   const forbidden = [...ruleset.providers.values()].filter(
     ({ adapter }) => production && adapter === 'sandbox',
   );

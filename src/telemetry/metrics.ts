@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type AttemptOutcome, isHeldBack, type OutcomeKind } from '../core/attempt.ts';
 import { scrub } from '../core/cards/card-number.ts';
 import type { BreakerState } from '../core/decision.ts';
 import type { ActivationCause, DeliveryCounts, Observer, WorkCounts } from '../gateway/ports.ts';
@@ -41,6 +42,7 @@ export const ALERT_KINDS = [
   'journal_failed',
   'journal_went_back',
   'late_approval',
+  'late_fault',
   'lease_expired',
   'notice_mismatch',
   'notice_unanswered',
@@ -187,18 +189,6 @@ function histogram(registry: Registry, name: string, help: string, labelNames: s
 }
 
 function roadMetrics(registry: Registry): Observer {
-  const attempts = counter(registry, 'attempts_total', 'Attempts that ended, by outcome.', [
-    'provider',
-    'brand',
-    'outcome',
-  ]);
-  const attemptSeconds = histogram(
-    registry,
-    'attempt_duration_seconds',
-    'Time from intent to outcome of an attempt.',
-    ['provider', 'brand'],
-    PROVIDER_SECONDS,
-  );
   const failovers = counter(registry, 'failovers_total', 'Attempts opened at another provider.', [
     'from',
     'to',
@@ -212,7 +202,12 @@ function roadMetrics(registry: Registry): Observer {
     'provider',
     'reason',
   ]);
-  const decisions = counter(registry, 'decisions_total', 'Routing decisions.', ['rule', 'strategy']);
+  const decisions = counter(
+    registry,
+    'decisions_total',
+    'Choices of a provider: one for each attempt, and each decision for a caller.',
+    ['rule', 'strategy'],
+  );
   const authorizations = counter(registry, 'authorizations_total', 'Authorizations that the road ended.', [
     'status',
   ]);
@@ -228,10 +223,7 @@ function roadMetrics(registry: Registry): Observer {
     'operation',
   ]);
   return {
-    attemptEnded({ provider, brand, outcome, durationMs }) {
-      attempts.get(provider, brand, outcome.kind).inc();
-      attemptSeconds.get(provider, brand).observe(durationMs / 1000);
-    },
+    ...attemptMetrics(registry),
     failedOver: ({ from, to, reason }) => failovers.get(from, to, reason).inc(),
     passedOver({ provider, reason }) {
       passedOver.get(provider, reason).inc();
@@ -255,6 +247,33 @@ function roadMetrics(registry: Registry): Observer {
     ...approvalMetric(registry),
     ...alertMetric(registry),
   };
+}
+
+function attemptMetrics(registry: Registry): Pick<Observer, 'attemptEnded'> {
+  const attempts = counter(
+    registry,
+    'attempts_total',
+    'Attempts that ended, by outcome; held_back: not sent, by a decision of ours that says nothing about the provider.',
+    ['provider', 'brand', 'outcome'],
+  );
+  const attemptSeconds = histogram(
+    registry,
+    'attempt_duration_seconds',
+    'Time from intent to outcome of an attempt.',
+    ['provider', 'brand'],
+    PROVIDER_SECONDS,
+  );
+  return {
+    attemptEnded({ provider, brand, outcome, durationMs }) {
+      attempts.get(provider, brand, countedAs(outcome)).inc();
+      attemptSeconds.get(provider, brand).observe(durationMs / 1000);
+    },
+  };
+}
+
+/** What an attempt is counted as: `not_sent` says that the provider or the way to it failed, `held_back` that neither did. */
+function countedAs(outcome: AttemptOutcome): OutcomeKind | 'held_back' {
+  return isHeldBack(outcome) ? 'held_back' : outcome.kind;
 }
 
 function alertMetric(registry: Registry): Pick<Observer, 'alert'> {

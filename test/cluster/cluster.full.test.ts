@@ -2,8 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runScript } from '../cli/run-script.ts';
 import { allAuthorizations, contradictions, unsettledOrWrong } from '../road/agreement.ts';
 import { type PostgresServer, startPostgres } from '../stores/postgres/postgres-server.ts';
+import { isMissing } from '../support/debian-programs.ts';
 import { pause } from '../support/eventually.ts';
-import { installRedisServer, RedisServer } from '../support/redis-server.ts';
+import { RedisServer, whyNoRedis } from '../support/redis-server.ts';
 import { ClusterWorld, CONTRACTS, DEADLINE_MS, PODS, PROVIDERS } from './cluster-world.ts';
 import { type ContractUse, contractUse } from './contract-use.ts';
 
@@ -42,14 +43,10 @@ const PLACES_USED = 0.4;
 let postgres: PostgresServer;
 let redis: RedisServer;
 
-const missing = installRedisServer();
-if (missing !== null) {
-  if (process.env['SERVERS_REQUIRED'] === '1') throw new Error(missing);
-  console.warn(`SKIPPED: three gateways at once: ${missing}`);
-}
+const NO_REDIS = isMissing('three gateways at once', whyNoRedis());
 
 beforeAll(async () => {
-  if (missing !== null) return;
+  if (NO_REDIS) return;
   postgres = await startPostgres('on');
   redis = await RedisServer.start();
 }, 60_000);
@@ -149,7 +146,7 @@ function expectContractsKept(uses: Readonly<Record<string, ContractUse>>): void 
   expect.soft(uses['sandbox-d']?.asked).toBeGreaterThan(50);
 }
 
-test.skipIf(missing !== null)(
+test.skipIf(NO_REDIS)(
   `pods, Redis and Postgres are killed under load: no payment lost, none twice, limits kept (SEED=${SEED})`,
   async () => {
     const databaseUrl = await postgres.database();

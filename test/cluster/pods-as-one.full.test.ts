@@ -3,9 +3,10 @@ import { type SandboxChild, startSandboxChild } from '../../src/providers/sandbo
 import { allAuthorizations } from '../road/agreement.ts';
 import { problemIn } from '../road/problem-in.ts';
 import { type PostgresServer, startPostgres } from '../stores/postgres/postgres-server.ts';
+import { isMissing } from '../support/debian-programs.ts';
 import { eventually } from '../support/eventually.ts';
 import { paymentBody, priorityRules, providersYaml } from '../support/gateway-files.ts';
-import { installRedisServer, RedisServer } from '../support/redis-server.ts';
+import { RedisServer, whyNoRedis } from '../support/redis-server.ts';
 import { ReleaseDesk } from '../support/release-desk.ts';
 import {
   type Answer,
@@ -33,13 +34,9 @@ const CALLS = 10;
 const LATE_MS = 1_500;
 const LATE_MERCHANT = 'acme-late';
 
-const missing = installRedisServer();
-if (missing !== null) {
-  if (process.env['SERVERS_REQUIRED'] === '1') throw new Error(missing);
-  console.warn(`SKIPPED: three gateways as one: ${missing}`);
-}
+const NO_REDIS = isMissing('three gateways as one', whyNoRedis());
 
-describe.skipIf(missing !== null)('three pods', () => {
+describe.skipIf(NO_REDIS)('three pods', () => {
   let postgres: PostgresServer;
   let redis: RedisServer;
   let sandbox: SandboxChild;

@@ -16,6 +16,7 @@ import { type Journal, JournalError } from '../../src/gateway/ports.ts';
 import type { ReleaseCommand } from '../../src/gateway/ruleset-release.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { hangingJournal } from '../support/hanging-journal.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { BROKEN, GOOD, NO_KEY, SOME_CREDENTIALS, WITHOUT_C } from './ruleset-files.ts';
 
@@ -110,7 +111,8 @@ class Process {
   }
 
   activate(version: ReleaseCommand['version'], expectedActive = this.version) {
-    return this.store.release({ version, expectedActive, author: 'acme', reason: 'ticket 1' });
+    const untilMs = clock.monotonicMs() + 10_000;
+    return this.store.release({ version, expectedActive, author: 'acme', reason: 'ticket 1', untilMs });
   }
 
   rollBack(expectedActive = this.version) {
@@ -378,6 +380,49 @@ describe('rollback with a folder that is followed', () => {
     expect(await process.activate(2)).toMatchObject({ kind: 'active', changed: true });
     expect([process.version, process.waiting]).toEqual([2, null]);
     expect(await process.rollBack()).toMatchObject({ kind: 'active', active: { version: 1 } });
+  });
+});
+
+describe('a release whose journal hangs past the time of its request', () => {
+  /** What hangs, and whether the rules come into force once the journal answers again. */
+  const HANGS: readonly (readonly [string, boolean])[] = [
+    ['activeRuleset', false],
+    ['findRuleset', false],
+    ['activateRuleset', true],
+  ];
+  it.each(HANGS)('at %s: in force afterwards, and told: %s', async (name, comes) => {
+    const process = await auto(A, B, C);
+    const { hanging, hang, letGo } = hangingJournal(journal);
+    journal = hanging;
+    hang([name]);
+    const releasing = process.activate(1).catch((error: unknown) => error);
+    await clock.advance(0);
+    await clock.advance(11_000);
+    expect(letGo()).toBeGreaterThan(0);
+    const result = await releasing;
+    if (comes) expect(result).toMatchObject({ kind: 'active', changed: true });
+    else expect(result).toMatchObject({ name: 'JournalError', isUnsent: true });
+    expect(process.version).toBe(comes ? 1 : 3);
+    expect(process.activated.slice(3)).toEqual(comes ? ['1 activation'] : []);
+    expect((await history()).slice(3)).toEqual(comes ? ['1 activation'] : []);
+    // A repeat as it was, or a next one.
+    expect(await process.activate(1, 3)).toMatchObject({ kind: 'active', changed: !comes });
+  });
+
+  it('behind a look that hangs: not begun any more', async () => {
+    const process = await auto(A, B);
+    const { hanging, hang, letGo } = hangingJournal(journal);
+    journal = hanging;
+    hang(['activeRuleset']);
+    const looking = process.store.follow();
+    const releasing = process.activate(1).catch((error: unknown) => error);
+    await clock.advance(0);
+    await clock.advance(11_000);
+    letGo();
+    await looking;
+    expect(await releasing).toMatchObject({ name: 'JournalError', isUnsent: true });
+    expect(process.version).toBe(2);
+    expect(await history()).toEqual(['1 folder', '2 folder']);
   });
 });
 

@@ -8,6 +8,7 @@ import {
   type RulesetStore,
   type RulesetStoreOptions,
 } from '../../src/config/ruleset-store.ts';
+import { validateRulesetFiles } from '../../src/config/validate-ruleset-files.ts';
 import type { Ruleset } from '../../src/core/rules/ruleset.ts';
 import { type Journal, JournalError } from '../../src/gateway/ports.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
@@ -673,5 +674,33 @@ describe('watching', () => {
     await store.reload();
     expect(store.current().version).toBe(1);
     expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('files that are read elsewhere', () => {
+  it('are those of looks, and not of the start; what comes back after the end changes nothing', async () => {
+    await write(GOOD);
+    const waiting: (() => void)[] = [];
+    const store = await open({
+      async read(files) {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return validateRulesetFiles(files, SOME_CREDENTIALS);
+      },
+    });
+    expect([store.current().version, waiting.length]).toEqual([1, 0]);
+    await write(EDITED);
+    const looking = store.reload();
+    await vi.waitFor(() => expect(waiting).toHaveLength(1));
+    expect(store.current().version).toBe(1);
+    waiting[0]?.();
+    await looking;
+    expect(attemptsOf(store.current())).toBe(4);
+    await write(WITHOUT_C);
+    const last = store.reload();
+    await vi.waitFor(() => expect(waiting).toHaveLength(2));
+    const closing = store.close();
+    waiting[1]?.();
+    await Promise.all([last, closing]);
+    expect([store.current().version, activated, rejected]).toEqual([2, [1, 2], []]);
   });
 });

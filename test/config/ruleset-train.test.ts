@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CredentialSources, readSecretFile } from '../../src/config/credentials.ts';
+import type { ReadingOutcome, ReadingPlace, ReadingTask } from '../../src/config/reading-task.ts';
 import { openRulesetStore, type RulesetStore } from '../../src/config/ruleset-store.ts';
 import { RulesetTrain } from '../../src/config/ruleset-train.ts';
 import { validateRulesetFiles } from '../../src/config/validate-ruleset-files.ts';
 import type { Journal } from '../../src/gateway/ports.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { READING_IN_LINE } from '../support/reading-in-line.ts';
 import { shippedFiles } from './ruleset-files.ts';
 
 const GOOD = shippedFiles();
@@ -64,6 +66,7 @@ const credentials: CredentialSources = {
 async function train(
   files: Readonly<Record<string, string>>,
   check: ConstructorParameters<typeof RulesetTrain>[0]['check'] = () => [],
+  checks: ReadingPlace = READING_IN_LINE,
 ): Promise<RulesetTrain> {
   write(files);
   const calls = {
@@ -79,7 +82,14 @@ async function train(
   if (opening.kind === 'refused') throw new Error(JSON.stringify(opening.errors));
   store = opening.store;
   asked = [];
-  return new RulesetTrain({ store, journal: calls, folder, credentials, check });
+  return new RulesetTrain({ store, journal: calls, folder, credentials, check, checks });
+}
+
+/** What a check found, where there is one. */
+async function checked(rulesets: RulesetTrain, files: Readonly<Record<string, string>>) {
+  const result = await rulesets.check(files);
+  if (result.kind !== 'checked') throw new Error(JSON.stringify(result));
+  return result;
 }
 
 describe('a ruleset that is shown', () => {
@@ -142,6 +152,7 @@ describe('a check', () => {
     const broken = { ...GOOD, 'rules.yaml': 'rules: [{ name: x, then: { only: [sandbox-z] } }]' };
     const reading = validateRulesetFiles(broken, credentials);
     expect(await rulesets.check(broken)).toEqual({
+      kind: 'checked',
       valid: false,
       errors: reading.kind === 'refused' ? reading.errors : [],
       notes: [],
@@ -169,10 +180,10 @@ describe('a check', () => {
       'providers.yaml': GOOD['providers.yaml'].slice(0, GOOD['providers.yaml'].indexOf('  - id: sandbox-c')),
       'rules.yaml': GOOD['rules.yaml'].replace(', sandbox-c]', ']'),
     };
-    const checked = await rulesets.check(without);
-    expect(checked.valid).toBe(false);
-    expect(checked.errors[0]).toEqual(fault);
-    expect(checked.errors.slice(1)).toMatchObject([{ what: expect.stringMatching(/"sandbox-c" is gone/) }]);
+    const found = await checked(rulesets, without);
+    expect(found.valid).toBe(false);
+    expect(found.errors[0]).toEqual(fault);
+    expect(found.errors.slice(1)).toMatchObject([{ what: expect.stringMatching(/"sandbox-c" is gone/) }]);
   });
 
   it('looks up no secret that the ruleset in force has not, and names what it left out', async () => {
@@ -188,14 +199,67 @@ describe('a check', () => {
     // There, and not there: nobody can tell from the answer.
     for (const reference of ['env:OTHER_KEY', 'env:NOT_THERE', 'file:/etc/hostname', 'file:/not/there']) {
       asked = [];
-      answers.push(JSON.stringify(await rulesets.check(offered(reference))));
+      const { valid, errors, notes } = await checked(rulesets, offered(reference));
+      answers.push(JSON.stringify({ valid, errors, notes }));
       expect(asked.filter((name) => name === reference)).toEqual([]);
     }
     expect(new Set(answers).size).toBe(1);
     expect(answers[0]).toMatch(/^\{"valid":true,"errors":\[\],.*not looked up.*stripe-us \(api_key\)/);
-    const known = await rulesets.check(STRIPE);
+    const known = await checked(rulesets, STRIPE);
     expect(known).toMatchObject({ valid: true, errors: [] });
     expect(asked).toContain('env:STRIPE_KEY');
     expect(known.notes.join()).not.toContain('not looked up');
+  });
+
+  it('says when it was given up, where, and how to mend it; and when it was not begun', async () => {
+    const outcomes: ReadingOutcome<ReadingTask>[] = [
+      { kind: 'too_costly', limit: 'time', at: 'rules.yaml' },
+      { kind: 'too_costly', limit: 'memory', at: null },
+      { kind: 'busy', waiting: 3 },
+      { kind: 'failed', reason: 'its thread ended' },
+      { kind: 'stopped' },
+    ];
+    const place = { ...READING_IN_LINE, run: async () => outcomes.shift() as never };
+    const rulesets = await train(GOOD, () => [], place);
+    const error = {
+      file: 'rules.yaml',
+      line: 1,
+      column: 1,
+      what: 'checking this file took more than 5 s, and was given up',
+      expected: 'files that can be checked within 5 s',
+      remedy: expect.stringContaining('make it shorter'),
+    };
+    expect(await rulesets.check(GOOD)).toEqual({ kind: 'too_costly', errors: [error] });
+    expect(await rulesets.check(null)).toMatchObject({
+      kind: 'too_costly',
+      errors: [
+        {
+          file: 'providers.yaml',
+          what: 'checking this file took more than 192 MB of memory, and was given up',
+        },
+      ],
+    });
+    expect(await rulesets.check(GOOD)).toMatchObject({ kind: 'busy', waiting: 3, retryAfterMs: 2000 });
+    expect(await rulesets.check(GOOD)).toEqual({ kind: 'failed', reason: 'its thread ended' });
+    expect(await rulesets.check(GOOD)).toEqual({ kind: 'stopping' });
+  });
+
+  it('looks into what is in force once for many checks, and compares two versions once', async () => {
+    const tasks: string[] = [];
+    const place: ReadingPlace = {
+      ...READING_IN_LINE,
+      run(task) {
+        tasks.push(task.kind);
+        return READING_IN_LINE.run(task);
+      },
+    };
+    const rulesets = await train(GOOD, () => [], place);
+    const long = `${GOOD['rules.yaml']}${'# as somebody explained at length\n'.repeat(2000)}`;
+    write({ 'rules.yaml': long.replace('attempts_max: 3', 'attempts_max: 4') });
+    await store.reload();
+    const first = await rulesets.find(1);
+    expect(first?.against.changes.rules).toEqual([{ name: 'eu-debit', change: 'changed' }]);
+    expect((await rulesets.find(1))?.against).toEqual(first?.against);
+    expect(tasks).toEqual(['compare']);
   });
 });

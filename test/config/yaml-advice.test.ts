@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { parseDocument } from 'yaml';
 import { formatRulesetError } from '../../src/config/ruleset-error.ts';
+import { yamlAdvice } from '../../src/config/yaml-advice.ts';
 import { readYamlFile } from '../../src/config/yaml-file.ts';
 
 const RULE = '  - name: b\n    when: { field: currency, is: "USD" }\n    then: {}\n';
@@ -103,5 +105,30 @@ describe('slips in YAML', () => {
       for (const line of lines) expect(line).toBeGreaterThanOrEqual(1);
       expect(lines.length).toBeGreaterThan(0);
     }
+  });
+});
+
+describe('what advice costs', () => {
+  /** Complaints about each character of one long line, over a document of as many values. */
+  const costMs = (size: number): number => {
+    const document = parseDocument(`[${'c,'.repeat(size)}]`);
+    const text = `a:b${'c'.repeat(size)}`;
+    const complaints = Array.from({ length: size }, (_, index) => ({
+      code: 'BAD_INDENT',
+      message: 'Flow sequence in block collection must be sufficiently indented and end with a ]',
+      pos: [index + 3, index + 4] as const,
+    }));
+    const before = process.cpuUsage();
+    expect(yamlAdvice(complaints, document, text)).toMatchObject([
+      { offset: 0, what: 'no space after the colon of a' },
+    ]);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000;
+  };
+
+  it('grows with the number of complaints, and not with its square', () => {
+    costMs(500);
+    const [small, large] = [500, 2_000].map((size) => Math.min(costMs(size), costMs(size), costMs(size)));
+    expect((large ?? 0) / Math.max(small ?? 0, 3)).toBeLessThan(10);
   });
 });

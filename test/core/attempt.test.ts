@@ -5,6 +5,7 @@ import {
   codeOf,
   holdsMoney,
   isDefiniteNegative,
+  isHeldBack,
   isUnsettled,
   learnerReward,
   mayHoldMoney,
@@ -53,6 +54,7 @@ const STANDING: Readonly<Record<SampleOutcome, Standing>> = {
   rejectedNotFound: 'no money',
   notSent: 'no money',
   notSentDeadline: 'no money',
+  notSupported: 'no money',
   unknown: 'to be found out',
   unknownMismatch: 'to be found out',
 };
@@ -92,14 +94,14 @@ describe('an outcome', () => {
   });
 
   it('of a request that we held back ourselves says nothing about the provider', () => {
-    const signal = (code: string) => breakerSignal({ kind: 'not_sent', code });
-    expect(['deadline_passed', 'draining', NOT_SUPPORTED, 'ECONNREFUSED', ''].map(signal)).toEqual([
-      'excluded',
-      'excluded',
-      'excluded',
-      'failure',
-      'failure',
-    ]);
+    const told = (code: string) => {
+      const outcome = { kind: 'not_sent', code } as const;
+      return [isHeldBack(outcome), breakerSignal(outcome)];
+    };
+    const ours = ['deadline_passed', 'draining', NOT_SUPPORTED];
+    expect(ours.map(told)).toEqual(ours.map(() => [true, 'excluded']));
+    const others = ['ECONNREFUSED', 'connect_timeout', ''];
+    expect(others.map(told)).toEqual(others.map(() => [false, 'failure']));
   });
 
   it.each<[DeclineCategory, string]>([

@@ -30,6 +30,7 @@ const TABLE: readonly (readonly [SampleOutcome, boolean, string, 0 | 1 | null])[
   ['rejectedNotFound', true, 'failure', null],
   ['notSent', true, 'failure', null],
   ['notSentDeadline', true, 'excluded', null],
+  ['notSupported', true, 'excluded', null],
   ['unknown', false, 'unknown', null],
   ['unknownMismatch', false, 'unknown', null],
 ];
@@ -91,6 +92,8 @@ describe('the reason given', () => {
     rejectedNotFound: on('rejected', true),
     notSent: on('not_sent', true),
     notSentDeadline: on('not_sent', true),
+    // Nothing is wrong with anybody: it would have gone to the next one, had it been known.
+    notSupported: on('not_sent', false),
     unknown: stop('unknown'),
     unknownMismatch: stop('unknown'),
   };
@@ -116,7 +119,7 @@ describe('authentication data at another provider', () => {
     );
 
   it('by default only where nobody has seen it', () => {
-    expect(reusableAfter('not_sent')).toEqual(['notSent', 'notSentDeadline']);
+    expect(reusableAfter('not_sent')).toEqual(['notSent', 'notSentDeadline', 'notSupported']);
   });
 
   it('by policy also where a provider says that it did not process it, never after an issuer may have seen it', () => {
@@ -127,6 +130,7 @@ describe('authentication data at another provider', () => {
       'rejectedNotFound',
       'notSent',
       'notSentDeadline',
+      'notSupported',
     ]);
   });
 

@@ -11,6 +11,7 @@ afterAll(() => edge.drain(0));
 beforeEach(() => {
   fixture.commands.length = 0;
   fixture.faults.length = 0;
+  fixture.turnedAway.length = 0;
   fixture.answer = async () => ANSWERED;
 });
 
@@ -294,6 +295,24 @@ describe('POST /v1/authorizations: refusals before the road', () => {
     await expectProblem(await send(init), status, name);
     expect(fixture.commands).toHaveLength(0);
     expect(fixture.faults).toHaveLength(0);
+  });
+
+  it('tells for the audit who was turned away, and from what; not who was let in', async () => {
+    for (const authorization of [undefined, 'Bearer nobody', 'Bearer key-read', undefined]) {
+      await send(post(BODY, { authorization }));
+    }
+    await send(post());
+    const from = {
+      route: '/v1/authorizations',
+      method: 'POST',
+      traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
+    };
+    expect(fixture.turnedAway).toEqual([
+      { ...from, account: null, status: 401 },
+      { ...from, account: null, status: 401 },
+      { ...from, account: 'acme', status: 403 },
+      { ...from, account: null, status: 401 },
+    ]);
   });
 
   it('asks for the key before it says anything about the body', async () => {

@@ -152,7 +152,7 @@ const SOME_RULESETS: EdgeDeps['rulesets'] = {
           },
         }
       : null,
-  check: async () => ({ valid: true, errors: [], notes: [] }),
+  check: async () => ({ kind: 'checked', valid: true, errors: [], notes: [] }),
   release: async () => ({ kind: 'active', active: ACTIVE_RULESET, changed: true }),
 };
 
@@ -314,6 +314,8 @@ export interface EdgeFixture {
   readonly faults: { readonly traceId: string; readonly route: string; readonly error: unknown }[];
   /** Everything handed to log and metrics sinks. */
   readonly told: unknown[];
+  /** Who was turned away for a key. */
+  readonly turnedAway: Parameters<NonNullable<EdgeDeps['accessRefused']>>[0][];
   draining: boolean;
   ready: boolean;
   answer: (command: AuthorizeCommand) => Promise<AuthorizeResult>;
@@ -414,6 +416,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
     replays: [],
     faults: [],
     told: [],
+    turnedAway: [],
     draining: false,
     ready: true,
     ...TOLD_BY_THE_ROAD,
@@ -462,6 +465,7 @@ export function edgeFixture(overrides: Partial<EdgeDeps> = {}, clock: Clock = sy
         fixture.told.push(fault);
       },
       requestEnded: (event) => fixture.told.push(event),
+      accessRefused: (refused) => fixture.turnedAway.push(refused),
       ...overrides,
     },
   };

@@ -213,7 +213,10 @@ describe('experiments at the edge', () => {
     const path = '/v1/experiments/checkout/arms/treatment';
     const response = await served.request(path, put('key-all', body));
     expect(armAnswerSchema.parse(await response.json())).toMatchObject({ state: 'stopped', author: 'acme' });
-    expect(commands).toEqual([{ experiment: 'checkout', arm: 'treatment', author: 'acme', ...body }]);
+    const untilMs: unknown = expect.any(Number);
+    expect(commands).toEqual([
+      { experiment: 'checkout', arm: 'treatment', author: 'acme', untilMs, ...body },
+    ]);
     expect((await served.request(path, put('key-read', body))).status).toBe(403);
     expect((await served.request(path, put('key-all', { state: 'off', reason: 'x' }))).status).toBe(400);
     expect((await served.request(path.replace('treatment', 'control'), put('key-all', body))).status).toBe(

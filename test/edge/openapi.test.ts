@@ -11,7 +11,7 @@ import type { OperateResult } from '../../src/gateway/operate.ts';
 import { JournalError } from '../../src/gateway/ports.ts';
 import type { ReplayStart } from '../../src/gateway/replays.ts';
 import type { AuthorizeResult } from '../../src/gateway/road-results.ts';
-import type { ReleaseResult } from '../../src/gateway/ruleset-release.ts';
+import type { ReleaseResult, RulesetCheckResult } from '../../src/gateway/ruleset-release.ts';
 import { readSandboxNotices } from '../../src/providers/sandbox/notices.ts';
 import { sampleOffer, TAKEN_APPROVAL } from '../support/sample-decision.ts';
 import { sampleDoneReplay, sampleReplay } from '../support/sample-replay.ts';
@@ -254,6 +254,9 @@ const both = (result: AuthorizeResult & DecideResult): Case => ({
 const releasing = (result: ReleaseResult): Case => ({
   deps: { rulesets: { ...edgeFixture().deps.rulesets, release: async () => result } },
 });
+const checking = (result: RulesetCheckResult): Case => ({
+  deps: { rulesets: { ...edgeFixture().deps.rulesets, check: async () => result } },
+});
 const operating = (result: OperateResult): Case => ({ deps: { operate: async () => result } });
 const replaying = (started: ReplayStart): Case => ({
   deps: { replays: { ...edgeFixture().deps.replays, start: async () => started } },
@@ -396,8 +399,16 @@ const CASES: Record<ProblemName, Case> = {
     deps: {
       readiness: async () => ({ ready: false, detail: {} }),
       replays: { ...edgeFixture().deps.replays, start: async () => ({ kind: 'stopping' }) },
+      rulesets: { ...edgeFixture().deps.rulesets, check: async () => ({ kind: 'stopping' }) },
     },
   },
+  'rules-too-costly': {
+    deps: {
+      ...checking({ kind: 'too_costly', errors: [FINDING] }).deps,
+      ...replaying({ kind: 'too_costly', findings: [FINDING] }).deps,
+    },
+  },
+  'rule-checks-busy': checking({ kind: 'busy', waiting: 3, retryAfterMs: 2_000 }),
   'replay-rules-refused': replaying({ kind: 'refused', findings: [FINDING] }),
   'replays-busy': replaying({ kind: 'busy', running: 2, retryAfterMs: 1 }),
 };

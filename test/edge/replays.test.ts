@@ -53,6 +53,7 @@ describe('POST /v1/rulesets/replay', () => {
         seed: 5,
         learner: { model: APPROVAL_MODEL_DEFAULTS, explorationShare: null },
         askedAtMs: expect.any(Number),
+        untilMs: expect.any(Number),
       },
     ]);
     expect(fixture.faults).toEqual([]);

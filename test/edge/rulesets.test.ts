@@ -9,7 +9,7 @@ import {
   rulesetSchema,
 } from '../../src/edge/ruleset-schemas.ts';
 import type { RulesetPageQuery } from '../../src/gateway/ports.ts';
-import type { ReleaseCommand, ReleaseResult } from '../../src/gateway/ruleset-release.ts';
+import type { ReleaseCommand, ReleaseResult, RulesetCheckResult } from '../../src/gateway/ruleset-release.ts';
 import { ACTIVE_RULESET, edgeFixture, LISTED_RULESET, post } from './edge-fixture.ts';
 
 interface Asked {
@@ -18,7 +18,10 @@ interface Asked {
   readonly commands: ReleaseCommand[];
 }
 
-function edge(result: ReleaseResult = { kind: 'active', active: ACTIVE_RULESET, changed: true }) {
+function edge(
+  result: ReleaseResult = { kind: 'active', active: ACTIVE_RULESET, changed: true },
+  checked: RulesetCheckResult | null = null,
+) {
   const asked: Asked = { queries: [], checks: [], commands: [] };
   const sample = edgeFixture().deps.rulesets;
   const rulesets: EdgeDeps['rulesets'] = {
@@ -33,7 +36,7 @@ function edge(result: ReleaseResult = { kind: 'active', active: ACTIVE_RULESET, 
     find: sample.find,
     check(files) {
       asked.checks.push(files);
-      return sample.check(files);
+      return checked === null ? sample.check(files) : Promise.resolve(checked);
     },
     async release(command) {
       asked.commands.push(command);
@@ -168,7 +171,7 @@ describe('rulesets at the edge', () => {
       changed: true,
     });
     const command = { version, expectedActive: 12, reason: 'ticket 4714', author: 'payments-team' };
-    expect(asked.commands).toEqual([command]);
+    expect(asked.commands).toEqual([{ ...command, untilMs: expect.any(Number) }]);
     expect(fixture.releases).toMatchObject([{ command, result: { kind: 'active' } }]);
   });
 
@@ -212,5 +215,31 @@ describe('rulesets at the edge', () => {
     expect(response.status).toBe(status);
     expect(problemSchema.parse(await response.json())).toMatchObject(problem);
     expect(fixture.releases).toMatchObject([{ result: { kind: result.kind } }]);
+  });
+
+  it.each<[RulesetCheckResult, number, object]>([
+    [
+      { kind: 'too_costly', errors: [fault] },
+      422,
+      { type: '/problems/rules-too-costly', errors: [fault], remedy: expect.stringMatching(/shorter/) },
+    ],
+    [
+      { kind: 'busy', waiting: 3, retryAfterMs: 2_000 },
+      429,
+      { type: '/problems/rule-checks-busy', detail: '3 checks are under way or wait.' },
+    ],
+    [{ kind: 'stopping' }, 503, { type: '/problems/not-ready', detail: expect.stringMatching(/stopping/) }],
+    [{ kind: 'failed', reason: 'its thread ended' }, 503, { type: '/problems/not-ready' }],
+  ])('says why nothing was checked: %j', async (result, status, problem) => {
+    const { fixture, send } = edge(undefined, result);
+    const response = await send('/v1/rulesets/validate', {});
+    expect(response.status).toBe(status);
+    expect(response.headers.get('retry-after')).toBe(status === 429 ? '2' : null);
+    expect(problemSchema.parse(await response.json())).toMatchObject(problem);
+    // Only what is nobody's doing is told to whoever runs the gateway.
+    const told = fixture.faults.map(({ route, error }) => [route, String(error)]);
+    expect(told).toEqual(
+      result.kind === 'failed' ? [['/v1/rulesets/validate', 'Error: its thread ended']] : [],
+    );
   });
 });

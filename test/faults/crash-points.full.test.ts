@@ -4,6 +4,7 @@ import type { Clock } from '../../src/gateway/ports.ts';
 import { Resolver } from '../../src/gateway/resolve.ts';
 import { problemIn } from '../road/problem-in.ts';
 import { CrashJournal, type CrashPoint } from '../support/crash-journal.ts';
+import { isMissing, whyNot } from '../support/debian-programs.ts';
 import { eventually } from '../support/eventually.ts';
 import { GatewayWorld, type WorldProcess } from '../support/gateway-world.ts';
 import { authorizationIn } from '../support/start-gateway.ts';
@@ -102,7 +103,7 @@ describe('T14: the process dies around each of its journal calls', () => {
 
 /** Of util-linux: changes the limits of a process that runs. */
 const PRLIMIT = 'prlimit';
-const HAS_PRLIMIT = spawnSync(PRLIMIT, ['--version']).status === 0;
+const NO_PRLIMIT = isMissing('an answer that cannot be recorded', whyNot(PRLIMIT));
 
 const KILLED = [
   { name: 'not-arrived', title: 'before the provider reads it', status: 'failed', books: [] },
@@ -171,7 +172,7 @@ describe('T14: kill -9, and the providers live on', () => {
     }
   });
 
-  test.skipIf(!HAS_PRLIMIT)(
+  test.skipIf(NO_PRLIMIT)(
     'T14: the answer has come and cannot be recorded, then it dies (needs prlimit of util-linux)',
     async () => {
       const limitFiles = (bytes: string) =>

@@ -308,7 +308,7 @@ describe('what one account reports', () => {
     await watch.look();
     await world.clock.advance(3_600_000);
     const command = { experiment: 'checkout', arm: 'treatment', reason: 'its own fault', author: 'ops' };
-    await watch.setArm({ ...command, state: 'running' });
+    await watch.setArm({ ...command, state: 'running', untilMs: Number.POSITIVE_INFINITY });
     await watch.look();
     expect(world.deps.arms.stoppedFor('checkout', 'treatment')).toEqual([]);
     expect(world.alerts).toEqual(['experiment_arm_stopped', 'experiment_guardrail_overruled']);

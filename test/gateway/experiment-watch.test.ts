@@ -15,10 +15,14 @@ import {
   written,
 } from '../contracts/journal-fixtures.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { hangingJournal } from '../support/hanging-journal.ts';
 import { roadDeps } from '../support/road-deps.ts';
 import { sampleArm, sampleExperiment } from '../support/sample-experiment.ts';
 import { sampleContract, sampleRuleset } from '../support/sample-ruleset.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
+
+/** A person's command that is waited for as long as it takes. */
+const WAITED_FOR = { untilMs: Number.POSITIVE_INFINITY };
 
 /** A watch over an experiment in a journal of its own, and a way to let payments meet its arms. */
 function watched(over: Partial<Experiment> = {}) {
@@ -219,6 +223,7 @@ describe('the watch over experiments', () => {
       arm: 'treatment',
       reason: 'it was our own fault',
       author: 'acme',
+      ...WAITED_FOR,
     };
     expect(await watch.setArm({ ...command, state: 'running' })).toMatchObject({ kind: 'set' });
     await watch.look();
@@ -231,7 +236,13 @@ describe('the watch over experiments', () => {
 
   it('does not move a state that is said again, in the same words by the same person', async () => {
     const { clock, deps, watch } = watched();
-    const command = { experiment: 'checkout', arm: 'treatment', reason: 'r', author: 'acme' } as const;
+    const command = {
+      experiment: 'checkout',
+      arm: 'treatment',
+      reason: 'r',
+      author: 'acme',
+      ...WAITED_FOR,
+    } as const;
     const stop = () => watch.setArm({ ...command, state: 'stopped' });
     const first = await stop();
     expect(first).toMatchObject({ kind: 'set', state: { state: 'stopped' } });
@@ -248,9 +259,56 @@ describe('the watch over experiments', () => {
     expect(sinceOf(await stop()) - sinceOf(first)).toBe(120_000);
   });
 
+  it('that cannot be read in time are asked for anew', async () => {
+    const { clock, deps, pay } = watched();
+    await pay('control', 5, 5, PHASE);
+    const { hanging, hang, letGo } = hangingJournal(deps.journal);
+    const watch = new ExperimentWatch({ ...deps, journal: hanging });
+    hang(['exposurePage']);
+    const reading = watch.results('checkout').catch((error: unknown) => error);
+    await clock.advance(5_000);
+    expect(await reading).toMatchObject({ name: 'JournalError' });
+    letGo('lost');
+    expect((await watch.results('checkout'))?.report.arms.map(({ assigned }) => assigned)).toEqual([5, 0]);
+  });
+
+  const HANGS: readonly (readonly [names: readonly string[], isWritten: boolean])[] = [
+    // Nothing is written that nobody waits for, and that the person may have decided otherwise since.
+    [['listArmStates'], false],
+    // What was under way is told like any other when it is written.
+    [['saveArmState'], true],
+  ];
+  it.each(HANGS)(
+    'whose journal hangs at %j past the time of its request: written and told afterwards, %s',
+    async (names, isWritten) => {
+      const { clock, deps, changed } = watched();
+      const { hanging, hang, letGo } = hangingJournal(deps.journal);
+      const watch = new ExperimentWatch({ ...deps, journal: hanging });
+      const command = { experiment: 'checkout', arm: 'treatment', reason: 'r', author: 'acme' } as const;
+      hang(names);
+      const setting = watch
+        .setArm({ ...command, state: 'stopped', untilMs: clock.monotonicMs() + 5_000 })
+        .catch((error: unknown) => error);
+      await clock.advance(0);
+      await clock.advance(6_000);
+      expect(letGo()).toBe(1);
+      if (isWritten) expect(await setting).toMatchObject({ kind: 'set' });
+      else expect(await setting).toMatchObject({ name: 'JournalError', isUnsent: true });
+      expect(await deps.journal.listArmStates()).toHaveLength(isWritten ? 1 : 0);
+      expect(changed).toHaveLength(isWritten ? 1 : 0);
+      expect(deps.arms.isStopped('checkout', 'treatment')).toBe(isWritten);
+    },
+  );
+
   it('stops no baseline, and nothing that is not there', async () => {
     const { watch } = watched();
-    const command = { experiment: 'checkout', state: 'stopped', reason: 'r', author: 'acme' } as const;
+    const command = {
+      experiment: 'checkout',
+      state: 'stopped',
+      reason: 'r',
+      author: 'acme',
+      ...WAITED_FOR,
+    } as const;
     expect(await watch.setArm({ ...command, arm: 'control' })).toEqual({ kind: 'is_baseline' });
     expect(await watch.setArm({ ...command, arm: 'other' })).toEqual({ kind: 'not_found' });
     expect(await watch.results('other')).toBeNull();

@@ -6,6 +6,7 @@ import type { ProviderSemantics } from '../../src/core/resolution.ts';
 import { settled } from '../../src/core/settlement.ts';
 import { changeAuthorization } from '../../src/gateway/change.ts';
 import type { GatewayDeps } from '../../src/gateway/gateway-deps.ts';
+import { KeptHere } from '../../src/gateway/kept-here.ts';
 import { keepNotices, workOutNotices } from '../../src/gateway/notices.ts';
 import {
   type Dispute,
@@ -21,6 +22,7 @@ import {
 } from '../../src/gateway/ports.ts';
 import { oneRowJournal, type StubAnswers, stage, stubProvider } from '../support/gateway-stubs.ts';
 import { GatewayWorld, idIn } from '../support/gateway-world.ts';
+import { hangingJournal } from '../support/hanging-journal.ts';
 import { sampleAuthorization, sampleOperation } from '../support/sample-authorization.ts';
 import { SAMPLE_OUTCOMES, type SampleOutcome } from '../support/sample-outcomes.ts';
 import { sampleRequest } from '../support/sample-request.ts';
@@ -188,6 +190,46 @@ describe('what comes in', () => {
       code: 'adapter_failed',
     });
     expect(alerts).toEqual(['adapter_threw']);
+  });
+
+  it.each(['lands', 'lost'] as const)(
+    'is not acknowledged in time while the journal hangs (%s), and is kept once',
+    async (landing) => {
+      const { deps, world, notice } = await scene(null);
+      const { hanging, hang, letGo } = hangingJournal(deps.journal);
+      const process = { ...deps, journal: hanging };
+      const kept = new KeptHere();
+      hang(['keepNotice']);
+      const fromMs = world.clock.monotonicMs();
+      const keeping = keepNotices('sandbox-a', MESSAGE, process, kept).then((result) => {
+        expect(world.clock.monotonicMs() - fromMs).toBeLessThanOrEqual(4_000);
+        return result;
+      });
+      expect(await world.finish(keeping)).toEqual({ kind: 'journal_unavailable' });
+      expect(letGo(landing)).toBe(1);
+      await world.clock.advance(10);
+      expect(kept.has('sandbox-a', notice)).toBe(landing === 'lands');
+      const again = await keepNotices('sandbox-a', MESSAGE, process, kept);
+      expect(again).toEqual({ kind: 'kept', isNew: landing === 'lost' });
+      expect(await world.journal.openNotices(10)).toHaveLength(1);
+    },
+  );
+
+  it('has its time to be kept after its verification, however long that took', async () => {
+    const { deps, world } = await scene(null);
+    const slow: GatewayDeps = {
+      ...deps,
+      provider: (each) => {
+        const provider = deps.provider(each);
+        const readNotices = async (message: typeof MESSAGE) => {
+          await new Promise<void>((resolve) => world.clock.after(20_000, resolve));
+          return provider?.readNotices(message) ?? { kind: 'refused', reason: 'malformed' };
+        };
+        return provider === undefined ? undefined : ({ ...provider, readNotices } as Provider);
+      },
+    };
+    const keeping = keepNotices('sandbox-a', MESSAGE, slow);
+    expect(await world.finish(keeping)).toEqual({ kind: 'kept', isNew: true });
   });
 
   it('is not acknowledged when it cannot be kept', async () => {

@@ -22,6 +22,15 @@ it('tells one that could not be recorded, as far as was known, and is there all 
   const news = new OverrideNews();
   const own = sampleOverride({ provider: 'a' });
   news.taking(own);
-  news.notTaken(own);
+  expect(news.notTaken(own)).toBe(false);
   expect(news.newIn([own])).toEqual([own]);
+});
+
+it('has one told that was seen before it was known that it could not be recorded', () => {
+  const news = new OverrideNews();
+  const own = sampleOverride({ provider: 'a' });
+  news.taking(own);
+  expect(news.newIn([own])).toEqual([]);
+  expect(news.notTaken(own)).toBe(true);
+  expect(news.newIn([own])).toEqual([]);
 });

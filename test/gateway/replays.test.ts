@@ -12,6 +12,7 @@ import {
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { concluded } from '../contracts/journal-fixtures.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { hangingJournal } from '../support/hanging-journal.ts';
 import { sampleReplayEnd } from '../support/sample-replay.ts';
 
 const ALL = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER };
@@ -21,22 +22,28 @@ const FILES = { 'rules.yaml': 'rules: []' };
 class Desk {
   readonly clock = new FakeClock();
   readonly journal: Journal;
+  rulesets: Pick<Journal, 'findRuleset'>;
   readonly tasks: ReplayTask[] = [];
   readonly changed: Replay[] = [];
   readonly pages: string[] = [];
+  readonly lateFaults: unknown[] = [];
   closed = 0;
   reading: () => void = () => {
     void this.clock.advance(10);
   };
   adding: () => Promise<void> = async () => {};
+  /** What a replay waits for before it has begun. */
+  beginning: Promise<void> = Promise.resolve();
   readonly replays: Replays;
   #ids = 0;
 
   constructor(journal: Journal) {
     this.journal = journal;
+    this.rulesets = journal;
     const runner: ReplayRunner = {
       begin: async (task) => {
         this.tasks.push(task);
+        await this.beginning;
         if (Object.keys(task.files).length === 0) {
           const words = { what: 'missing', expected: 'a file', remedy: 'create it' };
           return { kind: 'refused', findings: [{ file: 'rules.yaml', line: 1, column: 1, ...words }] };
@@ -60,7 +67,7 @@ class Desk {
       clock: this.clock,
       randomness: { id: (prefix) => `${prefix}_${++this.#ids}` },
       journal: {
-        findRuleset: (version) => journal.findRuleset(version),
+        findRuleset: (version) => this.rulesets.findRuleset(version),
         recordedPage: (...page) => {
           this.reading();
           return journal.recordedPage(...page);
@@ -68,6 +75,7 @@ class Desk {
       },
       runner,
       onChanged: (replay) => this.changed.push(replay),
+      onLateFault: (error) => this.lateFaults.push(error),
     });
   }
 
@@ -79,6 +87,7 @@ class Desk {
       seed: 1,
       learner: LEARNER_DEFAULTS,
       askedAtMs: this.clock.wallMs(),
+      untilMs: this.clock.monotonicMs() + 5_000,
       ...over,
     });
   }
@@ -158,6 +167,25 @@ describe('replays beside the road', () => {
     await desk.run();
   });
 
+  it.each(['lands', 'lost'] as const)(
+    'begins nothing of registered rules that cannot be read in time (%s), and keeps no place for it',
+    async (landing) => {
+      const version = await desk.journal.registerRuleset('h1', FILES, 0);
+      const { hanging, hang, letGo } = hangingJournal(desk.journal);
+      desk.rulesets = hanging;
+      hang(['findRuleset']);
+      const rules = { kind: 'version', version } as const;
+      const starting = [1, 2].map(() => desk.start({ rules }).catch((error: unknown) => error));
+      await desk.clock.advance(5_000);
+      for (const each of await Promise.all(starting)) expect(each).toBeInstanceOf(JournalError);
+      expect(letGo(landing)).toBe(2);
+      await desk.settle();
+      expect([desk.tasks, desk.changed]).toEqual([[], []]);
+      expect((await desk.start({ rules })).kind).toBe('started');
+      await desk.run();
+    },
+  );
+
   it('begins nothing that is refused, and no more than two at a time', async () => {
     expect(await desk.start({ rules: { kind: 'files', files: {} } })).toMatchObject({ kind: 'refused' });
     await desk.started();
@@ -228,5 +256,18 @@ describe('replays beside the road', () => {
     expect(desk.pages).toHaveLength(1);
     expect(await desk.start()).toEqual({ kind: 'stopping' });
     expect(desk.clock.pendingTimers).toBe(0);
+  });
+
+  it('is not waited for when its rules are still being checked at the end, and is ended once they are', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    desk.beginning = promise;
+    const starting = desk.start();
+    await desk.settle();
+    desk.replays.stop();
+    expect(await starting).toEqual({ kind: 'stopping' });
+    expect(desk.closed).toBe(0);
+    resolve();
+    await desk.settle();
+    expect(desk.closed).toBe(1);
   });
 });

@@ -87,6 +87,7 @@ describe('what a caller is told after its report', () => {
     const ids: string[] = [];
     for (let time = 0; time < 12; time += 1) ids.push((await world.decided()).id);
     const last = await world.decided();
+    const unsuited = await world.decided();
     const nexts: string[] = [];
     for (const id of ids) nexts.push((await world.reported(id, { ...A, outcome: 'not_sent' })).reason);
     // The floor of ten.
@@ -94,6 +95,9 @@ describe('what a caller is told after its report', () => {
     expect(nexts.filter((reason) => reason === 'not_sent')).toHaveLength(10);
     const declined = { ...A, outcome: 'declined', code: 'issuer_05', networkCode: '05' } as const;
     expect(await world.reported(last.id, declined)).toMatchObject({ next: 'sandbox-b' });
+    // Whom a payment does not suit is not out: who takes it over takes nothing that an outage would multiply.
+    const said = { ...A, outcome: 'not_sent', code: 'not_supported' } as const;
+    expect(await world.reported(unsuited.id, said)).toMatchObject({ next: 'sandbox-b' });
     const other = await world.decided({ account: 'other' });
     expect(await world.reported(other.id, { ...A, outcome: 'not_sent' }, 'other')).toMatchObject({
       next: 'sandbox-b',

@@ -227,6 +227,7 @@ describe('what becomes of the word of a person', () => {
       resolution: 'not_processed',
       providerReference: null,
       evidence: 'ticket 7',
+      receivedAtMs: here.clock.monotonicMs(),
       ...piece.command,
     };
     const { sightings } = here.deps;

@@ -118,6 +118,17 @@ describe('a process that ends', () => {
     expect(told.at(-1)).toMatch(/^unrecorded_left: 3 .* this process ends/);
   });
 
+  it('tells what a try that hangs has in hand as well', async () => {
+    const { told, deps, unrecorded } = setUp(3, () => false);
+    const never = new Promise<never>(() => {});
+    void unrecorded.retry({ ...deps, journal: { ...deps.journal, findAuthorization: () => never } }, 'all');
+    unrecorded.tellLeft(deps);
+    expect(told.at(-1)).toMatch(/^unrecorded_left: 3 /);
+    await unrecorded.retry(deps, 'all');
+    unrecorded.tellLeft(deps);
+    expect(told).toHaveLength(2);
+  });
+
   it('says nothing where nothing is left', async () => {
     const { told, deps, unrecorded } = setUp(3, () => false);
     await unrecorded.retry(deps, 'all');

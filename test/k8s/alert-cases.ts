@@ -14,8 +14,12 @@ const authorizations = (status: string) => `pointsman_authorizations_total{statu
 const attempts = (outcome: string) =>
   `pointsman_attempts_total{provider="psp-a",brand="visa",outcome="${outcome}"}`;
 const alerts = (kind: string) => `pointsman_alerts_total{kind="${kind}"}`;
-const answers = (bucket: string) =>
-  `pointsman_http_request_duration_seconds_bucket{route="/v1/authorizations",le="${bucket}"}`;
+/** Answers to authorizations: those within 2.5 s, and all. */
+const answered = (inTime: string, all: string) => ({
+  'pointsman_http_request_duration_seconds_bucket{route="/v1/authorizations",le="2.5"}': inTime,
+  'pointsman_http_request_duration_seconds_bucket{route="/v1/authorizations",le="+Inf"}': all,
+  'pointsman_http_request_duration_seconds_count{route="/v1/authorizations"}': all,
+});
 const webhooks = (result: string) => `pointsman_webhooks_total{provider="psp-a",result="${result}"}`;
 const backlog = (state: string) => `pointsman_event_backlog{endpoint="orders",state="${state}"}`;
 const dropped = (blame: string, provider = 'psp-a') =>
@@ -131,16 +135,58 @@ export const ALERT_CASES: readonly AlertCase[] = [
   },
   {
     alert: 'PointsmanAnswersSlow',
-    title: 'a tenth takes five seconds',
-    series: { [answers('2.5')]: '0+90x40', [answers('5')]: '0+100x40', [answers('+Inf')]: '0+100x40' },
-    atMinute: 20,
+    title: 'a fifth takes five seconds, for an hour',
+    series: answered('0+80x90', '0+100x90'),
+    atMinute: 80,
     fires: {},
   },
   {
     alert: 'PointsmanAnswersSlow',
-    title: 'a fiftieth takes five seconds',
-    series: { [answers('2.5')]: '0+98x40', [answers('5')]: '0+100x40', [answers('+Inf')]: '0+100x40' },
-    atMinute: 20,
+    title: 'a tenth is slower than that',
+    series: answered('0+90x90', '0+100x90'),
+    atMinute: 80,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanAnswersSlow',
+    title: 'over for ten minutes',
+    series: answered('0+60x60 3700+100x30', '0+100x90'),
+    atMinute: 72,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanAnswersSlow',
+    title: 'half of sixty at night',
+    series: answered('0+0.5x90', '0+1x90'),
+    atMinute: 80,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanAnswersOftenSlow',
+    title: 'a tenth takes five seconds, for six hours',
+    series: answered('0+90x400', '0+100x400'),
+    atMinute: 390,
+    fires: {},
+  },
+  {
+    alert: 'PointsmanAnswersOftenSlow',
+    title: 'a twenty-fifth is slower than that',
+    series: answered('0+96x400', '0+100x400'),
+    atMinute: 390,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanAnswersOftenSlow',
+    title: 'over for forty minutes',
+    series: answered('0+90x340 30700+100x60', '0+100x400'),
+    atMinute: 390,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanAnswersOftenSlow',
+    title: 'half of ninety in a night',
+    series: answered('0+0.125x400', '0+0.25x400'),
+    atMinute: 390,
     fires: null,
   },
   {
@@ -189,7 +235,7 @@ export const ALERT_CASES: readonly AlertCase[] = [
   ...counted('PointsmanJournalWentBack', ['journal_went_back'], 'journal_failed', false, 60),
   ...counted(
     'PointsmanOwnFaults',
-    ['adapter_threw', 'resolver_failed', 'event_delivery_failed', 'housekeeping_failed'],
+    ['adapter_threw', 'resolver_failed', 'event_delivery_failed', 'housekeeping_failed', 'late_fault'],
     'lease_expired',
     true,
     15,
@@ -246,6 +292,42 @@ export const ALERT_CASES: readonly AlertCase[] = [
   },
   {
     alert: 'PointsmanTechnicalFailures',
+    title: 'half held back by ourselves',
+    series: { [attempts('approved')]: '0+50x30', [attempts('held_back')]: '0+50x30' },
+    atMinute: 15,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanTechnicalFailures',
+    title: 'all held back by ourselves',
+    series: { [attempts('approved')]: '100x30', [attempts('held_back')]: '0+100x30' },
+    atMinute: 15,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanTechnicalFailures',
+    title: 'most held back by ourselves, a tenth of the others not sent',
+    series: {
+      [attempts('approved')]: '0+9x30',
+      [attempts('not_sent')]: '0+1x30',
+      [attempts('held_back')]: '0+90x30',
+    },
+    atMinute: 15,
+    fires: { provider: 'psp-a' },
+  },
+  {
+    alert: 'PointsmanTechnicalFailures',
+    title: 'many held back by ourselves, one attempt a minute beside them',
+    series: {
+      [attempts('approved')]: '0 0 1 1 2 2 3 3 4 4 5 5x9',
+      [attempts('not_sent')]: '0 1 1 2 2 3 3 4 4 5 5 6x9',
+      [attempts('held_back')]: '0+100x20',
+    },
+    atMinute: 11,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanTechnicalFailures',
     title: 'half of one attempt a minute',
     series: {
       [attempts('approved')]: '0 0 1 1 2 2 3 3 4 4 5 5x9',
@@ -272,6 +354,17 @@ export const ALERT_CASES: readonly AlertCase[] = [
     atMinute: 15,
     fires: null,
   },
+  {
+    alert: 'PointsmanProviderTimesOut',
+    title: 'a twentieth unknown of what was not held back by ourselves',
+    series: {
+      [attempts('approved')]: '0+95x30',
+      [attempts('unknown')]: '0+5x30',
+      [attempts('held_back')]: '0+900x30',
+    },
+    atMinute: 15,
+    fires: { provider: 'psp-a' },
+  },
   ...[2, 3].map((state) => ({
     alert: 'PointsmanBreakerOpen',
     title: `state ${state} for twelve minutes`,
@@ -284,6 +377,20 @@ export const ALERT_CASES: readonly AlertCase[] = [
     title: 'open for five minutes, then probing and closed',
     series: { [breaker]: '0x4 2x5 1 0x20' },
     atMinute: 17,
+    fires: null,
+  },
+  {
+    alert: 'PointsmanBreakerOpen',
+    title: 'open for twelve minutes, and mostly looked at while its probes time out',
+    series: { [breaker]: '0x4 2 1 1 2 1 1 1 2 1 1 2 1 1 1 2 1 1 2' },
+    atMinute: 18,
+    fires: { provider: 'psp-a', brand: 'visa' },
+  },
+  {
+    alert: 'PointsmanBreakerOpen',
+    title: 'half open for long, since nobody pays with it',
+    series: { [breaker]: '0x4 2 1x40' },
+    atMinute: 30,
     fires: null,
   },
   {
@@ -336,6 +443,20 @@ export const ALERT_CASES: readonly AlertCase[] = [
     series: { 'pointsman_unsettled_work{state="parked"}': '0x4 1x20' },
     atMinute: 6,
     fires: {},
+  },
+  {
+    alert: 'PointsmanMoneyParked',
+    title: 'what was closed cannot be told by its provider, and nothing is parked',
+    series: { 'pointsman_unsettled_work{state="parked"}': '0x40', [alerts('unresolved')]: '0x9 1x30' },
+    atMinute: 12,
+    fires: {},
+  },
+  {
+    alert: 'PointsmanMoneyParked',
+    title: 'long after that',
+    series: { 'pointsman_unsettled_work{state="parked"}': '0x40', [alerts('unresolved')]: '0x9 1x30' },
+    atMinute: 26,
+    fires: null,
   },
   {
     alert: 'PointsmanMoneyParked',

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { debianProgram, skipForWant } from '../support/debian-programs.ts';
+import { PROMTOOL } from '../support/programs.ts';
 import { ALERT_CASES } from './alert-cases.ts';
 import { judgeCases } from './alert-rules.ts';
 
@@ -16,17 +17,39 @@ const CHANGES: readonly (readonly [string, (text: string) => string])[] = [
     'no short window',
     (text) => text.replaceAll(/\n\s+and namespace:pointsman_unavailable:ratio_rate(5m|30m) .*/g, ''),
   ],
-  ['twice as slow an answer', (text) => text.replace('p95_5m > 2.5', 'p95_5m > 5')],
+  ['twice as slow an answer', (text) => text.replaceAll('le="2.5"', 'le="5"')],
+  [
+    'slow answers without a short window',
+    (text) => text.replaceAll(/\n\s+and namespace:pointsman_slow_answers:ratio_rate(5m|30m) .*/g, ''),
+  ],
+  [
+    'slow answers of a few',
+    (text) => text.replaceAll(/\n\s+and sum by \(namespace\) \(increase\(.*\) > 100/g, ''),
+  ],
   [
     'unknown is no technical failure',
     (text) => text.replace('rejected|not_sent|unknown', 'rejected|not_sent'),
   ],
+  [
+    'what was held back blames the provider',
+    (text) => text.replace('rejected|not_sent|unknown', 'rejected|not_sent|unknown|held_back'),
+  ],
+  ['what was held back hides a provider that fails', (text) => text.replace('{outcome!="held_back"}', '')],
   [
     'a ratio of next to nothing',
     (text) => text.replaceAll(/ and namespace_provider:pointsman_attempts:rate5m > 0.05/g, ''),
   ],
   ['drops of issuers blame providers', (text) => text.replace('provider|unclear', 'provider|issuers')],
   ['forced open is not open', (text) => text.replace(' or pointsman_breaker_state == 3', '')],
+  [
+    'a probe ends an open breaker',
+    (text) => text.replace(/\n.*max_over_time\(pointsman_breaker_state.*/, ''),
+  ],
+  [
+    'half open is open',
+    (text) => text.replace(/ and max_over_time\(pointsman_breaker_state\[5m\]\) == 2/, ''),
+  ],
+  ['what a provider cannot tell is told to nobody', (text) => text.replace(/\n.*kind="unresolved".*/, '')],
   ['one forged webhook is enough', (text) => text.replace('[30m])) > 5', '[30m])) > 0')],
   ['overdue at once', (text) => text.replace('{state="overdue"}) > 10', '{state="overdue"}) > 1')],
   [
@@ -50,7 +73,7 @@ const CHANGES: readonly (readonly [string, (text: string) => string])[] = [
 let promtool: ReturnType<typeof debianProgram> = { path: null, why: 'it was not looked for' };
 
 beforeAll(() => {
-  promtool = debianProgram('prometheus', 'promtool');
+  promtool = debianProgram(PROMTOOL);
 });
 
 afterAll(() => {

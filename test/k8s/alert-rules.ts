@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import type { AlertCase } from './alert-cases.ts';
@@ -39,23 +40,25 @@ export function shippedRules() {
 
 /**
  * Runs promtool over the rules and cases.
- * @param change makes other rules of the shipped ones, to see that a case notices
+ * @param change makes other rules of the shipped ones, to see that a case notices: only groups that are others then are run
  * @returns what promtool says of cases that do not come to what they expect; null: all do
  * @throws Error when the rules themselves are wrong
  */
 export function judgeCases(
   promtool: string,
   cases: readonly AlertCase[],
-  change: (text: string) => string = (text) => text,
+  change?: (text: string) => string,
 ): string | null {
+  const shipped = printedRules();
   const folder = mkdtempSync(join(tmpdir(), 'alert-cases-'));
   try {
     const rulesFile = join(folder, 'rules.yaml');
     const casesFile = join(folder, 'cases.yaml');
-    const text = change(printedRules().text);
+    const text = change?.(shipped.text) ?? shipped.text;
     writeFileSync(rulesFile, text);
     execFileSync(promtool, ['check', 'rules', rulesFile], { stdio: 'pipe' });
-    for (const { name, rules } of groupsSchema.parse(parse(text)).groups) {
+    for (const [index, { name, rules }] of groupsSchema.parse(parse(text)).groups.entries()) {
+      if (change !== undefined && isDeepStrictEqual(rules, shipped.groups[index]?.rules)) continue;
       const tests = cases
         .filter(({ alert }) => rules.some((rule) => rule.alert === alert))
         .map((entry) => promtoolTest(entry, severityOf(rules, entry.alert)));

@@ -9,6 +9,7 @@ import { eventually, pause } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { paymentBody, priorityRules, providersYaml } from '../support/gateway-files.ts';
 import { PlainProvider } from '../support/plain-provider.ts';
+import { ALERTMANAGER, PROMETHEUS } from '../support/programs.ts';
 import { startGateway, type TestGateway } from '../support/start-gateway.ts';
 import { printedRules } from './alert-rules.ts';
 
@@ -19,8 +20,8 @@ const FASTER = 60;
 const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
 const WITHIN_MS = 25_000;
 
-const prometheus = debianProgram('prometheus', 'prometheus');
-const alertmanager = debianProgram('prometheus-alertmanager', 'prometheus-alertmanager');
+const prometheus = debianProgram(PROMETHEUS);
+const alertmanager = debianProgram(ALERTMANAGER);
 const folder = mkdtempSync(join(tmpdir(), 'real-prometheus-'));
 const children: ChildProcess[] = [];
 

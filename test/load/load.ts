@@ -6,7 +6,7 @@ import { paymentBody } from '../support/gateway-files.ts';
 import { refuseScript, scriptOptions } from '../support/script-options.ts';
 import { GATEWAY_KEY, type TestGateway } from '../support/start-gateway.ts';
 import { type GatewaysUnderLoad, NoServerError, startGateways } from './gateways-under-load.ts';
-import { memoryTrend, residentBytes } from './memory-trend.ts';
+import { FLAT_WITHIN, memoryTrend, residentBytes, SOAK_S } from './memory-trend.ts';
 import { type OpenLoadReport, openLoad } from './open-load.ts';
 
 const USAGE = `Authorizations at fixed rates (an open load), one rate after the other, against gateways and a sandbox of their own.
@@ -14,18 +14,18 @@ const USAGE = `Authorizations at fixed rates (an open load), one rate after the 
 usage: npm run load [-- --rates 50,100,200 --seconds 10 --latency-ms 20 --gateways 1]
 
 --rates       authorizations to begin each second, one step after the other, at most 2000 (default 50,100,200)
---seconds     length of a step, at most 3600 (default 10); a long one is a soak: memory is told each tenth of it
+--seconds     length of a step, at most 3600 (default 10); from ${SOAK_S} on it is a soak: memory has to be flat in its second half
 --latency-ms  how long the simulated providers take, typically (default 20)
 --gateways    processes that share the load in turns (default 1, with a journal of its own); 2 to 8 are a cluster, over a
               Postgres and a Redis that are started for it: as root it installs Debian's redis-tools where there is no server
 
 Latencies count from when a request was due, not from when it could be sent. Ends by itself; exit code 1 when an answer is
-missing, when what the providers did and what was answered differ, or when a cluster's journal is not sound; 2 for wrong
-arguments, 3 when there is no server for a cluster.`;
+missing, when what the providers did and what was answered differ, when a cluster's journal is not sound, or when memory grew by
+more than ${FLAT_WITHIN * 100} % in the second half of a soak; 2 for wrong arguments, 3 when there is no server for a cluster.`;
 const SCRIPT = { name: 'load', usage: USAGE };
 
 const IN_FLIGHT_MAX = 2_000;
-const SAMPLES = 10;
+const SAMPLE_EVERY_MS = 500;
 
 interface Step {
   readonly rate: number;
@@ -121,7 +121,7 @@ async function runStep(
   const sample = () => {
     for (const [index, { pid }] of gateways.entries()) memory[index]?.push(residentBytes(pid));
   };
-  const sampling = setInterval(sample, (seconds * 1_000) / SAMPLES);
+  const sampling = setInterval(sample, SAMPLE_EVERY_MS);
   const cpuOfAll = () => gateways.reduce((sum, { pid }) => sum + cpuMicroseconds(pid), 0);
   const before = cpuOfAll();
   const report = await openLoad({
@@ -182,7 +182,9 @@ for (const { rate, report, memory } of steps) {
   const endings = [...report.endings].map(([ending, count]) => `${count} x ${ending}`).join(', ');
   console.log(`\n${rate} a second: ${endings}; begun at most ${report.sentLateMs.toFixed(1)} ms late`);
   for (const [index, samples] of memory.entries()) {
-    console.log(`${count === 1 ? '' : `gateway ${index + 1}: `}${memoryTrend(samples, seconds)}`);
+    const trend = memoryTrend(samples, seconds);
+    if (trend.isFlat === false) process.exitCode = 1;
+    console.log(`${count === 1 ? '' : `gateway ${index + 1}: `}${trend.text}`);
   }
 }
 const { totals } = await sandbox.ledger({ limit: '0' });

@@ -17,11 +17,38 @@ export function slopeOf(samples: readonly number[]): number {
   return slopes[Math.floor(slopes.length / 2)] ?? 0;
 }
 
-/** Whether memory grew over the second half of a run, when all is warm, in words. */
-export function memoryTrend(samples: readonly number[], seconds: number): string {
-  const settled = samples.slice(Math.floor(samples.length / 2));
-  if (settled.length < 3) return 'too few samples of memory to tell a trend';
-  const perMinute = (slopeOf(settled) / 2 ** 20) * (samples.length / seconds) * 60;
-  const told = samples.map((bytes) => (bytes / 2 ** 20).toFixed(0)).join(' ');
-  return `memory, MiB: ${told}; in the second half ${perMinute >= 0 ? '+' : ''}${perMinute.toFixed(1)} MiB a minute`;
+/** Least length of a run that is judged, seconds: before that what is warmed up cannot be told from what grows. */
+export const SOAK_S = 300;
+/** Growth over the second half of a soak that is none, as a share of what is held. */
+export const FLAT_WITHIN = 0.1;
+/** A run is told and judged in tenths of it. */
+const PARTS = 10;
+
+export interface MemoryTrend {
+  /** For people. */
+  readonly text: string;
+  /** Whether memory was flat once all was warm; null: the run was too short to say. */
+  readonly isFlat: boolean | null;
+}
+
+/**
+ * Whether memory grew over the second half of a run. What is told and judged of each tenth is the least that was held in
+ * it: memory goes up between collections, and what cannot be collected shows at their ends.
+ * @param samples evenly spaced, bytes, in the order of time
+ * @param seconds length of the run
+ */
+export function memoryTrend(samples: readonly number[], seconds: number): MemoryTrend {
+  if (samples.length < PARTS) return { text: 'too few samples of memory to tell a trend', isFlat: null };
+  const least = Array.from({ length: PARTS }, (_, part) => {
+    const from = Math.floor((part * samples.length) / PARTS);
+    return Math.min(...samples.slice(from, Math.floor(((part + 1) * samples.length) / PARTS)));
+  });
+  const settled = least.slice(PARTS / 2);
+  const growth = slopeOf(settled) * (settled.length - 1);
+  const share = growth / Math.min(...settled);
+  const isFlat = seconds < SOAK_S ? null : share <= FLAT_WITHIN;
+  const told = least.map((bytes) => (bytes / 2 ** 20).toFixed(0)).join(' ');
+  const grew = `${growth >= 0 ? '+' : ''}${(growth / 2 ** 20).toFixed(1)} MiB in the second half (${(share * 100).toFixed(0)} %)`;
+  const verdict = isFlat === null ? '' : isFlat ? ', flat' : `, NOT FLAT: more than ${FLAT_WITHIN * 100} %`;
+  return { text: `least memory of each tenth, MiB: ${told}; ${grew}${verdict}`, isFlat };
 }

@@ -105,14 +105,32 @@ describe('memory', () => {
   it('grows by the slope that most samples agree on', () => {
     expect(slopeOf([1, 2, 3, 100, 5, 6])).toBe(1);
     expect(slopeOf([5, 5, 5])).toBe(0);
-    const MIB = 2 ** 20;
+  });
+
+  const MIB = 2 ** 20;
+  /** Up by a hundred between collections, from a floor that each tenth has. */
+  const sawTooth = (floorOf: (part: number) => number) =>
+    Array.from({ length: 200 }, (_, at) => (floorOf(Math.floor(at / 20)) + (at % 20) * 5) * MIB);
+  it.each([
+    ['flat, however it goes up and down between collections', sawTooth(() => 200), 300, true],
+    ['warmed up in the first half', sawTooth((part) => (part < 5 ? 100 + part * 50 : 350)), 300, true],
+    ['one tenth that held more', sawTooth((part) => (part === 8 ? 400 : 200)), 300, true],
+    ['up by a little', sawTooth((part) => 200 + part * 4), 300, true],
+    ['up all the time', sawTooth((part) => 200 + part * 10), 300, false],
+    ['up all the time, in too short a run to say', sawTooth((part) => 200 + part * 10), 299, null],
+    ['too few samples', [100 * MIB], 300, null],
+  ])('%s', (_, samples, seconds, isFlat) => {
+    expect(memoryTrend(samples, seconds).isFlat).toBe(isFlat);
+  });
+  it('is told by the least of each tenth', () => {
     expect(
       memoryTrend(
-        [100, 200, 300, 300, 301, 302].map((mib) => mib * MIB),
-        60,
-      ),
-    ).toMatch(/\+6\.0 MiB a minute/);
-    expect(memoryTrend([1], 60)).toMatch(/too few/);
+        sawTooth((part) => 200 + part * 10),
+        300,
+      ).text,
+    ).toBe(
+      'least memory of each tenth, MiB: 200 210 220 230 240 250 260 270 280 290; +40.0 MiB in the second half (16 %), NOT FLAT: more than 10 %',
+    );
   });
 
   it.runIf(process.platform === 'linux')('of this process can be read', () => {

@@ -248,7 +248,7 @@ describe('before the hand-over every failure is not_sent', () => {
     const result = send(`https://127.0.0.1:${server.port}`, CONNECT_TIMEOUT_MS / 2);
     await server.requestsReached(1);
     await clock.advance(CONNECT_TIMEOUT_MS / 2);
-    expect(await result).toEqual({ kind: 'not_sent', code: 'deadline_passed' });
+    expect(await result).toEqual({ kind: 'not_sent', code: 'connect_timeout' });
   });
 
   it('the signal during TLS set-up', async () => {

@@ -21,7 +21,7 @@ import {
 const SEED = Number(process.env['SEED'] ?? 11);
 const KILLS = Number(process.env['KILLS'] ?? 300);
 /** On a machine that is too busy for all of them the campaign ends early, with this part of them at least. */
-const KILLING_MS = Number(process.env['KILLING_S'] ?? 330) * 1_000;
+const KILLING_MS = Number(process.env['KILLING_S'] ?? 240) * 1_000;
 const LEAST_SHARE = 0.25;
 /** So many kills leave every stage of a road behind, whatever the machine does. */
 const SHOWS_ALL_STAGES = 70;

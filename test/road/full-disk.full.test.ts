@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PostgresServer, startPostgres } from '../stores/postgres/postgres-server.ts';
+import { isMissing } from '../support/debian-programs.ts';
 import { eventually } from '../support/eventually.ts';
 import { paymentBody, priorityRules, providersYaml } from '../support/gateway-files.ts';
 import { authorizationIn, startGateway, type TestGateway } from '../support/start-gateway.ts';
@@ -31,14 +32,14 @@ function mountDisk(): { readonly disk: string; readonly missing: string | null }
 }
 
 const { disk, missing } = mountDisk();
-if (missing !== null) console.warn(`skipped: a disk that is full: ${missing}`);
+const NO_DISK = isMissing('a disk that is full', missing);
 
 let server: PostgresServer;
 let url: string;
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  if (missing !== null) return;
+  if (NO_DISK) return;
   server = await startPostgres('on');
   const folder = join(disk, 'tables');
   mkdirSync(folder);
@@ -54,7 +55,7 @@ beforeAll(async () => {
   expect((await pay('order-warm')).status).toBe(201);
 });
 afterAll(async () => {
-  if (missing !== null) return;
+  if (NO_DISK) return;
   free();
   await gateway.stop();
   expect(await findingsIn(url)).toEqual([]);
@@ -86,7 +87,7 @@ function fill(): void {
 }
 const free = () => rmSync(ballast, { force: true });
 
-describe.skipIf(missing !== null)('a disk that is full', () => {
+describe.skipIf(NO_DISK)('a disk that is full', () => {
   test('refuses payments before anything is sent, says so, and takes them again when there is room', async () => {
     fill();
     const refused: string[] = [];

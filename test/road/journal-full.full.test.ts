@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isMissing, whyNot } from '../support/debian-programs.ts';
 import { eventually } from '../support/eventually.ts';
 import { paymentBody, priorityRules, providersYaml } from '../support/gateway-files.ts';
 import { type Answer, authorizationIn, startGateway, type TestGateway } from '../support/start-gateway.ts';
@@ -13,7 +14,7 @@ import { problemIn } from './problem-in.ts';
 const PROVIDERS = ['sandbox-a', 'sandbox-b'];
 /** Of util-linux: changes the limits of a process that runs. */
 const PRLIMIT = 'prlimit';
-const HAS_PRLIMIT = spawnSync(PRLIMIT, ['--version']).status === 0;
+const NO_PRLIMIT = isMissing('a journal that cannot be written', whyNot(PRLIMIT));
 
 let gateway: TestGateway;
 
@@ -47,7 +48,7 @@ const settledAs = (reference: string, status: string) =>
     return found?.status === status ? found : null;
   });
 
-describe.skipIf(!HAS_PRLIMIT)('a journal that cannot be written (needs prlimit of util-linux)', () => {
+describe.skipIf(NO_PRLIMIT)('a journal that cannot be written (needs prlimit of util-linux)', () => {
   let before: Answer;
   let approved: Promise<Answer>;
   let declined: Promise<Answer>;

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PostgresServer, startPostgres } from '../stores/postgres/postgres-server.ts';
+import { isMissing } from '../support/debian-programs.ts';
 import { eventually } from '../support/eventually.ts';
 import { paymentBody, priorityRules, providersYaml } from '../support/gateway-files.ts';
-import { installRedisServer, RedisServer } from '../support/redis-server.ts';
+import { RedisServer, whyNoRedis } from '../support/redis-server.ts';
 import { Relay } from '../support/relay.ts';
 import {
   authorizationIn,
@@ -12,13 +13,12 @@ import {
   type TestGateway,
 } from '../support/start-gateway.ts';
 
-const missing = installRedisServer();
-if (missing !== null) console.warn(`skipped: two gateways and one Redis: ${missing}`);
+const NO_REDIS = isMissing('two gateways and one Redis', whyNoRedis());
 
 const PROVIDERS = ['sandbox-a', 'sandbox-b'];
 
 /** Two gateways of one journal that share a Redis. The tests go through one story, in order. */
-describe.skipIf(missing !== null)('two gateways and one Redis', () => {
+describe.skipIf(NO_REDIS)('two gateways and one Redis', () => {
   let redis: RedisServer;
   let postgres: PostgresServer;
   let gateways: TestGateway[] = [];
@@ -218,7 +218,7 @@ const REDIS_LATE_MS = 300;
 const SLOWER_MS = 80;
 
 /** A gateway behind a Redis of its own, which stands still or answers late, and one beside it that has none: what each takes. */
-describe.skipIf(missing !== null)('a gateway whose Redis is slow', () => {
+describe.skipIf(NO_REDIS)('a gateway whose Redis is slow', () => {
   let redis: RedisServer;
   let relay: Relay;
   let postgres: PostgresServer;

@@ -7,13 +7,16 @@ import { type Answer, authorizationIn, startGateway, type TestGateway } from '..
 import { findingsIn } from './findings-in.ts';
 import { problemIn } from './problem-in.ts';
 
-/** Captures, voids, refunds, reports and reads over a database that accepts and does not answer. */
+/** Captures, voids, refunds, reports, what people ask for and reads over a database that accepts and does not answer. */
 
 /** How long a capture, void or refund waits for the journal before anything is sent, and until its answer at the latest. */
 const INTENDED_WITHIN_MS = 4_000;
 const ANSWERED_WITHIN_MS = 8_500;
 /** How long a read waits. */
 const READ_WITHIN_MS = 5_000;
+/** How long what a person asks for waits: an override or a replay, the check or release of rules. */
+const COMMAND_WITHIN_MS = 5_000;
+const RELEASE_WITHIN_MS = 10_000;
 /** Of a busy machine. */
 const GRACE_MS = 500;
 
@@ -139,6 +142,39 @@ test('what meets a database that stands still is answered in time, and nothing i
     await eventually('the report is taken', async () => ((await report()).status === 200 ? true : null)),
   ).toBe(true);
   for (const path of paths) expect((await gateway.get(path)).status).toBe(200);
+}, 120_000);
+
+test('what people ask for while the database stands still is answered in time, and can be repeated as it was', async () => {
+  const { attempts } = authorizationIn(await gateway.authorize(paymentBody('asked'), 'key-asked'));
+  const resolving = `/v1/attempts/${attempts[0]?.id}/resolutions`;
+  const word = { resolution: 'not_processed', evidence: 'support case 4711' };
+  const why = { expected_active: 1, reason: 'ticket 1' };
+  const asked: readonly (readonly [method: string, path: string, body: object, withinMs: number])[] = [
+    ['PUT', '/v1/providers/sandbox-a/override', { mode: 'auto', reason: 'ticket 1' }, COMMAND_WITHIN_MS],
+    ['POST', '/v1/rulesets/replay', { version: 1 }, COMMAND_WITHIN_MS],
+    ['POST', '/v1/rulesets/1/activate', why, RELEASE_WITHIN_MS],
+    ['POST', '/v1/rulesets/rollback', why, RELEASE_WITHIN_MS],
+    ['POST', resolving, word, INTENDED_WITHIN_MS],
+  ];
+  const ask = () =>
+    Promise.all(asked.map(([method, path, body]) => timed(gateway.call(method, path, { body }))));
+  server.freeze();
+  try {
+    for (const [index, { answer, tookMs }] of (await ask()).entries()) {
+      problemIn(answer, 503, 'journal-unavailable');
+      expect(answer.headers.get('retry-after')).toBe('1');
+      expect(tookMs).toBeLessThan((asked[index]?.[3] ?? 0) + GRACE_MS);
+    }
+  } finally {
+    server.thaw();
+  }
+  // Nothing was in force before the first ruleset, and the outcome of the attempt is known.
+  const ends = await eventually('the journal answers', async () => {
+    const statuses = (await ask()).map(({ answer }) => answer.status);
+    return statuses.includes(503) ? null : statuses;
+  });
+  expect(ends).toEqual([200, expect.any(Number), 200, 409, 409]);
+  expect([200, 202]).toContain(ends[1]);
 }, 120_000);
 
 /** Whether commits wait for a copy that is not there: they can be read by nobody, and land when it is no longer waited for. */

@@ -375,7 +375,7 @@ function isExempt({ breach, stoodStill }: BookEntry): boolean {
 
 const DAY_MS = 24 * 3_600_000;
 /** Alerts that tell of a bug of the gateway itself; an adapter's is one of the faults. */
-const ALERTS_OF_BUGS: ReadonlySet<string> = new Set(['resolver_failed', 'housekeeping_failed']);
+const ALERTS_OF_BUGS: ReadonlySet<string> = new Set(['resolver_failed', 'housekeeping_failed', 'late_fault']);
 const ALERTS_FOR_PERSONS = ['unresolved', 'reversal_refused', 'not_connected'];
 
 export function authorizationOf(attemptId: string): string {

@@ -261,6 +261,7 @@ export class SimulatedWorld {
       resolution,
       providerReference: reference,
       evidence: 'the books of the provider',
+      receivedAtMs: deps.clock.monotonicMs(),
     };
     let isDone = false;
     const closing = resolveAttempt(command, deps).then(({ kind }) => {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/gateway/ports.ts';
+import { settled } from '../support/fake-clock.ts';
 
 interface Timer {
   readonly atMs: number;
@@ -31,8 +32,10 @@ export class VirtualTime {
     return new Promise((resolve) => this.after(delayMs, resolve));
   }
 
-  /** Fires everything up to then, in order, and lets promises settle after each, while `goOn` says so. */
+  /** Fires everything up to then, in order, and lets promises settle before and after each, while `goOn` says so. */
   async runUntil(endMs: number, goOn: () => boolean): Promise<void> {
+    // What was begun just now takes no time by itself, and may set timers of its own.
+    await settled();
     for (;;) {
       const next = this.#heap[0];
       if (next === undefined || next.atMs > endMs || !goOn()) break;
@@ -40,7 +43,7 @@ export class VirtualTime {
       if (next.cancelled) continue;
       this.nowMs = Math.max(this.nowMs, next.atMs);
       next.action();
-      await new Promise((resolve) => setImmediate(resolve));
+      await settled();
     }
     this.nowMs = Math.max(this.nowMs, endMs);
   }

@@ -105,7 +105,7 @@ const CHANGES = [
   {
     what: 'a ruleset that somebody activated',
     change: async (state: SharedState) => {
-      const command = { version: 7, expectedActive: 6, author: 'ops', reason: 'ticket 1' };
+      const command = { version: 7, expectedActive: 6, author: 'ops', reason: 'ticket 1', untilMs: 5_000 };
       releaseReporter(quietLog(), state)({ command, result: ACTIVE, traceId: 'trace' });
     },
   },
@@ -154,7 +154,7 @@ describe('what one process changes', () => {
 
   it('is not told where nothing came into force', async () => {
     const { seen } = await otherProcess();
-    const command = { version: 7, expectedActive: 6, author: 'ops', reason: 'ticket 1' };
+    const command = { version: 7, expectedActive: 6, author: 'ops', reason: 'ticket 1', untilMs: 5_000 };
     const report = releaseReporter(quietLog(), store.pod('own'));
     for (const result of [
       { kind: 'other_active', active: 5 },

@@ -16,35 +16,86 @@ export function findProgram(name: string): string | null {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? null;
 }
 
+/** Why a program cannot be run, where it is not installed; null: it is. */
+export function whyNot(name: string): string | null {
+  return findProgram(name) === null ? `${name} is not installed` : null;
+}
+
+/** Where archives of Debian's packages lie that were fetched before the tests began, one for each package. */
+const ARCHIVES = 'DEBIAN_ARCHIVES';
+
 /**
- * A program as it is installed; else, as root, taken out of Debian's package into a folder of its own: nothing is
- * installed, and no service starts.
- * @param name of the program, in the package's `/usr/bin`
+ * Fetches packages' archives once, as root, before tests run beside each other: two that asked at the same time would
+ * find the lists locked.
+ * @returns how to remove them; null: all of it is installed, or this is not root
+ */
+export function fetchArchives(packages: readonly PackagedProgram[]): (() => void) | null {
+  const wanted = packages.filter(({ program }) => findProgram(program) === null);
+  if (wanted.length === 0 || process.getuid?.() !== 0) return null;
+  const folder = mkdtempSync(join(tmpdir(), 'debian-archives-'));
+  const names = [...new Set(wanted.map(({ packageName }) => packageName))];
+  updateLists();
+  // As root, apt would fetch as another user, who may not write here.
+  apt(['download', '-q', '-o', 'APT::Sandbox::User=root', ...names], folder);
+  process.env[ARCHIVES] = folder;
+  return () => rmSync(folder, { recursive: true, force: true });
+}
+
+/**
+ * Installs packages that start no service, as root; waits for others who install something.
+ * @returns why they could not be installed; null: they are
+ */
+export function installPackages(...packages: readonly string[]): string | null {
+  try {
+    updateLists();
+    apt(['install', '-y', '-qq', '--no-install-recommends', ...WAITING, ...packages]);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+  }
+}
+
+/** Two minutes for whoever else is at work. */
+const WAITING = ['-o', 'DPkg::Lock::Timeout=120'] as const;
+
+function updateLists(): void {
+  apt(['update', '-qq', ...WAITING]);
+}
+
+/** @throws Error with what apt says */
+function apt(args: readonly string[], cwd = tmpdir()): void {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  execFileSync('apt-get', args, { cwd, env, stdio: 'pipe', timeout: 300_000 });
+}
+
+/** A program, and Debian's package whose `/usr/bin` it is in. */
+export interface PackagedProgram {
+  readonly packageName: string;
+  readonly program: string;
+}
+
+/**
+ * A program as it is installed; else unpacked, from the archive that {@link fetchArchives} has fetched, into a folder of
+ * its own: nothing is installed, and no service starts.
  * @returns why it is not to be had, where it is not
  */
-export function debianProgram(
-  packageName: string,
-  name: string,
-): Program | { readonly path: null; readonly why: string } {
-  const installed = findProgram(name);
+export function debianProgram({
+  packageName,
+  program,
+}: PackagedProgram): Program | { readonly path: null; readonly why: string } {
+  const installed = findProgram(program);
   if (installed !== null) return { path: installed, folder: null };
-  if (process.getuid?.() !== 0) {
-    return { path: null, why: `${name} is not installed, and only root can fetch it` };
+  const archives = process.env[ARCHIVES];
+  const archive =
+    archives === undefined
+      ? undefined
+      : readdirSync(archives).find((file) => file.startsWith(`${packageName}_`) && file.endsWith('.deb'));
+  if (archives === undefined || archive === undefined) {
+    return { path: null, why: `${program} is not installed, and only root can fetch it` };
   }
   const folder = mkdtempSync(join(tmpdir(), `${packageName}-`));
-  // As root, apt would fetch as another user, who may not write here.
-  const run = (command: string, ...args: string[]) =>
-    execFileSync(command, args, { cwd: folder, encoding: 'utf8', stdio: 'pipe', timeout: 120_000 });
-  try {
-    run('apt-get', 'update', '-qq');
-    run('apt-get', 'download', '-q', '-o', 'APT::Sandbox::User=root', packageName);
-    const [archive = ''] = readdirSync(folder).filter((file) => file.endsWith('.deb'));
-    run('dpkg-deb', '-x', archive, 'unpacked');
-    return { path: join(folder, 'unpacked', 'usr', 'bin', name), folder };
-  } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
-    return { path: null, why: error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error) };
-  }
+  execFileSync('dpkg-deb', ['-x', join(archives, archive), join(folder, 'unpacked')], { stdio: 'pipe' });
+  return { path: join(folder, 'unpacked', 'usr', 'bin', program), folder };
 }
 
 /**
@@ -71,17 +122,24 @@ export function commandIn(
 }
 
 /**
- * Skips by name what needs a program or a server that is not there, so that nobody takes it for a pass;
+ * Whether what a test needs is missing. Then it is skipped by name, so that nobody takes it for a pass;
  * `SERVERS_REQUIRED=1` makes its want a failure.
  * @param what is skipped
- * @param why the program is not there
+ * @param why it cannot run here; null: it can
  */
+export function isMissing(what: string, why: string | null): boolean {
+  if (why === null) return false;
+  if (process.env['SERVERS_REQUIRED'] === '1') throw new Error(`SERVERS_REQUIRED is set: ${what}: ${why}`);
+  console.warn(`SKIPPED: ${what} (${why})`);
+  return true;
+}
+
+/** As {@link isMissing}, of a test that already runs. */
 export function skipForWant(
   context: { readonly skip: (note: string) => never },
   what: string,
   why: string,
 ): never {
-  if (process.env['SERVERS_REQUIRED'] === '1') throw new Error(`SERVERS_REQUIRED is set: ${what}: ${why}`);
-  console.warn(`SKIPPED: ${what} (${why})`);
+  isMissing(what, why);
   return context.skip(why);
 }

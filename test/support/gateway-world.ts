@@ -181,6 +181,7 @@ export class GatewayWorld {
       covers: () => true,
       providerReference: `psp_sandbox-a_${command.attemptId}`,
       evidence: 'ticket 7',
+      receivedAtMs: process.deps.clock.monotonicMs(),
     };
     return this.finish(resolveAttempt({ ...more, ...command }, process.deps));
   }
@@ -190,7 +191,14 @@ export class GatewayWorld {
     process: WorldProcess,
     command: Pick<ResolveOperationCommand, 'operationId' | 'resolution'> & Partial<ResolveOperationCommand>,
   ) {
-    const more = { account: 'acme', covers: () => true, providerReference: null, evidence: 'ticket 8' };
+    const receivedAtMs = process.deps.clock.monotonicMs();
+    const more = {
+      account: 'acme',
+      covers: () => true,
+      providerReference: null,
+      evidence: 'ticket 8',
+      receivedAtMs,
+    };
     return resolveOperation({ ...more, ...command }, process.deps);
   }
 

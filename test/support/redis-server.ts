@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { RedisTarget } from '../../src/stores/redis/redis-client.ts';
 import { type RedisIdentity, redisIdentity } from '../../src/stores/redis/redis-identity.ts';
+import { installPackages } from './debian-programs.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 
@@ -22,23 +23,20 @@ export function findRedisServer(): string | null {
   return null;
 }
 
+const ONLY_ROOT = 'no redis-server on the PATH, and only root can install it';
+
+/** Why tests that need a server cannot run; null: they can. It is looked for only, since others may do so at once. */
+export const whyNoRedis = (): string | null => (findRedisServer() === null ? ONLY_ROOT : null);
+
 /**
  * Installs Debian's server where there is none and this is root: without a service of its own.
  * @returns why there is none; null: there is one
  */
 export function installRedisServer(): string | null {
   if (findRedisServer() !== null) return null;
-  if (process.getuid?.() !== 0) return 'no redis-server on the PATH, and only root can install it';
-  try {
-    for (const args of [
-      ['update', '-qq'],
-      ['install', '-y', '-qq', 'redis-tools'],
-    ]) {
-      execFileSync('apt-get', args, { stdio: 'pipe', timeout: 120_000 });
-    }
-  } catch (error) {
-    return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-  }
+  if (process.getuid?.() !== 0) return ONLY_ROOT;
+  const refusal = installPackages('redis-tools');
+  if (refusal !== null) return refusal;
   return findRedisServer() === null ? "Debian's package holds no server" : null;
 }
 

@@ -85,6 +85,7 @@ export const SAMPLE_OUTCOMES = {
   },
   notSent: { kind: 'not_sent', code: 'ECONNREFUSED' },
   notSentDeadline: { kind: 'not_sent', code: 'deadline_passed' },
+  notSupported: { kind: 'not_sent', code: 'not_supported', missing: 'card.token' },
   unknown: { kind: 'unknown', code: 'ECONNRESET', providerReference: null },
   unknownMismatch: { kind: 'unknown', code: 'answer_mismatch', providerReference: 'p1' },
 } as const satisfies Record<string, AttemptOutcome>;

@@ -19,6 +19,10 @@ describe('the metrics', () => {
     const outcome = { kind: 'approved' as const, providerReference: 'p', networkTransaction: null };
     observer.attemptEnded({ provider: 'a', brand: 'visa', outcome, durationMs: 84 });
     observer.attemptEnded({ provider: 'a', brand: 'visa', outcome, durationMs: 84 });
+    for (const code of ['ECONNREFUSED', 'deadline_passed', 'draining', 'not_supported']) {
+      const unsent = { kind: 'not_sent' as const, code };
+      observer.attemptEnded({ provider: 'a', brand: 'visa', outcome: unsent, durationMs: 2 });
+    }
     observer.failedOver({ from: 'a', to: 'b', reason: 'not_sent' });
     observer.passedOver({ provider: 'a', reason: 'limit_per_second' });
     observer.passedOver({ provider: 'a', reason: 'breaker_open' });
@@ -33,8 +37,10 @@ describe('the metrics', () => {
     const text = await scraped(metrics);
     expectLines(text, [
       'pointsman_attempts_total{provider="a",brand="visa",outcome="approved"} 2',
-      'pointsman_attempt_duration_seconds_bucket{le="0.1",provider="a",brand="visa"} 2',
-      'pointsman_attempt_duration_seconds_bucket{le="0.05",provider="a",brand="visa"} 0',
+      'pointsman_attempts_total{provider="a",brand="visa",outcome="not_sent"} 1',
+      'pointsman_attempts_total{provider="a",brand="visa",outcome="held_back"} 3',
+      'pointsman_attempt_duration_seconds_bucket{le="0.1",provider="a",brand="visa"} 6',
+      'pointsman_attempt_duration_seconds_bucket{le="0.05",provider="a",brand="visa"} 4',
       'pointsman_failovers_total{from="a",to="b",reason="not_sent"} 1',
       'pointsman_passed_over_total{provider="a",reason="breaker_open"} 1',
       'pointsman_limit_refusals_total{provider="a",reason="limit_per_second"} 1',

@@ -30,6 +30,7 @@ export const BIN_DIGITS = 8;
 const OPEN: Universe = { words: null };
 const BOOLEAN: Universe = { words: ['true', 'false'] };
 const METADATA = 'metadata.';
+const IN_ZONE = ' in ';
 
 type FieldTemplate = Omit<ConditionField, 'key'>;
 
@@ -132,7 +133,7 @@ export function conditionField(name: string, timeZone: string): ConditionField |
   }
   if (!isTimeField(name)) return null;
   const timeOf = zonedTime(timeZone);
-  const key = `${name} in ${timeZone}`;
+  const key = `${name}${IN_ZONE}${timeZone}`;
   if (name === 'time.weekday') {
     return { key, ...words((facts) => timeOf(facts.atMs)?.weekday ?? null, WEEKDAYS, false) };
   }
@@ -143,4 +144,10 @@ export function conditionField(name: string, timeZone: string): ConditionField |
     mayBeMissing: false,
     read: (facts) => timeOf(facts.atMs)?.hour ?? null,
   };
+}
+
+/** The field that has this key, or null when there is none. */
+export function fieldOfKey(key: string): ConditionField | null {
+  const [name = '', timeZone = ''] = key.split(IN_ZONE, 2);
+  return isTimeField(name) ? conditionField(name, timeZone) : conditionField(key, '');
 }

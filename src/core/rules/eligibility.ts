@@ -52,7 +52,10 @@ export function eligibilityReason(
  * Whether a rule can send anything to this provider: `only` bounds every strategy, a list is final without
  * fallback.
  */
-export function ruleReaches(action: RuleAction, provider: string): boolean {
+export function ruleReaches(
+  action: Pick<RuleAction, 'only' | 'fallback' | 'strategy'>,
+  provider: string,
+): boolean {
   if (action.only !== null && !action.only.has(provider)) return false;
   if (action.fallback) return true;
   switch (action.strategy.kind) {

@@ -1,7 +1,15 @@
 import type { Condition } from './condition.ts';
 import type { ConditionField } from './condition-fields.ts';
 import type { FilePath } from './rule-problem.ts';
-import { complement, contains, everything, intersection, isEmpty, type ValueSet } from './value-set.ts';
+import {
+  commonOf,
+  complement,
+  contains,
+  everything,
+  intersection,
+  isEmpty,
+  type ValueSet,
+} from './value-set.ts';
 
 /** When a test is true: for these values, and perhaps when the field is missing. */
 export interface Domain {
@@ -57,6 +65,14 @@ export function normalForm(condition: Condition, negated = false): NormalForm {
 
 export function meet(a: Domain, b: Domain): Domain {
   return { values: intersection(a.values, b.values), missing: a.missing && b.missing };
+}
+
+/** What all of these let through. @param domains of one field; at least one */
+export function meetAll(domains: readonly Domain[]): Domain {
+  return {
+    values: commonOf(domains.map(({ values }) => values)),
+    missing: domains.every(({ missing }) => missing),
+  };
 }
 
 export function isImpossible(domain: Domain): boolean {

@@ -31,8 +31,19 @@ export function rangeSet(ranges: Iterable<Range>): ValueSet {
 /** What a field can hold at all: a closed list of words, any word (null), or one range of whole numbers. */
 export type Universe = { readonly words: readonly string[] | null } | { readonly range: Range };
 
+/** Sets of whole universes, which are asked for again and again: a list of countries is long. */
+const WHOLE = new WeakMap<Universe, ValueSet>();
+
 /** Everything of the universe. */
 export function everything(universe: Universe): ValueSet {
+  const known = WHOLE.get(universe);
+  if (known !== undefined) return known;
+  const whole = wholeOf(universe);
+  WHOLE.set(universe, whole);
+  return whole;
+}
+
+function wholeOf(universe: Universe): ValueSet {
   if ('range' in universe) return rangeSet([universe.range]);
   return universe.words === null ? wordSet([], false) : wordSet(universe.words);
 }
@@ -70,11 +81,45 @@ export function intersection(a: ValueSet, b: ValueSet): ValueSet {
     return rangeSet(common);
   }
   if (a.kind === 'words' && b.kind === 'words') {
+    // Copied only where it changes: a long list may stand beside many conditions that leave it as it is.
+    if (a.within && !b.within && areApart(a.words, b.words)) return a;
     if (a.within) return wordSet([...a.words].filter((word) => b.words.has(word) === b.within));
     if (b.within) return intersection(b, a);
     return wordSet([...a.words, ...b.words], false);
   }
   return wordSet([]);
+}
+
+/**
+ * What is in each of several sets, in time that grows with their sizes together: one after the other, a long list would be
+ * copied for each of the others.
+ * @param sets of one field; at least one
+ */
+export function commonOf(sets: readonly ValueSet[]): ValueSet {
+  const [first = wordSet([])] = sets;
+  if (sets.length <= 2 || sets.some(({ kind }) => kind !== first.kind)) return sets.reduce(intersection);
+  return first.kind === 'ranges' ? commonRanges(sets) : commonWords(sets);
+}
+
+/** The shortest first: what they have in common is seldom longer. */
+function commonRanges(sets: readonly ValueSet[]): ValueSet {
+  const sizeOf = (set: ValueSet) => (set.kind === 'ranges' ? set.ranges.length : 0);
+  return sets.toSorted((a, b) => sizeOf(a) - sizeOf(b)).reduce(intersection);
+}
+
+function commonWords(sets: readonly ValueSet[]): ValueSet {
+  const listed: ReadonlySet<string>[] = [];
+  const leftOut = new Set<string>();
+  for (const set of sets) {
+    if (set.kind !== 'words') continue;
+    if (set.within) listed.push(set.words);
+    else for (const word of set.words) leftOut.add(word);
+  }
+  const [shortest, ...others] = listed.toSorted((a, b) => a.size - b.size);
+  if (shortest === undefined) return { kind: 'words', within: false, words: leftOut };
+  return wordSet(
+    [...shortest].filter((word) => !leftOut.has(word) && others.every((words) => words.has(word))),
+  );
 }
 
 /** Whether no value is in the set. "All but these" of an open list is never empty. */
@@ -95,6 +140,19 @@ export function contains(outer: ValueSet, inner: ValueSet): boolean {
     });
   }
   if (outer.kind !== 'words' || inner.kind !== 'words') return false;
-  if (inner.within) return [...inner.words].every((word) => outer.words.has(word) === outer.within);
-  return !outer.within && [...outer.words].every((word) => inner.words.has(word));
+  if (inner.within && !outer.within) return areApart(outer.words, inner.words);
+  if (inner.within) return holdsAll(outer.words, inner.words);
+  return !outer.within && holdsAll(inner.words, outer.words);
+}
+
+function holdsAll(words: ReadonlySet<string>, others: ReadonlySet<string>): boolean {
+  if (others.size > words.size) return false;
+  for (const word of others) if (!words.has(word)) return false;
+  return true;
+}
+
+function areApart(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  const [shorter, longer] = one.size < other.size ? [one, other] : [other, one];
+  for (const word of shorter) if (longer.has(word)) return false;
+  return true;
 }

@@ -5,8 +5,12 @@ export function nearestName(name: string, known: readonly string[]): string | nu
   if (name.length > 40) return null;
   let best: string | null = null;
   let bestDistance = name.length <= 4 ? 2 : 3;
+  const word = name.toLowerCase();
   for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    const other = candidate.toLowerCase();
+    // Each edit makes a word longer by one letter at most: most names need not be looked into.
+    if (Math.abs(word.length - other.length) >= bestDistance) continue;
+    const distance = editDistance(word, other);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

@@ -65,7 +65,7 @@ export class AccessTokens {
     return this.#within(budget, this.#asking);
   }
 
-  /** What is asked for all, as long as this call may wait for it. */
+  /** What is asked for all, as long as this call may wait for it. That it does not come in time is PayPal's doing, not ours. */
   #within({ deadlineMs, signal }: CallBudget, asking: Promise<TokenReading>): Promise<TokenReading> {
     return new Promise((resolve) => {
       const end = (reading: TokenReading) => {
@@ -75,7 +75,7 @@ export class AccessTokens {
       };
       const stop = () => end({ kind: 'not_sent', code: 'draining' });
       const cancel = this.#clock.after(Math.max(0, deadlineMs - this.#clock.monotonicMs()), () =>
-        end({ kind: 'not_sent', code: 'deadline_passed' }),
+        end({ kind: 'not_sent', code: 'token_timeout' }),
       );
       signal.addEventListener('abort', stop, { once: true });
       void asking.then(end);

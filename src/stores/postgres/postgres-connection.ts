@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 import type { Clock } from '../../gateway/ports.ts';
 import type { DatabaseAddress } from './database-url.ts';
+import type { NewestTimeline, Timeline } from './newest-timeline.ts';
 import { PostgresFailure } from './postgres-failure.ts';
 import { tlsOptions, tlsProblem } from './postgres-tls.ts';
 import type { QueryValue } from './queries.ts';
@@ -21,6 +22,8 @@ export interface ConnectionSettings {
   readonly times: ConnectionTimes;
   readonly clock: Clock;
   readonly applicationName: string;
+  /** Shared by all connections of a process to one database. */
+  readonly timelines: NewestTimeline;
   /** Told what is odd about the server, but no reason to refuse it. Must not throw. */
   readonly onWarning: (text: string) => void;
 }
@@ -53,6 +56,11 @@ const BIGINT = 20;
 const ANSWER_GRACE_MS = 2_000;
 /** `read_only_sql_transaction`: the server was turned into a copy. */
 const READ_ONLY = '25006';
+/**
+ * Where the server warns that a commit is its own, but may not be its copies': the wait for them was cancelled. Said instead of
+ * an error, in the server's language, and without a code of its own when a person cancels.
+ */
+const UNREPLICATED = 'SyncRepWaitForLSN';
 
 const CONDITION = `
   SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS recovering,
@@ -61,6 +69,14 @@ const CONDITION = `
     current_setting('full_page_writes') AS full_page_writes, current_setting('server_encoding') AS encoding,
     current_setting('synchronous_standby_names') AS standbys,
     (SELECT count(*)::integer FROM pg_stat_replication) AS followers`;
+
+/** Not in {@link CONDITION}: a copy cannot tell it, and a server that is run for others need not. */
+const TIMELINE = `
+  SELECT system_identifier::text AS system, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint AS number
+  FROM pg_control_system()`;
+
+const LEFT_BEHIND =
+  'it was the primary until another was promoted in its place: shut it off, or make it a copy';
 
 /** Fixes what a change of the server's configuration could take away under us, and what others may have set otherwise. */
 const SETTINGS = `
@@ -87,6 +103,8 @@ export class PostgresConnection {
   readonly #socket: Socket;
   readonly #options: ConnectionSettings;
   #lost: string | null = null;
+  /** Null: not known. */
+  #timeline: Timeline | null = null;
   /** The server has confirmed a commit that its copies may not have. */
   #unreplicated = false;
   #onLost: () => void = () => {};
@@ -97,32 +115,38 @@ export class PostgresConnection {
     this.#options = options;
     client.on('error', (error) => this.#lose(messageOf(error)));
     client.on('end', () => this.#lose('the server closed the connection'));
-    client.on('notice', (notice) => {
-      // "The transaction has already committed locally, but might not have been replicated": said instead of an error.
-      if (notice.severity === 'WARNING' && (notice.code === '57014' || notice.code === '57P01')) {
-        this.#unreplicated = true;
-      }
+    client.on('notice', ({ routine }) => {
+      if (routine === UNREPLICATED) this.#unreplicated = true;
     });
   }
 
   /**
-   * Connects to the first of the hosts that may be written to.
+   * Connects to the first of the hosts that may be written to. The first time all are asked, so that of two primaries the one
+   * is known that was promoted last: the other is refused from then on.
    * @throws PostgresFailure naming each host and what is wrong with it
    */
   static async open(options: ConnectionSettings): Promise<PostgresConnection> {
+    const wrap = (client: pg.Client, socket: Socket) => new PostgresConnection(client, socket, options);
+    const { address, timelines } = options;
+    const found: PostgresConnection[] = [];
     const problems: string[] = [];
-    for (const host of options.address.hosts) {
+    for (const host of address.hosts) {
+      if (found.length > 0 && timelines.areAllAsked) break;
       try {
-        return await connect(
-          options,
-          host,
-          (client, socket) => new PostgresConnection(client, socket, options),
-        );
+        found.push(await connect(options, host, wrap));
       } catch (error) {
         problems.push(`${host.host}:${host.port}: ${messageOf(error)}`);
       }
     }
+    if (found.length > 0) timelines.areAllAsked = true;
+    const chosen = found.find((connection) => !connection.#isLeftBehind);
+    await Promise.all(found.map((connection) => (connection === chosen ? null : connection.close())));
+    if (chosen !== undefined) return chosen;
     throw new PostgresFailure('not_sent', `the database cannot be used: ${problems.join('; ')}`);
+  }
+
+  get #isLeftBehind(): boolean {
+    return this.#timeline !== null && this.#options.timelines.isPast(this.#timeline);
   }
 
   /** Whether it must not be used any more. */
@@ -140,6 +164,7 @@ export class PostgresConnection {
    * @throws PostgresFailure
    */
   async query(name: string | null, sql: string, values: readonly QueryValue[] = []): Promise<Answer> {
+    if (this.#isLeftBehind) this.#lose(LEFT_BEHIND);
     if (this.#lost !== null) throw new PostgresFailure('not_sent', this.#lost);
     const { clock, times } = this.#options;
     this.#unreplicated = false;
@@ -201,6 +226,7 @@ export class PostgresConnection {
     const condition = rows[0] as Condition;
     const refusal = refusalOf(condition);
     if (refusal !== null) throw new Error(refusal);
+    await this.#tellTimeline();
     for (const setting of ['fsync', 'full_page_writes'] as const) {
       if (condition[setting] !== 'off') continue;
       onWarning(
@@ -219,6 +245,19 @@ export class PostgresConnection {
     }
     const settings = [times.statementMs, times.lockMs, times.idleInTransactionMs].map(String);
     await this.query(null, SETTINGS, [condition.synchronous_commit, ...settings]);
+  }
+
+  /** @throws Error when another server was promoted since */
+  async #tellTimeline(): Promise<void> {
+    try {
+      const { rows } = await this.query(null, TIMELINE);
+      this.#timeline = rows[0] as Timeline;
+    } catch (error) {
+      if (!(error instanceof PostgresFailure) || error.kind !== 'refused') throw error;
+      return;
+    }
+    if (this.#isLeftBehind) throw new Error(LEFT_BEHIND);
+    this.#options.timelines.meet(this.#timeline);
   }
 }
 

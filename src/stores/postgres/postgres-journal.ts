@@ -4,6 +4,7 @@ import { ConnectionPool, type PoolOptions } from './connection-pool.ts';
 import { readDatabaseUrl } from './database-url.ts';
 import { ExperimentPhases } from './experiment-phases.ts';
 import { checkRights, migrateDatabase } from './migrate-database.ts';
+import { NewestTimeline } from './newest-timeline.ts';
 import { postgresCommands } from './postgres-commands.ts';
 import { type ConnectionSettings, type ConnectionTimes, PostgresConnection } from './postgres-connection.ts';
 import { PostgresDatabase } from './postgres-database.ts';
@@ -103,6 +104,7 @@ function connectionSettings({
     times: { ...TIMES, ...times },
     clock,
     applicationName,
+    timelines: new NewestTimeline(),
     onWarning: (text) => {
       if (told.has(text)) return;
       told.add(text);

@@ -76,7 +76,7 @@ interface Waiting {
 
 /**
  * Group commit: commands gather, and go to the database as batches, each of which is one statement with one commit. What
- * the server has refused is tried once more, each command alone; what it may have done is never sent again.
+ * the server has refused is tried again, each command alone; what it may have done is never sent again.
  */
 export class PostgresWrites {
   readonly #pool: ConnectionPool;
@@ -206,7 +206,10 @@ async function ask(connection: PostgresConnection, batch: readonly Waiting[]): P
   return repliesOf(places, JSON.parse((rows[0] as { readonly replies: string }).replies));
 }
 
-/** Only what the server has refused, which it then has not written, is tried again: alone, and once more when it was. */
+/**
+ * Only what the server has refused, which it then has not written, is tried again: alone after a batch, and where others are the
+ * cause until it was sent three times.
+ */
 function isWorthAnother(error: unknown, { tries }: Waiting, batchLength: number): boolean {
   if (!(error instanceof PostgresFailure) || error.kind !== 'refused' || error.code === '25006') return false;
   if (batchLength > 1) return true;

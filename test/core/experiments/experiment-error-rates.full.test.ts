@@ -28,7 +28,7 @@ describe('a thousand experiments, looked at every hour', () => {
 
     it('A/A: at most 5 % ever show a difference', () => {
       const even = { ...day, control: 0.88, treatment: 0.88 };
-      expect(slowShareOf(1000, even, (seen) => seen.everSignificant)).toBeLessThanOrEqual(0.05);
+      expect(slowShareOf(500, even, (seen) => seen.everSignificant)).toBeLessThanOrEqual(0.05);
     }, 900_000);
 
     it('A/B: at least 95 % hold the true difference at every look', () => {
@@ -39,7 +39,7 @@ describe('a thousand experiments, looked at every hour', () => {
     it('guardrails: arms at the margin are stopped in at most 5 % of them, and also when they are quick', () => {
       for (const declinesLateMs of [3_600_000, 0]) {
         const atMargin = { ...day, declinesLateMs, control: 0.9, treatment: 0.87 };
-        const stopped = slowShareOf(500, atMargin, ({ stoppedAtHour }) => stoppedAtHour !== null);
+        const stopped = slowShareOf(300, atMargin, ({ stoppedAtHour }) => stoppedAtHour !== null);
         expect(stopped).toBeLessThanOrEqual(0.05);
       }
     }, 900_000);

@@ -128,7 +128,7 @@ describe('the access token', () => {
     const long = provider.authorize(callOf({ budget: budget({ deadlineMs: 4_000 }) }));
     await until(() => world.tokens().length === 1);
     await world.clock().advance(500);
-    expect(await short).toEqual({ kind: 'not_sent', code: 'deadline_passed' });
+    expect(await short).toEqual({ kind: 'not_sent', code: 'token_timeout' });
     give(tokenAnswer());
     expect(await long).toEqual(APPROVAL);
     expect(world.tokens()).toHaveLength(1);

@@ -15,8 +15,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 journalContract('Postgres, as a role that may do no more than it needs', async () => {
-  const url = await server.database();
-  await migrated(url, 'auto', { roles: true });
+  const url = await server.database(true);
   const asPod = url.replace(/\/\/[^@]*@/, '//pod:secret@');
   return {
     open: () => openPostgresJournal({ url: asPod, migrate: 'auto', poolSize: 5, clock: systemClock }),

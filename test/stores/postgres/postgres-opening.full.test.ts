@@ -8,8 +8,8 @@ import {
 } from '../../../src/stores/postgres/postgres-journal.ts';
 import { runScript } from '../../cli/run-script.ts';
 import { concluded, opened, T0 } from '../../contracts/journal-fixtures.ts';
-import { eventually } from '../../support/eventually.ts';
 import { migrated, type PostgresServer, startPostgres } from './postgres-server.ts';
+import { waitForCopies } from './postgres-standby.ts';
 
 let server: PostgresServer;
 const NEWEST = readMigrations().length;
@@ -97,20 +97,9 @@ describe('a server that could lose what it acknowledged', () => {
         for (const role of [url, withRole(url, 'watched')]) {
           expect(await warningsOf(role)).toEqual([expect.stringMatching(/^a copy follows the server, and /)]);
         }
-        const set = async (names: string) => {
-          await server.query(url, `ALTER SYSTEM SET synchronous_standby_names = '${names}'`);
-          await server.query(url, 'SELECT pg_reload_conf()');
-          await eventually('it is in force', async () => {
-            const [row] = await server.query(
-              url,
-              "SELECT current_setting('synchronous_standby_names') AS names",
-            );
-            return row?.['names'] === names ? true : null;
-          });
-        };
-        await set('ANY 1 (*)');
+        await waitForCopies(server, 'ANY 1 (*)');
         expect(await warningsOf(url)).toEqual([]);
-        await set('');
+        await waitForCopies(server, '');
       } finally {
         await copy.end();
       }

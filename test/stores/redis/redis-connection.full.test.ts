@@ -5,18 +5,18 @@ import { systemClock } from '../../../src/guards/system-clock.ts';
 import type { RedisTarget } from '../../../src/stores/redis/redis-client.ts';
 import { RedisSharedState } from '../../../src/stores/redis/redis-shared-state.ts';
 import { selfSignedCertificate } from '../../providers/self-signed-certificate.ts';
+import { isMissing } from '../../support/debian-programs.ts';
 import { eventually, pause } from '../../support/eventually.ts';
 import { freePort } from '../../support/free-port.ts';
-import { installRedisServer, RedisServer, targetOf, testIdentity } from '../../support/redis-server.ts';
+import { RedisServer, targetOf, testIdentity, whyNoRedis } from '../../support/redis-server.ts';
 import { Relay } from '../../support/relay.ts';
 
-const missing = installRedisServer();
-if (missing !== null) console.warn(`skipped: connections to Redis servers: ${missing}`);
+const NO_REDIS = isMissing('connections to Redis servers', whyNoRedis());
 
 const SECRET = 'pass-word-77';
 const JARGON = /writeable|offline ?queue|MaxRetries|ClusterAllFailed|Connection is closed|Stream/i;
 
-describe.skipIf(missing !== null)('a connection to Redis', () => {
+describe.skipIf(NO_REDIS)('a connection to Redis', () => {
   let servers: RedisServer[] = [];
   const states: RedisSharedState[] = [];
   const relays: Relay[] = [];

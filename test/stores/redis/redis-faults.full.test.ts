@@ -5,21 +5,15 @@ import { systemClock } from '../../../src/guards/system-clock.ts';
 import type { RedisTarget } from '../../../src/stores/redis/redis-client.ts';
 import { RedisSharedState } from '../../../src/stores/redis/redis-shared-state.ts';
 import { callsAbove } from '../../support/calls-above.ts';
+import { isMissing } from '../../support/debian-programs.ts';
 import { eventually, pause } from '../../support/eventually.ts';
-import {
-  installRedisServer,
-  RedisServer,
-  startCluster,
-  targetOf,
-  testIdentity,
-} from '../../support/redis-server.ts';
+import { RedisServer, startCluster, targetOf, testIdentity, whyNoRedis } from '../../support/redis-server.ts';
 import { routingFacts } from '../../support/routing-facts.ts';
 import { SAMPLE_OUTCOMES } from '../../support/sample-outcomes.ts';
 import { sampleContract } from '../../support/sample-ruleset.ts';
 import { startSharingProcess } from './sharing-process.ts';
 
-const missing = installRedisServer();
-if (missing !== null) console.warn(`skipped: shared state while Redis fails: ${missing}`);
+const NO_REDIS = isMissing('shared state while Redis fails', whyNoRedis());
 
 const PER_SECOND = 200;
 /** What a process holds at most: a tenth of a second's worth. */
@@ -131,7 +125,7 @@ function expectEnds(kept: string): void {
   expect(keys.filter((key) => !SORTS.some(({ name }) => name.test(key.name)))).toEqual([]);
 }
 
-describe.skipIf(missing !== null)('three processes while Redis fails', () => {
+describe.skipIf(NO_REDIS)('three processes while Redis fails', () => {
   let servers: RedisServer[] = [];
   let pods: Pod[] = [];
   const open = async (target: RedisTarget) => {

@@ -2,14 +2,14 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/guards/system-clock.ts';
 import { RedisSharedState } from '../../../src/stores/redis/redis-shared-state.ts';
+import { isMissing } from '../../support/debian-programs.ts';
 import { eventually, pause } from '../../support/eventually.ts';
-import { installRedisServer, RedisServer, testIdentity } from '../../support/redis-server.ts';
+import { RedisServer, testIdentity, whyNoRedis } from '../../support/redis-server.ts';
 import { routingFacts } from '../../support/routing-facts.ts';
 import { sampleContract } from '../../support/sample-ruleset.ts';
 import { startSharingProcess } from './sharing-process.ts';
 
-const missing = installRedisServer();
-if (missing !== null) console.warn(`skipped: what others write to Redis: ${missing}`);
+const NO_REDIS = isMissing('what others write to Redis', whyNoRedis());
 
 const PROVIDERS = ['psp-a', 'psp-b', 'psp-c'];
 const CONTRACTS = new Map(
@@ -193,7 +193,7 @@ async function startPod(server: RedisServer, journal: string, pod: string) {
   return { ...process, refused, changes: () => changes };
 }
 
-describe.skipIf(missing !== null)('what anybody writes to Redis', () => {
+describe.skipIf(NO_REDIS)('what anybody writes to Redis', () => {
   let server: RedisServer;
   let anybody: Redis;
   beforeAll(async () => {

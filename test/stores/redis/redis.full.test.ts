@@ -3,47 +3,18 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRedisUrl } from '../../../src/config/redis-url.ts';
-import type { SharedState } from '../../../src/gateway/shared-state.ts';
 import { systemClock } from '../../../src/guards/system-clock.ts';
-import type { RedisTarget } from '../../../src/stores/redis/redis-client.ts';
 import { RedisSharedState } from '../../../src/stores/redis/redis-shared-state.ts';
 import { sharedStateContract } from '../../contracts/shared-state-contract.ts';
 import { selfSignedCertificate } from '../../providers/self-signed-certificate.ts';
-import { eventually, pause } from '../../support/eventually.ts';
-import {
-  installRedisServer,
-  RedisServer,
-  startCluster,
-  targetOf,
-  testIdentity,
-} from '../../support/redis-server.ts';
+import { isMissing } from '../../support/debian-programs.ts';
+import { eventually } from '../../support/eventually.ts';
+import { RedisServer, startCluster, targetOf, testIdentity, whyNoRedis } from '../../support/redis-server.ts';
+import { stageOn } from './redis-stage.ts';
 
-const missing = installRedisServer();
-if (missing !== null) console.warn(`skipped: everything on Redis servers: ${missing}`);
+const NO_REDIS = isMissing('everything on Redis servers', whyNoRedis());
 
-async function stageOn(target: RedisTarget, clear: () => Promise<unknown>) {
-  await clear();
-  const opened: SharedState[] = [];
-  return {
-    pod(name: string) {
-      const state = new RedisSharedState({
-        target,
-        identity: testIdentity(),
-        pod: name,
-        clock: systemClock,
-        timeoutMs: 1_000,
-      });
-      opened.push(state);
-      return state;
-    },
-    pass: pause,
-    async close() {
-      for (const state of opened) await state.close();
-    },
-  };
-}
-
-describe.skipIf(missing !== null)('on real servers', () => {
+describe.skipIf(NO_REDIS)('on real servers, one and a cluster', () => {
   let single: RedisServer;
   let cluster: readonly RedisServer[];
   beforeAll(async () => {
@@ -126,7 +97,6 @@ describe.skipIf(missing !== null)('on real servers', () => {
     }
   });
 
-  sharedStateContract('one server', () => stageOn(single.target, () => single.ask('FLUSHALL')));
   sharedStateContract('a cluster of three', () =>
     stageOn(
       targetOf(
