@@ -1,6 +1,6 @@
 import { SharedLook } from '../gateway/shared-look.ts';
 import { overrideFields } from './overrides.ts';
-import type { Parts } from './parts.ts';
+import type { OpenedSharing, Parts } from './parts.ts';
 import { clock } from './this-process.ts';
 
 /** What follows other processes; null where nobody else has the journal. */
@@ -23,7 +23,10 @@ export function makeSharedLook(parts: Parts): SharedLook | null {
 }
 
 /** Looks at once when another process says that it changed something in the database. @returns ends it */
-export function hearChanges(shared: Parts['shared'], sharedLook: SharedLook | null): () => void {
+export function hearChanges(
+  shared: Pick<OpenedSharing, 'state'> | null,
+  sharedLook: SharedLook | null,
+): () => void {
   if (shared === null || sharedLook === null) return () => {};
   return shared.state.onChange(() => void sharedLook.look());
 }

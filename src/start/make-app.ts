@@ -90,7 +90,8 @@ export function makeReplays({ journal, settings, log }: Parts): Replays {
   });
 }
 
-function releaseReporter(log: Log, shared: SharedState | null): EdgeDeps['rulesetReleased'] {
+/** Logs what people wanted in force, and tells the other processes of what is. */
+export function releaseReporter(log: Log, shared: SharedState | null): EdgeDeps['rulesetReleased'] {
   return ({ command, result, traceId }) => {
     const { version, expectedActive: expected_active, author, reason } = command;
     const asked = { asked: version, expected_active, author, reason, trace_id: traceId };

@@ -36,7 +36,15 @@ export async function openLanes({
  */
 export async function takeOverride(
   override: ProviderOverride,
-  { journal, lanes, overrideNews, log, shared }: Parts,
+  {
+    journal,
+    lanes,
+    overrideNews,
+    log,
+    shared,
+  }: Pick<Parts, 'journal' | 'lanes' | 'overrideNews' | 'log'> & {
+    readonly shared: Pick<OpenedSharing, 'state'> | null;
+  },
 ): Promise<void> {
   overrideNews.taking(override);
   try {

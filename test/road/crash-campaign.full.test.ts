@@ -91,6 +91,7 @@ test(
       operations: ofTally('operations'),
       askedAgain: ofTally('askedAgain'),
       cutOff: sum((index) => worlds[index]?.callers.counts.cutOff ?? 0),
+      unanswered: sum((index) => worlds[index]?.callers.counts.unanswered ?? 0),
       killsWhileFindingOut: sum((index) => tallies[index]?.killsOfOld ?? 0),
       lapsed: sum((index) => judged[index]?.seen.lapsed ?? 0),
       resolved: sum((index) => judged[index]?.seen.resolved ?? 0),
@@ -120,6 +121,7 @@ test(
     expect(work.operations).toBeGreaterThan(kills / 4);
     expect(work.askedAgain).toBeGreaterThan(kills);
     expect(work.cutOff).toBeGreaterThan(kills);
+    expect(work.unanswered).toBe(0);
     expect(work.killsWhileFindingOut).toBeGreaterThan(kills / 50);
     expect(work.lapsed).toBeGreaterThan(kills / 4);
     expect(work.resolved).toBeGreaterThan(kills / 8);

@@ -4,6 +4,7 @@ import { isMissing } from '../support/debian-programs.ts';
 import { eventually } from '../support/eventually.ts';
 import { paymentBody, priorityRules, providersYaml } from '../support/gateway-files.ts';
 import { RedisServer, whyNoRedis } from '../support/redis-server.ts';
+import { Relay } from '../support/relay.ts';
 import {
   authorizationIn,
   type GatewayOptions,
@@ -205,3 +206,111 @@ describe.skipIf(NO_REDIS)('two gateways and one Redis', () => {
     await pay(second, 5);
   });
 });
+
+/** Payments of each gateway in a trial, one after the other. */
+const PAYMENTS = 50;
+/** What the relay adds to each answer of Redis. */
+const REDIS_LATE_MS = 300;
+/**
+ * By how much longer payments may take on a busy machine: less than the tenth of a second after which a question to Redis is
+ * given up, which is what each would take longer that asked one.
+ */
+const SLOWER_MS = 80;
+
+/** A gateway behind a Redis of its own, which stands still or answers late, and one beside it that has none: what each takes. */
+describe.skipIf(NO_REDIS)('a gateway whose Redis is slow', () => {
+  let redis: RedisServer;
+  let relay: Relay;
+  let postgres: PostgresServer;
+  let slow: TestGateway;
+  let alone: TestGateway;
+  let sequence = 0;
+
+  beforeAll(async () => {
+    [redis, postgres] = await Promise.all([RedisServer.start(), startPostgres()]);
+    relay = await Relay.start(redis.port);
+    const start = (env: Readonly<Record<string, string>>) =>
+      startGateway({
+        providers: providersYaml(PROVIDERS.map((id) => ({ id }))),
+        rules: priorityRules(PROVIDERS),
+        env,
+      });
+    alone = await start({ DATABASE_URL: await postgres.emptyDatabase() });
+    slow = await start({
+      DATABASE_URL: await postgres.emptyDatabase(),
+      REDIS_URL: `redis://127.0.0.1:${relay.port}/0`,
+    });
+    await shares(1);
+  }, 60_000);
+  afterAll(async () => {
+    await slow?.[Symbol.asyncDispose]();
+    await alone?.[Symbol.asyncDispose]();
+    await relay?.stop();
+    await redis?.stop();
+    await postgres?.stop();
+  });
+
+  /** Waits until the gateway says of what is asked for again and again that it shares it, or not. */
+  async function shares(isUp: 0 | 1): Promise<void> {
+    for (const what of ['limits', 'breakers', 'card_testing', 'learning']) {
+      await eventually(`${what}: ${isUp}`, async () =>
+        (await slow.metric('pointsman_shared_state_up', `{function="${what}"}`)) === isUp ? true : null,
+      );
+    }
+  }
+
+  /** What one payment takes, milliseconds. */
+  async function paid(gateway: TestGateway): Promise<number> {
+    sequence += 1;
+    const beganMs = performance.now();
+    const answer = await gateway.authorize(paymentBody(`order-${sequence}`), `key-${sequence}`);
+    const tookMs = performance.now() - beganMs;
+    expect([answer.status, authorizationIn(answer).status]).toEqual([201, 'approved']);
+    return tookMs;
+  }
+
+  /** Pays at both in turns, so that what else the machine does takes both the same; none may wait for Redis. */
+  async function payAsSoon(what: string): Promise<void> {
+    const took: { slow: number[]; alone: number[] } = { slow: [], alone: [] };
+    for (let payment = 0; payment < PAYMENTS; payment += 1) {
+      took.slow.push(await paid(slow));
+      took.alone.push(await paid(alone));
+    }
+    for (const share of [0.5, 0.9]) {
+      const [ms, aloneMs] = [quantile(took.slow, share), quantile(took.alone, share)];
+      console.log(
+        `it ${what}: ${share * 100} % within ${Math.round(ms)} ms, without Redis ${Math.round(aloneMs)} ms`,
+      );
+      expect(ms).toBeLessThan(aloneMs + SLOWER_MS);
+    }
+  }
+
+  it.each([
+    { what: 'stands still', begin: () => redis.freeze(), end: () => redis.thaw() },
+    {
+      what: 'answers late',
+      begin: () => {
+        relay.delayMs = REDIS_LATE_MS;
+      },
+      end: () => {
+        relay.delayMs = 0;
+      },
+    },
+  ])(
+    'pays as soon while it $what, says so, and joins again',
+    async ({ what, begin, end }) => {
+      begin();
+      await shares(0);
+      await payAsSoon(what);
+      await shares(0);
+      end();
+      await shares(1);
+      await paid(slow);
+    },
+    60_000,
+  );
+});
+
+function quantile(values: readonly number[], share: number): number {
+  return values.toSorted((one, other) => one - other)[Math.floor(values.length * share)] ?? Number.NaN;
+}

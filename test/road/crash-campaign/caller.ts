@@ -1,4 +1,4 @@
-import { request as httpRequest } from 'node:http';
+import { type ClientRequest, request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
 import { pause } from '../../support/eventually.ts';
 import { GATEWAY_KEY } from '../../support/start-gateway.ts';
 import type { Kind } from './moments.ts';
@@ -7,8 +7,10 @@ import type { Passing, Trap } from './trap.ts';
 /** Time within which a kill after a request has been sent strikes, milliseconds: reading it, and deciding. */
 const REQUEST_IS_READ_MS = 4;
 const RETRY_MS = 60;
-/** A call without any answer is given up and made again. */
-const CALL_MS = 10_000;
+/** After each so many tries a caller asks less often: a work lease that nobody ends is watched for minutes. */
+const OFTEN = 10;
+/** A call that is not answered within this time never is: longer than any answer may take, on a busy machine too. */
+const CALL_MS = 20_000;
 
 /** A request with its key, to be repeated until the answer is final. */
 export interface Ask {
@@ -24,6 +26,25 @@ export interface Ask {
 export interface Reply {
   readonly status: number;
   readonly text: string;
+}
+
+type CallKind = Kind | 'read';
+
+/** A call whose connection was refused, or ended before the whole answer had come. */
+export interface CutOff {
+  readonly kind: CallKind;
+  /** Of the gateway that was called. */
+  readonly url: string;
+  /** From its begin to its end, monotonic clock. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** What calls of one kind came to. */
+interface Answered {
+  readonly answers: number;
+  /** The longest that one of them took, milliseconds. */
+  readonly longestMs: number;
 }
 
 /** What a caller ended with under its key. */
@@ -43,18 +64,36 @@ const AGAIN: ReadonlySet<number> = new Set([202, 409, 503]);
 export class Callers {
   readonly #url: () => Promise<string>;
   readonly #trap: Trap;
+  /** Calls that may begin now, and those that wait for it. */
+  #free: number;
+  readonly #queue: (() => void)[] = [];
   readonly #finals = new Map<string, { readonly ask: Ask; readonly text: string }>();
   /** Keys that were accepted: whoever said 201 or 202 knows them for ever. */
   readonly #accepted = new Map<string, string>();
   readonly #waiting = new Map<Ask, Reply | null>();
   /** Promises that were broken, in words. */
   readonly wrong: string[] = [];
-  readonly counts = { calls: 0, cutOff: 0, pending: 0, inFlight: 0, unavailable: 0, held: 0, longestMs: 0 };
+  /** Every call comes to an answer, or is cut off; `unanswered` are those whose connection stood, and nothing came. */
+  readonly counts = {
+    calls: 0,
+    cutOff: 0,
+    unanswered: 0,
+    pending: 0,
+    inFlight: 0,
+    unavailable: 0,
+    held: 0,
+  };
+  readonly answered = new Map<CallKind, Answered>();
+  readonly cutOff: CutOff[] = [];
 
-  /** @param url resolves when the gateway listens */
-  constructor(url: () => Promise<string>, trap: Trap) {
+  /**
+   * @param url resolves when the gateway listens
+   * @param atOnce calls under way at the most: on a machine that cannot keep up the others wait here, and not in the gateway
+   */
+  constructor(url: () => Promise<string>, trap: Trap, atOnce = Number.POSITIVE_INFINITY) {
     this.#url = url;
     this.#trap = trap;
+    this.#free = atOnce;
   }
 
   get finals(): readonly { readonly ask: Ask; readonly text: string }[] {
@@ -78,28 +117,42 @@ export class Callers {
   }
 
   async #untilFinal(ask: Ask): Promise<Final> {
-    for (;;) {
+    for (let tried = 1; ; tried += 1) {
       const reply = await this.#once(ask);
       this.#waiting.set(ask, reply);
-      if (reply === null) this.counts.cutOff += 1;
-      else if (reply.status === 201) return this.#keep(ask, reply.text);
-      else if (!AGAIN.has(reply.status)) {
-        this.wrong.push(`${ask.kind} ${ask.key} was answered ${reply.status} ${reply.text}`);
-        return { kind: 'held' };
-      } else if (reply.status === 202) this.#accept(ask, reply.text);
-      else if (reply.text.includes(HELD)) {
-        this.counts.held += 1;
-        if (this.#accepted.has(ask.key))
-          this.wrong.push(`${ask.key} was accepted, then refused: ${reply.text}`);
-        return { kind: 'held' };
-      } else if (reply.status === 503) this.counts.unavailable += 1;
-      else if (reply.text.includes('/problems/in-flight') || reply.text.includes(CARRIED_OUT)) {
-        this.counts.inFlight += 1;
-      } else {
-        this.wrong.push(`${ask.kind} ${ask.key} was refused: ${reply.text}`);
-        return { kind: 'held' };
-      }
-      await pause(RETRY_MS);
+      const final = reply === null ? null : this.#take(ask, reply);
+      if (final !== null) return final;
+      await pause(RETRY_MS * Math.ceil(tried / OFTEN));
+    }
+  }
+
+  /** @returns null: the same request is to be made again */
+  #take(ask: Ask, { status, text }: Reply): Final | null {
+    if (status === 201) return this.#keep(ask, text);
+    if (!AGAIN.has(status)) {
+      this.wrong.push(`${ask.kind} ${ask.key} was answered ${status} ${text}`);
+      return { kind: 'held' };
+    }
+    if (status === 202) this.#accept(ask, text);
+    else if (text.includes(HELD)) {
+      this.counts.held += 1;
+      if (this.#accepted.has(ask.key)) this.wrong.push(`${ask.key} was accepted, then refused: ${text}`);
+      return { kind: 'held' };
+    } else if (status === 503) this.counts.unavailable += 1;
+    else if (text.includes('/problems/in-flight') || text.includes(CARRIED_OUT)) this.counts.inFlight += 1;
+    else {
+      this.wrong.push(`${ask.kind} ${ask.key} was refused: ${text}`);
+      return { kind: 'held' };
+    }
+    return null;
+  }
+
+  /** Reads an authorization once that a final answer told of; where the journal is away it need not be there. */
+  async read(id: string): Promise<void> {
+    const reply = await this.#call('read', (url) => readOnce(url, `/v1/authorizations/${id}`));
+    if (reply === null || reply.status === 503) return;
+    if (reply.status !== 200 || !reply.text.includes(`"id":"${id}"`)) {
+      this.wrong.push(`${id} was told, and reads ${reply.status} ${reply.text}`);
     }
   }
 
@@ -135,40 +188,98 @@ export class Callers {
     return { kind: 'answered', text };
   }
 
-  /** One call; null when the connection was lost, or never was. */
-  async #once(ask: Ask): Promise<Reply | null> {
+  #once(ask: Ask): Promise<Reply | null> {
+    return this.#call(ask.kind, (url) => send(url, ask, this.#trap));
+  }
+
+  /** One call, in its turn; null when it was cut off, or not answered. */
+  async #call(kind: CallKind, call: (url: string) => Promise<Reply>): Promise<Reply | null> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#queue.push(resolve));
+    try {
+      return await this.#callNow(kind, call);
+    } finally {
+      const next = this.#queue.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
+
+  async #callNow(kind: CallKind, call: (url: string) => Promise<Reply>): Promise<Reply | null> {
     const url = await this.#url();
     this.counts.calls += 1;
-    const sentAtMs = performance.now();
+    const fromMs = performance.now();
     try {
-      const reply = await send(url, ask, this.#trap);
-      this.counts.longestMs = Math.max(this.counts.longestMs, performance.now() - sentAtMs);
+      const reply = await call(url);
+      this.#tookMs(kind, performance.now() - fromMs);
       return reply;
-    } catch {
+    } catch (error) {
+      if (error instanceof Unanswered) this.counts.unanswered += 1;
+      else {
+        this.counts.cutOff += 1;
+        this.cutOff.push({ kind, url, fromMs, untilMs: performance.now() });
+      }
       return null;
     }
   }
+
+  #tookMs(kind: CallKind, ms: number): void {
+    const { answers, longestMs } = this.answered.get(kind) ?? { answers: 0, longestMs: 0 };
+    this.answered.set(kind, { answers: answers + 1, longestMs: Math.max(longestMs, ms) });
+  }
 }
 
-/** Sends one request on a connection of its own, and tells the trap how far it is. */
+/** The connection stood, and the whole answer did not come in time. */
+class Unanswered extends Error {}
+
+/** Sends one request, and tells the trap how far it is. */
 function send(url: string, ask: Ask, trap: Trap): Promise<Reply> {
   const passing: Passing = { kind: ask.kind, reference: ask.reference, isOld: false };
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(`${url}${ask.path}`, {
-      method: 'POST',
-      agent: false,
-      timeout: CALL_MS,
-      headers: {
-        authorization: `Bearer ${GATEWAY_KEY}`,
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(ask.body),
-        'idempotency-key': ask.key,
-      },
+  const headers = {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(ask.body),
+    'idempotency-key': ask.key,
+  };
+  const { request, reply } = begin('POST', `${url}${ask.path}`, headers, () =>
+    trap.at('caller_answered', passing),
+  );
+  if (trap.wants('caller_half_sent', passing)) {
+    request.write(ask.body.slice(0, ask.body.length / 2), () => {
+      trap.at('caller_half_sent', passing);
     });
-    request.on('timeout', () => request.destroy(new Error('no answer')));
+  } else {
+    request.end(ask.body, () => {
+      trap.soonAfter('caller_sent', passing, REQUEST_IS_READ_MS);
+      trap.onJournalWrite('claim_written', passing);
+    });
+  }
+  return reply;
+}
+
+function readOnce(url: string, path: string): Promise<Reply> {
+  const { request, reply } = begin('GET', `${url}${path}`, {}, () => {});
+  request.end();
+  return reply;
+}
+
+/** A request on a connection of its own, and what comes of it once it is sent; it rejects where that is no whole answer. */
+function begin(
+  method: string,
+  url: string,
+  more: OutgoingHttpHeaders,
+  onResponse: () => void,
+): { readonly request: ClientRequest; readonly reply: Promise<Reply> } {
+  const headers = { authorization: `Bearer ${GATEWAY_KEY}`, ...more };
+  const request = httpRequest(url, { method, agent: false, headers });
+  const reply = new Promise<Reply>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new Unanswered());
+      request.destroy();
+    }, CALL_MS);
+    request.on('close', () => clearTimeout(timer));
     request.on('error', reject);
     request.on('response', (response) => {
-      trap.at('caller_answered', passing);
+      onResponse();
       response.setEncoding('utf8');
       let text = '';
       response.on('data', (chunk: string) => {
@@ -180,15 +291,6 @@ function send(url: string, ask: Ask, trap: Trap): Promise<Reply> {
         else reject(new Error('cut off'));
       });
     });
-    if (trap.wants('caller_half_sent', passing)) {
-      request.write(ask.body.slice(0, ask.body.length / 2), () => {
-        trap.at('caller_half_sent', passing);
-      });
-      return;
-    }
-    request.end(ask.body, () => {
-      trap.soonAfter('caller_sent', passing, REQUEST_IS_READ_MS);
-      trap.onJournalWrite('claim_written', passing);
-    });
   });
+  return { request, reply };
 }

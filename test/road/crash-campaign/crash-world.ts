@@ -216,7 +216,7 @@ export class CrashWorld implements AsyncDisposable {
         this.callers,
         new SeededRandom(this.#seed * 1_000_003 + number),
       );
-      if (played.approved) this.tally.approvals += 1;
+      if (played.approved !== null) this.tally.approvals += 1;
       this.tally.operations += played.operations;
       await pause(this.#random.integer(0, CALLER_PAUSE_MS));
     }

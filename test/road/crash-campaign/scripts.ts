@@ -41,7 +41,8 @@ interface Answered {
 
 /** What came of a payment's script. */
 export interface Played {
-  readonly approved: boolean;
+  /** Id of the authorization that is approved; null: none is. */
+  readonly approved: string | null;
   /** Captures, voids and refunds that were told as ended. */
   readonly operations: number;
 }
@@ -65,12 +66,12 @@ export async function playPayment(number: number, callers: Callers, random: Seed
   const own = authorize(reference);
   if (script === 'contested') {
     await Promise.all([own, authorize(reference), authorize(`${reference}-other`)]);
-    return { approved: false, operations: 0 };
+    return { approved: null, operations: 0 };
   }
   const final = await own;
-  if (final.kind !== 'answered') return { approved: false, operations: 0 };
+  if (final.kind !== 'answered') return { approved: null, operations: 0 };
   const authorization = JSON.parse(final.text) as Answered;
-  if (!HOLDS_MONEY.has(authorization.status)) return { approved: false, operations: 0 };
+  if (!HOLDS_MONEY.has(authorization.status)) return { approved: null, operations: 0 };
   const steps = stepsOf(script, authorization.status, inParts);
   let operations = 0;
   for (const [index, step] of steps.entries()) {
@@ -80,7 +81,7 @@ export async function playPayment(number: number, callers: Callers, random: Seed
     // A provider may refuse; what rests on it is left out then.
     if ((JSON.parse(ended.text) as Answered).status !== 'succeeded') break;
   }
-  return { approved: true, operations };
+  return { approved: authorization.id, operations };
 }
 
 interface OperationStep {
