@@ -88,6 +88,8 @@ export interface LimitLease {
   readonly places: number;
   /** Whole calls that are left in the shared bucket. */
   readonly left: number;
+  /** Places that nobody holds. */
+  readonly freePlaces: number;
 }
 
 /** A provider for one brand. */

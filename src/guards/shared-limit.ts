@@ -6,8 +6,13 @@ import type { SharedStatus } from './shared-status.ts';
 
 /** How often a process asks although it lacks nothing: places are renewed so, and a pause of others is heard of. */
 const ASK_EVERY_MS = 250;
-/** Calls are leased for so long of the demand, and for no more of the contract. */
+/** The demand is taken over so long, and that much of the contract is at hand where it asks for more. */
 const BLOCK_MS = 100;
+/**
+ * One of so many calls of a burst is held at hand, by all processes together; the others are in the shared bucket. What
+ * comes at once at a process that was idle finds its part of them, without a question.
+ */
+const BURST_AT_HAND = 2;
 /** How much more than the contract one process may lease, by its own clock. */
 const OVER_CONTRACT = 1.05;
 /** How soon a process asks again that did not get what it wanted, at the least. */
@@ -18,8 +23,15 @@ const ASK_AGAIN_MAX_MS = 100;
 const PLACES_KEPT_MS = 3_000;
 /** A process that was not asked for so long holds places for nobody where they are scarce. */
 const IDLE_MS = 5_000;
-/** One of so many places of the contract is held at hand, by all processes together; by each at least one. */
-const PLACES_AT_HAND = 10;
+/** What is at hand above that is given back, from this share of it on: the demand goes up and down. */
+const KEPT_ABOVE = 0.25;
+/**
+ * One of so many places of the contract is held at hand, by all processes together and by each at least one: where there
+ * is room for what comes at once, and where places are scarce, so that they are left to those who need them.
+ */
+const PLACES_AT_HAND = { roomy: 2, scarce: 10 } as const;
+/** They are scarce when less than this share of the contract is free, until so much is free beside what all hold at hand then. */
+const SCARCE_SHARE = 1 / 8;
 /** Where there are so many places for each process, each holds one at hand also when it is idle. */
 const PLENTY = 4;
 /** A pause that only others tell of is gone by for so long at a time; then a call of our own finds out. */
@@ -69,9 +81,10 @@ interface RefusedRun {
 
 /**
  * A provider's limits that several processes keep together. Calls and places are leased in the background, before they
- * are used up, in blocks that follow the demand; the road takes what is at hand, or is refused. So in any stretch of t
- * seconds all processes together grant at most burst + perSecond x t calls, and what they held at its beginning: each at
- * most a tenth of a second's worth, at least one.
+ * are used up, in blocks that follow the demand; the road takes what is at hand, or is refused. Half of a
+ * burst is at hand, with each process its part, and half in the shared bucket. So in any stretch of t seconds all processes
+ * together grant at most burst + perSecond x t calls, and what a process needs beyond its part: a tenth of a second's worth,
+ * at least one call.
  *
  * While nobody answers, a process fills its bucket by itself with its share of the contract, by how many processes it knew
  * last, and pays for that when it is answered again. A question that was not answered is never put again as it was: its
@@ -101,6 +114,8 @@ export class SharedLimit implements Limit {
   /** Whether the last question was answered. */
   #isShared = false;
   #places = 0;
+  /** Whether there are places enough for more of them at hand. */
+  #isRoomy = true;
   /** Until when what was leased is taken to be ours, without an answer. Monotonic clock. */
   #placesUntilMs = Number.NEGATIVE_INFINITY;
   #inUse = 0;
@@ -171,8 +186,10 @@ export class SharedLimit implements Limit {
     }
     const { concurrent, perSecond } = this.#settings;
     if (this.#now() < this.#heardUntilMs) return Math.min(1, 1 / Math.max(1, perSecond));
-    const calls = this.#isLeasing ? this.#calls + this.#left : this.#calls * this.#deps.pods.count;
-    return Math.min(1, calls / Math.max(1, perSecond), (concurrent - this.#inUse) / concurrent);
+    const share = this.#isLeasing
+      ? (this.#calls + this.#left) / (this.#block() + this.#bucket(perSecond))
+      : (this.#calls * this.#deps.pods.count) / Math.max(1, perSecond);
+    return Math.min(1, share, (concurrent - this.#inUse) / concurrent);
   }
 
   refusal(): LimitRefusal | null {
@@ -342,10 +359,16 @@ export class SharedLimit implements Limit {
 
   /** Calls that are at hand when there are enough. */
   #block(): number {
-    const tenth = (this.#settings.perSecond * BLOCK_MS) / 1000;
-    const floor = Math.floor(tenth / this.#deps.pods.count);
+    const { perSecond } = this.#settings;
+    const tenth = Math.ceil((perSecond * BLOCK_MS) / 1000);
+    const atHand = Math.floor(perSecond / BURST_AT_HAND / this.#deps.pods.count);
     const demand = Math.max(this.#asked, this.#askedBefore);
-    return Math.max(1, Math.min(Math.ceil(tenth), Math.max(demand, floor)));
+    return Math.max(1, atHand, Math.min(tenth, demand));
+  }
+
+  /** What the shared bucket holds at the most, of a rate: the rest of a burst is at hand. */
+  #bucket(perSecond: number): number {
+    return Math.max(1, perSecond - perSecond / BURST_AT_HAND);
   }
 
   /** Places beside those in use. */
@@ -353,7 +376,8 @@ export class SharedLimit implements Limit {
     const { concurrent } = this.#settings;
     const { count } = this.#deps.pods;
     const isIdle = this.#now() - this.#usedAtMs >= IDLE_MS && concurrent < PLENTY * count;
-    const atHand = Math.max(1, Math.floor(concurrent / PLACES_AT_HAND / count));
+    const oneOf = PLACES_AT_HAND[this.#isRoomy ? 'roomy' : 'scarce'];
+    const atHand = Math.max(1, Math.floor(concurrent / oneOf / count));
     return Math.max(isIdle ? 0 : atHand, this.#asked, this.#askedBefore);
   }
 
@@ -378,7 +402,7 @@ export class SharedLimit implements Limit {
     return {
       provider: this.#provider,
       perSecond: perSecond * leasable,
-      burst: Math.max(1, perSecond * leasable),
+      burst: this.#bucket(perSecond * leasable),
       calls,
       callsShare: (perSecond * leasable) / count,
       owed,
@@ -421,7 +445,8 @@ export class SharedLimit implements Limit {
     this.#rollDemand(now);
     const block = this.#block();
     if (this.#calls < block) return Math.ceil(block - this.#calls);
-    return this.#calls >= 2 * block ? -Math.floor(this.#calls - block) : 0;
+    const above = this.#calls - block;
+    return above >= Math.max(1, block * KEPT_ABOVE) ? -Math.floor(above) : 0;
   }
 
   async #put(calls: number, owed: number): Promise<void> {
@@ -471,6 +496,7 @@ export class SharedLimit implements Limit {
     if (lease.closedForMs > 0) this.#hear(now + lease.closedForMs);
     this.#judge(leased, now);
     this.#judgePlaces(places, now);
+    this.#judgeRoom(lease.freePlaces);
     const isShort = leased < calls || places < this.#placesWanted();
     const waitMs = Math.min(ASK_AGAIN_MAX_MS, Math.max(ASK_AGAIN_MS, lease.nextCallInMs));
     this.#askAgainAtMs = isShort ? now + waitMs : now;
@@ -554,6 +580,13 @@ export class SharedLimit implements Limit {
       this.#deps.onRefused?.('limit', 'bound');
       this.#deps.onFree();
     }
+  }
+
+  /** Leaves places to those who need them, and takes them again once there are enough for all to do so. */
+  #judgeRoom(free: number): void {
+    const { concurrent } = this.#settings;
+    if (free < concurrent * SCARCE_SHARE) this.#isRoomy = false;
+    else if (free >= concurrent * (SCARCE_SHARE + 1 / PLACES_AT_HAND.roomy)) this.#isRoomy = true;
   }
 
   #doubt(now: number): void {

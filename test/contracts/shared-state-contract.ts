@@ -197,6 +197,21 @@ export function sharedStateContract(name: string, open: () => Promise<SharedStat
       expect((await a.exchangeLimit({ ...ASK, places: 10 })).places).toBe(10);
     });
 
+    it('says how many places nobody holds', async () => {
+      const {
+        stage: { pass },
+        a,
+        b,
+      } = await scene();
+      expect((await a.exchangeLimit({ ...ASK, places: 2 })).freePlaces).toBe(8);
+      await pass(1_600);
+      expect((await b.exchangeLimit({ ...ASK, places: 3 })).freePlaces).toBe(5);
+      expect((await a.exchangeLimit({ ...ASK, places: 7 })).freePlaces).toBe(0);
+      // More are in use than there are: their number was lowered.
+      expect((await a.exchangeLimit({ ...ASK, places: 9, placesInUse: 9 })).freePlaces).toBe(0);
+      expect((await a.exchangeLimit({ ...ASK, places: 0 })).freePlaces).toBe(7);
+    });
+
     it('frees the places of a process that ended without a word', async () => {
       const {
         stage: { pass },

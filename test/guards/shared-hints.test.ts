@@ -209,8 +209,8 @@ describe('a limit by what the store says', () => {
       ...{ provider: 'psp-a', perSecond: 100, burst: 100, calls: 0, owed: 0, closeForMs: 0 },
       ...{ callsShare: 100, concurrent: 20, places: 20, placesInUse: 0, placesShare: 20 },
     });
-    // The other holds one or two at hand.
-    expect(places.places).toBeGreaterThanOrEqual(18);
+    // The other holds five at hand.
+    expect(places.places).toBeGreaterThanOrEqual(15);
   });
 });
 

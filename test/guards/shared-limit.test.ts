@@ -114,6 +114,26 @@ describe('calls a second, over three processes', () => {
     expect(refused).toBeLessThanOrEqual(6);
   });
 
+  it('of a burst are at hand at a process that was idle, and all bursts together keep the contract', async () => {
+    const { clock, pods } = await scene(3, { ...SETTINGS, concurrent: 50 });
+    await clock.advance(3_000);
+    const atOnce = pods.map(({ limit }) => {
+      let taken = 0;
+      while (limit.tryTake() === null) taken += 1;
+      for (let call = 0; call < taken; call += 1) limit.release();
+      return taken;
+    });
+    // A sixth of the places; of the calls there is more.
+    expect(atOnce).toEqual([8, 8, 8]);
+    const wide = await scene(3, SETTINGS);
+    await wide.clock.advance(3_000);
+    // All three at once, when all had been idle: half of the burst at hand, and half in the bucket.
+    const admitted = await drive(wide.clock, wide.pods, 5_000, (_, atMs) => (atMs === 0 ? 60 : 2));
+    expect(admitted.filter((atMs) => atMs === admitted[0]).length).toBe(3 * 16);
+    expect(excess(admitted, PER_SECOND)).toBeLessThanOrEqual(3);
+    expect(admitted.length).toBeGreaterThan(PER_SECOND * 5 * 0.95);
+  });
+
   it.each(['away', 'frozen'] as const)(
     'keep the contract when the store is %s, and come back',
     async (how) => {
@@ -238,6 +258,34 @@ describe('calls at once', () => {
     await clock.advance(500);
     expect(await grab(clock, c)).toBeGreaterThanOrEqual(6);
     expect(a.limit.inUse + b.limit.inUse + c.limit.inUse).toBeLessThanOrEqual(10);
+  });
+
+  it('are held at hand while there is room, and left to whoever needs them', async () => {
+    const { clock, pods } = await scene(3, { perSecond: 10_000, concurrent: 60 });
+    const [a, b, c] = pods as [Pod, Pod, Pod];
+    const atOnce = ({ limit }: Pod) => {
+      let taken = 0;
+      while (limit.tryTake() === null) taken += 1;
+      return taken;
+    };
+    await clock.advance(2_000);
+    // A sixth of all, at each of the three.
+    const first = atOnce(b);
+    expect(first).toBe(10);
+    for (let call = 0; call < first; call += 1) b.limit.release();
+    // One needs nearly all of them: the others keep two each.
+    let taken = 0;
+    for (let turn = 0; turn < 100; turn += 1) {
+      taken += atOnce(a);
+      await clock.advance(10);
+    }
+    expect(taken).toBeGreaterThanOrEqual(54);
+    expect(atOnce(c)).toBeLessThanOrEqual(2);
+    expect(a.limit.inUse + b.limit.inUse + c.limit.inUse).toBeLessThanOrEqual(60);
+    // Once it has done, there is room again.
+    for (const { limit } of pods) while (limit.inUse > 0) limit.release();
+    await clock.advance(6_000);
+    expect(atOnce(c)).toBe(10);
   });
 
   it('of a process that is killed come back', async () => {

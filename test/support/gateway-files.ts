@@ -7,6 +7,8 @@ export interface SandboxProviderOptions {
   readonly enabled?: boolean;
   /** Calls at once; 1000 when left out. */
   readonly concurrent?: number;
+  /** Calls a second; 10,000 when left out. */
+  readonly perSecond?: number;
   /** The contract's `semantics:`, as the file writes them. */
   readonly semantics?: Readonly<Record<string, unknown>>;
 }
@@ -14,14 +16,14 @@ export interface SandboxProviderOptions {
 /** Text of `providers.yaml` with simulated providers whose limits and breakers stay out of the way. */
 export function providersYaml(providers: readonly SandboxProviderOptions[]): string {
   const entries = providers.map(
-    ({ id, merchants, timeoutMs = 2000, baseUrl, enabled = true, concurrent = 1000, semantics = {} }) => ({
+    ({ id, merchants, timeoutMs = 2000, baseUrl, enabled = true, semantics = {}, ...limits }) => ({
       id,
       adapter: 'sandbox',
       ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
       enabled,
       merchants: merchants ?? 'all',
       timeout_ms: timeoutMs,
-      limits: { per_second: 10_000, concurrent },
+      limits: { per_second: limits.perSecond ?? 10_000, concurrent: limits.concurrent ?? 1000 },
       breaker: { volume: 100_000, reset_ms: timeoutMs },
       capabilities: { features: ['partial_capture'] },
       semantics,

@@ -155,7 +155,7 @@ export class MemorySharedStore {
     const filled = Math.min(ask.burst, bucket.calls + ((now - from) / 1000) * ask.perSecond);
     const owed = Math.min(ask.owed, ((now - bucket.bornMs) / 1000) * ask.perSecond);
     const given = filled - owed + Math.max(0, -ask.calls);
-    let held = Math.max(-ask.burst, Math.min(ask.burst, given));
+    let held = Math.max(-Math.max(ask.burst, ask.perSecond), Math.min(ask.burst, given));
     const closedMs =
       ask.closeForMs > 0
         ? Math.max(bucket.closedMs, now + Math.min(ask.closeForMs, 600_000))
@@ -167,12 +167,15 @@ export class MemorySharedStore {
     this.#buckets.set(ask.provider, { bornMs: bucket.bornMs, calls: held, atMs: now, closedMs });
     const missing = held < 1 ? Math.ceil(((1 - held) / ask.perSecond) * 1000) : 0;
     const closedForMs = Math.ceil(Math.max(0, closedMs - now));
+    const granted = hold(places, pod, ask, now, waitsSinceMs);
+    const all = [...places.held.values()].reduce((sum, { count }) => sum + count, 0);
     return {
       calls,
       closedForMs,
       nextCallInMs: closedForMs + missing,
-      places: hold(places, pod, ask, now, waitsSinceMs),
+      places: granted,
       left: Math.floor(Math.max(0, held)),
+      freePlaces: Math.max(0, Math.floor(ask.concurrent - all)),
     };
   }
 

@@ -51,7 +51,8 @@ local from = math.max(at, math.min(closed, now))
 held = math.min(burst, held + (now - from) / 1000 * rate)
 -- What was granted without a bucket is owed only to one that was filled meanwhile.
 owed = math.min(owed, (now - math.min(bucket_born, now)) / 1000 * rate)
-held = math.max(-burst, math.min(burst, held - owed + math.max(0, -calls)))
+-- What all granted by themselves in a second is paid for, however little the bucket holds.
+held = math.max(-math.max(burst, rate), math.min(burst, held - owed + math.max(0, -calls)))
 if close_for > 0 then closed = math.max(closed, now + math.min(close_for, CLOSED_MAX_MS)) end
 
 -- Who asks more often, or always a moment earlier, must not get what others wait for: each has a claim to its share since
@@ -138,4 +139,5 @@ else
   redis.call('HDEL', KEYS[3], pod)
 end
 redis.call('PEXPIRE', KEYS[3], WAITS_KEPT_MS)
-return { granted, math.max(0, closed - now), next_in, places, math.floor(math.max(0, held)), refused }
+local unheld = math.max(0, math.floor(concurrent - others - recorded))
+return { granted, math.max(0, closed - now), next_in, places, math.floor(math.max(0, held)), unheld, refused }

@@ -108,7 +108,7 @@ const EXCHANGE_TESTING = readScript('exchange-testing');
 const count = z.int().min(0);
 const refusal = z.union([z.literal(''), z.enum(REFUSAL_REASONS)]);
 const beatSchema = z.tuple([z.array(z.string()), z.array(z.string()), refusal]);
-const leaseSchema = z.tuple([count, count, count, count, count, refusal]);
+const leaseSchema = z.tuple([count, count, count, count, count, count, refusal]);
 const permitSchema = z.tuple([z.union([z.literal(0), z.literal(1)]), refusal]);
 const votesSchema = z.tuple([z.array(z.string()), refusal]);
 const voteSchema = z.tuple([z.string(), z.string(), z.enum(CARD_BRANDS), count, count, z.string()]);
@@ -220,9 +220,9 @@ export class RedisSharedState implements SharedState {
     ];
     const keys = [this.#keys.bucket(provider), this.#keys.places(provider), this.#keys.waits(provider)];
     const reply = await this.#connection.run('limits', EXCHANGE_LIMIT, keys, args, leaseSchema);
-    const [leased, closedForMs, nextCallInMs, places, left, refused] = reply;
+    const [leased, closedForMs, nextCallInMs, places, left, freePlaces, refused] = reply;
     this.#tellRefused('limit', refused);
-    return { calls: leased, closedForMs, nextCallInMs, places, left };
+    return { calls: leased, closedForMs, nextCallInMs, places, left, freePlaces };
   }
 
   async exchangeVotes(own: readonly OwnVote[]): Promise<readonly LaneVote[]> {
