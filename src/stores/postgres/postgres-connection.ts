@@ -78,12 +78,15 @@ const TIMELINE = `
 const LEFT_BEHIND =
   'it was the primary until another was promoted in its place: shut it off, or make it a copy';
 
-/** Fixes what a change of the server's configuration could take away under us, and what others may have set otherwise. */
+/**
+ * Fixes what a change of the server's configuration could take away under us, and what others may have set otherwise: that a
+ * commit is {@link UNREPLICATED} is a warning, of which a role or database may be set to hear nothing.
+ */
 const SETTINGS = `
   SELECT set_config('synchronous_commit', $1, false), set_config('statement_timeout', $2, false),
     set_config('lock_timeout', $3, false), set_config('idle_in_transaction_session_timeout', $4, false),
     set_config('default_transaction_isolation', 'read committed', false), set_config('extra_float_digits', '1', false),
-    set_config('client_encoding', 'UTF8', false)`;
+    set_config('client_encoding', 'UTF8', false), set_config('client_min_messages', 'warning', false)`;
 
 /** Numbers of 64 bits become numbers, here alone: what the journal stores fits into 53. */
 const types: pg.CustomTypesConfig = {

@@ -62,11 +62,25 @@ describe('a copy in recovery', () => {
     ['ended', 'pg_terminate_backend', /terminating connection|closed the connection|Connection terminated/],
   ])('is waited for: a commit that is %s meanwhile is not known to be written', async (how, end, why) => {
     await waitForStandby(primary);
+    const told = await toldOfCommit(`auth_${how}`, end);
+    expect(told).toMatch(/^JournalError: not known to be written: /);
+    expect(told).toMatch(why);
+  });
+
+  test('is waited for also where the role or database is set to hear of no warnings', async () => {
+    await waitForStandby(primary);
+    const name = new URL(pair.url).pathname.slice(1);
+    await primary.query(pair.url, `ALTER DATABASE ${name} SET client_min_messages = 'error'`);
+    expect(await toldOfCommit('auth_silent', 'pg_cancel_backend')).toMatch(/its copies may not have it/);
+  });
+
+  /** @param end how the session is ended in which a commit waits for a copy that is away */
+  async function toldOfCommit(id: string, end: string): Promise<string> {
     const journal = await open(pair.url);
     await journal.ping();
     pair.line.setDown(true);
     try {
-      const told = journal.open(sampleOpening(`auth_${how}`)).then(
+      const told = journal.open(sampleOpening(id)).then(
         () => 'confirmed',
         (error: unknown) => String(error),
       );
@@ -74,13 +88,12 @@ describe('a copy in recovery', () => {
         const sql = `SELECT ${end}(pid) AS ended FROM pg_stat_activity WHERE wait_event = 'SyncRep'`;
         return (await primary.query(pair.url, sql)).length > 0 ? true : null;
       });
-      expect(await told).toMatch(/^JournalError: not known to be written: /);
-      expect(await told).toMatch(why);
+      return await told;
     } finally {
       pair.line.setDown(false);
+      await journal.close();
     }
-    await journal.close();
-  });
+  }
 });
 
 describe('a primary that is lost', () => {
