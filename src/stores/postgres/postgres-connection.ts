@@ -177,6 +177,10 @@ export class PostgresConnection {
     try {
       const query = { text: sql, values: values as unknown[], ...(name === null ? {} : { name }) };
       const { rows, rowCount, command } = await this.#client.query(query);
+      if (this.#isLeftBehind) {
+        this.#lose(LEFT_BEHIND);
+        throw new PostgresFailure('unknown', LEFT_BEHIND);
+      }
       if (this.#unreplicated) throw new PostgresFailure('unknown', 'its copies may not have it');
       return { rows: rows as unknown[], count: rowCount ?? 0, command };
     } catch (error) {
