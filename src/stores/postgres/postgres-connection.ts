@@ -212,10 +212,14 @@ export class PostgresConnection {
     this.#onLost();
   }
 
+  /** Takes its leave; where nobody hears that, no longer than a connection may take to be made. */
   async close(): Promise<void> {
     if (this.#lost !== null) return;
     this.#lost = 'the connection is closed';
+    const { clock, times } = this.#options;
+    const cancel = clock.after(times.connectMs, () => this.#socket.destroy());
     await this.#client.end().catch(() => this.#socket.destroy());
+    cancel();
   }
 
   /** Gives it up without a word. */
