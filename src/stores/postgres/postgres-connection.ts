@@ -76,7 +76,8 @@ const TIMELINE = `
   FROM pg_control_system()`;
 
 const LEFT_BEHIND =
-  'it was the primary until another was promoted in its place: shut it off, or make it a copy';
+  'it was the primary until another was promoted in its place: shut it off, or make it a copy. One that was put back from a ' +
+  'backup is taken by gateways that are started afterwards (docs/lost-commits.md)';
 
 /**
  * Fixes what a change of the server's configuration could take away under us, and what others may have set otherwise: that a
