@@ -4,7 +4,7 @@ import {
   openPostgresJournal,
   type PostgresJournalOptions,
 } from '../../../src/stores/postgres/postgres-journal.ts';
-import { concluded, opened, sampleOpening } from '../../contracts/journal-fixtures.ts';
+import { concluded, opened, sampleOpening, T0 } from '../../contracts/journal-fixtures.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { atHosts, waitForStandby } from './postgres-standby.ts';
@@ -74,25 +74,49 @@ describe('a copy in recovery', () => {
     expect(await toldOfCommit('auth_silent', 'pg_cancel_backend')).toMatch(/its copies may not have it/);
   });
 
+  test('is waited for also by the repeat of an event that the copy does not have', async () => {
+    await waitForStandby(primary);
+    const journal = await open(pair.url);
+    const notice = { eventId: 'evt_unreplicated', type: 'paid', attemptId: null, data: {} };
+    const keep = () => journal.keepNotice('psp', notice, T0);
+    await journal.ping();
+    pair.line.setDown(true);
+    try {
+      for (const _time of ['first', 'repeat']) {
+        expect(await toldWhenEnded(keep(), 'pg_cancel_backend')).toMatch(/its copies may not have it/);
+      }
+    } finally {
+      pair.line.setDown(false);
+    }
+    expect(await keep()).toBe('known');
+    await journal.close();
+  });
+
   /** @param end how the session is ended in which a commit waits for a copy that is away */
   async function toldOfCommit(id: string, end: string): Promise<string> {
     const journal = await open(pair.url);
     await journal.ping();
     pair.line.setDown(true);
     try {
-      const told = journal.open(sampleOpening(id)).then(
-        () => 'confirmed',
-        (error: unknown) => String(error),
-      );
-      await eventually('the commit waits', async () => {
-        const sql = `SELECT ${end}(pid) AS ended FROM pg_stat_activity WHERE wait_event = 'SyncRep'`;
-        return (await primary.query(pair.url, sql)).length > 0 ? true : null;
-      });
-      return await told;
+      return await toldWhenEnded(journal.open(sampleOpening(id)), end);
     } finally {
       pair.line.setDown(false);
       await journal.close();
     }
+  }
+
+  async function toldWhenEnded(writing: Promise<unknown>, end: string): Promise<string> {
+    let isTold = false;
+    const told = writing
+      .then(() => 'confirmed', String)
+      .finally(() => {
+        isTold = true;
+      });
+    await eventually('the commit waits', async () => {
+      const sql = `SELECT ${end}(pid) AS ended FROM pg_stat_activity WHERE wait_event = 'SyncRep'`;
+      return isTold || (await primary.query(pair.url, sql)).length > 0 ? true : null;
+    });
+    return told;
   }
 });
 
