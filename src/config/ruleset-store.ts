@@ -278,6 +278,8 @@ export class RulesetStore implements Rulesets {
   #active: ActiveRuleset;
   /** Sequence of the activation by which the current set is current; 0: of none. */
   #followed: number;
+  /** Sequence of the activation that this process could not go by when it was read last; 0: of none. */
+  #refused = 0;
   #loadedAtMs: number;
   #rejected: RulesetStatus['rejected'] = null;
   #waiting: WaitingFolder | null = null;
@@ -377,7 +379,7 @@ export class RulesetStore implements Rulesets {
       try {
         const before = this.#followed;
         await this.#prove();
-        await this.#follow();
+        await this.#follow(false);
         if (this.#followed !== before && !this.#settleFolder()) void this.reload();
       } catch (error) {
         if (!(error instanceof JournalError)) this.#reject([notActivated(error)]);
@@ -424,8 +426,12 @@ export class RulesetStore implements Rulesets {
     }
   }
 
-  /** Goes over to the set that the pointer stands at, whoever has moved it there. */
-  async #follow(): Promise<void> {
+  /**
+   * Goes over to the set that the pointer stands at, whoever has moved it there.
+   * @param again whether one that was refused is read again: looks at the pointer come each second, and long rules take a
+   *   thread for a third of that
+   */
+  async #follow(again = true): Promise<void> {
     const active = await this.#options.journal.activeRuleset();
     // Only where the journal was taken away: then the set in force is still the best that is known.
     if (active === null) return;
@@ -436,20 +442,24 @@ export class RulesetStore implements Rulesets {
       this.#followed = active.sequence;
       return this.#setBehind(null);
     }
+    if (!again && active.sequence === this.#refused) return;
     const loaded = await loadVersion(active.version, this.#options, this.#read);
     if (this.#closed) return;
     invariant(loaded !== null, 'the pointer stands at a registered version');
     const errors = loaded.kind === 'refused' ? loaded.errors : (this.#options.check?.(loaded.set) ?? []);
-    if (loaded.kind === 'refused' || errors.length > 0) {
-      return this.#setBehind({ version: active.version, errors });
-    }
+    if (loaded.kind === 'refused' || errors.length > 0) return this.#stayBehind(active, errors);
     try {
       this.#take(loaded.set, active);
     } catch (error) {
-      return this.#setBehind({ version: active.version, errors: [notActivated(error)] });
+      return this.#stayBehind(active, [notActivated(error)]);
     }
     const cut = await this.#lookBack(before, active);
     if (cut.length > 0) this.#reject(cut);
+  }
+
+  #stayBehind({ sequence, version }: ActiveRuleset, errors: readonly RulesetError[]): void {
+    this.#refused = sequence;
+    this.#setBehind({ version, errors });
   }
 
   async #lookAtFolder(folder: FolderReading): Promise<void> {

@@ -11,7 +11,7 @@ export interface SharedLookDeps {
   readonly observer: Pick<Observer, 'journalTook' | 'alert' | 'armChanged'>;
   readonly journal: Pick<Journal, 'listOverrides' | 'listArmStates' | 'listBanditShares'>;
   readonly arms: LiveArms;
-  /** Has the process go by these overrides. */
+  /** Has the process go by these overrides, which may be those that it goes by: called at each look. */
   readonly setOverrides: (overrides: readonly ProviderOverride[]) => void;
   /** Has the process go by the ruleset that the pointer stands at. Never rejects. */
   readonly followRuleset: () => Promise<void>;
@@ -24,7 +24,6 @@ export interface SharedLookDeps {
  */
 export class SharedLook {
   readonly #deps: SharedLookDeps;
-  #overrides: string | null = null;
   #looks: Promise<void> = Promise.resolve();
   #waiting: Promise<void> | null = null;
   #cancelTimer: () => void = () => {};
@@ -75,7 +74,7 @@ export class SharedLook {
       const overrides = await callJournal('list_overrides', this.#deps, () => journal.listOverrides());
       // Where the journal fails, one alert a look is enough.
       if (!overrides.ok) return;
-      this.#takeOverrides(overrides.value);
+      this.#deps.setOverrides(overrides.value);
       const states = await callJournal('list_arm_states', this.#deps, () => journal.listArmStates());
       if (!states.ok) return;
       this.#takeStates(states.value);
@@ -88,14 +87,6 @@ export class SharedLook {
         authorizationId: null,
       });
     }
-  }
-
-  /** Only where they are others: whoever waits for a provider is woken by it. */
-  #takeOverrides(overrides: readonly ProviderOverride[]): void {
-    const text = JSON.stringify(overrides);
-    if (text === this.#overrides) return;
-    this.#overrides = text;
-    this.#deps.setOverrides(overrides);
   }
 
   #takeStates(states: Awaited<ReturnType<Journal['listArmStates']>>): void {

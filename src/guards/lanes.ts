@@ -138,6 +138,8 @@ export class Lanes implements Guards {
   /** Until when what accounts report of a lane is refuted by a probe of ours, monotonic clock. */
   readonly #refutedUntilMs = new Map<string, number>();
   #overrides: ReadonlyMap<string, readonly ProviderOverride[]> = new Map();
+  /** The same as they were given. */
+  #overridesText = '[]';
 
   constructor(contracts: ReadonlyMap<string, ProviderContract>, options: LanesOptions) {
     this.#options = options;
@@ -183,8 +185,14 @@ export class Lanes implements Guards {
     }
   }
 
-  /** Replaces all overrides. Newest of each (provider, brand, merchant); `auto` and expired ones may be among them. */
+  /**
+   * Replaces all overrides. Newest of each (provider, brand, merchant); `auto` and expired ones may be among them. Whoever waits
+   * for a provider is woken where they are others than before.
+   */
   setOverrides(list: readonly ProviderOverride[]): void {
+    const text = JSON.stringify(list);
+    if (text === this.#overridesText) return;
+    this.#overridesText = text;
     const byProvider = new Map<string, ProviderOverride[]>();
     for (const override of list) {
       const of = byProvider.get(override.provider);

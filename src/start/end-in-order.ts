@@ -52,14 +52,17 @@ export async function endInOrder(signal: string, started: Started): Promise<void
   const closed = (part: string, work: readonly (Promise<unknown> | undefined)[], ms: number) =>
     closedWithin(part, Promise.all(work), ms, started);
   replays.stop();
-  for (const thread of parts.ruleThreads) thread.stop();
+  parts.ruleThreads.checks.stop();
   parts.sandbox?.mayEnd();
   log.info('draining', { signal, under_way: gateway.underWay });
   endLoops();
   await drain(started, settings.drainTimeoutMs);
   // Callers are answered. What is asked beside them is asked again by whoever comes next.
   stop.abort();
-  await closed('gateway', [sharedLook?.stop(), parts.rules.close(), gateway.close()], CLOSES_WITHIN_MS);
+  const rules = parts.rules.close();
+  // Only now: until they are closed, rules that are not read any more would be told as refused.
+  parts.ruleThreads.own.stop();
+  await closed('gateway', [sharedLook?.stop(), rules, gateway.close()], CLOSES_WITHIN_MS);
   const saved = parts.learnerFiles.map((file) => file.close());
   const spans = parts.tracing?.close(KEEP_MS);
   await closed('learning', [...saved, spans, parts.shared?.learning.close()], KEEP_MS);

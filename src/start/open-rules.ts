@@ -52,7 +52,7 @@ export async function openRules(
   if (opening.kind === 'opened') {
     const { store } = opening;
     const releases = new RulesetTrain({ ...sources, store, journal, check: steps.check, checks });
-    return { rules: store, releases, ruleThreads: [checks, own] };
+    return { rules: store, releases, ruleThreads: { checks, own } };
   }
   if (opening.version === null) {
     throw rulesRefused(settings, opening.errors, await alsoMissing(settings, declineTables));

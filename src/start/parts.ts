@@ -59,8 +59,8 @@ export interface Parts {
   readonly shared: (OpenedSharing & { readonly learning: SharedLearning }) | null;
   readonly rules: RulesetStore;
   readonly releases: RulesetTrain;
-  /** Where files of rules are read and checked beside payments. */
-  readonly ruleThreads: readonly ReadingThread[];
+  /** Where files of rules are read beside payments: those that anybody hands over, and those that this process is to go by. */
+  readonly ruleThreads: { readonly checks: ReadingThread; readonly own: ReadingThread };
   readonly arms: LiveArms;
   readonly observer: Observer;
   /** Null: nothing is traced. */

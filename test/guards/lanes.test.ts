@@ -5,6 +5,7 @@ import type { ProviderContract } from '../../src/core/rules/ruleset.ts';
 import type { Admission, Permit } from '../../src/gateway/ports.ts';
 import { Lanes, type LaneTransition } from '../../src/guards/lanes.ts';
 import { systemClock } from '../../src/guards/system-clock.ts';
+import { WaitQueue } from '../../src/guards/wait-queue.ts';
 import { sampleOverride } from '../support/sample-override.ts';
 import { sampleContract } from '../support/sample-ruleset.ts';
 
@@ -211,6 +212,14 @@ describe('overrides', () => {
     });
     lanes.setOverrides([sampleOverride({ mode: 'auto' })]);
     expect(lanes.snapshot()[0]?.lanes[0]).toMatchObject({ breaker: 'closed', sinceMs: bornMs });
+  });
+
+  it('wake whoever waits only where they are others', () => {
+    start(sampleContract('a'));
+    const wake = vi.spyOn(WaitQueue.prototype, 'wake');
+    for (const mode of ['drain', 'drain', 'auto'] as const) lanes.setOverrides([sampleOverride({ mode })]);
+    expect(wake).toHaveBeenCalledTimes(2);
+    wake.mockRestore();
   });
 
   it('hold for one brand or one merchant', () => {

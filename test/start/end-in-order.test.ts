@@ -37,12 +37,18 @@ async function stage(close: () => Promise<void>) {
   const log = (event: string, fields: object = {}) =>
     void lines.push('part' in fields ? `${event} ${fields.part}` : event);
   const closing = { close, stop: close };
+  const ended: string[] = [];
   const parts = {
     log: { info: log, warn: log },
     settings: { drainTimeoutMs: DRAIN_MS },
     sandbox: null,
-    rules: closing,
-    ruleThreads: [{ stop() {} }],
+    rules: {
+      close() {
+        ended.push('rules');
+        return close();
+      },
+    },
+    ruleThreads: { checks: { stop: () => ended.push('checks') }, own: { stop: () => ended.push('own') } },
     learnerFiles: [closing],
     tracing: closing,
     shared: { learning: closing, sharing: closing },
@@ -52,7 +58,13 @@ async function stage(close: () => Promise<void>) {
     lanes: { close() {} },
   } as unknown as Parts;
   const server = {
-    drain: (graceMs: number) => new Promise((resolve) => clock.after(graceMs, () => resolve(0))),
+    drain: (graceMs: number) =>
+      new Promise((resolve) => {
+        clock.after(graceMs, () => {
+          ended.push('drained');
+          resolve(0);
+        });
+      }),
   } as unknown as EdgeServer;
   const end = async () => {
     const fromMs = clock.monotonicMs();
@@ -74,7 +86,7 @@ async function stage(close: () => Promise<void>) {
     return tookMs;
   };
   const authorize = () => gateway.authorize(sampleCommand({ receivedAtMs: clock.monotonicMs() }));
-  return { clock, hang, letGo, end, authorize, lines, alerts };
+  return { clock, hang, letGo, end, authorize, lines, ended, alerts };
 }
 
 describe('a process that ends', () => {
@@ -96,6 +108,12 @@ describe('a process that ends', () => {
     ]);
     expect(alerts).toContain('unrecorded_left');
     expect(await answering).toMatchObject({ kind: 'answered', httpStatus: 202 });
+  });
+
+  it('reads the rules that it goes by until its callers are answered, so that good ones are not taken for refused', async () => {
+    const { end, ended } = await stage(atOnce);
+    await end();
+    expect(ended).toEqual(['checks', 'drained', 'rules', 'own']);
   });
 
   it('is over with its answers where nothing hangs', async () => {

@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest';
+import { LiveArms } from '../../src/gateway/live-arms.ts';
 import { OverrideNews } from '../../src/gateway/override-news.ts';
 import { JournalError, type ProviderOverride } from '../../src/gateway/ports.ts';
+import { SharedLook } from '../../src/gateway/shared-look.ts';
 import { takeOverride } from '../../src/start/overrides.ts';
 import type { Parts } from '../../src/start/parts.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
-import { settled } from '../support/fake-clock.ts';
+import { FakeClock, settled } from '../support/fake-clock.ts';
 import { hangingJournal } from '../support/hanging-journal.ts';
 import { sampleOverride } from '../support/sample-override.ts';
 
@@ -58,4 +60,35 @@ it.each([
   await look();
   await look();
   expect(lines).toEqual([isSeenBefore ? 'override_taken_over' : 'look']);
+});
+
+it('a list that was read before another process wrote, and comes back late, holds until the next look', async () => {
+  const { journal, parts, inForce } = stage();
+  const [ours, theirs] = [sampleOverride(), sampleOverride({ provider: 'b' })];
+  const look = new SharedLook({
+    clock: new FakeClock(),
+    observer: { journalTook() {}, alert() {}, armChanged() {} },
+    journal,
+    arms: new LiveArms(),
+    setOverrides: (list) => parts.lanes.setOverrides(list),
+    followRuleset: async () => {},
+  });
+  const { promise: isLate, resolve: comeBack } = Promise.withResolvers<void>();
+  const slow = {
+    saveOverride: (each: ProviderOverride) => journal.saveOverride(each),
+    async listOverrides() {
+      const list = await journal.listOverrides();
+      await isLate;
+      return list;
+    },
+  };
+  const taking = takeOverride(ours, { ...parts, journal: { ...parts.journal, ...slow } });
+  await settled();
+  await journal.saveOverride(theirs);
+  await look.look();
+  comeBack();
+  await taking;
+  expect(inForce).toEqual([[ours, theirs], [ours]]);
+  await look.look();
+  expect(inForce.at(-1)).toEqual([ours, theirs]);
 });

@@ -76,14 +76,18 @@ const TIMELINE = `
   FROM pg_control_system()`;
 
 const LEFT_BEHIND =
-  'it was the primary until another was promoted in its place: shut it off, or make it a copy';
+  'it was the primary until another was promoted in its place: shut it off, or make it a copy. One that was put back from a ' +
+  'backup is taken by gateways that are started afterwards (docs/lost-commits.md)';
 
-/** Fixes what a change of the server's configuration could take away under us, and what others may have set otherwise. */
+/**
+ * Fixes what a change of the server's configuration could take away under us, and what others may have set otherwise: that a
+ * commit is {@link UNREPLICATED} is a warning, of which a role or database may be set to hear nothing.
+ */
 const SETTINGS = `
   SELECT set_config('synchronous_commit', $1, false), set_config('statement_timeout', $2, false),
     set_config('lock_timeout', $3, false), set_config('idle_in_transaction_session_timeout', $4, false),
     set_config('default_transaction_isolation', 'read committed', false), set_config('extra_float_digits', '1', false),
-    set_config('client_encoding', 'UTF8', false)`;
+    set_config('client_encoding', 'UTF8', false), set_config('client_min_messages', 'warning', false)`;
 
 /** Numbers of 64 bits become numbers, here alone: what the journal stores fits into 53. */
 const types: pg.CustomTypesConfig = {
@@ -174,6 +178,10 @@ export class PostgresConnection {
     try {
       const query = { text: sql, values: values as unknown[], ...(name === null ? {} : { name }) };
       const { rows, rowCount, command } = await this.#client.query(query);
+      if (this.#isLeftBehind) {
+        this.#lose(LEFT_BEHIND);
+        throw new PostgresFailure('unknown', LEFT_BEHIND);
+      }
       if (this.#unreplicated) throw new PostgresFailure('unknown', 'its copies may not have it');
       return { rows: rows as unknown[], count: rowCount ?? 0, command };
     } catch (error) {
@@ -205,10 +213,14 @@ export class PostgresConnection {
     this.#onLost();
   }
 
+  /** Takes its leave; where nobody hears that, no longer than a connection may take to be made. */
   async close(): Promise<void> {
     if (this.#lost !== null) return;
     this.#lost = 'the connection is closed';
+    const { clock, times } = this.#options;
+    const cancel = clock.after(times.connectMs, () => this.#socket.destroy());
     await this.#client.end().catch(() => this.#socket.destroy());
+    cancel();
   }
 
   /** Gives it up without a word. */

@@ -10,6 +10,7 @@ const SQL = {
     INSERT INTO notices (provider, event_id, type, attempt_id, operation_id, provider_reference, data, received_at_ms)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     ON CONFLICT (provider, event_id) DO NOTHING`,
+  touch: 'UPDATE notices SET result = result WHERE provider = $1 AND event_id = $2',
   open: `
     SELECT sequence, provider, event_id, type, attempt_id, operation_id, provider_reference, data, received_at_ms
     FROM notices WHERE result IS NULL AND sequence > $1 ORDER BY sequence LIMIT $2`,
@@ -33,9 +34,15 @@ export class PostgresNotices {
     this.#queries = queries;
   }
 
-  /** @returns whether it is new */
+  /**
+   * A repeat writes, too, though it changes nothing: a commit without that waits for no copy, and would confirm what a copy
+   * may not have.
+   * @returns whether it is new
+   */
   async keep(notice: SqlValues): Promise<boolean> {
-    return (await this.#queries.run('insert_notice', SQL.insert, notice)) > 0;
+    if ((await this.#queries.run('insert_notice', SQL.insert, notice)) > 0) return true;
+    await this.#queries.run('touch_notice', SQL.touch, notice.slice(0, 2));
+    return false;
   }
 
   /** The oldest that nobody has dealt with; what cannot be read is left out, so that it does not hold up the others. */

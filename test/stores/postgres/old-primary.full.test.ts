@@ -21,14 +21,14 @@ afterAll(() => primary.stop());
 const OLDER = /another was promoted in its place/;
 
 /** As a gateway does, whose address stands there since before: the old primary first. */
-function open(pair: StandbyPair) {
+function open(pair: StandbyPair, statementMs = 500) {
   const url = atHosts(pair.url, [pair.primary.port, pair.standby.port]);
   return openPostgresJournal({
     url: url.replace(/\/\/[^@]*@/, '//pod:secret@'),
     migrate: 'off',
     poolSize: 4,
     clock: systemClock,
-    times: { connectMs: 1_000, statementMs: 500 },
+    times: { connectMs: 1_000, statementMs },
   });
 }
 
@@ -77,5 +77,32 @@ test('one that stood still is not asked on the connections that were open', asyn
   // Once each connection has been found out, all is as ever.
   expect(await journal.findAuthorization('auth_before')).toEqual(before);
   expect((await askAll()).map(({ status }) => status)).toEqual(Array(6).fill('fulfilled'));
+  await journal.close();
+});
+
+test('one that stood still is not believed either, of what it was asked before', async () => {
+  await using pair = await StandbyPair.start(primary);
+  await migrated(pair.url, 'auto', { roles: true });
+  const journal = await open(pair, 20_000);
+  await opened(journal, 'auth_before');
+  const findTwice = () => [1, 2].map(() => journal.findAuthorization('auth_since'));
+  await Promise.all(findTwice());
+  await pair.caughtUp();
+  primary.freeze();
+  const late = Promise.allSettled([...findTwice(), journal.open(sampleOpening('auth_late'))]);
+  await pair.standby.promote();
+  const other = await open(pair);
+  const since = await opened(other, 'auth_since');
+  await other.close();
+  // Over a connection of its own to the one that was promoted: the others still wait for their answers.
+  expect(await journal.findAuthorization('auth_since')).toEqual(since);
+  primary.thaw();
+  expect((await late).map((each) => (each.status === 'rejected' ? String(each.reason) : each.value))).toEqual(
+    [
+      expect.stringMatching(OLDER),
+      expect.stringMatching(OLDER),
+      expect.stringMatching(/^JournalError: not known to be written: .*another was promoted in its place/),
+    ],
+  );
   await journal.close();
 });

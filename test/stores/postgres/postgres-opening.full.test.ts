@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/guards/system-clock.ts';
@@ -9,7 +10,7 @@ import {
 import { runScript } from '../../cli/run-script.ts';
 import { concluded, opened, T0 } from '../../contracts/journal-fixtures.ts';
 import { migrated, type PostgresServer, startPostgres } from './postgres-server.ts';
-import { waitForCopies } from './postgres-standby.ts';
+import { atHosts, waitForCopies } from './postgres-standby.ts';
 
 let server: PostgresServer;
 const NEWEST = readMigrations().length;
@@ -36,6 +37,32 @@ test('a role that may not write what a payment needs is told at the start, not a
     /this role lacks rights on attempts \(INSERT\), duties \(SELECT\): make it a member of pointsman_run/,
   );
 });
+
+test('a host that is gone once it was looked at does not hold up a start that goes to another one', async () => {
+  const url = await server.database();
+  // As when its machine or the way to it fails: what ends the connection is never heard, and never answered.
+  const lines: Socket[] = [];
+  const gone = createServer({ allowHalfOpen: true }, (near) => {
+    const far = connect(server.port, '127.0.0.1');
+    lines.push(near, far);
+    near.on('data', (data) => void (isTerminate(data) || far.write(data)));
+    far.on('data', (data) => near.write(data));
+  });
+  await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve));
+  const { port } = gone.address() as AddressInfo;
+  try {
+    const journal = await open(atHosts(url, [server.port, port]), { times: { connectMs: 500 } });
+    await journal.ping();
+    await journal.close();
+  } finally {
+    for (const line of lines) line.destroy();
+    gone.close();
+  }
+});
+
+function isTerminate(data: Buffer): boolean {
+  return data[0] === 'X'.charCodeAt(0);
+}
 
 describe('a server that could lose what it acknowledged', () => {
   test.each([

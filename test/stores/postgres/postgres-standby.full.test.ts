@@ -4,7 +4,7 @@ import {
   openPostgresJournal,
   type PostgresJournalOptions,
 } from '../../../src/stores/postgres/postgres-journal.ts';
-import { concluded, opened, sampleOpening } from '../../contracts/journal-fixtures.ts';
+import { concluded, opened, sampleOpening, T0 } from '../../contracts/journal-fixtures.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { atHosts, waitForStandby } from './postgres-standby.ts';
@@ -62,25 +62,62 @@ describe('a copy in recovery', () => {
     ['ended', 'pg_terminate_backend', /terminating connection|closed the connection|Connection terminated/],
   ])('is waited for: a commit that is %s meanwhile is not known to be written', async (how, end, why) => {
     await waitForStandby(primary);
+    const told = await toldOfCommit(`auth_${how}`, end);
+    expect(told).toMatch(/^JournalError: not known to be written: /);
+    expect(told).toMatch(why);
+  });
+
+  test('is waited for also where the role or database is set to hear of no warnings', async () => {
+    await waitForStandby(primary);
+    const name = new URL(pair.url).pathname.slice(1);
+    await primary.query(pair.url, `ALTER DATABASE ${name} SET client_min_messages = 'error'`);
+    expect(await toldOfCommit('auth_silent', 'pg_cancel_backend')).toMatch(/its copies may not have it/);
+  });
+
+  test('is waited for also by the repeat of an event that the copy does not have', async () => {
+    await waitForStandby(primary);
+    const journal = await open(pair.url);
+    const notice = { eventId: 'evt_unreplicated', type: 'paid', attemptId: null, data: {} };
+    const keep = () => journal.keepNotice('psp', notice, T0);
+    await journal.ping();
+    pair.line.setDown(true);
+    try {
+      for (const _time of ['first', 'repeat']) {
+        expect(await toldWhenEnded(keep(), 'pg_cancel_backend')).toMatch(/its copies may not have it/);
+      }
+    } finally {
+      pair.line.setDown(false);
+    }
+    expect(await keep()).toBe('known');
+    await journal.close();
+  });
+
+  /** @param end how the session is ended in which a commit waits for a copy that is away */
+  async function toldOfCommit(id: string, end: string): Promise<string> {
     const journal = await open(pair.url);
     await journal.ping();
     pair.line.setDown(true);
     try {
-      const told = journal.open(sampleOpening(`auth_${how}`)).then(
-        () => 'confirmed',
-        (error: unknown) => String(error),
-      );
-      await eventually('the commit waits', async () => {
-        const sql = `SELECT ${end}(pid) AS ended FROM pg_stat_activity WHERE wait_event = 'SyncRep'`;
-        return (await primary.query(pair.url, sql)).length > 0 ? true : null;
-      });
-      expect(await told).toMatch(/^JournalError: not known to be written: /);
-      expect(await told).toMatch(why);
+      return await toldWhenEnded(journal.open(sampleOpening(id)), end);
     } finally {
       pair.line.setDown(false);
+      await journal.close();
     }
-    await journal.close();
-  });
+  }
+
+  async function toldWhenEnded(writing: Promise<unknown>, end: string): Promise<string> {
+    let isTold = false;
+    const told = writing
+      .then(() => 'confirmed', String)
+      .finally(() => {
+        isTold = true;
+      });
+    await eventually('the commit waits', async () => {
+      const sql = `SELECT ${end}(pid) AS ended FROM pg_stat_activity WHERE wait_event = 'SyncRep'`;
+      return isTold || (await primary.query(pair.url, sql)).length > 0 ? true : null;
+    });
+    return told;
+  }
 });
 
 describe('a primary that is lost', () => {
