@@ -25,7 +25,8 @@ A secret that is not there is a warning, not an error, so that this runs where n
 itself refuses to start without it. A last line names all that are missing, by provider.
 
 exit code  0  the gateway would take the folder
-           1  it would refuse it: every problem is told with file:line:column
+           1  it would refuse it: every problem is told with file:line:column, but those of the folder itself (a file that
+              is misnamed, unreadable or too large) alone, before what is in the files
            2  wrong arguments`;
 
 /** What a check found. */

@@ -24,7 +24,10 @@ usage: npm run make-key -- [options]
   --account NAME       who holds it (default orchestration)
   --merchants LIST     all, or names with commas between: acme-eu,acme-us (default all)
   --scopes LIST        of ${SCOPES.join(', ')}, with commas between (default authorize,read)
-  --help               this text`;
+  --help               this text
+
+The file holds one list: of a further key put what stands between the brackets into that list, behind a comma, or join two
+files by: jq -s add api-keys.json another.json`;
 
 /** Arguments that do not fit, with what was expected. */
 class ArgumentsError extends Error {

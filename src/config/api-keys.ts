@@ -58,7 +58,7 @@ export function parseApiKeys(text: string, source: string): ApiKey[] {
   if (syntax !== undefined) {
     const { line, col } = lines.linePos(syntax.pos[0]);
     throw new ApiKeysError(
-      `${source}:${line}:${col}  this is neither YAML nor JSON (${syntax.code}); expected ${LIST}; put what it printed there`,
+      `${source}:${line}:${col}  this is neither YAML nor JSON (${syntax.code}); expected ${LIST}; put what it printed there, all keys in one list`,
     );
   }
   const positionOf = (path: FilePath, atKey = false) => {

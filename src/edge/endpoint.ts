@@ -54,6 +54,11 @@ export function endpoint(
     try {
       const caller = admit(deps, settings, context, trace.traceId);
       reply = isProblem(caller) ? caller : await handle({ context, caller, route, trace, receivedAtMs });
+      // Only what is asked for tells which merchants it is about.
+      if (!isProblem(caller) && isProblem(reply) && reply.problem === 'out-of-scope') {
+        const { method } = context.req;
+        deps.accessRefused?.({ route, method, traceId: trace.traceId, account: caller.account, status: 403 });
+      }
     } catch (error) {
       deps.reportFault({ traceId: trace.traceId, route, error });
       reply = problem('internal', 'An unexpected fault; what happened to the request is not known.');

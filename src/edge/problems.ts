@@ -282,7 +282,7 @@ export const PROBLEMS = {
     meaning:
       'The gateway writes before it sends, and the database did not confirm in time, or could not be read. This request sent no payment to a provider; what it was to write may be written all the same, and its key used up.',
     remedy:
-      'Whether it was written is not known. Repeat after Retry-After, with the same Idempotency-Key where the request has one: ' +
+      'The detail says what may have been written. Repeat after Retry-After, with the same Idempotency-Key where the request has one: ' +
       'then it takes effect once at most. If the repeat answers failed, no provider processed the payment and nothing was charged: then a new key is right for another try.',
   },
   'not-ready': {

@@ -626,13 +626,13 @@ function requestMetrics(registry: Registry): Pick<Metrics, 'requestEnded'> {
     registry,
     'http_request_duration_seconds',
     'Time from the headers of a request to its answer.',
-    ['route'],
+    ['method', 'route'],
     REQUEST_SECONDS,
   );
   return {
     requestEnded({ route, method, status, durationMs }) {
       requests.get(method, route, String(status)).inc();
-      seconds.get(route).observe(durationMs / 1000);
+      seconds.get(method, route).observe(durationMs / 1000);
     },
   };
 }

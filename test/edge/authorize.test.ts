@@ -301,6 +301,7 @@ describe('POST /v1/authorizations: refusals before the road', () => {
     for (const authorization of [undefined, 'Bearer nobody', 'Bearer key-read', undefined]) {
       await send(post(BODY, { authorization }));
     }
+    await send(post({ ...BODY, merchant: 'acme-us' }, { authorization: 'Bearer key-eu' }));
     await send(post());
     const from = {
       route: '/v1/authorizations',
@@ -312,6 +313,7 @@ describe('POST /v1/authorizations: refusals before the road', () => {
       { ...from, account: null, status: 401 },
       { ...from, account: 'acme', status: 403 },
       { ...from, account: null, status: 401 },
+      { ...from, account: 'acme', status: 403 },
     ]);
   });
 

@@ -14,11 +14,13 @@ const authorizations = (status: string) => `pointsman_authorizations_total{statu
 const attempts = (outcome: string) =>
   `pointsman_attempts_total{provider="psp-a",brand="visa",outcome="${outcome}"}`;
 const alerts = (kind: string) => `pointsman_alerts_total{kind="${kind}"}`;
-/** Answers to authorizations: those within 2.5 s, and all. */
-const answered = (inTime: string, all: string) => ({
-  'pointsman_http_request_duration_seconds_bucket{route="/v1/authorizations",le="2.5"}': inTime,
-  'pointsman_http_request_duration_seconds_bucket{route="/v1/authorizations",le="+Inf"}': all,
-  'pointsman_http_request_duration_seconds_count{route="/v1/authorizations"}': all,
+const requests = (metric: string, method: string, more = '') =>
+  `pointsman_http_request_duration_seconds_${metric}{method="${method}",route="/v1/authorizations"${more}}`;
+/** Answers to authorizations, or to lists of them by `GET`: those within 2.5 s, and all. */
+const answered = (inTime: string, all: string, method = 'POST') => ({
+  [requests('bucket', method, ',le="2.5"')]: inTime,
+  [requests('bucket', method, ',le="+Inf"')]: all,
+  [requests('count', method)]: all,
 });
 const webhooks = (result: string) => `pointsman_webhooks_total{provider="psp-a",result="${result}"}`;
 const backlog = (state: string) => `pointsman_event_backlog{endpoint="orders",state="${state}"}`;
@@ -142,6 +144,13 @@ export const ALERT_CASES: readonly AlertCase[] = [
   },
   {
     alert: 'PointsmanAnswersSlow',
+    title: 'lists that are answered at once between them',
+    series: { ...answered('0+80x90', '0+100x90'), ...answered('0+500x90', '0+500x90', 'GET') },
+    atMinute: 80,
+    fires: {},
+  },
+  {
+    alert: 'PointsmanAnswersSlow',
     title: 'a tenth is slower than that',
     series: answered('0+90x90', '0+100x90'),
     atMinute: 80,
@@ -165,6 +174,13 @@ export const ALERT_CASES: readonly AlertCase[] = [
     alert: 'PointsmanAnswersOftenSlow',
     title: 'a tenth takes five seconds, for six hours',
     series: answered('0+90x400', '0+100x400'),
+    atMinute: 390,
+    fires: {},
+  },
+  {
+    alert: 'PointsmanAnswersOftenSlow',
+    title: 'lists that are answered at once between them',
+    series: { ...answered('0+90x400', '0+100x400'), ...answered('0+500x400', '0+500x400', 'GET') },
     atMinute: 390,
     fires: {},
   },

@@ -97,8 +97,10 @@ export async function busyScrape(count: number, brands: readonly CardBrand[] = C
   for (const what of ['made', 'reported', 'unreported'] as const)
     observer.callerDecisions({ what, count: 1 });
   for (const route of ROUTES) {
-    for (const status of [200, 201, 400, 503])
-      metrics.requestEnded({ route, method: 'GET', status, durationMs: 9 });
+    for (const method of ['GET', 'POST']) {
+      for (const status of [200, 201, 400, 503])
+        metrics.requestEnded({ route, method, status, durationMs: 9 });
+    }
   }
   for (const provider of providers) {
     for (const region of REGIONS) {

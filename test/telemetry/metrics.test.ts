@@ -78,7 +78,7 @@ describe('the metrics', () => {
       'pointsman_ruleset_rolled_back 0',
       'pointsman_ruleset_behind 1',
       'pointsman_http_requests_total{method="POST",route="/v1/authorizations",status="201"} 1',
-      'pointsman_http_request_duration_seconds_count{route="/v1/authorizations"} 1',
+      'pointsman_http_request_duration_seconds_count{method="POST",route="/v1/authorizations"} 1',
       `pointsman_build_info{version="0.1.0",node="${process.version}"} 1`,
     ]);
   });

@@ -1,6 +1,6 @@
 import { type AuthorizationAnswer, type GatewayClient, type Reply, readAnswer } from './gateway-client.ts';
 import { GatewayUnavailableError } from './gateway-process.ts';
-import type { DemoPayment } from './payment-maker.ts';
+import { DEMO_MERCHANT, type DemoPayment } from './payment-maker.ts';
 import { PHASES, type Phase } from './phases.ts';
 
 /** {@link SentPayment.refusal} of a call that nothing came back from. */
@@ -57,7 +57,7 @@ export interface SendOptions {
 
 /**
  * Sends the payments, so many at a time, through all phases.
- * @throws GatewayUnavailableError when the gateway no longer answers
+ * @throws GatewayUnavailableError when the gateway no longer answers, or turns the key away
  */
 export async function sendPayments(options: SendOptions): Promise<Traffic> {
   const sender = new Sender(options);
@@ -110,6 +110,7 @@ class Sender {
     const phase = PHASES[this.#phases - 1]?.name ?? 'healthy';
     const reply = await this.#options.client.authorize(`${payment.reference}-1`, payment.body);
     this.#unanswered = reply.kind === 'no_answer' ? this.#unanswered + 1 : 0;
+    refuseTurnedAway(reply);
     const { answer, refusal } = readReply(reply);
     const sent = { payment, phase, latencyMs: reply.latencyMs, answer, refusal };
     this.sent.push(sent);
@@ -140,6 +141,14 @@ class Sender {
     const refused = reply.status === 409 && problemType(reply.text) === '/problems/payment-live';
     if (!refused) this.looks.secondKeysTaken.push(payment.reference);
   }
+}
+
+/** A run of which every payment is turned away would pass: nothing was charged twice. @throws GatewayUnavailableError */
+function refuseTurnedAway(reply: Reply): void {
+  if (reply.kind === 'no_answer' || ![401, 403].includes(reply.status)) return;
+  throw new GatewayUnavailableError(
+    `the gateway answered ${reply.status}; give --key with the scopes authorize and read, for the merchant ${DEMO_MERCHANT}`,
+  );
 }
 
 function readReply(reply: Reply): Pick<SentPayment, 'answer' | 'refusal'> {

@@ -76,7 +76,7 @@ export function createSandboxProvider(contract: ProviderContract, deps: AdapterD
   if (baseUrl === null) {
     throw new ProviderSetupError(
       `the sandbox adapter has no default base URL, because each simulated provider ` +
-        'listens on a port of its own; expected base_url: http://127.0.0.1:<port>, or a sandbox beside the gateway',
+        'listens on a port of its own; expected base_url: http://127.0.0.1:<port>, or a sandbox beside the gateway (SANDBOX=on)',
     );
   }
   const apiKey = contract.credentials['api_key'] ?? DEFAULT_API_KEY;

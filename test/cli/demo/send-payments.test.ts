@@ -127,6 +127,17 @@ describe('sendPayments', () => {
     expect(run.keys.length).toBeLessThan(30);
   });
 
+  it.each([401, 403])(
+    'says which key it needs when it is turned away (%i), and passes nothing',
+    async (status) => {
+      const run = options(plain(false, false), () => reply(status, '{"type":"/problems/out-of-scope"}'));
+      await expect(sendPayments(run)).rejects.toThrow(
+        `answered ${status}; give --key with the scopes authorize and read`,
+      );
+      expect(run.keys.length).toBeLessThan(10);
+    },
+  );
+
   it('sends nothing more once it is stopped', async () => {
     const stop = new AbortController();
     const run = options(plain(false, false), () => {
