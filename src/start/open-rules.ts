@@ -24,7 +24,7 @@ import { clock, credentialSources } from './this-process.ts';
 /** What anybody may hand over to be checked: the body of a request, or the folder. */
 const CHECK_LIMITS = { timeMs: 5_000, memoryMb: 192, waitingMax: 2 };
 /** What operators wrote and this process is to go by. */
-const OWN_LIMITS = { timeMs: 30_000, memoryMb: 512, waitingMax: 4 };
+const OWN_LIMITS = { timeMs: 30_000, memoryMb: 256, waitingMax: 4 };
 
 /**
  * Goes by the rules that are in force: the folder's, or those that the journal has.

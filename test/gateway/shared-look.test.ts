@@ -111,21 +111,57 @@ describe('what another process changes in the journal', () => {
 
   it('of calls while a look runs one more follows, which sees what was committed before them', async () => {
     const gates: (() => void)[] = [];
+    const pass = () => gates.shift()?.();
     const { look, seen } = otherProcess({
-      followRuleset: () => new Promise<void>((resolve) => gates.push(resolve)),
+      journal: {
+        listOverrides: () =>
+          new Promise<void>((resolve) => gates.push(resolve)).then(() => journal.listOverrides()),
+        listArmStates: () => journal.listArmStates(),
+        listBanditShares: () => journal.listBanditShares(),
+      },
     });
     const first = look.look();
-    await Promise.resolve();
+    await clock.advance(0);
+    pass();
+    await first;
+    const second = look.look();
+    await clock.advance(0);
     await journal.saveOverride(OVERRIDE);
     const others = [look.look(), look.look(), look.look()];
-    expect(new Set(others).size).toBe(1);
-    gates.shift()?.();
-    await first;
-    await Promise.resolve();
-    gates.shift()?.();
+    pass();
+    await second;
+    await clock.advance(0);
+    pass();
     await Promise.all(others);
     expect(gates).toEqual([]);
-    expect(seen.overrides).toEqual([[OVERRIDE], [OVERRIDE]]);
+    expect([seen.overrides, seen.follows]).toEqual([[[], [OVERRIDE], [OVERRIDE]], 3]);
+  });
+
+  it('counts although a long ruleset is still being read, which is waited for only by whoever asked for it', async () => {
+    let isRead = () => {};
+    const { look, seen } = otherProcess({
+      followRuleset: () =>
+        new Promise<void>((resolve) => {
+          seen.follows += 1;
+          isRead = resolve;
+        }),
+    });
+    look.begin();
+    await clock.advance(1_000);
+    await journal.saveOverride(OVERRIDE);
+    await clock.advance(1_000);
+    expect([seen.overrides, seen.follows]).toEqual([[[], [OVERRIDE]], 1]);
+    let isOver = false;
+    const asked = look.look().then(() => {
+      isOver = true;
+    });
+    await clock.advance(500);
+    expect([isOver, seen.follows]).toEqual([false, 1]);
+    isRead();
+    await clock.advance(0);
+    expect(seen.follows).toBe(2);
+    isRead();
+    await asked;
   });
 });
 
