@@ -4,13 +4,14 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { dirname, join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import { LearnerFile } from '../../src/guards/learner-file.ts';
 import { OutcomeLearner } from '../../src/guards/outcome-learner.ts';
@@ -51,6 +52,7 @@ function taught(clock: FakeClock, outcomes = 20_000): OutcomeLearner {
 
 function scene(clock = new FakeClock()) {
   const path = join(mkdtempSync(join(tmpdir(), 'learner-')), 'learner-state');
+  onTestFinished(() => rmSync(dirname(path), { recursive: true, force: true }));
   const failures: unknown[] = [];
   const file = (learner: OutcomeLearner) =>
     new LearnerFile({ path, clock, learner, onFailed: (error) => failures.push(error) });

@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import { Lanes } from '../../src/guards/lanes.ts';
@@ -51,6 +51,7 @@ describe('over a restart', () => {
   afterEach(() => {
     for (const lanes of open.splice(0)) lanes.close();
     vi.useRealTimers();
+    rmSync(dirname(path), { recursive: true, force: true });
   });
 
   /** A process, and how it keeps its accounts. */
