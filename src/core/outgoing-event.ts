@@ -1,4 +1,5 @@
 import { type Authorization, isAnswerable } from './authorization.ts';
+import { memberOf } from './member-of.ts';
 import { hasUndone, type Operation } from './operation.ts';
 
 /** Types of the events that are told to endpoints, in the words of Standard Webhooks. */
@@ -143,11 +144,6 @@ const DISPUTE_TYPES: ReadonlyMap<unknown, EventType> = new Map([
 function disputeEvents(data: unknown): readonly OutgoingEvent[] {
   const type = DISPUTE_TYPES.get(memberOf(memberOf(data, 'dispute'), 'stage'));
   return type === undefined ? [] : [{ type, operation: null, answered: false }];
-}
-
-function memberOf(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-  return (value as Readonly<Record<string, unknown>>)[name];
 }
 
 /** What an endpoint wants to be told. */

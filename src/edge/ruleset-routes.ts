@@ -168,8 +168,8 @@ function checkAnswer(
 }
 
 const NOT_CHECKED =
-  'The check did not end in time: it waited for the journal, which tells where money stands, for the folder, or the checks before it. Nothing was ' +
-  'changed; ask again.';
+  'The check did not end in time: it waited for the journal, which tells where money stands, for the folder, or the ' +
+  'checks before it. Nothing was changed; ask again.';
 
 const releaseNames = memberNamesOf(releaseBodySchema);
 

@@ -1,5 +1,6 @@
 import { isUnsettled } from '../core/attempt.ts';
 import type { OperationEnd } from '../core/lifecycle.ts';
+import { memberOf } from '../core/member-of.ts';
 import type { Operation } from '../core/operation.ts';
 import {
   CLOCKS_APART_MS,
@@ -158,10 +159,6 @@ export function mayBeSentUntil(history: readonly HistoryEvent[], operation: Oper
 function unprocessedIn(history: readonly HistoryEvent[]): ReadonlySet<unknown> {
   const told = history.filter(({ kind }) => kind === NOT_PROCESSED);
   return new Set(told.map(({ data }) => memberOf(data, 'sending')));
-}
-
-function memberOf(data: unknown, name: string): unknown {
-  return (data as Readonly<Record<string, unknown>>)[name];
 }
 
 /**

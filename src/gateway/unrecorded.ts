@@ -1,5 +1,6 @@
 import type { Authorization } from '../core/authorization.ts';
 import { applyOperationEnd, type OperationEnd } from '../core/lifecycle.ts';
+import { memberOf } from '../core/member-of.ts';
 import { hasWork, settled } from '../core/settlement.ts';
 import { besideTheOthers } from './beside-the-others.ts';
 import { changeAuthorization, eventAlone } from './change.ts';
@@ -321,10 +322,6 @@ async function tellEndAfterAll(
     deps,
   );
   return kind;
-}
-
-function memberOf(data: unknown, name: string): unknown {
-  return (data as Readonly<Record<string, unknown>>)[name];
 }
 
 /**

@@ -4,26 +4,10 @@ import { type ArmState, type Journal, JournalError, type ProviderOverride } from
 import { SharedLook, type SharedLookDeps } from '../../src/gateway/shared-look.ts';
 import { openInProcessJournal } from '../../src/stores/sqlite/in-process-journal.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { STOPPED_ARM, sampleOverride } from '../support/sample-changes.ts';
 import { sampleArm, sampleExperiment } from '../support/sample-experiment.ts';
 
-const OVERRIDE: ProviderOverride = {
-  provider: 'a',
-  brand: null,
-  merchant: null,
-  mode: 'drain',
-  reason: 'maintenance',
-  author: 'ops',
-  createdAtMs: 1_000,
-  expiresAtMs: null,
-};
-const STOPPED: ArmState = {
-  experiment: 'checkout',
-  arm: 'treatment',
-  state: 'stopped',
-  reason: 'worse',
-  author: 'ops',
-  createdAtMs: 2_000,
-};
+const OVERRIDE = sampleOverride('a');
 const EXPERIMENT = sampleExperiment({ arms: [sampleArm('control'), sampleArm('treatment')] });
 
 let journal: Journal;
@@ -73,7 +57,7 @@ describe('what another process changes in the journal', () => {
     await clock.advance(1_000);
     expect([seen.overrides, seen.follows]).toEqual([[[]], 1]);
     await journal.saveOverride(OVERRIDE);
-    await journal.saveArmState(STOPPED);
+    await journal.saveArmState(STOPPED_ARM);
     await journal.saveBanditShares({
       experiment: EXPERIMENT.id,
       arms: `${EXPERIMENT.seed} control,treatment`,
@@ -86,18 +70,18 @@ describe('what another process changes in the journal', () => {
     expect(seen.follows).toBe(2);
     expect(arms.isStopped('checkout', 'treatment')).toBe(true);
     expect(arms.shares(EXPERIMENT)).toEqual([0.3, 0.7]);
-    expect(changed).toEqual([STOPPED]);
+    expect(changed).toEqual([STOPPED_ARM]);
   });
 
   it('is told once, however often it is looked at', async () => {
     await journal.saveOverride(OVERRIDE);
-    await journal.saveArmState(STOPPED);
+    await journal.saveArmState(STOPPED_ARM);
     const { look, seen, changed } = otherProcess();
     look.begin();
     await clock.advance(5_000);
     expect(seen.follows).toBe(5);
     expect(changed.length).toBe(1);
-    await journal.saveArmState({ ...STOPPED, state: 'running', createdAtMs: 4_000 });
+    await journal.saveArmState({ ...STOPPED_ARM, state: 'running', createdAtMs: 4_000 });
     await clock.advance(1_000);
     expect(changed.map(({ state }) => state)).toEqual(['stopped', 'running']);
   });
@@ -183,7 +167,7 @@ it('a journal that fails changes nothing, is told once a look, and is asked agai
     },
   });
   await journal.saveOverride(OVERRIDE);
-  await journal.saveArmState(STOPPED);
+  await journal.saveArmState(STOPPED_ARM);
   look.begin();
   await clock.advance(1_000);
   isFailing = true;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LiveArms } from '../../src/gateway/live-arms.ts';
 import { OverrideNews } from '../../src/gateway/override-news.ts';
-import type { ArmState, Journal, ProviderOverride } from '../../src/gateway/ports.ts';
+import type { Journal, ProviderOverride } from '../../src/gateway/ports.ts';
 import type { ReleaseResult } from '../../src/gateway/ruleset-release.ts';
 import { SharedLook } from '../../src/gateway/shared-look.ts';
 import type { SharedState } from '../../src/gateway/shared-state.ts';
@@ -15,30 +15,14 @@ import { createLog } from '../../src/telemetry/log.ts';
 import { FakeClock, settled } from '../support/fake-clock.ts';
 import { MemorySharedStore } from '../support/memory-shared-state.ts';
 import { SILENT } from '../support/road-deps.ts';
+import { STOPPED_ARM, sampleOverride } from '../support/sample-changes.ts';
 
 /**
  * What one process changes is looked for by the others as soon as it tells them: here no time passes, so that a look that
  * comes by itself cannot stand in for one that was asked for.
  */
 
-const OVERRIDE: ProviderOverride = {
-  provider: 'psp-a',
-  brand: null,
-  merchant: null,
-  mode: 'drain',
-  reason: 'maintenance',
-  author: 'ops',
-  createdAtMs: 1_000,
-  expiresAtMs: null,
-};
-const STOPPED: ArmState = {
-  experiment: 'checkout',
-  arm: 'treatment',
-  state: 'stopped',
-  reason: 'worse',
-  author: 'ops',
-  createdAtMs: 2_000,
-};
+const OVERRIDE = sampleOverride('psp-a');
 const ACTIVE: ReleaseResult = {
   kind: 'active',
   changed: true,
@@ -112,8 +96,8 @@ const CHANGES = [
   {
     what: 'an arm',
     change: async (state: SharedState) => {
-      await journal.saveArmState(STOPPED);
-      announcingArms(SILENT, state).armChanged(STOPPED);
+      await journal.saveArmState(STOPPED_ARM);
+      announcingArms(SILENT, state).armChanged(STOPPED_ARM);
     },
   },
 ];

@@ -19,3 +19,9 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
+-- Whether a position of a stream is of the far future: of a server whose clock was ahead, or of somebody else. Nothing could be
+-- appended after it, and who stood at it could never read on.
+local function is_ahead(position, now)
+  local at = tonumber(string.match(position, '^%d+'))
+  return at ~= nil and at > now + 60000
+end

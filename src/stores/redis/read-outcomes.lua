@@ -1,6 +1,5 @@
 -- Batches after a position, and where the stream ends. KEYS: stream. ARGV: position or nothing, batches at most, bytes of
 -- one at most. Returns both, and what was thrown away: nothing, or why.
-local AHEAD_MS = 60000
 local most, longest = tonumber(ARGV[2]), tonumber(ARGV[3])
 throw_away_unless('stream', KEYS[1])
 local function bytes_of(entry)
@@ -16,19 +15,15 @@ end
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if not last then return { '', {}, refused } end
 local now = now_ms()
-local function is_ahead(position)
-  local at = tonumber(string.match(position, '^%d+'))
-  return at ~= nil and at > now + AHEAD_MS
-end
--- As when a batch is appended. Whoever stood at the last position that there can be could never read on.
-if is_ahead(last[1]) then
+-- As when a batch is appended.
+if is_ahead(last[1], now) then
   throw_away(KEYS[1], 'future')
   return { '', {}, refused }
 end
 local entries = {}
 if bytes_of(last) > longest then
   take_away(last)
-elseif ARGV[1] ~= '' and not is_ahead(ARGV[1]) then
+elseif ARGV[1] ~= '' and not is_ahead(ARGV[1], now) then
   local after, bytes = ARGV[1], 0
   -- One by one: many large ones at once would keep the server from answering anybody.
   while #entries < most and bytes < longest and refused == '' do
